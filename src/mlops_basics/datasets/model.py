@@ -1,0 +1,126 @@
+"""A fitted scikit-learn pipeline as a versioned MLflow model."""
+
+from __future__ import annotations
+
+import tempfile
+from importlib.metadata import version as installed_version
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import fsspec
+from kedro.io import AbstractVersionedDataset
+from kedro.io.core import Version, get_filepath_str, get_protocol_and_path
+
+from mlops_basics.datasets.skops_archive import canonical_archive
+from mlops_basics.errors import DataError
+from mlops_basics.schemas import FittedModel
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+MODEL_FILE = "model.skops"
+#: What a machine needs to load the model, by installed version.
+REQUIREMENTS = ("scikit-learn", "skrub", "skops", "pandas", "numpy", "scipy", "mlflow")
+
+
+class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
+    """``SklearnModelDataset`` saves a fitted pipeline as an MLflow model folder in skops format.
+
+    The folder has a signature and an input example and is what ``mlflow.pyfunc`` loads. Loading
+    executes nothing that the folder names: it reads the skops file, and refuses every type that
+    is neither skops' own nor listed in ``trusted_types``.
+
+    Example of a catalog entry::
+
+        model:
+          type: mlops_basics.datasets.SklearnModelDataset
+          filepath: data/iris/models/model
+          trusted_types: [skrub._table_vectorizer.TableVectorizer]
+          versioned: true
+
+    >>> import pandas as pd, tempfile
+    >>> from sklearn.linear_model import LinearRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> table = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
+    >>> pipeline = make_pipeline(LinearRegression()).fit(table, [1.0, 3.0, 5.0])
+    >>> dataset = SklearnModelDataset(filepath=tempfile.mkdtemp() + "/model", trusted_types=[])
+    >>> dataset.save(FittedModel(pipeline=pipeline, example=table.head(2)))
+    >>> dataset.load().predict(pd.DataFrame({"x": [10.0]})).round(6).tolist()
+    [21.0]
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        trusted_types: list[str],
+        version: Version | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Args:
+            filepath: Folder of the model, with any protocol that fsspec knows.
+            trusted_types: Import paths that a model may hold beside skops' own list.
+            version: Versions to load and to save, by Kedro.
+            credentials: Arguments of the file system that are secret.
+            fs_args: Other arguments of the file system.
+            metadata: Ignored by Kedro, read by plugins.
+        """
+        protocol, path = get_protocol_and_path(filepath, version)
+        self._protocol = protocol
+        self._fs = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
+        self._trusted_types = list(trusted_types)
+        self.metadata = metadata
+        super().__init__(
+            filepath=PurePosixPath(path),
+            version=version,
+            exists_function=self._fs.exists,
+            glob_function=self._fs.glob,
+        )
+
+    def load(self) -> Pipeline:
+        import skops.io
+
+        file = f"{get_filepath_str(self._get_load_path(), self._protocol)}/{MODEL_FILE}"
+        content = self._fs.cat_file(file)
+        unknown = set(skops.io.get_untrusted_types(data=content)) - set(self._trusted_types)
+        if unknown:
+            raise DataError(
+                f"The model {file} holds types that are not trusted: {', '.join(sorted(unknown))}. "
+                "If they belong to your estimator, review them and add them to `_trusted_types` "
+                "in conf/base/catalog_models.yml."
+            )
+        return skops.io.loads(content, trusted=self._trusted_types)
+
+    def save(self, data: FittedModel) -> None:
+        import mlflow.sklearn
+        from mlflow.models import infer_signature
+
+        if data.example.empty:
+            raise DataError("A model must be saved with at least one example row, got none.")
+        signature = infer_signature(data.example, data.pipeline.predict(data.example))
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "model"
+            mlflow.sklearn.save_model(
+                data.pipeline,
+                folder,
+                signature=signature,
+                input_example=data.example,
+                pip_requirements=[f"{name}=={installed_version(name)}" for name in REQUIREMENTS],
+                serialization_format="skops",
+                skops_trusted_types=self._trusted_types,
+            )
+            archive = folder / MODEL_FILE
+            archive.write_bytes(canonical_archive(archive.read_bytes()))
+            target = get_filepath_str(self._get_save_path(), self._protocol)
+            self._fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+            self._fs.put(str(folder), target, recursive=True)
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "protocol": self._protocol, "version": self._version}
+
+    def _exists(self) -> bool:
+        path = get_filepath_str(self._get_load_path(), self._protocol)
+        return bool(self._fs.exists(f"{path}/{MODEL_FILE}"))

@@ -1,0 +1,77 @@
+"""What watches a search: the clock and the terminal, which nodes must not know."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+
+class SearchMonitor:
+    """Shows the progress of a search and says when its time is over."""
+
+    def __init__(self, time_limit: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.time_limit = time_limit
+        self._clock = clock
+        self._deadline = float("inf")
+
+    @contextmanager
+    def watch(self, trials: int) -> Iterator[Callable[[str], bool]]:
+        """Yields a function to call after each trial; it answers whether to stop now.
+
+        Args:
+            trials: Number of trials the search will make if nothing stops it.
+        """
+        self._deadline = self._clock() + self.time_limit
+        columns = (
+            TextColumn("search"),
+            BarColumn(bar_width=30),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}"),
+        )
+        with Progress(*columns, console=Console(stderr=True)) as progress:
+            bar = progress.add_task("", total=trials)
+
+            def after_trial(description: str) -> bool:
+                progress.update(bar, advance=1, description=description)
+                return self._clock() >= self._deadline
+
+            yield after_trial
+
+
+class SearchMonitorDataset(AbstractDataset[NoReturn, SearchMonitor]):
+    """``SearchMonitorDataset`` hands a node a fresh ``SearchMonitor``; it stores nothing.
+
+    Example of a catalog entry::
+
+        search_monitor:
+          type: mlops_basics.datasets.SearchMonitorDataset
+          time_limit: 3600
+
+    >>> SearchMonitorDataset(time_limit=60).load().time_limit
+    60
+    """
+
+    def __init__(self, *, time_limit: float, metadata: dict[str, Any] | None = None) -> None:
+        """
+        Args:
+            time_limit: Seconds after which the search stops; the stop is recorded.
+            metadata: Ignored by Kedro, read by plugins.
+        """
+        self._time_limit = time_limit
+        self.metadata = metadata
+
+    def load(self) -> SearchMonitor:
+        return SearchMonitor(self._time_limit)
+
+    def save(self, data: NoReturn) -> NoReturn:
+        raise DatasetError(f"{type(self).__name__} is a read only dataset type")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"time_limit": self._time_limit}

@@ -1,0 +1,233 @@
+"""The only inlet of data: one file or a folder of batch files, CSV or Parquet."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import io
+from pathlib import PurePosixPath
+from typing import Any, NoReturn
+
+import fsspec
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+from kedro.io.core import get_protocol_and_path
+
+from mlops_basics.errors import DataError
+from mlops_basics.schemas import Batch
+
+CSV_SUFFIXES = (".csv", ".csv.gz")
+PARQUET_SUFFIXES = (".parquet", ".pq")
+
+
+class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
+    """``SourceDataset`` reads every batch of a source: one file, or a folder's files by name.
+
+    Example of a catalog entry::
+
+        source:
+          type: mlops_basics.datasets.SourceDataset
+          path: data/source/flights      # or one file, or s3://bucket/flights
+          csv_args: {sep: ";"}
+
+    >>> import fsspec
+    >>> with fsspec.open("memory://source/a.csv", "w") as file:
+    ...     _ = file.write("x,y\\n1,2\\n")
+    >>> [(batch.name, len(batch.table)) for batch in SourceDataset(path="memory://source").load()]
+    [('a.csv', 1)]
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        text_columns: list[str] | None = None,
+        csv_args: dict[str, Any] | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Args:
+            path: A file or a folder, local or with any protocol that fsspec knows.
+            text_columns: Columns that a CSV file is to be read as text for.
+            csv_args: Arguments of ``pandas.read_csv``.
+            credentials: Arguments of the file system that are secret.
+            fs_args: Other arguments of the file system.
+            metadata: Ignored by Kedro, read by plugins.
+        """
+        protocol, self._path = get_protocol_and_path(path)
+        self._fs = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
+        self._shown_path = path
+        self._text_columns = list(text_columns or [])
+        self._csv_args = dict(csv_args or {})
+        self.metadata = metadata
+
+    def load(self) -> list[Batch]:
+        return [self._read(file) for file in self._files()]
+
+    def save(self, data: NoReturn) -> NoReturn:
+        raise DatasetError(f"{type(self).__name__} is a read only dataset type")
+
+    def _exists(self) -> bool:
+        return bool(self._fs.exists(self._path))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"path": self._shown_path}
+
+    def _files(self) -> list[str]:
+        """The batch files, by name; raises DataError where there are none."""
+        if not self._fs.exists(self._path):
+            raise DataError(
+                f"The source '{self._shown_path}' does not exist. "
+                "Set `source` in conf/<env>/globals.yml to a CSV or Parquet file, or to a folder "
+                "of them (the sample tables are made by `kedro sample NAME`)."
+            )
+        if self._fs.isfile(self._path):
+            if not self._path.endswith(CSV_SUFFIXES + PARQUET_SUFFIXES):
+                raise DataError(
+                    f"The source '{self._shown_path}' is neither CSV nor Parquet by its name. "
+                    f"Rename it to end in one of {', '.join(CSV_SUFFIXES + PARQUET_SUFFIXES)}."
+                )
+            return [self._path]
+        names = self._fs.ls(self._path, detail=False)
+        files = sorted(name for name in names if name.endswith(CSV_SUFFIXES + PARQUET_SUFFIXES))
+        if not files:
+            raise DataError(
+                f"The source folder '{self._shown_path}' holds no CSV or Parquet file. "
+                "Put at least one batch file into it."
+            )
+        return files
+
+    def _read(self, file: str) -> Batch:
+        name = PurePosixPath(file).name
+        content = self._fs.cat_file(file)
+        if not content:
+            raise DataError(f"The file '{name}' is empty. Remove it or write it again.")
+        if name.endswith(PARQUET_SUFFIXES):
+            table = _read_parquet(name, content)
+        else:
+            text = gzip.decompress(content) if name.endswith(".gz") else content
+            table = _read_csv(name, text, self._csv_args, self._text_columns)
+        if table.empty:
+            raise DataError(
+                f"The file '{name}' has a header but no rows. Remove it or write it again."
+            )
+        return Batch(name=name, sha256=hashlib.sha256(content).hexdigest(), table=table)
+
+
+def _read_parquet(name: str, content: bytes) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(io.BytesIO(content))
+    except Exception as error:  # pyarrow raises several unrelated types for a damaged file
+        raise DataError(
+            f"The file '{name}' is not readable as Parquet ({error}). Write it again."
+        ) from error
+    table.columns = table.columns.map(str)
+    _refuse_duplicate_columns(name, list(table.columns))
+    return table.reset_index(drop=True)
+
+
+def _read_csv(
+    name: str, content: bytes, csv_args: dict[str, Any], text_columns: list[str]
+) -> pd.DataFrame:
+    encoding = csv_args.get("encoding", "utf-8-sig")
+    separator = csv_args.get("sep", ",")
+    header = _header(name, content, encoding, separator)
+    if set(csv_args) <= {"sep", "encoding", "decimal", "thousands", "na_values", "quotechar"}:
+        _refuse_ragged_lines(name, content, encoding, separator, csv_args.get("quotechar", '"'))
+    types = {column: "str" for column in text_columns if column in header}
+    args: dict[str, Any] = {"encoding": encoding, "low_memory": False, "dtype": types, **csv_args}
+    try:
+        table = pd.read_csv(io.BytesIO(content), **args)
+    except (ValueError, TypeError, csv.Error) as error:
+        raise DataError(
+            f"The file '{name}' is not readable as CSV: {error}. "
+            "Mend the file, or set `csv` in globals.yml (sep, decimal, encoding, ...)."
+        ) from error
+    table.columns = table.columns.map(str)
+    return table
+
+
+def _header(name: str, content: bytes, encoding: str, separator: str) -> list[str]:
+    """The column names as written; pandas would rename a repeated one in silence."""
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"The file '{name}' is not {encoding} in line {line} (byte {error.start}). "
+            "Save it as UTF-8, or name its encoding in globals.yml: csv: {encoding: latin-1}."
+        ) from error
+    if not text.strip():
+        raise DataError(f"The file '{name}' holds nothing but white space. Write it again.")
+    header = next(csv.reader(io.StringIO(text), delimiter=separator if len(separator) == 1 else ","))
+    _refuse_duplicate_columns(name, header)
+    for other in (";", "\t", "|"):
+        if len(header) == 1 and other in header[0] and other != separator:
+            raise DataError(
+                f"The file '{name}' has one column only, '{header[0][:60]}': its separator "
+                f"seems to be {other!r}. Set in globals.yml: csv: {{sep: {other!r}}}."
+            )
+    return header
+
+
+def _refuse_duplicate_columns(name: str, columns: list[str]) -> None:
+    repeated = sorted({column for column in columns if columns.count(column) > 1})
+    if repeated:
+        raise DataError(
+            f"The file '{name}' names the column '{repeated[0]}' {columns.count(repeated[0])} "
+            "times in its header. Rename or remove the others."
+        )
+
+
+def _refuse_ragged_lines(
+    name: str, content: bytes, encoding: str, separator: str, quote: str
+) -> None:
+    """Too many *or too few* fields in a row are an error; pandas fills short rows in silence."""
+    import pyarrow as pa
+    from pyarrow import csv as pa_csv
+
+    if len(separator) != 1:
+        return
+    bad: list[Any] = []
+
+    def remember(row: Any) -> str:
+        bad.append(row)
+        return "error"
+
+    try:
+        with pa_csv.open_csv(
+            io.BytesIO(content),
+            read_options=pa_csv.ReadOptions(
+                use_threads=False, encoding="utf-8" if "utf-8" in encoding else encoding
+            ),
+            parse_options=pa_csv.ParseOptions(
+                delimiter=separator,
+                quote_char=quote,
+                newlines_in_values=True,
+                invalid_row_handler=remember,
+            ),
+            convert_options=pa_csv.ConvertOptions(
+                column_types={
+                    column: pa.string()
+                    for column in next(
+                        csv.reader(io.StringIO(content.decode(encoding)), delimiter=separator)
+                    )
+                }
+            ),
+        ) as reader:
+            for _ in reader:
+                pass
+    except pa.ArrowInvalid as error:
+        if not bad:
+            raise DataError(
+                f"The file '{name}' is not readable as CSV: {error}. Mend the file."
+            ) from error
+        row = bad[0]
+        where = f"row {row.number}" if row.number else "a row"
+        raise DataError(
+            f"The file '{name}' is ragged: {where} has {row.actual_columns} fields, its header "
+            f"{row.expected_columns} ({row.text[:60]!r}). Mend the row."
+        ) from error

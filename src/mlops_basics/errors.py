@@ -1,0 +1,17 @@
+"""The errors this project raises on purpose: each names what is wrong, where, and what to do."""
+
+
+class MlopsError(Exception):
+    """Base of the family; the command line prints its message alone, without a traceback."""
+
+
+class ConfigurationError(MlopsError):
+    """A parameter, a configuration file or a command line option cannot be used."""
+
+
+class DataError(MlopsError):
+    """A table cannot be used: the message names file, column or line, and the remedy."""
+
+
+class LineageError(MlopsError):
+    """The versions a run would load do not belong together."""

@@ -1,0 +1,172 @@
+"""Records each run: pins its inputs, writes its manifest, logs it to MLflow, sums it up."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import Any
+
+import pandas as pd
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks import hook_impl
+from kedro.framework.project import pipelines as registered
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+
+from mlops_basics import lineage
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.provenance import describe_code
+from mlops_basics.schemas import PARAMETER_SECTIONS, Artifact, Manifest, Section
+
+logger = logging.getLogger(__name__)
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+#: Layers whose data sets are uploaded to MLflow; tables of the others are named by their hash.
+UPLOADED_FOLDERS = ("models", "reporting")
+
+
+class RunRecordHooks:
+    """What happens around every run, by whichever door it came in."""
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Refuse unknown parameters before anything is read or written."""
+        self._project_path = context.project_path
+        self._env = context.env or "base"
+        check_parameters(context.params)
+
+    @hook_impl
+    def after_catalog_created(self, parameters: dict[str, Any]) -> None:
+        """Remember the parameters of the run."""
+        self._parameters = parameters
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Make all inputs come from one run."""
+        self._rows: dict[str, int] = {}
+        self._artifacts: dict[str, Artifact] = {}
+        self._trials: pd.DataFrame | None = None
+        self._parent = lineage.latest_manifest(catalog)
+        lineage.pin_inputs(
+            catalog,
+            pipeline,
+            self._parent,
+            run_params.get("load_versions") or {},
+            registered["__default__"],
+        )
+
+    @hook_impl
+    def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
+        """Note what was read."""
+        self._note(dataset_name, data)
+
+    @hook_impl
+    def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
+        """Note what was written."""
+        self._note(dataset_name, data)
+
+    # First, since kedro-mlflow's own hook ends the MLflow run.
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+    ) -> None:
+        """Write the manifest, log the run, print its summary."""
+        import mlflow
+
+        from mlops_basics.tracking import log_run
+
+        active = mlflow.active_run()
+        manifest = Manifest(
+            run_id=run_params["run_id"],
+            mlflow_run_id=active.info.run_id if active else None,
+            env=self._env,
+            model_name=str(self._parameters["model_name"]),
+            pipelines=tuple(run_params.get("pipeline_names") or ["__default__"]),
+            code=describe_code(self._project_path),
+            parameters=plain_parameters(self._parameters),
+            datasets=lineage.describe_versions(
+                catalog,
+                pipeline,
+                self._rows,
+                self._parent,
+                registered["__default__"],
+                self._project_path,
+            ),
+        )
+        catalog.save(lineage.MANIFEST, manifest)
+        if active:
+            files = self._uploads(catalog, manifest)
+            log_run(active.info.run_id, manifest, self._artifacts, self._trials, files)
+        self._print_summary(manifest)
+
+    def _note(self, name: str, data: Any) -> None:
+        if isinstance(data, pd.DataFrame):
+            self._rows[name] = len(data)
+            if name == "trials":
+                self._trials = data
+        elif isinstance(data, Artifact):
+            self._artifacts[name] = data
+
+    def _uploads(
+        self, catalog: CatalogProtocol, manifest: Manifest
+    ) -> dict[str, tuple[Any, str]]:
+        files = {}
+        for name, item in manifest.datasets.items():
+            dataset = lineage.versioned(catalog, name)
+            if item.access == "written" and dataset is not None:
+                path = lineage.content_path(dataset, item.access)
+                if path.split("/")[-4] in UPLOADED_FOLDERS:
+                    files[name] = (getattr(dataset, "_fs", None), path)
+        return files
+
+    def _print_summary(self, manifest: Manifest) -> None:
+        from rich.console import Console
+
+        from mlops_basics.reporting.terminal import run_summary
+
+        Console().print(run_summary(manifest, self._artifacts))
+
+
+def check_parameters(parameters: dict[str, Any]) -> None:
+    """Raise ConfigurationError for a parameter that nothing reads, or a bad model name."""
+    unknown = sorted(set(parameters) - set(PARAMETER_SECTIONS))
+    if unknown:
+        raise ConfigurationError(
+            f"Unknown parameter '{unknown[0]}'. Known are: {', '.join(PARAMETER_SECTIONS)} "
+            "(and within a section, its keys: --params training.n_trials=5)."
+        )
+    for name, section in PARAMETER_SECTIONS.items():
+        if section is None or isinstance(parameters.get(name), Section):
+            continue
+        try:
+            section.model_validate(parameters.get(name, {}))
+        except ValueError as error:
+            raise ConfigurationError(readable_validation(name, error)) from error
+    model_name = str(parameters.get("model_name"))
+    if not MODEL_NAME.fullmatch(model_name):
+        raise ConfigurationError(
+            "model_name must be 1 to 64 letters, digits, '_', '-' or '.', starting with a letter "
+            f"or digit, got {model_name[:80]!r}"
+        )
+
+
+def readable_validation(section: str, error: ValueError) -> str:
+    """Pydantic's errors as one line each: the parameter, the rule, the value."""
+    lines = []
+    for item in getattr(error, "errors", list)():
+        where = ".".join(str(part) for part in (section, *item["loc"]))
+        if item["type"] == "extra_forbidden":
+            lines.append(f"Unknown parameter '{where}'.")
+        else:
+            lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
+    return "\n".join(lines) or str(error)
+
+
+def plain_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The parameters as JSON holds them."""
+    return {
+        name: value.model_dump(mode="json", by_alias=True) if isinstance(value, Section) else value
+        for name, value in parameters.items()
+    }

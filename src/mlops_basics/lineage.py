@@ -1,0 +1,171 @@
+"""Keeps the versions that a run reads and writes together.
+
+Kedro alone would load the latest version of each data set by itself, and could so mix a model
+with test rows of another split. Every run writes a manifest of one coherent set of versions; a
+pipeline that runs alone loads all of its inputs from the newest manifest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.io import CatalogProtocol
+from kedro.io.core import AbstractVersionedDataset, Version, get_filepath_str
+from kedro.pipeline import Pipeline
+
+from mlops_basics.errors import LineageError
+from mlops_basics.schemas import DataVersion, Manifest
+
+MANIFEST = "manifest"
+
+
+def latest_manifest(catalog: CatalogProtocol) -> Manifest | None:
+    """The newest run's manifest, or None before the first run."""
+    if MANIFEST not in catalog or not catalog.exists(MANIFEST):
+        return None
+    manifest: Manifest = catalog.load(MANIFEST)
+    return manifest
+
+
+def versioned(catalog: CatalogProtocol, name: str) -> AbstractVersionedDataset[Any, Any] | None:
+    """The data set of this name if it keeps versions, else None."""
+    dataset = catalog.get(name)
+    if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:
+        return dataset
+    return None
+
+
+def pin_inputs(
+    catalog: CatalogProtocol,
+    pipeline: Pipeline,
+    parent: Manifest | None,
+    chosen: Mapping[str, str],
+    whole: Pipeline,
+) -> None:
+    """Make a pipeline's inputs load the versions of one run.
+
+    Args:
+        catalog: The run's catalog; its data sets are pinned in place.
+        pipeline: What is about to run.
+        parent: The newest manifest.
+        chosen: Versions that the user asked for; they are left alone.
+        whole: The pipeline that makes every data set, for the remedy in the message.
+
+    Raises:
+        LineageError: If an input does not belong to the newest run.
+    """
+    for name in sorted(pipeline.inputs()):
+        dataset = None if name.startswith("params:") else versioned(catalog, name)
+        if dataset is None or name in chosen:
+            continue
+        if parent is None or name not in parent.datasets:
+            raise LineageError(_no_version(name, parent, whole))
+        # Kedro has no public way to set a load version once the catalog exists, and only here is
+        # the pipeline known, by whichever door the run came in.
+        dataset._version = Version(parent.datasets[name].version, dataset._version.save)
+        if not dataset.exists():
+            raise LineageError(
+                f"'{name}' of the run {parent.run_id} is gone: {parent.datasets[name].path} does "
+                f"not exist. Run again what makes it: {_remedy(name, whole)}"
+            )
+
+
+def describe_versions(
+    catalog: CatalogProtocol,
+    pipeline: Pipeline,
+    rows: Mapping[str, int],
+    parent: Manifest | None,
+    whole: Pipeline,
+    root: Path,
+) -> dict[str, DataVersion]:
+    """The coherent set of versions after a run: read, written, and kept from the run before.
+
+    What was made from something that this run wrote anew is not kept: it is out of date.
+    """
+    written, read = pipeline.outputs() | _between(pipeline), pipeline.inputs()
+    found = {}
+    for name in sorted(written | read):
+        dataset = None if name.startswith("params:") else versioned(catalog, name)
+        if dataset is not None:
+            access = "written" if name in written else "read"
+            found[name] = _describe(dataset, rows.get(name), access, root)
+    stale = _descendants(written, whole)
+    for name, version in (parent.datasets if parent else {}).items():
+        if name not in found and name not in stale:
+            found[name] = version.model_copy(update={"access": "kept"})
+    return found
+
+
+def content_path(dataset: AbstractVersionedDataset[Any, Any], access: str) -> str:
+    """Where the version that was read or written lies, in its file system."""
+    version = (
+        dataset.resolve_save_version() if access == "written" else dataset.resolve_load_version()
+    )
+    path = dataset._get_versioned_path(str(version))
+    return get_filepath_str(path, getattr(dataset, "_protocol", "file"))
+
+
+def content_hash(filesystem: Any, path: str) -> str:
+    """SHA-256 of a file, or of the names and hashes of a folder's files."""
+    if filesystem.isfile(path):
+        return hashlib.sha256(filesystem.cat_file(path)).hexdigest()
+    digest = hashlib.sha256()
+    for file in sorted(filesystem.find(path)):
+        inside = file[len(path.rstrip("/")) :] if file.startswith(path) else file.split(path)[-1]
+        content = hashlib.sha256(filesystem.cat_file(file)).hexdigest()
+        digest.update(f"{inside.lstrip('/')}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _describe(
+    dataset: AbstractVersionedDataset[Any, Any], rows: int | None, access: str, root: Path
+) -> DataVersion:
+    path = content_path(dataset, access)
+    version = (
+        dataset.resolve_save_version() if access == "written" else dataset.resolve_load_version()
+    )
+    shown = path.removeprefix(f"{root.as_posix()}/")
+    if (protocol := getattr(dataset, "_protocol", "file")) != "file":
+        shown = f"{protocol}://{path}"
+    digest = content_hash(getattr(dataset, "_fs", None), path)
+    return DataVersion.model_validate(
+        {"version": version, "path": shown, "sha256": digest, "rows": rows, "access": access}
+    )
+
+
+def _between(pipeline: Pipeline) -> set[str]:
+    """What a pipeline both writes and reads: neither its inputs nor its outputs."""
+    return {name for node in pipeline.nodes for name in node.outputs}
+
+
+def _descendants(names: Iterable[str], whole: Pipeline) -> set[str]:
+    found = set(names)
+    for node in whole.nodes:  # in topological order
+        if found & set(node.inputs):
+            found |= set(node.outputs)
+    return found - set(names)
+
+
+def _no_version(name: str, parent: Manifest | None, whole: Pipeline) -> str:
+    if parent is None:
+        return (
+            f"There is no version of '{name}' yet. Make the first by: kedro run "
+            "(or run the pipelines before this one)."
+        )
+    return (
+        f"The newest run, {parent.run_id} ({', '.join(parent.pipelines)}), has no '{name}': an "
+        f"older one would not belong to its data. Make a new one by: {_remedy(name, whole)}"
+    )
+
+
+def _remedy(name: str, whole: Pipeline) -> str:
+    makers = [node for node in whole.nodes if name in node.outputs]
+    if not makers:
+        return "kedro run"
+    module = makers[0].func.__module__
+    return f"kedro run --pipeline {module.split('.')[-2]}" if "pipelines" in module else "kedro run"
+
+

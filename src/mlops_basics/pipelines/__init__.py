@@ -1,0 +1,1 @@
+"""The pipelines: pure nodes and the order in which they run."""

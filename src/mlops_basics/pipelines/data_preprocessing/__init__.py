@@ -1,0 +1,5 @@
+"""The data_preprocessing pipeline."""
+
+from .pipeline import create_pipeline
+
+__all__ = ["create_pipeline"]

@@ -1,0 +1,243 @@
+"""Nodes of the data_preprocessing pipeline. Nothing here is fitted: that is the model's part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from mlops_basics.errors import ConfigurationError, DataError
+from mlops_basics.features import typed_column, typed_features
+from mlops_basics.row_hash import row_hashes, salted_fractions
+from mlops_basics.schemas import (
+    BATCH_COLUMN,
+    ROW_HASH_COLUMN,
+    PreprocessingParams,
+    SplitParams,
+    SplitReport,
+    TableInfo,
+)
+from mlops_basics.target import class_names, read_target
+from mlops_basics.validation import require_columns
+
+
+def preprocess_data(
+    raw_data: pd.DataFrame, params: PreprocessingParams
+) -> tuple[pd.DataFrame, TableInfo]:
+    """Type the columns, read the target, hash the rows, drop what nothing can be learned from.
+
+    Args:
+        raw_data: The collected table.
+        params: What the table means.
+
+    Returns:
+        The typed table (row hash, batch, time column if any, features, target; rows without a
+        target left out) and what is known about it.
+
+    Raises:
+        ConfigurationError: If a named column does not exist.
+        DataError: If no feature remains, or the target cannot be learned.
+    """
+    time_column = params.split.time_column
+    require_columns("target", [params.target], raw_data)
+    require_columns("exclude", params.exclude, raw_data)
+    require_columns("key_columns", params.key_columns, raw_data)
+    require_columns("time_column", [time_column] if time_column else [], raw_data)
+    if params.target in (*params.exclude, *params.key_columns, time_column):
+        raise ConfigurationError(
+            f"The target '{params.target}' cannot also be excluded, a key or the time column. "
+            "Correct globals.yml."
+        )
+    target, task = read_target(raw_data[params.target], params.task, params.positive_above)
+    unseen = {params.target, BATCH_COLUMN, *params.exclude}
+    candidates = [column for column in raw_data.columns if column not in unseen]
+    keys = list(params.key_columns) or candidates
+    known = target.notna().to_numpy()
+    table, target = raw_data[known], target[known].reset_index(drop=True)
+    features = typed_features(table, [column for column in candidates if column != time_column])
+    dropped = _useless_columns(features)
+    features = features.drop(columns=list(dropped))
+    if features.columns.empty:
+        raise DataError(
+            "No feature column remains beside the target: all others are excluded, empty or "
+            "constant. Check `exclude` in globals.yml."
+        )
+    hashes = row_hashes(table, keys)
+    result = features.copy()
+    result.insert(0, ROW_HASH_COLUMN, hashes)
+    result.insert(1, BATCH_COLUMN, table[BATCH_COLUMN].to_numpy())
+    if time_column:
+        result.insert(2, time_column, _times(table[time_column]))
+    classification = task != "regression"
+    result[params.target] = (
+        target.astype("int64") if str(target.dtype) == "Int64" else target
+    ).to_numpy()
+    duplicates = int(pd.DataFrame({"row": hashes, "target": target}).duplicated().sum())
+    missing = int((~known).sum())
+    info = TableInfo(
+        task=task,
+        target=params.target,
+        classes=class_names(result[params.target]) if classification else (),
+        features=tuple(features.columns),
+        numeric=tuple(column for column in features if features[column].dtype == np.float64),
+        key_columns=tuple(sorted(keys)),
+        rows=len(result),
+        duplicate_rows=duplicates,
+        missing_target_rows=missing,
+        dropped_columns=dropped,
+        warnings=tuple(
+            _warnings(result[params.target], classification, params, dropped, missing, duplicates)
+        ),
+    )
+    return result, info
+
+
+def split_data(
+    preprocessed_data: pd.DataFrame, table_info: TableInfo, params: PreprocessingParams
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, SplitReport]:
+    """Divide the rows into train, valid and test, by their hash or by time.
+
+    By hash, a row's side depends on its key columns and the salt alone: it never changes, and
+    equal rows stay together. By time, the latest period is test, the one before it valid.
+
+    Returns:
+        Train, valid and test rows, and how they were divided.
+
+    Raises:
+        DataError: If a set is smaller than ``min_rows``, or train has one class only.
+    """
+    split = params.split
+    if split.time_column is None:
+        side, boundaries = _sides_by_hash(preprocessed_data, split), {}
+    else:
+        side, boundaries = _sides_by_time(preprocessed_data[split.time_column], split)
+    parts = {
+        name: preprocessed_data[side == name].reset_index(drop=True)
+        for name in ("train", "valid", "test")
+    }
+    rows = {name: len(part) for name, part in parts.items()}
+    for name, count in rows.items():
+        if count < split.min_rows:
+            raise DataError(
+                f"Of {len(preprocessed_data)} rows, {rows['train']} are train, {rows['valid']} "
+                f"valid and {rows['test']} test: {name} needs at least {split.min_rows} "
+                "(preprocessing.split.min_rows). Collect more rows, or change the split."
+            )
+    shares: dict[str, dict[str, float]] = {}
+    warnings: list[str] = []
+    if table_info.task != "regression":
+        shares = {name: _class_shares(part[table_info.target]) for name, part in parts.items()}
+        warnings = _class_warnings(table_info, shares)
+        if len(shares["train"]) < 2:
+            raise DataError(
+                f"All {rows['train']} train rows are of one class, '{next(iter(shares['train']))}'."
+                " Collect more rows of the others, or change split_salt in globals.yml."
+            )
+    report = SplitReport(
+        method="hash" if split.time_column is None else "time",
+        rows=rows,
+        boundaries=boundaries,
+        class_shares=shares,
+        warnings=tuple(warnings),
+    )
+    return parts["train"], parts["valid"], parts["test"], report
+
+
+def _useless_columns(features: pd.DataFrame) -> dict[str, str]:
+    """Columns that hold nothing to learn, with the reason."""
+    counts = {column: features[column].nunique(dropna=False) for column in features}
+    return {
+        column: "no value in any row" if features[column].isna().all() else "one value in all rows"
+        for column, count in counts.items()
+        if count <= 1
+    }
+
+
+def _times(values: pd.Series) -> pd.Series:
+    try:
+        times = pd.to_datetime(values, utc=True, errors="raise", format="ISO8601")
+    except (ValueError, TypeError):
+        try:
+            times = pd.to_datetime(values, utc=True, errors="raise")
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                f"The time column '{values.name}' holds a value that is no time ({error}). "
+                "Mend it, or set time_column: null in globals.yml."
+            ) from error
+    if times.isna().any():
+        raise DataError(
+            f"The time column '{values.name}' is missing in {int(times.isna().sum())} of "
+            f"{len(times)} rows. Fill it in, or remove these rows."
+        )
+    return typed_column(times).reset_index(drop=True)
+
+
+def _warnings(
+    target: pd.Series,
+    classification: bool,
+    params: PreprocessingParams,
+    dropped: dict[str, str],
+    missing: int,
+    duplicates: int,
+) -> list[str]:
+    found = [f"Column '{name}' is dropped: {reason}." for name, reason in dropped.items()]
+    if missing:
+        found.append(f"{missing} rows without a target are left out.")
+    if duplicates:
+        found.append(f"{duplicates} rows repeat another row exactly; they stay on its side.")
+    if classification:
+        counts = target.value_counts()
+        rare = counts[counts < params.rare_class_rows]
+        found += [
+            f"Class '{name}' has {count} rows only: its predictions cannot be judged."
+            for name, count in rare.items()
+        ]
+    return found
+
+
+def _sides_by_hash(table: pd.DataFrame, split: SplitParams) -> np.ndarray:
+    fractions = salted_fractions(table[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64), split.salt)
+    train_below = 1 - split.valid_fraction - split.test_fraction
+    side = np.where(fractions < train_below, "train", "valid")
+    return np.where(fractions >= 1 - split.test_fraction, "test", side)
+
+
+def _sides_by_time(times: pd.Series, split: SplitParams) -> tuple[np.ndarray, dict[str, str]]:
+    periods = times.dt.to_period(split.period)
+    present = sorted(periods.unique())
+    if len(present) < 3:
+        raise DataError(
+            f"The time column '{times.name}' covers {len(present)} periods of length "
+            f"'{split.period}', but train, valid and test need one each. Choose a shorter `period` "
+            "in globals.yml, or set time_column: null."
+        )
+    valid, test = present[-2], present[-1]
+    side = np.where(periods < valid, "train", np.where(periods < test, "valid", "test"))
+    boundaries = {
+        "train_from": times.min().isoformat(),
+        "valid_from": valid.start_time.isoformat(),
+        "test_from": test.start_time.isoformat(),
+        "test_to": times.max().isoformat(),
+    }
+    return side, boundaries
+
+
+def _class_shares(target: pd.Series) -> dict[str, float]:
+    shares = target.map(str).value_counts(normalize=True).sort_index()
+    return {str(name): float(share) for name, share in shares.items()}
+
+
+def _class_warnings(info: TableInfo, shares: dict[str, dict[str, float]]) -> list[str]:
+    found = []
+    for name in info.classes:
+        absent = [side for side in ("train", "valid", "test") if name not in shares[side]]
+        if "train" in absent:
+            found.append(f"Class '{name}' has no train row: it can never be predicted.")
+        elif absent:
+            found.append(f"Class '{name}' has no row in {' and '.join(absent)}.")
+        elif max(shares[s][name] for s in shares) > 2 * min(shares[s][name] for s in shares):
+            found.append(
+                f"Class '{name}' has "
+                + ", ".join(f"{100 * shares[side][name]:.1f} % of {side}" for side in shares)
+                + " rows: the sets differ by chance."
+            )
+    return found

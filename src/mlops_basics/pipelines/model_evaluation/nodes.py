@@ -1,0 +1,166 @@
+"""Nodes of the model_evaluation pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from mlops_basics.reporting import figures
+from mlops_basics.reporting.run_report import RunFindings, run_report
+from mlops_basics.schemas import (
+    ROW_HASH_COLUMN,
+    CollectionReport,
+    EvaluationParams,
+    Metrics,
+    OverfitCheck,
+    SearchReport,
+    SplitReport,
+    TableInfo,
+)
+from mlops_basics.scoring import Scores, compute_metrics, confusion_counts, losses, score_rows
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+THIRDS = ("low third", "middle third", "high third")
+
+
+def evaluate_model(
+    model: Pipeline, test_data: pd.DataFrame, table_info: TableInfo, params: EvaluationParams
+) -> tuple[Metrics, pd.DataFrame, pd.DataFrame]:
+    """Measure the model on the test rows.
+
+    Returns:
+        Metrics with intervals; a row a test row (hash, target, prediction, loss, probabilities);
+        the confusion matrix (true classes down, predicted across; for a regression the thirds of
+        the target).
+    """
+    found = score_rows(model, test_data[list(table_info.features)], test_data, table_info)
+    rng = np.random.default_rng(params.seed)
+    metrics = compute_metrics(found, params.confidence, params.resamples, rng)
+    scores = pd.DataFrame(
+        {
+            ROW_HASH_COLUMN: test_data[ROW_HASH_COLUMN].to_numpy(),
+            "target": test_data[table_info.target].to_numpy(),
+            "loss": losses(found),
+        }
+    )
+    if table_info.task == "regression":
+        scores.insert(2, "prediction", found.predicted)
+    else:
+        scores.insert(2, "prediction", np.array(table_info.classes, dtype=object)[found.predicted])
+        scores["target"] = scores["target"].map(str)
+        for code, name in enumerate(table_info.classes):
+            scores[f"probability_{name}"] = found.probabilities[:, code]
+    return metrics, scores, _confusion_matrix(found, table_info)
+
+
+def explain_model(
+    model: Pipeline, test_data: pd.DataFrame, table_info: TableInfo, params: EvaluationParams
+) -> pd.DataFrame:
+    """Measure how much the loss rises when one column's values are shuffled among the rows.
+
+    Returns:
+        A row a feature: its name, mean rise of the loss, and the standard deviation of the
+        repeats; largest first.
+    """
+    rng = np.random.default_rng(params.seed)
+    rows = test_data
+    if len(rows) > params.importance_rows:
+        drawn = np.sort(rng.choice(len(rows), params.importance_rows, replace=False))
+        rows = rows.iloc[drawn].reset_index(drop=True)
+    features = rows[list(table_info.features)]
+    before = losses(score_rows(model, features, rows, table_info)).mean()
+    found = []
+    for column in table_info.features:
+        # All repeats in one call: a pipeline's cost is mostly per call, not per row.
+        shuffled = pd.concat([features] * params.importance_repeats, ignore_index=True)
+        orders = [rng.permutation(len(rows)) for _ in range(params.importance_repeats)]
+        shuffled[column] = features[column].iloc[np.concatenate(orders)].reset_index(drop=True)
+        targets = pd.concat([rows] * params.importance_repeats, ignore_index=True)
+        after = losses(score_rows(model, shuffled, targets, table_info))
+        rises = after.reshape(params.importance_repeats, -1).mean(axis=1) - before
+        found.append({"feature": column, "rise": rises.mean(), "spread": rises.std()})
+    return pd.DataFrame(found).sort_values("rise", ascending=False, ignore_index=True)
+
+
+def plot_evaluation(
+    scores: pd.DataFrame,
+    confusion_matrix: pd.DataFrame,
+    importance: pd.DataFrame,
+    table_info: TableInfo,
+) -> tuple[go.Figure, go.Figure, go.Figure, go.Figure]:
+    """Draw the confusion matrix, ROC and PR (or predicted against actual), calibration
+    (or residuals), and the importance of the features."""
+    confusion = figures.confusion_figure(confusion_matrix)
+    bars = figures.importance_figure(importance)
+    if table_info.task == "regression":
+        y, predicted = scores["target"].to_numpy(), scores["prediction"].to_numpy()
+        return (
+            confusion,
+            figures.actual_figure(y, predicted),
+            figures.residual_figure(y, predicted),
+            bars,
+        )
+    codes = {name: code for code, name in enumerate(table_info.classes)}
+    y = scores["target"].map(codes).to_numpy()
+    probabilities = scores[[f"probability_{name}" for name in table_info.classes]].to_numpy()
+    return (
+        confusion,
+        figures.ranking_figure(y, probabilities, table_info.classes),
+        figures.calibration_figure(y, probabilities, table_info.classes),
+        bars,
+    )
+
+
+def write_report(
+    model_name: str,
+    collection_report: CollectionReport,
+    table_info: TableInfo,
+    split_report: SplitReport,
+    search_report: SearchReport,
+    overfit_check: OverfitCheck,
+    train_metrics: Metrics,
+    valid_metrics: Metrics,
+    test_metrics: Metrics,
+    confusion_plot: go.Figure,
+    performance_plot: go.Figure,
+    calibration_plot: go.Figure,
+    importance_plot: go.Figure,
+    search_plot: go.Figure,
+) -> str:
+    """Write the run's report as one HTML page that needs no network."""
+    return run_report(
+        RunFindings(
+            model_name=model_name,
+            collection=collection_report,
+            table=table_info,
+            split=split_report,
+            search=search_report,
+            overfit=overfit_check,
+            metrics={"train": train_metrics, "valid": valid_metrics, "test": test_metrics},
+            figures={
+                "Which mistakes it makes": confusion_plot,
+                "How well it ranks": performance_plot,
+                "How far to trust it": calibration_plot,
+                "What it looks at": importance_plot,
+                "How it was found": search_plot,
+            },
+        )
+    )
+
+
+def _confusion_matrix(found: Scores, info: TableInfo) -> pd.DataFrame:
+    if info.task != "regression":
+        names, counts = info.classes, confusion_counts(found)
+    else:
+        names = THIRDS
+        edges = np.quantile(found.y, [1 / 3, 2 / 3])
+        true, predicted = np.digitize(found.y, edges), np.digitize(found.predicted, edges)
+        counts = np.bincount(true * 3 + predicted, minlength=9).reshape(3, 3)
+    matrix = pd.DataFrame(counts, columns=list(names))
+    matrix.insert(0, "actual", list(names))
+    return matrix

@@ -1,0 +1,59 @@
+"""model -> metrics, plots, report."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import evaluate_model, explain_model, plot_evaluation, write_report
+
+
+def create_pipeline() -> Pipeline:
+    """Measures the model on rows that nothing was fitted or tuned on, and explains it."""
+    return Pipeline(
+        [
+            Node(
+                func=evaluate_model,
+                inputs=["model", "test_data", "table_info", "params:evaluation"],
+                outputs=["test_metrics", "scores", "confusion_matrix"],
+                name="evaluate_model",
+            ),
+            Node(
+                func=explain_model,
+                inputs=["model", "test_data", "table_info", "params:evaluation"],
+                outputs="importance",
+                name="explain_model",
+            ),
+            Node(
+                func=plot_evaluation,
+                inputs=["scores", "confusion_matrix", "importance", "table_info"],
+                outputs=[
+                    "confusion_plot",
+                    "performance_plot",
+                    "calibration_plot",
+                    "importance_plot",
+                ],
+                name="plot_evaluation",
+            ),
+            Node(
+                func=write_report,
+                inputs=[
+                    "params:model_name",
+                    "collection_report",
+                    "table_info",
+                    "split_report",
+                    "search_report",
+                    "overfit_check",
+                    "train_metrics",
+                    "valid_metrics",
+                    "test_metrics",
+                    "confusion_plot",
+                    "performance_plot",
+                    "calibration_plot",
+                    "importance_plot",
+                    "search_plot",
+                ],
+                outputs="report",
+                name="write_report",
+            ),
+        ]
+    )

@@ -1,0 +1,127 @@
+"""Nodes of the model_training pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from mlops_basics.reporting.figures import search_figure
+from mlops_basics.schemas import (
+    ROW_HASH_COLUMN,
+    EvaluationParams,
+    FittedModel,
+    Metrics,
+    OverfitCheck,
+    SearchReport,
+    TableInfo,
+    TrainingParams,
+)
+from mlops_basics.scoring import LOSS_NAMES, baseline_loss, compute_metrics, losses, score_rows
+from mlops_basics.stats.gap import loss_gap
+
+from .search import Search, run_search, trials_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from sklearn.pipeline import Pipeline
+
+EXAMPLE_ROWS = 5
+
+
+class Monitor(Protocol):
+    """Watches the search: ``watch(trials)`` yields a function to call after each trial."""
+
+    def watch(self, trials: int) -> AbstractContextManager[Callable[[str], bool]]: ...
+
+
+def search_model(
+    train_data: pd.DataFrame,
+    valid_data: pd.DataFrame,
+    table_info: TableInfo,
+    params: TrainingParams,
+    search_monitor: Monitor,
+) -> tuple[FittedModel, pd.DataFrame, SearchReport, go.Figure]:
+    """Search the candidates; each is fitted on train rows only and judged on valid rows.
+
+    A model that does not overfit is preferred to one that does, whatever their losses.
+
+    Returns:
+        The best model (encoding and estimator in one pipeline), a row a trial, how the search
+        went, and a figure of it.
+    """
+    search = Search(train_data, valid_data, table_info, params)
+    with search_monitor.watch(params.n_trials) as after_trial:
+        best, rows, stopped = run_search(search, after_trial)
+    example = train_data[list(table_info.features)].head(EXAMPLE_ROWS)
+    report = SearchReport(
+        best_candidate=best.candidate,
+        best_params=best.params,
+        best_valid_loss=best.gap.valid_loss,
+        loss=LOSS_NAMES[table_info.task],
+        trials_requested=params.n_trials,
+        trials_run=len(rows),
+        stopped_early=stopped,
+    )
+    trials = trials_table(rows)
+    return FittedModel(best.model, example), trials, report, search_figure(trials, report.loss)
+
+
+def measure_fit(
+    model: Pipeline,
+    train_data: pd.DataFrame,
+    valid_data: pd.DataFrame,
+    table_info: TableInfo,
+    params: TrainingParams,
+    evaluation: EvaluationParams,
+) -> tuple[Metrics, Metrics, OverfitCheck]:
+    """Measure the model on the rows it was fitted and tuned on, and whether it overfits.
+
+    Returns:
+        Train metrics, valid metrics, and the check of the gap between the losses.
+    """
+    features = list(table_info.features)
+    step = max(1, -(-len(train_data) // params.gap_rows))
+    seen = train_data.iloc[::step]
+    train_scores = score_rows(model, seen[features], seen, table_info)
+    valid_scores = score_rows(model, valid_data[features], valid_data, table_info)
+    gap = loss_gap(
+        losses(train_scores),
+        losses(valid_scores),
+        baseline_loss(train_data, valid_data, table_info),
+        params.gap_confidence,
+    )
+    overfitted = gap.low > params.gap_tolerance
+    verdict = "is surely" if overfitted else "is not shown to be"
+    check = OverfitCheck(
+        gap=gap.gap,
+        low=gap.low,
+        high=gap.high,
+        confidence=gap.confidence,
+        tolerance=params.gap_tolerance,
+        train_loss=gap.train_loss,
+        valid_loss=gap.valid_loss,
+        baseline_loss=gap.baseline_loss,
+        overfitted=overfitted,
+        reason=(
+            f"Validation loss exceeds training loss by {100 * gap.gap:.1f} % of a constant "
+            f"prediction's loss ({100 * gap.low:.1f} to {100 * gap.high:.1f} %), which {verdict} "
+            f"beyond the tolerance of {100 * params.gap_tolerance:.0f} %."
+        ),
+    )
+    rng = np.random.default_rng(evaluation.seed)
+    metrics = [
+        compute_metrics(scores, evaluation.confidence, evaluation.resamples, rng)
+        for scores in (train_scores, valid_scores)
+    ]
+    return metrics[0], metrics[1], check
+
+
+def list_fitted_rows(train_data: pd.DataFrame, valid_data: pd.DataFrame) -> pd.DataFrame:
+    """List the hashes of the rows that the model was fitted or tuned on, each once, sorted."""
+    hashes = pd.concat([train_data[ROW_HASH_COLUMN], valid_data[ROW_HASH_COLUMN]])
+    return pd.DataFrame({ROW_HASH_COLUMN: np.unique(hashes.to_numpy(dtype=np.uint64))})

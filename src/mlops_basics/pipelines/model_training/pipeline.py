@@ -1,0 +1,46 @@
+"""golden -> model."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import list_fitted_rows, measure_fit, search_model
+
+
+def create_pipeline() -> Pipeline:
+    """Searches a model on train and valid rows, and checks that it does not overfit."""
+    return Pipeline(
+        [
+            Node(
+                func=search_model,
+                inputs=[
+                    "train_data",
+                    "valid_data",
+                    "table_info",
+                    "params:training",
+                    "search_monitor",
+                ],
+                outputs=["model", "trials", "search_report", "search_plot"],
+                name="search_model",
+            ),
+            Node(
+                func=measure_fit,
+                inputs=[
+                    "model",
+                    "train_data",
+                    "valid_data",
+                    "table_info",
+                    "params:training",
+                    "params:evaluation",
+                ],
+                outputs=["train_metrics", "valid_metrics", "overfit_check"],
+                name="measure_fit",
+            ),
+            Node(
+                func=list_fitted_rows,
+                inputs=["train_data", "valid_data"],
+                outputs="fitted_rows",
+                name="list_fitted_rows",
+            ),
+        ]
+    )

@@ -1,0 +1,219 @@
+"""The search for a model: candidates, their encodings, and one trial after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.schemas import ESTIMATOR_STEP, Candidate, SearchRange, TableInfo, TrainingParams
+from mlops_basics.scoring import LOSS_NAMES, baseline_loss, losses, score_rows
+from mlops_basics.stats.gap import LossGap, loss_gap
+
+if TYPE_CHECKING:
+    import optuna
+    from sklearn.base import BaseEstimator
+    from sklearn.pipeline import Pipeline
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A fitted candidate and how it did."""
+
+    number: int
+    candidate: str
+    params: dict[str, Any]
+    model: Pipeline
+    gap: LossGap
+    tolerance: float
+
+    @property
+    def overfitted(self) -> bool:
+        """Whether the gap is surely beyond the tolerance."""
+        return self.gap.low > self.tolerance
+
+    def is_better_than(self, other: Trial | None) -> bool:
+        """A model that does not overfit comes first, then the lower validation loss."""
+        if other is None or self.overfitted != other.overfitted:
+            return other is None or not self.overfitted
+        return self.gap.valid_loss < other.gap.valid_loss
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A fitted chain of transformers, and the two sets behind it."""
+
+    steps: list[tuple[str, Any]]
+    train: pd.DataFrame
+    valid: pd.DataFrame
+    gap_rows: pd.DataFrame
+
+
+class Search:
+    """Fits one candidate a trial. Encodings are fitted once, on the train rows alone."""
+
+    def __init__(
+        self, train: pd.DataFrame, valid: pd.DataFrame, info: TableInfo, params: TrainingParams
+    ) -> None:
+        self.info, self.params = info, params
+        self.candidates = params.candidates.get(info.task, {})
+        if not self.candidates:
+            raise ConfigurationError(
+                f"training.candidates has none for the task {info.task}. "
+                "Add one in parameters_model_training.yml."
+            )
+        self._train, self._valid = train, valid
+        # Rows of a split by hash are in no order, those of a split by time are: spread the sample.
+        step = max(1, -(-len(train) // params.gap_rows))
+        self._gap_rows = train.iloc[::step]
+        self._baseline = baseline_loss(train, valid, info)
+        self._encodings: dict[bool, Encoding] = {}
+
+    def run(self, trial: optuna.Trial) -> Trial:
+        """Fit the candidate that the sampler suggests, and measure it."""
+        name = trial.suggest_categorical("candidate", list(self.candidates))
+        candidate = self.candidates[name]
+        chosen = {
+            key: _suggest(trial, f"{name}.{key}", space) for key, space in candidate.space.items()
+        }
+        encoding = self._encoding(candidate.dense)
+        estimator = _make_estimator(name, candidate, chosen, self.params.seed)
+        estimator.fit(encoding.train, self._train[self.info.target].to_numpy())
+        model = _pipeline([*encoding.steps, (ESTIMATOR_STEP, estimator)])
+        gap = loss_gap(
+            losses(score_rows(estimator, encoding.gap_rows, self._gap_rows, self.info)),
+            losses(score_rows(estimator, encoding.valid, self._valid, self.info)),
+            self._baseline,
+            self.params.gap_confidence,
+        )
+        return Trial(trial.number, name, chosen, model, gap, self.params.gap_tolerance)
+
+    def _encoding(self, dense: bool) -> Encoding:
+        if dense not in self._encodings:
+            steps = _encoder_steps(dense, self.params)
+            features = list(self.info.features)
+            encoder = _pipeline(steps)
+            train = encoder.fit_transform(self._train[features])
+            self._encodings[dense] = Encoding(
+                steps=steps,
+                train=train,
+                valid=encoder.transform(self._valid[features]),
+                gap_rows=train.iloc[:: max(1, -(-len(train) // self.params.gap_rows))],
+            )
+        return self._encodings[dense]
+
+
+def run_search(
+    search: Search, after_trial: Callable[[str], bool]
+) -> tuple[Trial, list[dict[str, Any]], str]:
+    """Make up to ``n_trials`` trials, one at a time: two at once would not be reproducible.
+
+    Args:
+        search: What to search.
+        after_trial: Called with a line on the best trial so far; True stops the search.
+
+    Returns:
+        The best trial, a row a trial, and why the search stopped early ("" if it did not).
+    """
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    sampler = optuna.samplers.TPESampler(seed=search.params.seed)
+    study = optuna.create_study(sampler=sampler, direction="minimize")
+    for name in search.candidates:
+        study.enqueue_trial({"candidate": name})  # each candidate is tried at least once
+    best: Trial | None = None
+    rows = []
+    stopped = ""
+    for number in range(search.params.n_trials):
+        asked = study.ask()
+        trial = search.run(asked)
+        study.tell(asked, trial.gap.valid_loss)
+        if trial.is_better_than(best):
+            best = trial
+        rows.append(_trial_row(trial))
+        assert best is not None  # noqa: S101 (the first trial is better than none)
+        line = f"{best.candidate}, {LOSS_NAMES[search.info.task]} {best.gap.valid_loss:.4g}"
+        if after_trial(line) and number + 1 < search.params.n_trials:
+            stopped = f"time limit after {number + 1} of {search.params.n_trials} trials"
+            break
+    if best is None:
+        raise ConfigurationError("training.n_trials must be at least 1, got 0")
+    return best, rows, stopped
+
+
+def _trial_row(trial: Trial) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "candidate": trial.candidate,
+        "valid_loss": trial.gap.valid_loss,
+        "train_loss": trial.gap.train_loss,
+        "gap": trial.gap.gap,
+        "gap_low": trial.gap.low,
+        "overfitted": trial.overfitted,
+        "params": ", ".join(f"{key}={value!r}" for key, value in trial.params.items()),
+    }
+
+
+def _suggest(trial: optuna.Trial, name: str, space: SearchRange) -> Any:
+    if space.type == "categorical":
+        return trial.suggest_categorical(name, list(space.choices))
+    low, high = space.low or 0.0, space.high or 0.0
+    if space.type == "int":
+        return trial.suggest_int(name, int(low), int(high), log=space.log)
+    return trial.suggest_float(name, low, high, log=space.log)
+
+
+def _make_estimator(
+    name: str, candidate: Candidate, chosen: dict[str, Any], seed: int
+) -> BaseEstimator:
+    from kedro.utils import load_obj
+
+    where = f"training.candidates: '{name}'"
+    try:
+        estimator_class = load_obj(candidate.class_path)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(
+            f"{where} names the class {candidate.class_path}, which cannot be imported ({error})."
+        ) from error
+    try:
+        estimator = estimator_class(**{**candidate.fixed, **chosen})
+    except TypeError as error:
+        raise ConfigurationError(f"{where}: {error}. Correct `fixed` or `space`.") from error
+    if "random_state" in estimator.get_params() and "random_state" not in candidate.fixed:
+        estimator.set_params(random_state=seed)
+    return estimator
+
+
+def _encoder_steps(dense: bool, params: TrainingParams) -> list[tuple[str, Any]]:
+    """Unfitted transformers that turn any table's features into what the estimator takes."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import StandardScaler
+    from skrub import StringEncoder, TableVectorizer, ToCategorical
+
+    text = StringEncoder(random_state=params.seed)
+    if not dense:
+        vectorizer = TableVectorizer(
+            low_cardinality=ToCategorical(), high_cardinality=text, **params.vectorizer
+        )
+        return [("vectorizer", vectorizer)]
+    return [
+        ("vectorizer", TableVectorizer(high_cardinality=text, **params.vectorizer)),
+        ("imputer", SimpleImputer(strategy="median", keep_empty_features=True)),
+        ("scaler", StandardScaler()),
+    ]
+
+
+def _pipeline(steps: list[tuple[str, Any]]) -> Pipeline:
+    from sklearn.pipeline import Pipeline
+
+    return Pipeline(steps).set_output(transform="pandas")
+
+
+def trials_table(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """One row a trial, in the order in which they were made."""
+    return pd.DataFrame(rows).astype({"overfitted": np.bool_})

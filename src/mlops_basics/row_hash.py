@@ -1,0 +1,98 @@
+"""A 64-bit hash of each row's values that does not depend on how the table was stored."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Hashes = npt.NDArray[np.uint64]
+
+_MISSING = np.uint64(0x9E3779B97F4A7C15)
+_TIME_TAG = np.uint64(0xD1B54A32D192ED03)
+_ISO_TIME = r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?"
+
+
+def row_hashes(table: pd.DataFrame, columns: Sequence[str]) -> Hashes:
+    """Hash each row's values in ``columns``.
+
+    Equal values have equal hashes whatever their storage: 1, 1.0, True and the text "1" are one
+    value, and so are a time and its ISO text, a 32-bit float and its decimal, and every kind of
+    missing value. So a row keeps its hash when it is read from CSV or from Parquet, or when
+    another row turns an integer column into one of floats or of text.
+
+    Args:
+        table: Rows to hash; neither the index nor the order of rows and columns matters.
+        columns: Names of the columns to hash, in any order.
+
+    Returns:
+        Array of shape (rows,).
+    """
+    total = np.full(len(table), _MISSING, dtype=np.uint64)
+    for column in sorted(columns):
+        name = np.asarray(pd.util.hash_array(np.array([column], dtype=object)), dtype=np.uint64)[0]
+        total = _mix(total ^ _mix(_value_codes(table[column]) ^ name))
+    return total
+
+
+def salted_fractions(hashes: Hashes, salt: str) -> npt.NDArray[np.float64]:
+    """Uniform numbers in [0, 1), one a hash, independent between salts.
+
+    Args:
+        hashes: Array of shape (rows,).
+        salt: Any text.
+    """
+    key = np.asarray(pd.util.hash_array(np.array([salt], dtype=object)), dtype=np.uint64)[0]
+    return (_mix(hashes ^ _mix(np.asarray(key))) >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def _mix(values: Hashes) -> Hashes:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014, OOPSLA, figure 17)."""
+    with np.errstate(over="ignore"):
+        mixed = np.asarray(values, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return mixed ^ (mixed >> np.uint64(31))
+
+
+def _value_codes(values: pd.Series) -> Hashes:
+    """One code a value, equal for equal values of whatever type."""
+    if pd.api.types.is_bool_dtype(values.dtype) or pd.api.types.is_numeric_dtype(values.dtype):
+        if values.dtype == np.float32:
+            values = values.astype(str)  # the decimal that a CSV file would show
+        return _number_codes(values.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan))
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return _time_codes(values)
+    codes, uniques = pd.factorize(values.astype(object), use_na_sentinel=True)
+    per_value = _object_codes(pd.Series(uniques, dtype=object))
+    return np.append(per_value, _MISSING)[codes]  # code -1, missing, takes the appended one
+
+
+def _number_codes(numbers: npt.NDArray[np.float64]) -> Hashes:
+    bits: Hashes = np.where(numbers == 0, 0.0, numbers).view(np.uint64)  # -0.0 is 0.0
+    return np.where(np.isnan(numbers), _MISSING, bits)
+
+
+def _time_codes(times: pd.Series) -> Hashes:
+    if times.dt.tz is not None:
+        times = times.dt.tz_convert("UTC").dt.tz_localize(None)
+    nanoseconds = times.astype("datetime64[ns]").to_numpy().view(np.int64)
+    return np.where(times.isna(), _MISSING, _mix(nanoseconds.view(np.uint64) ^ _TIME_TAG))
+
+
+def _object_codes(values: pd.Series) -> Hashes:
+    """Codes of distinct values: as numbers where they read as numbers, as times where as times."""
+    text = values.map(str).astype(object)
+    codes = np.asarray(pd.util.hash_array(text.to_numpy(dtype=object)), dtype=np.uint64)
+    booleans = text.map({"True": 1.0, "False": 0.0})
+    numbers = pd.to_numeric(text, errors="coerce").astype("float64").fillna(booleans)
+    is_number = numbers.notna().to_numpy()
+    codes = np.where(is_number, _number_codes(numbers.to_numpy(dtype=np.float64)), codes)
+    is_iso = text.str.fullmatch(_ISO_TIME).fillna(False).to_numpy(dtype=bool) & ~is_number
+    if is_iso.any():
+        times = pd.to_datetime(text[is_iso], format="ISO8601", utc=True, errors="coerce")
+        known = np.flatnonzero(is_iso)[times.notna().to_numpy()]
+        codes[known] = _time_codes(times[times.notna()])
+    return codes

@@ -1,0 +1,153 @@
+"""Scores rows with a fitted model, and turns scores into losses and metrics with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlops_basics.schemas import Estimate, Metrics, TableInfo
+from mlops_basics.stats import metrics as intervals
+from mlops_basics.stats.confusion_metrics import balanced_accuracy, macro_f1, mcc
+from mlops_basics.stats.losses import brier_rows, log_loss_rows, squared_rows
+
+Floats = npt.NDArray[np.float64]
+
+#: The loss that the search minimises and the overfit check compares, by task.
+LOSS_NAMES = {"binary": "log_loss", "multiclass": "log_loss", "regression": "squared_error"}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Targets and predictions of the same rows.
+
+    Attributes:
+        task: The task they pose.
+        y: Class codes 0..K-1 (int64), or the target's values (float64); shape (rows,).
+        predicted: The predicted codes or values; shape (rows,).
+        probabilities: Shape (rows, K); (rows, 0) for regression.
+    """
+
+    task: str
+    y: npt.NDArray[Any]
+    predicted: npt.NDArray[Any]
+    probabilities: Floats
+
+
+def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Scores:
+    """Predict ``features`` and pair the predictions with the targets in ``table``.
+
+    Args:
+        model: A fitted scikit-learn estimator or pipeline.
+        features: What the model takes, shape (rows, columns).
+        table: The same rows, with the target column.
+        info: The task; its classes give the codes, also those the model has never seen.
+    """
+    if info.task == "regression":
+        y = table[info.target].to_numpy(dtype=np.float64)
+        predicted = np.asarray(model.predict(features), dtype=np.float64)
+        return Scores(info.task, y, predicted, np.empty((len(y), 0)))
+    probabilities = class_probabilities(model, features, info)
+    codes = {name: code for code, name in enumerate(info.classes)}
+    y = table[info.target].map(str).map(codes).to_numpy(dtype=np.int64)
+    return Scores(info.task, y, probabilities.argmax(axis=1), probabilities)
+
+
+def class_probabilities(model: Any, features: pd.DataFrame, info: TableInfo) -> Floats:
+    """Shape (rows, K), in the order of ``info.classes``; 0 for classes without a train row."""
+    known = model.predict_proba(features)
+    probabilities = np.zeros((len(features), len(info.classes)))
+    codes = {name: code for code, name in enumerate(info.classes)}
+    probabilities[:, [codes[str(name)] for name in model.classes_]] = known
+    return probabilities
+
+
+def losses(scores: Scores) -> Floats:
+    """The loss of ``LOSS_NAMES`` for each row, shape (rows,)."""
+    if scores.task == "regression":
+        return squared_rows(scores.y, scores.predicted)
+    return log_loss_rows(scores.y, scores.probabilities)
+
+
+def baseline_loss(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> float:
+    """Mean loss on ``table`` of the best constant prediction of the train rows."""
+    return float(losses(baseline_scores(train, table, info)).mean())
+
+
+def baseline_scores(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Scores:
+    """Scores of the constant prediction: the train rows' class shares, or their mean."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
+    dummy = DummyRegressor() if info.task == "regression" else DummyClassifier(strategy="prior")
+    dummy.fit(np.zeros((len(train), 1)), train[info.target].to_numpy())
+    return score_rows(dummy, pd.DataFrame(np.zeros((len(table), 1))), table, info)
+
+
+def compute_metrics(
+    scores: Scores, confidence: float, resamples: int, rng: np.random.Generator
+) -> Metrics:
+    """The metrics that fit the task, each with its interval; the first one leads.
+
+    Args:
+        scores: At least two rows.
+        confidence: Of the two-sided intervals.
+        resamples: Draws of the bootstrap intervals.
+        rng: Source of these draws.
+    """
+    if scores.task == "regression":
+        found = _regression_metrics(scores, confidence)
+    else:
+        found = _classification_metrics(scores, confidence, resamples, rng)
+    return Metrics(rows=len(scores.y), confidence=confidence, metrics=found)
+
+
+def confusion_counts(scores: Scores) -> npt.NDArray[np.int64]:
+    """Shape (K, K): rows are the true classes, columns the predicted ones."""
+    classes = scores.probabilities.shape[1]
+    cells = np.bincount(scores.y * classes + scores.predicted, minlength=classes**2)
+    return cells.reshape(classes, classes)
+
+
+def _estimate(interval: intervals.Interval, greater_is_better: bool) -> Estimate:
+    return Estimate(
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        greater_is_better=greater_is_better,
+        note=interval.note,
+    )
+
+
+def _classification_metrics(
+    scores: Scores, confidence: float, resamples: int, rng: np.random.Generator
+) -> dict[str, Estimate]:
+    counts = confusion_counts(scores)
+    of_confusion: dict[str, Callable[..., Any]] = {
+        "balanced_accuracy": balanced_accuracy,
+        "macro_f1": macro_f1,
+        "mcc": mcc,
+    }
+    correct, rows = int(np.trace(counts)), len(scores.y)
+    found = {"accuracy": _estimate(intervals.share(correct, rows, confidence), True)}
+    for name, metric in of_confusion.items():
+        interval = intervals.confusion_metric(counts, metric, confidence, resamples, rng)
+        found[name] = _estimate(interval, True)
+    auc = intervals.roc_auc(scores.y, scores.probabilities, confidence)
+    found["roc_auc"] = _estimate(auc, True)
+    found["log_loss"] = _estimate(intervals.mean(losses(scores), confidence), False)
+    brier = brier_rows(scores.y, scores.probabilities)
+    found["brier"] = _estimate(intervals.mean(brier, confidence), False)
+    return found
+
+
+def _regression_metrics(scores: Scores, confidence: float) -> dict[str, Estimate]:
+    errors = scores.y - scores.predicted
+    return {
+        "r2": _estimate(intervals.r_squared(scores.y, errors, confidence), True),
+        "rmse": _estimate(intervals.root_mean_square(errors, confidence), False),
+        "mae": _estimate(intervals.mean(np.abs(errors), confidence), False),
+    }

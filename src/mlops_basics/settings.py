@@ -1,0 +1,23 @@
+"""Kedro's project settings."""
+
+from pathlib import Path
+
+from kedro.config import OmegaConfigLoader
+from kedro.utils import find_kedro_project
+
+from mlops_basics.hooks import RunRecordHooks
+
+
+def in_project(path: str) -> str:
+    """An absolute path inside the project, for settings that would follow the working folder."""
+    return ((find_kedro_project(Path.cwd()) or Path.cwd()) / path).as_posix()
+
+
+HOOKS = (RunRecordHooks(),)
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
+CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "custom_resolvers": {"in_project": in_project},
+}

@@ -1,0 +1,1 @@
+"""Statistics on arrays: pure functions of numpy and scipy, nothing of ours outside."""

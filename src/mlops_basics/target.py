@@ -1,0 +1,112 @@
+"""Reads the target column: which task it poses, and the values a model learns."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from mlops_basics.errors import DataError
+from mlops_basics.schemas import Task
+
+MAX_NUMBERED_CLASSES = 20  # more distinct whole numbers than this are a quantity
+
+
+def read_target(
+    values: pd.Series, task: str = "auto", positive_above: float | None = None
+) -> tuple[pd.Series, Task]:
+    """The target as a model learns it, and the task it poses.
+
+    Args:
+        values: The raw target column, missing values included.
+        task: "auto" or the task to pose.
+        positive_above: With a number, the target becomes 1 where it lies above, else 0.
+
+    Returns:
+        The target, missing values left in: float64 for regression; for classification text,
+        or nullable integers where the raw values are whole numbers or booleans. And the task.
+
+    Raises:
+        DataError: If the column cannot pose the task; the message says why.
+    """
+    name = values.name
+    if positive_above is not None:
+        if not _is_number(values):
+            raise DataError(
+                f"The target '{name}' is not a number, so `positive_above` cannot divide it. "
+                "Set positive_above: null in globals.yml."
+            )
+        numbers = values.astype("float64")
+        values = (numbers > positive_above).astype("Int64").mask(numbers.isna())
+    known = values.dropna()
+    if known.empty:
+        raise DataError(f"The target '{name}' has no value in any of {len(values)} rows.")
+    distinct = known.nunique()
+    if distinct == 1:
+        where = "" if positive_above is None else f" (is it ever above {positive_above:g}?)"
+        raise DataError(
+            f"The target '{name}' is {known.iloc[0]!r} in every row{where}: there is one class "
+            "only and nothing to learn. Check `target` in globals.yml, or collect rows of another."
+        )
+    posed = _pose(known, distinct, task)
+    if posed == "regression":
+        if not _is_number(values):
+            raise DataError(
+                f"The target '{name}' holds text such as {known.iloc[0]!r}, which no regression "
+                "can learn. Set task: auto in globals.yml."
+            )
+        return values.astype("float64"), posed
+    if distinct > len(known) / 2:
+        raise DataError(
+            f"The target '{name}' has {distinct} distinct values in {len(known)} rows: it "
+            "identifies rows rather than classes. Name another column as `target`, or set "
+            "task: regression if it is a quantity."
+        )
+    if posed == "binary" and distinct != 2:
+        raise DataError(
+            f"The target '{name}' has {distinct} classes, but task: binary needs 2. "
+            "Set task: auto in globals.yml."
+        )
+    if _is_whole(known):
+        return values.astype("float64").astype("Int64"), posed
+    return values.map(str, na_action="ignore").astype("str"), posed
+
+
+def class_names(target: pd.Series) -> tuple[str, ...]:
+    """The classes as text, in the order in which scikit-learn's ``classes_`` has them."""
+    return tuple(str(value) for value in np.unique(target.dropna().to_numpy()))
+
+
+def _pose(known: pd.Series, distinct: int, task: str) -> Task:
+    if task != "auto":
+        return cast(Task, task)
+    if not _is_number(known):
+        return "binary" if distinct == 2 else "multiclass"
+    if distinct == 2:
+        return "binary"
+    whole = _is_whole(known)
+    if whole and distinct == len(known) and known.max() - known.min() == len(known) - 1:
+        raise DataError(
+            f"The target '{known.name}' counts the rows from {known.min()} to {known.max()}: it is "
+            "an identifier. Name another column as `target`, or set task: regression if it is not."
+        )
+    if whole and distinct <= MAX_NUMBERED_CLASSES and distinct <= len(known) / 5:
+        return "multiclass"
+    return "regression"
+
+
+def _is_number(values: pd.Series) -> bool:
+    kind = values.dtype
+    if pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
+        return True
+    if kind != object:
+        return False
+    return all(isinstance(value, (bool, int, float, np.number)) for value in values.dropna())
+
+
+def _is_whole(known: pd.Series) -> bool:
+    if not _is_number(known):
+        return False
+    numbers = known.astype("float64")
+    return bool((numbers == numbers.round()).all() and numbers.abs().max() < 2**53)

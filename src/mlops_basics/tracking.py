@@ -1,0 +1,167 @@
+"""Writes a finished run into MLflow: few requests, each artifact once."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from mlops_basics.schemas import Artifact, Manifest, Metrics, OverfitCheck, SearchReport
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow import MlflowClient
+
+MODEL = "model"
+MAX_TEXT = 5_000  # characters of a tag's or a parameter's value that MLflow stores
+
+
+def log_run(
+    run_id: str,
+    manifest: Manifest,
+    artifacts: Mapping[str, Artifact],
+    trials: pd.DataFrame | None,
+    files: Mapping[str, tuple[Any, str]],
+) -> None:
+    """Log parameters, metrics, tags, data sets, files and the model of a run.
+
+    Args:
+        run_id: The MLflow run, which exists.
+        manifest: The run's manifest.
+        artifacts: Small results by catalog name, whose numbers become metrics.
+        trials: A row a trial, which become a metric with a history.
+        files: File system and path of each data set to upload, by catalog name.
+    """
+    from mlflow import MlflowClient
+    from mlflow.entities import Metric, Param, RunTag
+
+    client = MlflowClient()
+    now = int(time.time() * 1000)
+    metrics = [Metric(name, value, now, 0) for name, value in _metrics(artifacts).items()]
+    if trials is not None:
+        numbers = zip(trials["trial"], trials["valid_loss"], strict=True)
+        metrics += [Metric("trial_valid_loss", float(loss), now, int(n)) for n, loss in numbers]
+    parameters = [
+        Param(name, value[:MAX_TEXT]) for name, value in flatten(manifest.parameters).items()
+    ]
+    tags = [RunTag(name, value[:MAX_TEXT]) for name, value in _tags(manifest).items()]
+    for start in range(0, max(len(metrics), len(parameters), 1), 100):  # MLflow takes 100 at once
+        client.log_batch(
+            run_id,
+            metrics=metrics[start : start + 100],
+            params=parameters[start : start + 100],
+            tags=tags if start == 0 else [],
+        )
+    _log_inputs(client, run_id, manifest)
+    _log_files(client, run_id, manifest, files)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Nested parameters as one level of dotted names; lists become JSON."""
+    flat: dict[str, str] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            text = value if isinstance(value, str) else json.dumps(value, default=str)
+            flat[f"{prefix}{key}"] = text
+    return flat
+
+
+def _metrics(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for name, artifact in artifacts.items():
+        if isinstance(artifact, Metrics):
+            prefix = name.removesuffix("_metrics")
+            for metric, estimate in artifact.metrics.items():
+                limits = {"": estimate.value, "_low": estimate.low, "_high": estimate.high}
+                found |= {
+                    f"{prefix}_{metric}{suffix}": value
+                    for suffix, value in limits.items()
+                    if value is not None
+                }
+        elif isinstance(artifact, OverfitCheck):
+            found |= {
+                "overfit_gap": artifact.gap,
+                "overfit_gap_low": artifact.low,
+                "overfitted": float(artifact.overfitted),
+            }
+        elif isinstance(artifact, SearchReport):
+            found["trials_run"] = float(artifact.trials_run)
+    return found
+
+
+def _tags(manifest: Manifest) -> dict[str, str]:
+    code = manifest.code
+    tags = {
+        "run_version": manifest.run_id,
+        "model_name": manifest.model_name,
+        "env": manifest.env,
+        "git_commit": code.git_commit or "unknown",
+        "git_dirty": str(code.git_dirty),
+        "lock_sha256": code.lock_sha256 or "unknown",
+        "python": code.python,
+    }
+    if code.git_commit:
+        tags["mlflow.source.git.commit"] = code.git_commit
+    tags |= {f"data.{name}": item.version for name, item in manifest.datasets.items()}
+    return tags
+
+
+def _log_inputs(client: MlflowClient, run_id: str, manifest: Manifest) -> None:
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+
+    inputs = [
+        DatasetInput(
+            Dataset(
+                name=name,
+                digest=item.sha256[:36],  # the length of MLflow's column
+                source_type="kedro",
+                source=json.dumps({"path": item.path, "version": item.version}),
+                profile=json.dumps({"rows": item.rows, "sha256": item.sha256}),
+            ),
+            [InputTag("mlflow.data.context", item.access)],
+        )
+        for name, item in manifest.datasets.items()
+        if item.rows is not None and item.access != "kept"
+    ]
+    if inputs:
+        client.log_inputs(run_id, inputs)
+
+
+def _log_files(
+    client: MlflowClient,
+    run_id: str,
+    manifest: Manifest,
+    files: Mapping[str, tuple[Any, str]],
+) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for name, (filesystem, path) in files.items():
+            target = folder / (MODEL if name == MODEL else "files") / PurePosixPath(path).name
+            target.parent.mkdir(exist_ok=True)
+            filesystem.get(path, str(target), recursive=name == MODEL)
+        files_folder = folder / "files"
+        files_folder.mkdir(exist_ok=True)
+        (files_folder / "manifest.json").write_text(
+            manifest.model_dump_json(indent=2), encoding="utf-8"
+        )
+        client.log_artifacts(run_id, str(files_folder))
+        if MODEL in files:
+            _log_model(client, run_id, next((folder / MODEL).iterdir()))
+
+
+def _log_model(client: MlflowClient, run_id: str, folder: Path) -> None:
+    """Log the saved model folder as it is; ``mlflow.sklearn.log_model`` would save it again."""
+    from mlflow.entities import LoggedModelOutput
+
+    run = client.get_run(run_id)
+    logged = client.create_logged_model(
+        experiment_id=run.info.experiment_id, name=MODEL, source_run_id=run_id
+    )
+    client.log_model_artifacts(logged.model_id, str(folder))
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
