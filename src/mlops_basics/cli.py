@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
-import warnings
 from functools import wraps
 from typing import Any
 
@@ -14,6 +13,8 @@ from kedro.framework.cli.project import run as kedro_run
 
 from mlops_basics.errors import MlopsError
 
+#: conf/logging.yml keeps these quiet: errors reach the terminal once, as a readable message.
+QUIET_LOGGERS = ("kedro", "kedro_mlflow.framework", "mlflow", "py.warnings")
 VERBOSE = click.Option(["--verbose"], is_flag=True, help="Show logs and whole tracebacks.")
 
 
@@ -61,10 +62,8 @@ def explain(error: BaseException) -> str:
 
 
 def _show_logs(verbose: bool) -> None:
-    if not verbose:
-        warnings.filterwarnings("ignore")
-        return
-    for name in ("kedro", "kedro_mlflow", "mlflow", ""):
+    logging.captureWarnings(True)
+    for name in QUIET_LOGGERS if verbose else ():
         logging.getLogger(name).setLevel(logging.INFO)
 
 
@@ -87,4 +86,3 @@ def cli() -> None:
 
 for _command in (run, readable(sample)):
     cli.add_command(_command)
-

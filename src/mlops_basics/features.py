@@ -43,7 +43,9 @@ def typed_column(values: pd.Series) -> pd.Series:
     dtype = values.dtype
     if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
         if pd.api.types.is_complex_dtype(dtype):
-            raise DataError(f"The column '{values.name}' holds complex numbers. Split or remove it.")
+            raise DataError(
+                f"The column '{values.name}' holds complex numbers. Split or remove it."
+            )
         return values.astype("float64")
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return _naive_utc(values)

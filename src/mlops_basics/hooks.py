@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import re
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines as registered
-from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 
 from mlops_basics import lineage
 from mlops_basics.errors import ConfigurationError
+from mlops_basics.lineage import Catalog
 from mlops_basics.provenance import describe_code
 from mlops_basics.schemas import PARAMETER_SECTIONS, Artifact, Manifest, Section
 
@@ -28,21 +30,20 @@ UPLOADED_FOLDERS = ("models", "reporting")
 class RunRecordHooks:
     """What happens around every run, by whichever door it came in."""
 
-    @hook_impl
+    # First, so that a wrong name is told before kedro-mlflow opens a database.
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        """Refuse unknown parameters before anything is read or written."""
+        """Refuse an unknown environment or parameter before anything is read or written."""
         self._project_path = context.project_path
-        self._env = context.env or "base"
-        check_parameters(context.params)
-
-    @hook_impl
-    def after_catalog_created(self, parameters: dict[str, Any]) -> None:
-        """Remember the parameters of the run."""
-        self._parameters = parameters
+        self._env = context.env or "local"
+        check_environment(self._env, context.config_loader)
+        # As configured: what Kedro's own validation says of them is hard to read.
+        self._parameters = context.config_loader["parameters"]
+        check_parameters(self._parameters)
 
     @hook_impl
     def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
     ) -> None:
         """Make all inputs come from one run."""
         self._rows: dict[str, int] = {}
@@ -70,7 +71,7 @@ class RunRecordHooks:
     # First, since kedro-mlflow's own hook ends the MLflow run.
     @hook_impl(tryfirst=True)
     def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
     ) -> None:
         """Write the manifest, log the run, print its summary."""
         import mlflow
@@ -99,7 +100,10 @@ class RunRecordHooks:
         if active:
             files = self._uploads(catalog, manifest)
             log_run(active.info.run_id, manifest, self._artifacts, self._trials, files)
-        self._print_summary(manifest)
+        try:
+            self._print_summary(manifest)
+        except ImportError:
+            pass
 
     def _note(self, name: str, data: Any) -> None:
         if isinstance(data, pd.DataFrame):
@@ -109,9 +113,7 @@ class RunRecordHooks:
         elif isinstance(data, Artifact):
             self._artifacts[name] = data
 
-    def _uploads(
-        self, catalog: CatalogProtocol, manifest: Manifest
-    ) -> dict[str, tuple[Any, str]]:
+    def _uploads(self, catalog: Catalog, manifest: Manifest) -> dict[str, tuple[Any, str]]:
         files = {}
         for name, item in manifest.datasets.items():
             dataset = lineage.versioned(catalog, name)
@@ -127,6 +129,18 @@ class RunRecordHooks:
         from mlops_basics.reporting.terminal import run_summary
 
         Console().print(run_summary(manifest, self._artifacts))
+
+
+def check_environment(env: str, config_loader: AbstractConfigLoader) -> None:
+    """Raise ConfigurationError for an environment without a folder; Kedro would run on base."""
+    conf = Path(config_loader.conf_source)
+    if "://" in str(config_loader.conf_source) or not conf.is_dir() or (conf / env).is_dir():
+        return
+    known = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
+    raise ConfigurationError(
+        f"There is no environment '{env}': the folder conf/{env} does not exist. "
+        f"Known are: {', '.join(known)}. Your own table needs conf/{env}/globals.yml."
+    )
 
 
 def check_parameters(parameters: dict[str, Any]) -> None:

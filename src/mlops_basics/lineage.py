@@ -19,10 +19,11 @@ from kedro.pipeline import Pipeline
 from mlops_basics.errors import LineageError
 from mlops_basics.schemas import DataVersion, Manifest
 
+Catalog = CatalogProtocol[str, Any]
 MANIFEST = "manifest"
 
 
-def latest_manifest(catalog: CatalogProtocol) -> Manifest | None:
+def latest_manifest(catalog: Catalog) -> Manifest | None:
     """The newest run's manifest, or None before the first run."""
     if MANIFEST not in catalog or not catalog.exists(MANIFEST):
         return None
@@ -30,7 +31,7 @@ def latest_manifest(catalog: CatalogProtocol) -> Manifest | None:
     return manifest
 
 
-def versioned(catalog: CatalogProtocol, name: str) -> AbstractVersionedDataset[Any, Any] | None:
+def versioned(catalog: Catalog, name: str) -> AbstractVersionedDataset[Any, Any] | None:
     """The data set of this name if it keeps versions, else None."""
     dataset = catalog.get(name)
     if isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None:
@@ -39,7 +40,7 @@ def versioned(catalog: CatalogProtocol, name: str) -> AbstractVersionedDataset[A
 
 
 def pin_inputs(
-    catalog: CatalogProtocol,
+    catalog: Catalog,
     pipeline: Pipeline,
     parent: Manifest | None,
     chosen: Mapping[str, str],
@@ -65,7 +66,8 @@ def pin_inputs(
             raise LineageError(_no_version(name, parent, whole))
         # Kedro has no public way to set a load version once the catalog exists, and only here is
         # the pipeline known, by whichever door the run came in.
-        dataset._version = Version(parent.datasets[name].version, dataset._version.save)
+        saved = dataset.resolve_save_version()
+        dataset._version = Version(parent.datasets[name].version, saved)
         if not dataset.exists():
             raise LineageError(
                 f"'{name}' of the run {parent.run_id} is gone: {parent.datasets[name].path} does "
@@ -74,7 +76,7 @@ def pin_inputs(
 
 
 def describe_versions(
-    catalog: CatalogProtocol,
+    catalog: Catalog,
     pipeline: Pipeline,
     rows: Mapping[str, int],
     parent: Manifest | None,
@@ -167,5 +169,3 @@ def _remedy(name: str, whole: Pipeline) -> str:
         return "kedro run"
     module = makers[0].func.__module__
     return f"kedro run --pipeline {module.split('.')[-2]}" if "pipelines" in module else "kedro run"
-
-

@@ -70,7 +70,8 @@ def _value_codes(values: pd.Series) -> Hashes:
     return np.append(per_value, _MISSING)[codes]  # code -1, missing, takes the appended one
 
 
-def _number_codes(numbers: npt.NDArray[np.float64]) -> Hashes:
+def _number_codes(values: npt.NDArray[np.floating]) -> Hashes:
+    numbers = values.astype(np.float64)
     bits: Hashes = np.where(numbers == 0, 0.0, numbers).view(np.uint64)  # -0.0 is 0.0
     return np.where(np.isnan(numbers), _MISSING, bits)
 

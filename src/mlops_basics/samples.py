@@ -28,7 +28,7 @@ def write_sample(name: str | None, folder: Path = FOLDER) -> str:
     Raises:
         ConfigurationError: If there is no such sample, or its package is not installed.
     """
-    if name not in SAMPLES:
+    if name is None or name not in SAMPLES:
         known = ", ".join(SAMPLES)
         raise ConfigurationError(f"There is no sample {name!r}. Choose one of: {known}.")
     target = SAMPLES[name](folder)
@@ -69,7 +69,7 @@ def _flights(folder: Path) -> Path:
     return target
 
 
-SAMPLES: dict[str | None, Callable[[Path], Path]] = {
+SAMPLES: dict[str, Callable[[Path], Path]] = {
     "breast_cancer": _sklearn_table("load_breast_cancer", "diagnosis"),
     "diabetes": _sklearn_table("load_diabetes", "progression"),
     "flights": _flights,

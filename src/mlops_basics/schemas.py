@@ -7,13 +7,10 @@ Kedro builds them from ``params:`` by the type hints of the nodes.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
+import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from sklearn.pipeline import Pipeline
 
 #: Columns that the project adds to a table; a source may not use these names.
 BATCH_COLUMN = "__batch__"
@@ -152,11 +149,17 @@ class Batch:
     table: pd.DataFrame
 
 
+class Model(Protocol):
+    """A fitted scikit-learn pipeline, as nodes see it (importing scikit-learn costs seconds)."""
+
+    def predict(self, features: pd.DataFrame) -> Any: ...  # noqa: D102
+
+
 @dataclass(frozen=True)
 class FittedModel:
     """A fitted scikit-learn pipeline and a few rows of features that show its input."""
 
-    pipeline: Pipeline
+    pipeline: Model
     example: pd.DataFrame
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from mlops_basics.schemas import Estimate, Metrics, TableInfo
 from mlops_basics.stats import metrics as intervals
 from mlops_basics.stats.confusion_metrics import balanced_accuracy, macro_f1, mcc
+from mlops_basics.stats.gap import LossGap, loss_gap
 from mlops_basics.stats.losses import brier_rows, log_loss_rows, squared_rows
 
 Floats = npt.NDArray[np.float64]
@@ -73,11 +74,6 @@ def losses(scores: Scores) -> Floats:
     return log_loss_rows(scores.y, scores.probabilities)
 
 
-def baseline_loss(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> float:
-    """Mean loss on ``table`` of the best constant prediction of the train rows."""
-    return float(losses(baseline_scores(train, table, info)).mean())
-
-
 def baseline_scores(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Scores:
     """Scores of the constant prediction: the train rows' class shares, or their mean."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -85,6 +81,31 @@ def baseline_scores(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -
     dummy = DummyRegressor() if info.task == "regression" else DummyClassifier(strategy="prior")
     dummy.fit(np.zeros((len(train), 1)), train[info.target].to_numpy())
     return score_rows(dummy, pd.DataFrame(np.zeros((len(table), 1))), table, info)
+
+
+def overfit_gap(
+    train: pd.DataFrame,
+    seen: tuple[pd.DataFrame, Scores],
+    unseen: tuple[pd.DataFrame, Scores],
+    info: TableInfo,
+    confidence: float,
+) -> LossGap:
+    """The gap between a model's loss on rows it has seen and on rows it has not.
+
+    Args:
+        train: All train rows, which give the constant prediction.
+        seen: Train rows, or a part of them, and their scores.
+        unseen: Other rows and their scores.
+        info: The task.
+        confidence: Of the two-sided interval.
+    """
+    return loss_gap(
+        losses(seen[1]),
+        losses(unseen[1]),
+        losses(baseline_scores(train, seen[0], info)),
+        losses(baseline_scores(train, unseen[0], info)),
+        confidence,
+    )
 
 
 def compute_metrics(

@@ -80,7 +80,7 @@ def class_names(target: pd.Series) -> tuple[str, ...]:
 
 def _pose(known: pd.Series, distinct: int, task: str) -> Task:
     if task != "auto":
-        return cast(Task, task)
+        return cast("Task", task)
     if not _is_number(known):
         return "binary" if distinct == 2 else "multiclass"
     if distinct == 2:
@@ -100,7 +100,7 @@ def _is_number(values: pd.Series) -> bool:
     kind = values.dtype
     if pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind):
         return True
-    if kind != object:
+    if not pd.api.types.is_object_dtype(kind):
         return False
     return all(isinstance(value, (bool, int, float, np.number)) for value in values.dropna())
 

@@ -160,10 +160,9 @@ def _explain(failures: pd.DataFrame, table: pd.DataFrame) -> str:
 
 
 def _place(table: pd.DataFrame, index: object) -> str:
-    position = table.index.get_loc(index)
+    position = int(np.flatnonzero(table.index == index)[0])
     if BATCH_COLUMN not in table.columns:
         return f"row {position + 1}"
     batch = table[BATCH_COLUMN].iloc[position]
     within = int((table[BATCH_COLUMN].iloc[: position + 1] == batch).sum())
     return f"row {within} of '{batch}'"
-

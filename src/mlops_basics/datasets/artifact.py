@@ -12,7 +12,7 @@ from kedro_datasets.json import JSONDataset
 from mlops_basics.schemas import Artifact
 
 
-class ArtifactDataset(JSONDataset):
+class ArtifactDataset(JSONDataset):  # type: ignore[misc] # kedro-datasets has no types
     """``ArtifactDataset`` saves an artifact of ``schemas.py`` as JSON and loads it as its type.
 
     Example of a catalog entry::
@@ -41,13 +41,13 @@ class ArtifactDataset(JSONDataset):
         super().__init__(**kwargs)
         self._model: type[Artifact] = load_obj(model)
 
-    def load(self) -> Artifact:  # type: ignore[override]
+    def load(self) -> Artifact:
         return self._model.model_validate(super().load())
 
-    def save(self, data: Artifact) -> None:  # type: ignore[override]
+    def save(self, data: Artifact) -> None:
         super().save(json.loads(data.model_dump_json()))
 
-    def preview(self) -> JSONPreview:  # type: ignore[override]
+    def preview(self) -> JSONPreview:
         """What kedro-viz shows beside the node."""
         artifact = self.load.__wrapped__(self)  # type: ignore[attr-defined]
         return JSONPreview(artifact.model_dump_json(indent=2))

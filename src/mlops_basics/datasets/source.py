@@ -140,7 +140,7 @@ def _read_csv(
     types = {column: "str" for column in text_columns if column in header}
     args: dict[str, Any] = {"encoding": encoding, "low_memory": False, "dtype": types, **csv_args}
     try:
-        table = pd.read_csv(io.BytesIO(content), **args)
+        table: pd.DataFrame = pd.read_csv(io.BytesIO(content), **args)
     except (ValueError, TypeError, csv.Error) as error:
         raise DataError(
             f"The file '{name}' is not readable as CSV: {error}. "
@@ -162,7 +162,9 @@ def _header(name: str, content: bytes, encoding: str, separator: str) -> list[st
         ) from error
     if not text.strip():
         raise DataError(f"The file '{name}' holds nothing but white space. Write it again.")
-    header = next(csv.reader(io.StringIO(text), delimiter=separator if len(separator) == 1 else ","))
+    header = next(
+        csv.reader(io.StringIO(text), delimiter=separator if len(separator) == 1 else ",")
+    )
     _refuse_duplicate_columns(name, header)
     for other in (";", "\t", "|"):
         if len(header) == 1 and other in header[0] and other != separator:

@@ -275,7 +275,7 @@ def _error(
         share = float(np.dot(d, d)) / (size - 1) / size
         variance += share
         spread += share**2 / (size - 1)
-        third += float(np.dot(d * d, d)) / size / size**2 * (1 + 6 / size)
+        third += float(np.dot(d * d, d)) / size / size**2 * (1 + 12 / size)
     error = math.sqrt(variance)
     if error <= _ROUNDING:
         return 0.0, 0.0, 1.0

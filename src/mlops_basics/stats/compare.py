@@ -175,25 +175,25 @@ def skewness_of_mean(g: ArrayLike, n: ArrayLike) -> np.ndarray:
     Returns
     -------
     ndarray
-        g (1 + 6 / n) / sqrt(n).
+        g (1 + 12 / n) / sqrt(n).
 
     Notes
     -----
     The sample's skewness underestimates: a long tail is mostly not in the sample. The factor
-    1 + 6 / n, found by simulation, makes up for it where it matters. Without it, overconfident
+    1 + 12 / n, found by simulation, makes up for it where it matters. Without it, overconfident
     challengers of equal mean loss (skewness -3.4) are promoted at n = 100 with probability
-    0.00065 at alpha = 0.0005; with it 0.0005. From 300 rows on it changes nothing.
+    0.00084 at alpha = 0.0005; with it 0.00052. From 300 rows on it changes nothing.
 
     Examples
     --------
     >>> from mlops_basics.stats.compare import skewness_of_mean
     >>> round(float(skewness_of_mean(-3.0, 100)), 3)
-    -0.318
+    -0.336
 
     100 rows of skewness -3 have a mean of skewness about -0.3.
     """
     g, n = np.asarray(g, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    skewness: np.ndarray = g * (1 + 6 / n) / np.sqrt(n)
+    skewness: np.ndarray = g * (1 + 12 / n) / np.sqrt(n)
     return skewness
 
 

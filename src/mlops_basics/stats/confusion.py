@@ -301,11 +301,18 @@ def paired_bootstrap(
     note = _level_note(table)
     return {
         name: _result(
-            name, table, observed[name], drawn.get(name), swapped.get(name), alpha, min_gain,
-            replicates, note,
+            name,
+            table=table,
+            observed=observed[name],
+            drawn=drawn.get(name),
+            swapped=swapped.get(name),
+            alpha=alpha,
+            min_gain=min_gain,
+            replicates=replicates,
+            note=note,
         )
         for name in metrics
-    }  # fmt: skip
+    }
 
 
 class _Resampled:
@@ -400,6 +407,7 @@ _ROUNDING = 1e-12  # gains of replicates closer than this are ties
 
 def _result(
     name: str,
+    *,
     table: PairedTable,
     observed: tuple[float, float],
     drawn: Floats | None,

@@ -11,7 +11,7 @@ from scipy import stats
 
 @dataclass(frozen=True)
 class LossGap:
-    """Mean validation loss minus mean training loss, as a share of a baseline's loss."""
+    """Excess of the validation loss over the training loss, as a share of a baseline's loss."""
 
     gap: float
     low: float
@@ -25,24 +25,26 @@ class LossGap:
 def loss_gap(
     train_losses: npt.ArrayLike,
     valid_losses: npt.ArrayLike,
-    baseline_loss: float,
+    train_baseline: npt.ArrayLike,
+    valid_baseline: npt.ArrayLike,
     confidence: float = 0.95,
 ) -> LossGap:
-    """Gap between validation and training loss, with Welch's interval.
+    """How much more of its advantage over a baseline a model has on the rows it was fitted on.
 
     Parameters
     ----------
     train_losses, valid_losses : array_like, shape (n,) and (m,), n, m >= 2
         Losses of the same model, one a row, smaller is better.
-    baseline_loss : float > 0
-        Mean loss of a constant prediction; it makes the gap free of the loss' unit.
+    train_baseline, valid_baseline : array_like, shape (n,) and (m,)
+        Losses of a constant prediction on the same rows. Its mean on the validation rows, which
+        must be above 0, is the unit of the gap.
     confidence : float in (0, 1)
         Of the two-sided interval.
 
     Returns
     -------
     LossGap
-        With equal losses in all rows of both sets the interval is the gap itself.
+        With equal differences in all rows of both sets the interval is the gap itself.
 
     Raises
     ------
@@ -51,6 +53,11 @@ def loss_gap(
 
     Notes
     -----
+    With l a row's loss and b the baseline's, the gap is
+    (mean(l - b) on validation rows - mean(l - b) on training rows) / mean(b) on validation rows.
+    Subtracting the baseline row by row keeps apart what is not overfitting: when the validation
+    rows are of a later time with another share of a class, both models lose.
+
     The rows of both sets are taken as independent draws of one population, the model as fixed;
     the interval speaks of this model, not of the method that fitted it. The model was fitted on
     the training rows, whose mean loss therefore has no sampling error that would matter to the
@@ -62,34 +69,46 @@ def loss_gap(
 
     Examples
     --------
-    >>> result = loss_gap([0.1, 0.2, 0.3, 0.2], [0.3, 0.5, 0.4, 0.4], baseline_loss=1.0)
+    >>> ones = [1.0, 1.0, 1.0, 1.0]
+    >>> result = loss_gap([0.1, 0.2, 0.3, 0.2], [0.3, 0.5, 0.4, 0.4], ones, ones)
     >>> round(result.gap, 3), round(result.low, 3), round(result.high, 3)
     (0.2, 0.059, 0.341)
 
     The validation loss is higher by 20 % of the baseline's loss, surely by 5 %.
     """
-    train = np.asarray(train_losses, dtype=np.float64)
-    valid = np.asarray(valid_losses, dtype=np.float64)
-    for name, values in (("train_losses", train), ("valid_losses", valid)):
-        if values.ndim != 1 or len(values) < 2:
-            raise ValueError(f"{name} must be of shape (n,) with n >= 2, got {values.shape!r}")
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} must be finite, got {values[~np.isfinite(values)][0]!r}")
-    if not baseline_loss > 0:
-        raise ValueError(f"baseline_loss must be above 0, got {baseline_loss!r}")
+    train, train_base = _check("train", train_losses, train_baseline)
+    valid, valid_base = _check("valid", valid_losses, valid_baseline)
+    unit = float(valid_base.mean())
+    if not unit > 0:
+        raise ValueError(f"valid_baseline must have a mean above 0, got {unit!r}")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be in (0, 1), got {confidence!r}")
-    gap = float(valid.mean() - train.mean())
-    half = 0.0
-    if np.ptp(train) > 0 or np.ptp(valid) > 0:
-        interval = stats.ttest_ind(valid, train, equal_var=False).confidence_interval(confidence)
+    seen, unseen = train - train_base, valid - valid_base
+    gap, half = float(unseen.mean() - seen.mean()), 0.0
+    if np.ptp(seen) > 0 or np.ptp(unseen) > 0:
+        interval = stats.ttest_ind(unseen, seen, equal_var=False).confidence_interval(confidence)
         half = float(interval.high - interval.low) / 2
     return LossGap(
-        gap=gap / baseline_loss,
-        low=(gap - half) / baseline_loss,
-        high=(gap + half) / baseline_loss,
+        gap=gap / unit,
+        low=(gap - half) / unit,
+        high=(gap + half) / unit,
         confidence=confidence,
         train_loss=float(train.mean()),
         valid_loss=float(valid.mean()),
-        baseline_loss=baseline_loss,
+        baseline_loss=unit,
     )
+
+
+def _check(
+    name: str, losses: npt.ArrayLike, baseline: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    values = np.asarray(losses, dtype=np.float64)
+    base = np.asarray(baseline, dtype=np.float64)
+    if values.ndim != 1 or len(values) < 2:
+        raise ValueError(f"{name}_losses must be of shape (n,) with n >= 2, got {values.shape!r}")
+    if base.shape != values.shape:
+        raise ValueError(f"{name}_baseline must be of shape {values.shape!r}, got {base.shape!r}")
+    both = np.concatenate([values, base])
+    if not np.isfinite(both).all():
+        raise ValueError(f"{name}_losses must be finite, got {both[~np.isfinite(both)][0]!r}")
+    return values, base

@@ -31,7 +31,7 @@ def _probabilities(y: ArrayLike, p: ArrayLike) -> tuple[NDArray[np.integer], NDA
 
 
 def log_loss_rows(y: ArrayLike, p: ArrayLike, *, smoothing: float = 0.01) -> NDArray[np.float64]:
-    """Log loss of the smoothed probability of the true class.
+    r"""Log loss, bounded by smoothing, and still strictly proper.
 
     Parameters
     ----------
@@ -40,12 +40,13 @@ def log_loss_rows(y: ArrayLike, p: ArrayLike, *, smoothing: float = 0.01) -> NDA
     p : array_like of float, shape (n, K)
         Predicted probabilities; rows sum to 1.
     smoothing : float, in (0, 1)
-        Share e of the uniform distribution mixed into every prediction.
+        Share e of the uniform distribution mixed into prediction and truth.
 
     Returns
     -------
     ndarray, shape (n,)
-        -log((1 - e) p + e / K) in nats, at most -log(e / K).
+        Cross entropy, in nats, of the smoothed prediction (1 - e) p + e / K against the equally
+        smoothed truth (1 - e) 1{y = k} + e / K; below -log(e / K).
 
     Raises
     ------
@@ -54,9 +55,15 @@ def log_loss_rows(y: ArrayLike, p: ArrayLike, *, smoothing: float = 0.01) -> NDA
 
     Notes
     -----
-    One confident mistake must not cost infinitely much, or one row decides. Clipping p instead
-    is not proper: with 100 classes of probability 0.002 it rewards a model that overstates them.
-    The smoothed score is proper because the mixture is the same for every model.
+    One confident mistake must not cost infinitely much, or one row decides. Clipping p is not
+    proper: with 100 classes of probability 0.002 it rewards a model that overstates them. Nor is
+    smoothing the prediction alone: -log((1 - e) p_y + e / K) is smallest in expectation at
+    p = (q - e / K) / (1 - e), which is sharper than the true q, so on many rows it promotes a
+    challenger for being overconfident. With the truth smoothed as well the expected loss is
+
+    .. math:: -\sum_k [(1 - e) q_k + e / K] \log [(1 - e) p_k + e / K],
+
+    a cross entropy of two distributions, smallest where they agree: at p = q only.
 
     References
     ----------
@@ -67,15 +74,16 @@ def log_loss_rows(y: ArrayLike, p: ArrayLike, *, smoothing: float = 0.01) -> NDA
     --------
     >>> from mlops_basics.stats.losses import log_loss_rows
     >>> log_loss_rows([0, 0, 0], [[1.0, 0.0], [0.5, 0.5], [0.0, 1.0]]).round(3).tolist()
-    [0.005, 0.693, 5.298]
+    [0.031, 0.693, 5.272]
 
     Sure and right costs nearly nothing, undecided log 2, sure and wrong 5.3 nats: much, but finite.
     """
     if not 0 < smoothing < 1:
         raise ValueError(f"smoothing must be between 0 and 1, got {smoothing!r}")
     y, p = _probabilities(y, p)
-    true = p[np.arange(len(y)), y]
-    losses: NDArray[np.float64] = -np.log((1 - smoothing) * true + smoothing / p.shape[1])
+    logs = np.log((1 - smoothing) * p + smoothing / p.shape[1])
+    true = logs[np.arange(len(y)), y]
+    losses: NDArray[np.float64] = -(1 - smoothing) * true - smoothing * logs.mean(axis=1)
     return losses
 
 
@@ -149,7 +157,7 @@ def zero_one_rows(y: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"y must be one-dimensional, got {y.shape!r}")
     if predicted.shape != y.shape:
         raise ValueError(f"predicted must be of shape {y.shape}, got {predicted.shape!r}")
-    return (y != predicted).astype(np.float64)
+    return np.asarray(y != predicted, dtype=np.float64)
 
 
 def _residuals(y: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:

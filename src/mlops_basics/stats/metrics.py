@@ -104,9 +104,7 @@ def root_mean_square(errors: npt.ArrayLike, confidence: float = 0.95) -> Interva
     return Interval(float(np.sqrt(square.value or 0.0)), low, high, confidence)
 
 
-def r_squared(
-    y: npt.ArrayLike, errors: npt.ArrayLike, confidence: float = 0.95
-) -> Interval:
+def r_squared(y: npt.ArrayLike, errors: npt.ArrayLike, confidence: float = 0.95) -> Interval:
     """Share of the target's variance that a regression explains, by the delta method.
 
     Parameters

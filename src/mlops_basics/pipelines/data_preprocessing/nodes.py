@@ -19,6 +19,8 @@ from mlops_basics.schemas import (
 from mlops_basics.target import class_names, read_target
 from mlops_basics.validation import require_columns
 
+MIN_PERIOD_SHARE = 0.1  # of the median period's rows; a last period with fewer has only begun
+
 
 def preprocess_data(
     raw_data: pd.DataFrame, params: PreprocessingParams
@@ -78,7 +80,7 @@ def preprocess_data(
         target=params.target,
         classes=class_names(result[params.target]) if classification else (),
         features=tuple(features.columns),
-        numeric=tuple(column for column in features if features[column].dtype == np.float64),
+        numeric=tuple(str(column) for column in features if features[column].dtype == np.float64),
         key_columns=tuple(sorted(keys)),
         rows=len(result),
         duplicate_rows=duplicates,
@@ -107,7 +109,8 @@ def split_data(
     """
     split = params.split
     if split.time_column is None:
-        side, boundaries = _sides_by_hash(preprocessed_data, split), {}
+        side = _sides_by_hash(preprocessed_data, split)
+        boundaries: dict[str, str] = {}
     else:
         side, boundaries = _sides_by_time(preprocessed_data[split.time_column], split)
     parts = {
@@ -144,7 +147,7 @@ def split_data(
 
 def _useless_columns(features: pd.DataFrame) -> dict[str, str]:
     """Columns that hold nothing to learn, with the reason."""
-    counts = {column: features[column].nunique(dropna=False) for column in features}
+    counts = {str(column): features[column].nunique(dropna=False) for column in features}
     return {
         column: "no value in any row" if features[column].isna().all() else "one value in all rows"
         for column, count in counts.items()
@@ -204,6 +207,8 @@ def _sides_by_hash(table: pd.DataFrame, split: SplitParams) -> np.ndarray:
 def _sides_by_time(times: pd.Series, split: SplitParams) -> tuple[np.ndarray, dict[str, str]]:
     periods = times.dt.to_period(split.period)
     present = sorted(periods.unique())
+    if len(present) > 3 and _has_only_begun(periods, present[-1]):
+        present.pop()  # what it holds is judged with the period before
     if len(present) < 3:
         raise DataError(
             f"The time column '{times.name}' covers {len(present)} periods of length "
@@ -219,6 +224,11 @@ def _sides_by_time(times: pd.Series, split: SplitParams) -> tuple[np.ndarray, di
         "test_to": times.max().isoformat(),
     }
     return side, boundaries
+
+
+def _has_only_begun(periods: pd.Series, last: pd.Period) -> bool:
+    begun = int((periods == last).sum())
+    return bool(begun < MIN_PERIOD_SHARE * periods.value_counts().median())
 
 
 def _class_shares(target: pd.Series) -> dict[str, float]:

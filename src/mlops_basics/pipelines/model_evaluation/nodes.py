@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,6 +13,7 @@ from mlops_basics.schemas import (
     CollectionReport,
     EvaluationParams,
     Metrics,
+    Model,
     OverfitCheck,
     SearchReport,
     SplitReport,
@@ -22,14 +21,11 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.scoring import Scores, compute_metrics, confusion_counts, losses, score_rows
 
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
-
 THIRDS = ("low third", "middle third", "high third")
 
 
 def evaluate_model(
-    model: Pipeline, test_data: pd.DataFrame, table_info: TableInfo, params: EvaluationParams
+    model: Model, test_data: pd.DataFrame, table_info: TableInfo, params: EvaluationParams
 ) -> tuple[Metrics, pd.DataFrame, pd.DataFrame]:
     """Measure the model on the test rows.
 
@@ -59,7 +55,7 @@ def evaluate_model(
 
 
 def explain_model(
-    model: Pipeline, test_data: pd.DataFrame, table_info: TableInfo, params: EvaluationParams
+    model: Model, test_data: pd.DataFrame, table_info: TableInfo, params: EvaluationParams
 ) -> pd.DataFrame:
     """Measure how much the loss rises when one column's values are shuffled among the rows.
 

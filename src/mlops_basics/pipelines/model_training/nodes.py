@@ -14,21 +14,19 @@ from mlops_basics.schemas import (
     EvaluationParams,
     FittedModel,
     Metrics,
+    Model,
     OverfitCheck,
     SearchReport,
     TableInfo,
     TrainingParams,
 )
-from mlops_basics.scoring import LOSS_NAMES, baseline_loss, compute_metrics, losses, score_rows
-from mlops_basics.stats.gap import loss_gap
+from mlops_basics.scoring import LOSS_NAMES, compute_metrics, overfit_gap, score_rows
 
-from .search import Search, run_search, trials_table
+from .search import Search, run_search, spread, trials_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-
-    from sklearn.pipeline import Pipeline
 
 EXAMPLE_ROWS = 5
 
@@ -72,7 +70,7 @@ def search_model(
 
 
 def measure_fit(
-    model: Pipeline,
+    model: Model,
     train_data: pd.DataFrame,
     valid_data: pd.DataFrame,
     table_info: TableInfo,
@@ -85,14 +83,14 @@ def measure_fit(
         Train metrics, valid metrics, and the check of the gap between the losses.
     """
     features = list(table_info.features)
-    step = max(1, -(-len(train_data) // params.gap_rows))
-    seen = train_data.iloc[::step]
+    seen = spread(train_data, params.gap_rows)
     train_scores = score_rows(model, seen[features], seen, table_info)
     valid_scores = score_rows(model, valid_data[features], valid_data, table_info)
-    gap = loss_gap(
-        losses(train_scores),
-        losses(valid_scores),
-        baseline_loss(train_data, valid_data, table_info),
+    gap = overfit_gap(
+        train_data,
+        (seen, train_scores),
+        (valid_data, valid_scores),
+        table_info,
         params.gap_confidence,
     )
     overfitted = gap.low > params.gap_tolerance
@@ -108,9 +106,9 @@ def measure_fit(
         baseline_loss=gap.baseline_loss,
         overfitted=overfitted,
         reason=(
-            f"Validation loss exceeds training loss by {100 * gap.gap:.1f} % of a constant "
-            f"prediction's loss ({100 * gap.low:.1f} to {100 * gap.high:.1f} %), which {verdict} "
-            f"beyond the tolerance of {100 * params.gap_tolerance:.0f} %."
+            f"On validation rows the model loses {100 * gap.gap:.1f} % of a constant prediction's "
+            f"loss against training rows ({100 * gap.low:.1f} to {100 * gap.high:.1f} %), which "
+            f"{verdict} beyond the tolerance of {100 * params.gap_tolerance:.0f} %."
         ),
     )
     rng = np.random.default_rng(evaluation.seed)

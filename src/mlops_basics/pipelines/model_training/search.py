@@ -8,16 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.schemas import ESTIMATOR_STEP, Candidate, SearchRange, TableInfo, TrainingParams
-from mlops_basics.scoring import LOSS_NAMES, baseline_loss, losses, score_rows
-from mlops_basics.stats.gap import LossGap, loss_gap
+from mlops_basics.scoring import LOSS_NAMES, overfit_gap, score_rows
+from mlops_basics.stats.gap import LossGap
 
 if TYPE_CHECKING:
     import optuna
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
+
+
+THREADS_FROM_ROWS = 20_000  # below, threads cost a fit more than they save
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,7 @@ class Search:
                 "Add one in parameters_model_training.yml."
             )
         self._train, self._valid = train, valid
-        # Rows of a split by hash are in no order, those of a split by time are: spread the sample.
-        step = max(1, -(-len(train) // params.gap_rows))
-        self._gap_rows = train.iloc[::step]
-        self._baseline = baseline_loss(train, valid, info)
+        self._gap_rows = spread(train, params.gap_rows)
         self._encodings: dict[bool, Encoding] = {}
 
     def run(self, trial: optuna.Trial) -> Trial:
@@ -82,12 +83,16 @@ class Search:
         }
         encoding = self._encoding(candidate.dense)
         estimator = _make_estimator(name, candidate, chosen, self.params.seed)
-        estimator.fit(encoding.train, self._train[self.info.target].to_numpy())
+        with threadpool_limits(1 if len(self._train) < THREADS_FROM_ROWS else None):
+            estimator.fit(encoding.train, self._train[self.info.target].to_numpy())
         model = _pipeline([*encoding.steps, (ESTIMATOR_STEP, estimator)])
-        gap = loss_gap(
-            losses(score_rows(estimator, encoding.gap_rows, self._gap_rows, self.info)),
-            losses(score_rows(estimator, encoding.valid, self._valid, self.info)),
-            self._baseline,
+        seen = score_rows(estimator, encoding.gap_rows, self._gap_rows, self.info)
+        unseen = score_rows(estimator, encoding.valid, self._valid, self.info)
+        gap = overfit_gap(
+            self._train,
+            (self._gap_rows, seen),
+            (self._valid, unseen),
+            self.info,
             self.params.gap_confidence,
         )
         return Trial(trial.number, name, chosen, model, gap, self.params.gap_tolerance)
@@ -102,9 +107,14 @@ class Search:
                 steps=steps,
                 train=train,
                 valid=encoder.transform(self._valid[features]),
-                gap_rows=train.iloc[:: max(1, -(-len(train) // self.params.gap_rows))],
+                gap_rows=spread(train, self.params.gap_rows),
             )
         return self._encodings[dense]
+
+
+def spread(table: pd.DataFrame, rows: int) -> pd.DataFrame:
+    """At most so many rows, evenly spread: rows may be in the order of time."""
+    return table.iloc[:: max(1, -(-len(table) // rows))]
 
 
 def run_search(

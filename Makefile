@@ -1,0 +1,71 @@
+# README's two commands are `make run` and `make test`; `make help` lists the others.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPATH := src
+
+.PHONY: help venv run test test-fast lint format viz mlflow jupyter bench lock clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The environment is made once, and again only when the lock has changed.
+venv: ## create or update .venv from requirements.txt
+	@cmp -s requirements.txt $(VENV)/installed.txt || $(MAKE) --no-print-directory install
+
+.PHONY: install
+install:
+	@python=; for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	  if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
+	  then python=$$name; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	  echo "Error: Python 3.11, 3.12 or 3.13 is needed, but none was found."; \
+	  echo "Install one, or name it: make run PYTHON=/path/to/python3.12"; exit 1; fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "Error: $$python has no venv module. On Debian or Ubuntu: apt-get install python3-venv"; \
+	  exit 1; fi; \
+	echo "Creating $(VENV) with $$($$python --version) ..."; \
+	[ -x $(BIN)/python ] || $$python -m venv $(VENV)
+	@awk '/^uv==/ {found=1} found {print} found && !/\\$$/ {exit}' requirements.txt > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.txt
+	@cp requirements.txt $(VENV)/installed.txt
+
+run: venv ## the whole loop on iris; ENV=flights for another table
+	@$(BIN)/kedro run $(if $(ENV),--env $(ENV))
+
+test: venv ## every test
+	@$(BIN)/pytest
+
+test-fast: venv ## tests of a second or less, under a minute in all
+	@$(BIN)/pytest -m "not slow" --ignore tests/integration
+
+lint: venv ## ruff, mypy and the import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: venv ## mend what ruff can mend
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+viz: venv ## the graph with previews, in the browser
+	@$(BIN)/kedro viz run $(if $(ENV),--env $(ENV))
+
+mlflow: venv ## MLflow's pages of all runs, in the browser
+	@$(BIN)/kedro mlflow ui $(if $(ENV),--env $(ENV))
+
+jupyter: venv ## notebooks with the catalog loaded
+	@$(BIN)/kedro jupyter lab $(if $(ENV),--env $(ENV))
+
+bench: venv ## measured ratios against plain scripts
+	@$(BIN)/python benchmarks/run.py
+
+lock: venv ## resolve the dependencies anew
+	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra flights \
+	  --group dev --generate-hashes --no-annotate --no-emit-index-url --upgrade -o requirements.txt
+
+clean: ## remove the environment and everything produced
+	@git clean -fdXq --exclude '!conf/local/*'

@@ -1,0 +1,1 @@
+"""Plotly figures, HTML reports and the terminal's summary of a run."""

@@ -1,0 +1,248 @@
+"""Figures of how well a classifier ranks, and of how far its probabilities can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mlops_basics.stats.metrics import share
+
+from .style import (
+    BLUE,
+    GREY,
+    RED,
+    TEMPLATE,
+    Floats,
+    Indices,
+    empty_figure,
+    label,
+    line_style,
+    number,
+    thin_curve,
+)
+
+MAX_CLASSES = 10
+MAX_BINS, ROWS_PER_BIN, HISTOGRAM_BINS = 10, 15, 20
+
+
+@dataclass(frozen=True)
+class ReliabilityBins:
+    """Rows grouped by predicted probability, about equally many a bin; arrays of shape (bins,).
+
+    Attributes:
+        predicted: Mean predicted probability.
+        observed: Share of rows in which the event happened.
+        low, high: Its Wilson interval.
+        rows: Number of rows.
+    """
+
+    predicted: Floats
+    observed: Floats
+    low: Floats
+    high: Floats
+    rows: Indices
+
+
+def ranking_figure(
+    y: npt.ArrayLike, probabilities: npt.ArrayLike, classes: tuple[str, ...]
+) -> go.Figure:
+    """Draw ROC and precision-recall curves: of the second of two classes, or of each class.
+
+    Args:
+        y: Class codes, shape (n,).
+        probabilities: Shape (n, K).
+        classes: Names of the K classes; at most the 10 most frequent are drawn.
+    """
+    from sklearn.metrics import auc, average_precision_score, precision_recall_curve, roc_curve
+
+    codes, scores = _usable_rows(y, probabilities)
+    shown, drawable = _classes_to_draw(codes, len(classes))
+    if not shown:
+        return empty_figure(
+            "ROC and precision-recall", "Only one class occurs in these rows: nothing to rank."
+        )
+    drawn = make_subplots(
+        rows=2, cols=1, vertical_spacing=0.16, subplot_titles=("ROC", "Precision and recall")
+    )
+    drawn.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": GREY, "dash": "dot", "width": 1},
+        name="guessing",
+        hoverinfo="skip",
+    )
+    for index, code in enumerate(shown):
+        event = codes == code
+        fpr, tpr, _ = roc_curve(event, scores[:, code])
+        precision, recall, _ = precision_recall_curve(event, scores[:, code])
+        ap = average_precision_score(event, scores[:, code])
+        name = label(classes[code], 20)
+        style = {
+            "mode": "lines",
+            "line": {"width": 2, **line_style(index)},
+            "legendgroup": str(code),
+        }
+        kept = thin_curve(fpr, tpr)
+        drawn.add_scatter(
+            x=fpr[kept],
+            y=tpr[kept],
+            name=f"{name}: AUC {number(auc(fpr, tpr))}, AP {number(ap)}",
+            hovertemplate="false alarms %{x:.1%}<br>found %{y:.1%}<extra></extra>",
+            **style,
+        )
+        kept = thin_curve(recall, precision)
+        drawn.add_scatter(
+            x=recall[kept],
+            y=precision[kept],
+            row=2,
+            col=1,
+            showlegend=False,
+            hovertemplate="found %{x:.1%}<br>of alarms right %{y:.1%}<extra></extra>",
+            **style,
+        )
+    title = f"ROC and precision-recall of {len(shown)} classes"
+    if len(classes) == 2:
+        title = f"ROC and precision-recall of class {label(classes[1], 24)}"
+    elif drawable > len(shown):
+        title = f"The {len(shown)} most frequent of {drawable} classes, each against the rest"
+    drawn.update_layout(
+        template=TEMPLATE,
+        title_text=title,
+        height=820,
+        meta={
+            "reading": "The closer a curve comes to the upper left corner (ROC) or the upper "
+            "right corner (precision and recall), the better the model tells that class from "
+            "the rest."
+        },
+        legend_y=-0.08,
+    )
+    drawn.update_xaxes(range=[-0.01, 1.01])
+    drawn.update_yaxes(range=[-0.01, 1.03])
+    drawn.update_xaxes(title_text="false positive rate", row=1)
+    drawn.update_yaxes(title_text="true positive rate", row=1)
+    drawn.update_xaxes(title_text="recall", row=2)
+    drawn.update_yaxes(title_text="precision", row=2)
+    return drawn
+
+
+def calibration_figure(
+    y: npt.ArrayLike, probabilities: npt.ArrayLike, classes: tuple[str, ...]
+) -> go.Figure:
+    """Draw how often what was predicted with a probability came true.
+
+    Args:
+        y: Class codes, shape (n,).
+        probabilities: Shape (n, K). Of two classes the second one's is drawn; of more, that of
+            the predicted class.
+        classes: Names of the K classes.
+    """
+    codes, scores = _usable_rows(y, probabilities)
+    if len(codes) == 0 or len(classes) == 0:
+        return empty_figure("Calibration", "There are no rows.")
+    if len(classes) == 2:
+        predicted, event = scores[:, 1], codes == 1
+        x_title = f"predicted probability of {label(classes[1], 20)}"
+        y_title = f"share of {label(classes[1], 20)}"
+    else:
+        predicted, event = scores.max(axis=1), codes == scores.argmax(axis=1)
+        x_title, y_title = "probability of the predicted class", "share of right predictions"
+    bins = reliability_bins(predicted, event)
+    missed = (bins.predicted < bins.low) | (bins.predicted > bins.high)
+    drawn = make_subplots(
+        rows=2, cols=1, shared_xaxes=True, row_heights=[0.76, 0.24], vertical_spacing=0.05
+    )
+    drawn.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        line={"color": GREY, "dash": "dash", "width": 1},
+        hoverinfo="skip",
+    )
+    drawn.add_scatter(
+        x=bins.predicted,
+        y=bins.observed,
+        mode="markers",
+        marker={"size": 9, "color": np.where(missed, RED, BLUE)},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": bins.high - bins.observed,
+            "arrayminus": bins.observed - bins.low,
+            "thickness": 1.4,
+            "width": 4,
+            "color": GREY,
+        },
+        customdata=np.column_stack([bins.low, bins.high, bins.rows]),
+        hovertemplate="predicted %{x:.1%}, came true %{y:.1%}<br>95 % interval "
+        "%{customdata[0]:.1%} to %{customdata[1]:.1%}<br>%{customdata[2]} rows<extra></extra>",
+    )
+    counts, edges = np.histogram(predicted.clip(0, 1), bins=HISTOGRAM_BINS, range=(0, 1))
+    drawn.add_bar(
+        x=(edges[:-1] + edges[1:]) / 2,
+        y=counts,
+        width=0.9 / HISTOGRAM_BINS,
+        marker_color="#9bbfda",
+        hovertemplate="%{y} rows around %{x:.1%}<extra></extra>",
+        row=2,
+        col=1,
+    )
+    drawn.update_layout(
+        template=TEMPLATE,
+        title_text=f"Predicted and observed, {len(bins.rows)} groups of {len(codes):,} rows",
+        height=560,
+        showlegend=False,
+        meta={
+            "reading": "On the diagonal, what is predicted with 80 % comes true in 80 % of the "
+            "rows. A line is a 95 % interval: the group is orange where it misses the diagonal "
+            "(one in twenty does so by chance). Below: how many rows got which probability."
+        },
+    )
+    drawn.update_xaxes(range=[-0.02, 1.02], tickformat=".0%")
+    drawn.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", title_text=y_title, row=1, col=1)
+    drawn.update_yaxes(title_text="rows", row=2, col=1)
+    drawn.update_xaxes(title_text=x_title, row=2, col=1)
+    return drawn
+
+
+def reliability_bins(
+    predicted: Floats, event: npt.NDArray[np.bool_], confidence: float = 0.95
+) -> ReliabilityBins:
+    """Group rows by predicted probability; equal probabilities stay in one bin.
+
+    Args:
+        predicted: Shape (n,), n >= 1.
+        event: Whether it came true, shape (n,).
+        confidence: Of the intervals.
+    """
+    wanted = int(np.clip(len(predicted) // ROWS_PER_BIN, 1, MAX_BINS))
+    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, wanted + 1)[1:-1]))
+    place = np.searchsorted(edges, predicted, side="right")
+    rows = np.bincount(place)
+    used = rows > 0
+    means = np.bincount(place, weights=predicted)[used] / rows[used]
+    hits = np.bincount(place, weights=event)[used].astype(np.int64)
+    found = [share(int(k), int(n), confidence) for k, n in zip(hits, rows[used], strict=True)]
+    limits = np.array([(each.low, each.high) for each in found], dtype=np.float64)
+    return ReliabilityBins(means, hits / rows[used], limits[:, 0], limits[:, 1], rows[used])
+
+
+def _usable_rows(y: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Indices, Floats]:
+    codes = np.asarray(y, dtype=np.float64)
+    scores = np.asarray(probabilities, dtype=np.float64)
+    usable = np.isfinite(codes) & np.isfinite(scores).all(axis=1)
+    return codes[usable].astype(np.int64), scores[usable]
+
+
+def _classes_to_draw(codes: Indices, classes: int) -> tuple[list[int], int]:
+    """The codes to draw, most frequent first, and how many could be drawn."""
+    rows = np.bincount(codes, minlength=classes)
+    if classes == 2:
+        return ([1], 1) if rows.min() > 0 else ([], 0)
+    possible = [code for code in range(classes) if 0 < rows[code] < len(codes)]
+    ordered = sorted(possible, key=lambda code: (-rows[code], code))
+    return ordered[:MAX_CLASSES], len(possible)

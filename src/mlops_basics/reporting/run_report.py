@@ -1,0 +1,235 @@
+"""The report of a training run as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+
+from mlops_basics.schemas import (
+    CollectionReport,
+    Estimate,
+    Metrics,
+    OverfitCheck,
+    SearchReport,
+    SplitReport,
+    TableInfo,
+)
+
+from .page import (
+    Html,
+    Plot,
+    Section,
+    badge,
+    facts,
+    join,
+    page,
+    paragraph,
+    small,
+    strong,
+    table,
+    text,
+    warning_list,
+)
+from .style import number
+
+METRIC_NAMES = {
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro F1",
+    "mcc": "MCC",
+    "roc_auc": "ROC AUC",
+    "log_loss": "Log loss",
+    "brier": "Brier score",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "mae": "MAE",
+}
+
+
+@dataclass(frozen=True)
+class RunFindings:
+    """All that a run found.
+
+    Attributes:
+        metrics: By set of rows (``train``, ``valid``, ``test``), in reading order.
+        figures: By heading, in reading order.
+    """
+
+    model_name: str
+    collection: CollectionReport
+    table: TableInfo
+    split: SplitReport
+    search: SearchReport
+    overfit: OverfitCheck
+    metrics: dict[str, Metrics]
+    figures: dict[str, go.Figure]
+
+
+def run_report(findings: RunFindings) -> str:
+    """Write the report; the same findings give the same bytes."""
+    warnings = [
+        *findings.collection.warnings,
+        *findings.table.warnings,
+        *findings.split.warnings,
+    ]
+    sections = []
+    if warnings:
+        sections.append(Section("Know before you read on", [warning_list(warnings)]))
+    sections += [
+        Section("How good it is", [_metrics_table(findings.metrics), _overfit(findings.overfit)]),
+        Section(
+            "What the figures say", [Plot(name, each) for name, each in findings.figures.items()]
+        ),
+        Section("Data", _data(findings)),
+        Section("Search", [_search(findings.search)]),
+    ]
+    return page(f"Run report: {findings.model_name}", _headline(findings), sections)
+
+
+def metric_name(name: str) -> str:
+    """A metric's name as people write it."""
+    return METRIC_NAMES.get(name, name.replace("_", " "))
+
+
+def interval(estimate: Estimate) -> str:
+    """The limits of a metric, or nothing."""
+    if estimate.value is None or estimate.low is None or estimate.high is None:
+        return ""
+    return f"{number(estimate.low)} to {number(estimate.high)}"
+
+
+def leading_metric(metrics: dict[str, Metrics]) -> tuple[str, str, Estimate] | None:
+    """Set of rows, name and estimate of the metric a reader wants first: the test rows' first."""
+    for rows in ("test", "valid", "train"):
+        if rows in metrics and metrics[rows].metrics:
+            name, estimate = next(iter(metrics[rows].metrics.items()))
+            return rows, name, estimate
+    return None
+
+
+def _headline(findings: RunFindings) -> Html:
+    info, parts = findings.table, []
+    what = f"{info.task} model of {info.target}"
+    if info.classes:
+        what += f", {len(info.classes)} classes"
+    parts.append(paragraph(text(what)))
+    leading = leading_metric(findings.metrics)
+    if leading:
+        rows, name, estimate = leading
+        found = findings.metrics[rows]
+        around = interval(estimate)
+        limits = f" ({100 * found.confidence:g} % interval {around})" if around else ""
+        parts.append(
+            paragraph(
+                join(
+                    [
+                        text(f"{metric_name(name)} on {found.rows:,} {rows} rows: "),
+                        strong(text(number(estimate.value))),
+                        text(limits),
+                    ]
+                ),
+                "lead",
+            )
+        )
+    parts.append(paragraph(_verdict(findings.overfit)))
+    return join(parts)
+
+
+def _verdict(overfit: OverfitCheck) -> Html:
+    if overfit.overfitted:
+        return badge("overfitted: may not be promoted", "bad")
+    return badge("no overfitting shown", "good")
+
+
+def _metrics_table(metrics: dict[str, Metrics]) -> Html:
+    head = [text("Metric")]
+    head += [
+        join([text(rows), Html("<br>"), small(text(f"{each.rows:,} rows"))])
+        for rows, each in metrics.items()
+    ]
+    names = list(dict.fromkeys(name for each in metrics.values() for name in each.metrics))
+    lines = []
+    for name in names:
+        estimates = [each.metrics.get(name) for each in metrics.values()]
+        better = next(each.greater_is_better for each in estimates if each)
+        direction = "higher is better" if better else "lower is better"
+        first = join([text(metric_name(name)), Html("<br>"), small(text(direction))])
+        lines.append([first, *(_estimate_cell(each) for each in estimates)])
+    return table(head, lines)
+
+
+def _estimate_cell(estimate: Estimate | None) -> Html:
+    if estimate is None:
+        return text("not measured")
+    parts = [text(number(estimate.value))]
+    around = interval(estimate)
+    if around:
+        parts.append(small(text(around)))
+    if estimate.note:
+        parts.append(small(text(estimate.note)))
+    return join(parts, "<br>")
+
+
+def _overfit(overfit: OverfitCheck) -> Html:
+    return paragraph(join([_verdict(overfit), text(overfit.reason)], " "))
+
+
+def _data(findings: RunFindings) -> list[Html]:
+    collection, info, split = findings.collection, findings.table, findings.split
+    batches = table(
+        [text("Batch"), text("Rows"), text("SHA-256")],
+        [
+            [text(batch.name, 80), text(f"{batch.rows:,}"), text(batch.sha256[:12])]
+            for batch in collection.batches
+        ],
+    )
+    about = [
+        ("Rows", text(f"{info.rows:,} of {collection.rows_in_source:,} in the source")),
+        ("Duplicates", text(f"{info.duplicate_rows:,}")),
+        ("Rows without target", text(f"{info.missing_target_rows:,}")),
+        ("Features", text(f"{len(info.features)} ({len(info.numeric)} numeric)")),
+        ("Split", text(f"by {split.method}: " + _counts(split.rows))),
+    ]
+    if split.boundaries:
+        about.append(("Boundaries", _lines(f"{k}: {v}" for k, v in split.boundaries.items())))
+    if info.dropped_columns:
+        dropped = _lines(f"{name}: {why}" for name, why in info.dropped_columns.items())
+        about.append(("Dropped columns", dropped))
+    blocks = [facts(about), batches]
+    if split.class_shares:
+        blocks.append(_class_shares(split))
+    return blocks
+
+
+def _class_shares(split: SplitReport) -> Html:
+    sets = list(split.class_shares)
+    names = list(dict.fromkeys(name for shares in split.class_shares.values() for name in shares))
+    rows = [
+        [text(name, 80)]
+        + [text(f"{100 * split.class_shares[each].get(name, 0.0):.1f} %") for each in sets]
+        for name in names
+    ]
+    return table([text("Class"), *(text(each) for each in sets)], rows)
+
+
+def _search(search: SearchReport) -> Html:
+    parameters = [f"{name} = {value!r}" for name, value in search.best_params.items()]
+    found = [
+        ("Best candidate", strong(text(search.best_candidate))),
+        ("Its parameters", _lines(parameters) if parameters else text("as they are by default")),
+        (f"Its validation {search.loss}", text(number(search.best_valid_loss))),
+        ("Trials", text(f"{search.trials_run} of {search.trials_requested}")),
+    ]
+    if search.stopped_early:
+        found.append(("Stopped early", text(search.stopped_early)))
+    return facts(found)
+
+
+def _counts(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {rows:,}" for name, rows in counts.items())
+
+
+def _lines(lines: Iterable[str]) -> Html:
+    return join((text(line) for line in lines), "<br>")

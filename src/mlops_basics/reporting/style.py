@@ -1,0 +1,139 @@
+"""What all figures and pages share: template, palette, and how untrusted text is shown."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import plotly.graph_objects as go
+
+Floats = npt.NDArray[np.float64]
+Indices = npt.NDArray[np.int64]
+
+#: Okabe and Ito's palette without its yellow, which is hard to see on white.
+PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444")
+BLUE, RED = PALETTE[0], PALETTE[1]
+GREY = "#8a8f98"
+BLUES = ((0.0, "#f4f7fb"), (0.5, "#79b1d8"), (1.0, "#0a4b78"))
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+MAX_POINTS = 500
+MAX_DOTS = 2_000
+
+_AXIS = {
+    "gridcolor": "#e6e8eb",
+    "linecolor": "#b6bbc2",
+    "zeroline": False,
+    "automargin": True,
+    "title": {"standoff": 8},
+    "ticks": "outside",
+    "tickcolor": "#b6bbc2",
+    "ticklen": 4,
+}
+TEMPLATE = go.layout.Template(
+    layout={
+        "font": {"family": FONT, "size": 13, "color": "#22262b"},
+        "title": {
+            "font": {"size": 14},
+            "x": 0,
+            "xref": "paper",
+            "xanchor": "left",
+            "yref": "container",
+        },
+        "paper_bgcolor": "#ffffff",
+        "plot_bgcolor": "#ffffff",
+        "colorway": list(PALETTE),
+        "margin": {"l": 8, "r": 12, "t": 56, "b": 8},
+        "xaxis": _AXIS,
+        "yaxis": _AXIS,
+        "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top", "font": {"size": 12}},
+        "hoverlabel": {"align": "left", "font": {"family": FONT}},
+        "dragmode": False,
+    }
+)
+
+
+def plain(text: object, limit: int = 28) -> str:
+    """Untrusted text as one line of at most ``limit`` printable characters, not escaped."""
+    head = str(text)[: 4 * limit]
+    line = " ".join("".join(c if c.isprintable() else " " for c in head).split())
+    if len(line) < len(head.strip()) or len(str(text)) > len(head) or len(line) > limit:
+        return (
+            line if len(line) <= limit and len(str(text)) <= len(head) else line[: limit - 1] + "…"
+        )
+    return line
+
+
+def label(text: object, limit: int = 28) -> str:
+    """Untrusted text for a figure: one short line in which plotly finds no markup.
+
+    Quotes stay as they are: plotly does not know their entities, and reads no attributes here.
+    """
+    return html.escape(plain(text, limit), quote=False)
+
+
+def number(value: float | None) -> str:
+    """A number in about three digits; None, NaN and infinity are "not defined"."""
+    if value is None or not math.isfinite(value):
+        return "not defined"
+    if value == 0 or 0.001 <= abs(value) < 1000:
+        return f"{value:.3f}"
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
+
+
+def figure(title: str, reading: str, height: int, **layout: Any) -> go.Figure:
+    """An empty figure in the shared style; ``reading`` tells a reader how to read it.
+
+    The reading aid is kept in the figure (``layout.meta``), so that it travels with its JSON.
+    """
+    return go.Figure(
+        layout={
+            "template": TEMPLATE,
+            "title": {"text": title},
+            "meta": {"reading": reading},
+            "height": height,
+            **layout,
+        }
+    )
+
+
+def empty_figure(title: str, message: str) -> go.Figure:
+    """A figure that says why there is nothing to draw."""
+    drawn = figure(title, message, 220)
+    drawn.update_xaxes(visible=False)
+    drawn.update_yaxes(visible=False)
+    drawn.add_annotation(
+        text=message, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font_size=14
+    )
+    return drawn
+
+
+def line_style(index: int) -> dict[str, str]:
+    """Colour of the index-th line; from the second round of colours on it is dashed."""
+    dashes = ("solid", "dash", "dot")
+    return {
+        "color": PALETTE[index % len(PALETTE)],
+        "dash": dashes[index // len(PALETTE) % len(dashes)],
+    }
+
+
+def every_nth(rows: int, most: int = MAX_DOTS) -> Indices:
+    """At most ``most`` row positions, evenly spread over ``rows``, first and last included."""
+    return np.unique(np.linspace(0, max(rows - 1, 0), min(rows, most)).astype(np.int64))
+
+
+def thin_curve(x: Floats, y: Floats, most: int = MAX_POINTS) -> Indices:
+    """Positions of at most ``most`` points, evenly spread along the curve's length.
+
+    Even steps in position would waste the points where a curve of a million rows stands still.
+    """
+    if len(x) <= most:
+        return np.arange(len(x))
+    steps = np.abs(np.diff(x)) + np.abs(np.diff(y))
+    length = np.concatenate([[0.0], np.cumsum(steps)])
+    wanted = np.linspace(0, length[-1], most)
+    found = np.searchsorted(length, wanted).clip(0, len(x) - 1)
+    found[-1] = len(x) - 1
+    return np.unique(found)
