@@ -50,7 +50,8 @@ def typed_column(values: pd.Series) -> pd.Series:
     if pd.api.types.is_datetime64_any_dtype(dtype):
         return _naive_utc(values)
     if pd.api.types.is_timedelta64_dtype(dtype):
-        return values.dt.total_seconds()
+        seconds: pd.Series = values.dt.total_seconds()
+        return seconds
     if isinstance(dtype, pd.CategoricalDtype):
         return typed_column(values.astype(dtype.categories.dtype))
     if isinstance(dtype, pd.StringDtype):
@@ -74,7 +75,7 @@ def _typed_objects(values: pd.Series) -> pd.Series:
         return _naive_utc(pd.to_datetime(values))
     if kinds <= {str}:
         return values.astype("str")
-    names = sorted(kind.__name__ for kind in kinds)
+    names = sorted({"list" if kind is np.ndarray else kind.__name__ for kind in kinds})
     raise DataError(
         f"The column '{values.name}' holds values of the types {', '.join(names)}. "
         "Make it a column of numbers, of times or of text, or add it to `exclude` in globals.yml."

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from kedro.config import AbstractConfigLoader
@@ -18,9 +18,20 @@ from mlops_basics import lineage
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.lineage import Catalog
 from mlops_basics.provenance import describe_code
-from mlops_basics.schemas import PARAMETER_SECTIONS, Artifact, Manifest, Section
+from mlops_basics.schemas import (
+    PARAMETER_SECTIONS,
+    Artifact,
+    CollectionReport,
+    Manifest,
+    Metrics,
+    OverfitCheck,
+    SearchReport,
+    Section,
+    SplitReport,
+    TableInfo,
+)
 
-logger = logging.getLogger(__name__)
+A = TypeVar("A", bound=Artifact)
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: Layers whose data sets are uploaded to MLflow; tables of the others are named by their hash.
@@ -100,10 +111,7 @@ class RunRecordHooks:
         if active:
             files = self._uploads(catalog, manifest)
             log_run(active.info.run_id, manifest, self._artifacts, self._trials, files)
-        try:
-            self._print_summary(manifest)
-        except ImportError:
-            pass
+        self._print_summary(manifest)
 
     def _note(self, name: str, data: Any) -> None:
         if isinstance(data, pd.DataFrame):
@@ -124,11 +132,38 @@ class RunRecordHooks:
         return files
 
     def _print_summary(self, manifest: Manifest) -> None:
+        import mlflow
         from rich.console import Console
 
         from mlops_basics.reporting.terminal import run_summary
 
-        Console().print(run_summary(manifest, self._artifacts))
+        sides = {name.removesuffix("_metrics"): a for name, a in self._artifacts.items()}
+        report = manifest.datasets.get("report")
+        summary = run_summary(
+            model_name=manifest.model_name,
+            table=_of_type(self._artifacts, TableInfo),
+            search=_of_type(self._artifacts, SearchReport),
+            overfit=_of_type(self._artifacts, OverfitCheck),
+            metrics={side: a for side, a in sides.items() if isinstance(a, Metrics)},
+            versions={
+                name: item.version
+                for name, item in manifest.datasets.items()
+                if item.access != "kept"
+            },
+            report_path=report.path if report and report.access == "written" else "",
+            mlflow_uri=mlflow.get_tracking_uri(),
+            run_id=manifest.mlflow_run_id or "",
+            warnings=[
+                text
+                for kind in (CollectionReport, SplitReport)
+                for text in getattr(_of_type(self._artifacts, kind), "warnings", ())
+            ],
+        )
+        Console().print(summary)
+
+
+def _of_type(artifacts: Mapping[str, Artifact], kind: type[A]) -> A | None:
+    return next((artifact for artifact in artifacts.values() if isinstance(artifact, kind)), None)
 
 
 def check_environment(env: str, config_loader: AbstractConfigLoader) -> None:

@@ -159,9 +159,9 @@ def _classification_metrics(
         found[name] = _estimate(interval, True)
     auc = intervals.roc_auc(scores.y, scores.probabilities, confidence)
     found["roc_auc"] = _estimate(auc, True)
-    found["log_loss"] = _estimate(intervals.mean(losses(scores), confidence), False)
+    found["log_loss"] = _estimate(intervals.mean(losses(scores), confidence, 0), False)
     brier = brier_rows(scores.y, scores.probabilities)
-    found["brier"] = _estimate(intervals.mean(brier, confidence), False)
+    found["brier"] = _estimate(intervals.mean(brier, confidence, 0), False)
     return found
 
 
@@ -170,5 +170,5 @@ def _regression_metrics(scores: Scores, confidence: float) -> dict[str, Estimate
     return {
         "r2": _estimate(intervals.r_squared(scores.y, errors, confidence), True),
         "rmse": _estimate(intervals.root_mean_square(errors, confidence), False),
-        "mae": _estimate(intervals.mean(np.abs(errors), confidence), False),
+        "mae": _estimate(intervals.mean(np.abs(errors), confidence, 0), False),
     }

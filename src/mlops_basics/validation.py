@@ -165,4 +165,4 @@ def _place(table: pd.DataFrame, index: object) -> str:
         return f"row {position + 1}"
     batch = table[BATCH_COLUMN].iloc[position]
     within = int((table[BATCH_COLUMN].iloc[: position + 1] == batch).sum())
-    return f"row {within} of '{batch}'"
+    return f"data row {within} of '{batch}'"

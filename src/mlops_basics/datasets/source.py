@@ -228,8 +228,8 @@ def _refuse_ragged_lines(
                 f"The file '{name}' is not readable as CSV: {error}. Mend the file."
             ) from error
         row = bad[0]
-        where = f"row {row.number}" if row.number else "a row"
+        where = f"line {row.number}" if row.number else "a line"
         raise DataError(
             f"The file '{name}' is ragged: {where} has {row.actual_columns} fields, its header "
-            f"{row.expected_columns} ({row.text[:60]!r}). Mend the row."
+            f"{row.expected_columns} ({row.text[:60]!r}). Mend the line."
         ) from error

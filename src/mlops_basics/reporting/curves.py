@@ -15,16 +15,26 @@ from .style import (
     BLUE,
     GREY,
     RED,
-    TEMPLATE,
     Floats,
     Indices,
     empty_figure,
+    figure,
     label,
     line_style,
     number,
     thin_curve,
 )
 
+RANKING_READING = (
+    "The closer a curve comes to the upper left corner (ROC) or the upper right corner (precision "
+    "and recall), the better the model tells that class from the rest; AUC is the area under the "
+    "first, AP (average precision) that under the second."
+)
+CALIBRATION_READING = (
+    "On the diagonal, what is predicted with 80 % comes true in 80 % of the rows. Each dot is a "
+    "group of rows with its 95 % interval, orange where that misses the diagonal (one in twenty "
+    "does so by chance). Below: how many rows got which probability."
+)
 MAX_CLASSES = 10
 MAX_BINS, ROWS_PER_BIN, HISTOGRAM_BINS = 10, 15, 20
 
@@ -65,17 +75,24 @@ def ranking_figure(
         return empty_figure(
             "ROC and precision-recall", "Only one class occurs in these rows: nothing to rank."
         )
+    title = f"ROC and precision-recall of {len(shown)} classes"
+    if len(classes) == 2:
+        title = f"ROC and precision-recall of class {label(classes[1], 24)}"
+    elif drawable > len(shown):
+        title = f"The {len(shown)} most frequent of {drawable} classes"
     drawn = make_subplots(
-        rows=2, cols=1, vertical_spacing=0.16, subplot_titles=("ROC", "Precision and recall")
+        rows=2,
+        cols=1,
+        vertical_spacing=0.14,
+        figure=figure(title, RANKING_READING, 840 + 18 * max(0, len(shown) - 4), legend_y=-0.1),
     )
-    drawn.add_scatter(
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        line={"color": GREY, "dash": "dot", "width": 1},
-        name="guessing",
-        hoverinfo="skip",
-    )
+    guessing = {
+        "mode": "lines",
+        "line": {"color": GREY, "dash": "dot", "width": 1.5},
+        "name": "guessing",
+        "hoverinfo": "skip",
+    }
+    drawn.add_scatter(x=[0, 1], y=[0, 1], **guessing)
     for index, code in enumerate(shown):
         event = codes == code
         fpr, tpr, _ = roc_curve(event, scores[:, code])
@@ -103,30 +120,20 @@ def ranking_figure(
             col=1,
             showlegend=False,
             hovertemplate="found %{x:.1%}<br>of alarms right %{y:.1%}<extra></extra>",
+            line_shape="hv",  # the steps whose area is the average precision
             **style,
         )
-    title = f"ROC and precision-recall of {len(shown)} classes"
     if len(classes) == 2:
-        title = f"ROC and precision-recall of class {label(classes[1], 24)}"
-    elif drawable > len(shown):
-        title = f"The {len(shown)} most frequent of {drawable} classes, each against the rest"
-    drawn.update_layout(
-        template=TEMPLATE,
-        title_text=title,
-        height=820,
-        meta={
-            "reading": "The closer a curve comes to the upper left corner (ROC) or the upper "
-            "right corner (precision and recall), the better the model tells that class from "
-            "the rest."
-        },
-        legend_y=-0.08,
-    )
+        share_of_class = float((codes == 1).mean())
+        drawn.add_scatter(
+            x=[0, 1], y=[share_of_class] * 2, row=2, col=1, showlegend=False, **guessing
+        )
     drawn.update_xaxes(range=[-0.01, 1.01])
     drawn.update_yaxes(range=[-0.01, 1.03])
-    drawn.update_xaxes(title_text="false positive rate", row=1)
-    drawn.update_yaxes(title_text="true positive rate", row=1)
-    drawn.update_xaxes(title_text="recall", row=2)
-    drawn.update_yaxes(title_text="precision", row=2)
+    titles = (("false positive rate", "true positive rate"), ("recall", "precision"))
+    for row, (below, beside) in enumerate(titles, start=1):
+        drawn.update_xaxes(title_text=below, row=row)
+        drawn.update_yaxes(title_text=beside, row=row)
     return drawn
 
 
@@ -153,8 +160,14 @@ def calibration_figure(
         x_title, y_title = "probability of the predicted class", "share of right predictions"
     bins = reliability_bins(predicted, event)
     missed = (bins.predicted < bins.low) | (bins.predicted > bins.high)
+    title = f"Predicted and observed, {len(bins.rows)} groups of {len(codes):,} rows"
     drawn = make_subplots(
-        rows=2, cols=1, shared_xaxes=True, row_heights=[0.76, 0.24], vertical_spacing=0.05
+        rows=2,
+        cols=1,
+        shared_xaxes=True,
+        row_heights=[0.76, 0.24],
+        vertical_spacing=0.05,
+        figure=figure(title, CALIBRATION_READING, 560, showlegend=False),
     )
     drawn.add_scatter(
         x=[0, 1],
@@ -191,17 +204,6 @@ def calibration_figure(
         row=2,
         col=1,
     )
-    drawn.update_layout(
-        template=TEMPLATE,
-        title_text=f"Predicted and observed, {len(bins.rows)} groups of {len(codes):,} rows",
-        height=560,
-        showlegend=False,
-        meta={
-            "reading": "On the diagonal, what is predicted with 80 % comes true in 80 % of the "
-            "rows. A line is a 95 % interval: the group is orange where it misses the diagonal "
-            "(one in twenty does so by chance). Below: how many rows got which probability."
-        },
-    )
     drawn.update_xaxes(range=[-0.02, 1.02], tickformat=".0%")
     drawn.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", title_text=y_title, row=1, col=1)
     drawn.update_yaxes(title_text="rows", row=2, col=1)
@@ -220,8 +222,10 @@ def reliability_bins(
         confidence: Of the intervals.
     """
     wanted = int(np.clip(len(predicted) // ROWS_PER_BIN, 1, MAX_BINS))
-    edges = np.unique(np.quantile(predicted, np.linspace(0, 1, wanted + 1)[1:-1]))
-    place = np.searchsorted(edges, predicted, side="right")
+    # By middle rank: equal probabilities share one, and no value between two heavy ones is lost.
+    _, of_value, tied = np.unique(predicted, return_inverse=True, return_counts=True)
+    middle = np.cumsum(tied) - tied / 2
+    place = (middle * wanted / len(predicted)).astype(np.int64)[of_value]
     rows = np.bincount(place)
     used = rows > 0
     means = np.bincount(place, weights=predicted)[used] / rows[used]
@@ -234,7 +238,7 @@ def reliability_bins(
 def _usable_rows(y: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Indices, Floats]:
     codes = np.asarray(y, dtype=np.float64)
     scores = np.asarray(probabilities, dtype=np.float64)
-    usable = np.isfinite(codes) & np.isfinite(scores).all(axis=1)
+    usable = np.isfinite(scores).all(axis=1) & (codes >= 0) & (codes < scores.shape[1])
     return codes[usable].astype(np.int64), scores[usable]
 
 

@@ -8,14 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from .curves import calibration_figure, ranking_figure
+from .regression import actual_figure, residual_figure
 from .style import (
     BLUE,
     BLUES,
     GREY,
-    RED,
     Floats,
     empty_figure,
-    every_nth,
     figure,
     label,
     line_style,
@@ -33,7 +32,7 @@ __all__ = [
 
 TOP_FEATURES = 20
 COUNTS_UP_TO = 30  # classes; beyond, the cells are too small for text and the colours speak
-RUNNING_ROWS, RUNNING_BINS = 10, 30
+MAX_LABELS = 20  # below the matrix: more would overlap on a phone
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "pentagon", "star", "hexagon")
 
 
@@ -47,7 +46,7 @@ def confusion_figure(matrix: pd.DataFrame) -> go.Figure:
     rows, columns = counts.shape
     if rows == 0 or columns == 0:
         return empty_figure("Confusion matrix", "There are no classes to confuse.")
-    limit = 18 if rows <= 12 else 12
+    limit = 18 if rows <= 12 else 14
     actual = [label(name, limit) for name in matrix.iloc[:, 0]]
     predicted = [label(name, limit) for name in matrix.columns[1:]]
     totals = counts.sum(axis=1, keepdims=True)
@@ -61,7 +60,9 @@ def confusion_figure(matrix: pd.DataFrame) -> go.Figure:
         _confusion_title(counts, actual, predicted),
         "Each row is a true class, each column a prediction: right answers lie on the diagonal, "
         "and the darker a cell, the larger its share of the true class.",
-        height=int(min(860, 230 + max(34 * min(rows, 8), 16 * rows))),
+        height=int(min(860, 260 + max(34 * min(rows, 8), 16 * rows))),
+        wide=rows > 15,
+        margin_t=76,
     )
     drawn.add_heatmap(
         z=shares,
@@ -78,12 +79,13 @@ def confusion_figure(matrix: pd.DataFrame) -> go.Figure:
     )
     if rows <= COUNTS_UP_TO:
         drawn.update_traces(text=text, texttemplate="%{text}")
+    step = -(-columns // MAX_LABELS)  # the columns' order is the rows': a few labels do
     drawn.update_xaxes(
         title_text="predicted",
-        tickvals=np.arange(columns),
-        ticktext=predicted,
+        tickvals=np.arange(columns)[::step],
+        ticktext=predicted[::step],
         showgrid=False,
-        tickangle=0 if columns <= 4 else -60,
+        tickangle=0 if sum(map(len, predicted)) <= 30 else -60,
         tickfont_size=12 if columns <= 20 else 8,
     )
     drawn.update_yaxes(
@@ -107,9 +109,9 @@ def importance_figure(importance: pd.DataFrame) -> go.Figure:
         return empty_figure("Importance of the features", "There are no features.")
     ordered = importance.sort_values("rise", ascending=False, kind="stable").head(TOP_FEATURES)
     names = [label(name, 24) for name in ordered["feature"]]
-    shown = f", top {len(names)} of {len(importance)}" if len(names) < len(importance) else ""
+    shown = f" (top {len(names)} of {len(importance)})" if len(names) < len(importance) else ""
     drawn = figure(
-        f"Rise of the loss when a feature is shuffled{shown}",
+        f"Rise of the loss when shuffled{shown}",
         "The longer a bar, the more the model depends on that feature; a bar around zero means "
         "that the model does as well without it.",
         height=140 + 26 * max(3, len(names)),
@@ -198,70 +200,6 @@ def search_figure(trials: pd.DataFrame, loss: str) -> go.Figure:
     return drawn
 
 
-def actual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
-    """Draw predictions against the true values, at most 2,000 rows of them."""
-    true, guess = _finite_pairs(y, predicted)
-    if len(true) == 0:
-        return empty_figure("Predicted against actual", "No row has a target and a prediction.")
-    kept = every_nth(len(true))
-    shown = "" if len(kept) == len(true) else f", {len(kept):,} of {len(true):,} rows"
-    drawn = figure(
-        f"Predicted against actual{shown}",
-        "Each dot is a row: on the diagonal the prediction is right, above it too high, below it "
-        "too low.",
-        height=460,
-        showlegend=False,
-    )
-    ends = [min(true.min(), guess.min()), max(true.max(), guess.max())]
-    drawn.add_scatter(
-        x=ends, y=ends, mode="lines", line={"color": GREY, "dash": "dash"}, hoverinfo="skip"
-    )
-    _add_dots(drawn, true[kept], guess[kept], "actual %{x:.4g}<br>predicted %{y:.4g}")
-    drawn.update_xaxes(title_text="actual")
-    drawn.update_yaxes(title_text="predicted")
-    return drawn
-
-
-def residual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
-    """Draw what is left of the target after the prediction, with its running quantiles."""
-    true, guess = _finite_pairs(y, predicted)
-    if len(true) == 0:
-        return empty_figure("Residuals", "No row has a target and a prediction.")
-    residuals = true - guess
-    kept = every_nth(len(true))
-    drawn = figure(
-        "Residuals (actual minus predicted)",
-        "The median line should run along zero and the shaded band, which holds 80 % of the "
-        "rows, should be equally wide everywhere: where it is not, predictions are off or less "
-        "certain.",
-        height=460,
-    )
-    _add_dots(drawn, guess[kept], residuals[kept], "predicted %{x:.4g}<br>residual %{y:.4g}")
-    centres, low, median, high = _running_quantiles(guess, residuals)
-    band = {"mode": "lines", "hoverinfo": "skip", "line": {"width": 0, "color": RED}}
-    drawn.add_scatter(x=centres, y=low, showlegend=False, **band)
-    drawn.add_scatter(
-        x=centres,
-        y=high,
-        fill="tonexty",
-        fillcolor="rgba(213,94,0,0.18)",
-        name="80 % of rows",
-        **band,
-    )
-    drawn.add_scatter(
-        x=centres,
-        y=median,
-        mode="lines+markers" if len(centres) == 1 else "lines",
-        line={"color": RED, "width": 2.5},
-        name="running median",
-        hovertemplate="median residual %{y:.4g}<extra></extra>",
-    )
-    drawn.add_hline(y=0, line={"color": GREY, "dash": "dash", "width": 1})
-    drawn.update_xaxes(title_text="predicted")
-    drawn.update_yaxes(title_text="residual")
-    return drawn
-
-
 def _confusion_title(counts: Floats, actual: list[str], predicted: list[str]) -> str:
     total = counts.sum()
     if total == 0:
@@ -272,9 +210,10 @@ def _confusion_title(counts: Floats, actual: list[str], predicted: list[str]) ->
     if mistakes.max() == 0:
         return title
     row, column = np.unravel_index(int(mistakes.argmax()), mistakes.shape)
+    # Three short lines: on a phone a title has room for 45 characters, and plotly wraps none.
     return (
-        f"{title}; most frequent mistake:<br>{actual[row]} taken for {predicted[column]} "
-        f"({mistakes[row, column]:,.0f})"
+        f"{title}<br>most frequent mistake, {mistakes[row, column]:,.0f} times:<br>"
+        f"{actual[row]} taken for {predicted[column]}"
     )
 
 
@@ -282,31 +221,3 @@ def _best_so_far(losses: Floats, overfitted: npt.NDArray[np.bool_]) -> Floats:
     """Running minimum of the trials that do not overfit; of all until there is one."""
     sound = np.minimum.accumulate(np.where(overfitted, np.inf, losses))
     return np.where(np.isfinite(sound), sound, np.minimum.accumulate(losses))
-
-
-def _finite_pairs(y: npt.ArrayLike, predicted: npt.ArrayLike) -> tuple[Floats, Floats]:
-    true, guess = np.asarray(y, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
-    usable = np.isfinite(true) & np.isfinite(guess)
-    return true[usable], guess[usable]
-
-
-def _add_dots(drawn: go.Figure, x: Floats, y: Floats, hover: str) -> None:
-    drawn.add_scatter(
-        x=x,
-        y=y,
-        mode="markers",
-        marker={"color": BLUE, "size": 5, "opacity": 0.45},
-        name="rows",
-        hovertemplate=f"{hover}<extra></extra>",
-    )
-
-
-def _running_quantiles(x: Floats, y: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Median of x, and the 10, 50 and 90 % quantiles of y, in equally filled bins of x."""
-    order = np.argsort(x, kind="stable")
-    bins = np.array_split(order, int(np.clip(len(x) // RUNNING_ROWS, 1, RUNNING_BINS)))
-    centres = np.array([np.median(x[members]) for members in bins])
-    low, median, high = (
-        np.array([np.quantile(y[members], q) for members in bins]) for q in (0.1, 0.5, 0.9)
-    )
-    return centres, low, median, high

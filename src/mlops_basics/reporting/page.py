@@ -24,7 +24,11 @@ TEXT_LIMIT = 400
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure with its heading; the figure's ``layout.meta["reading"]`` is shown below it."""
+    """A figure with its heading.
+
+    Of the figure's ``layout.meta``, ``reading`` is shown as the reading aid, and ``wide`` gives
+    the figure the page's whole width.
+    """
 
     heading: str
     figure: go.Figure
@@ -61,6 +65,11 @@ def strong(content: Html) -> Html:
 def small(content: Html) -> Html:
     """Less important."""
     return Html(f"<small>{content}</small>")
+
+
+def note(content: Html) -> Html:
+    """A remark in a cell; it may take several lines where the cell's other text may not."""
+    return Html(f'<small class="note">{content}</small>')
 
 
 def badge(content: object, tone: Literal["good", "bad", "neutral"]) -> Html:
@@ -105,16 +114,17 @@ def page(title: str, headline: Html, sections: Sequence[Section]) -> str:
         sections: In reading order; plotly.js is included once where one holds a ``Plot``.
     """
     plots = 0
-    parts = []
+    parts: list[str] = []
     for section in sections:
-        blocks = []
+        kind = ' class="plots"' if any(isinstance(b, Plot) for b in section.blocks) else ""
+        parts.append(f"<section{kind}><h2>{text(section.heading)}</h2>")
         for block in section.blocks:
             if isinstance(block, Plot):
                 plots += 1
-                blocks.append(_plot(block, f"plot-{plots}"))
+                parts.append(_plot(block, f"plot-{plots}"))
             else:
-                blocks.append(block)
-        parts.append(f"<section><h2>{text(section.heading)}</h2>{''.join(blocks)}</section>")
+                parts.append(block)
+        parts.append("</section>")
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
@@ -142,6 +152,7 @@ def _plot(plot: Plot, div_id: str) -> str:
         default_height=f"{plot.figure.layout.height or 420}px",
     )
     meta = plot.figure.layout.meta
-    reading = meta.get("reading", "") if isinstance(meta, dict) else ""
+    told = meta if isinstance(meta, dict) else {}
+    reading, kind = told.get("reading", ""), ' class="wide"' if told.get("wide") else ""
     aid = f"<figcaption>{text(reading)}</figcaption>" if reading else ""
-    return f"<figure><h3>{text(plot.heading)}</h3>{aid}{drawn}</figure>"
+    return f"<figure{kind}><h3>{text(plot.heading)}</h3>{aid}{drawn}</figure>"

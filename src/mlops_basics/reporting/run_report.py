@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -17,6 +17,7 @@ from mlops_basics.schemas import (
     TableInfo,
 )
 
+from .metric_text import interval, leading_metric, metric_name, reading_order, verdict
 from .page import (
     Html,
     Plot,
@@ -24,6 +25,7 @@ from .page import (
     badge,
     facts,
     join,
+    note,
     page,
     paragraph,
     small,
@@ -34,18 +36,7 @@ from .page import (
 )
 from .style import number
 
-METRIC_NAMES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_f1": "Macro F1",
-    "mcc": "MCC",
-    "roc_auc": "ROC AUC",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-    "r2": "R²",
-    "rmse": "RMSE",
-    "mae": "MAE",
-}
+MOST_ROWS = 20  # of a list; the artifacts beside the report hold the rest
 
 
 @dataclass(frozen=True)
@@ -53,7 +44,7 @@ class RunFindings:
     """All that a run found.
 
     Attributes:
-        metrics: By set of rows (``train``, ``valid``, ``test``), in reading order.
+        metrics: By set of rows (``train``, ``valid``, ``test``).
         figures: By heading, in reading order.
     """
 
@@ -88,27 +79,6 @@ def run_report(findings: RunFindings) -> str:
     return page(f"Run report: {findings.model_name}", _headline(findings), sections)
 
 
-def metric_name(name: str) -> str:
-    """A metric's name as people write it."""
-    return METRIC_NAMES.get(name, name.replace("_", " "))
-
-
-def interval(estimate: Estimate) -> str:
-    """The limits of a metric, or nothing."""
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return ""
-    return f"{number(estimate.low)} to {number(estimate.high)}"
-
-
-def leading_metric(metrics: dict[str, Metrics]) -> tuple[str, str, Estimate] | None:
-    """Set of rows, name and estimate of the metric a reader wants first: the test rows' first."""
-    for rows in ("test", "valid", "train"):
-        if rows in metrics and metrics[rows].metrics:
-            name, estimate = next(iter(metrics[rows].metrics.items()))
-            return rows, name, estimate
-    return None
-
-
 def _headline(findings: RunFindings) -> Html:
     info, parts = findings.table, []
     what = f"{info.task} model of {info.target}"
@@ -118,44 +88,38 @@ def _headline(findings: RunFindings) -> Html:
     leading = leading_metric(findings.metrics)
     if leading:
         rows, name, estimate = leading
-        found = findings.metrics[rows]
-        around = interval(estimate)
-        limits = f" ({100 * found.confidence:g} % interval {around})" if around else ""
-        parts.append(
-            paragraph(
-                join(
-                    [
-                        text(f"{metric_name(name)} on {found.rows:,} {rows} rows: "),
-                        strong(text(number(estimate.value))),
-                        text(limits),
-                    ]
-                ),
-                "lead",
-            )
-        )
+        found, around = findings.metrics[rows], interval(estimate)
+        claim = [
+            text(f"{metric_name(name)} on {found.rows:,} {rows} rows:"),
+            strong(text(number(estimate.value))),
+        ]
+        if around:
+            claim.append(text(f"({100 * found.confidence:g} % interval {around})"))
+        parts.append(paragraph(join(claim, " "), "lead"))
     parts.append(paragraph(_verdict(findings.overfit)))
     return join(parts)
 
 
 def _verdict(overfit: OverfitCheck) -> Html:
-    if overfit.overfitted:
-        return badge("overfitted: may not be promoted", "bad")
-    return badge("no overfitting shown", "good")
+    return badge(verdict(overfit), "bad" if overfit.overfitted else "good")
 
 
 def _metrics_table(metrics: dict[str, Metrics]) -> Html:
-    head = [text("Metric")]
-    head += [
-        join([text(rows), Html("<br>"), small(text(f"{each.rows:,} rows"))])
-        for rows, each in metrics.items()
+    ordered = reading_order(metrics)
+    head = [
+        text("Metric"),
+        *(
+            join([text(rows), small(text(f"{each.rows:,} rows"))], "<br>")
+            for rows, each in ordered.items()
+        ),
     ]
-    names = list(dict.fromkeys(name for each in metrics.values() for name in each.metrics))
+    names = list(dict.fromkeys(name for each in ordered.values() for name in each.metrics))
     lines = []
     for name in names:
-        estimates = [each.metrics.get(name) for each in metrics.values()]
+        estimates = [each.metrics.get(name) for each in ordered.values()]
         better = next(each.greater_is_better for each in estimates if each)
         direction = "higher is better" if better else "lower is better"
-        first = join([text(metric_name(name)), Html("<br>"), small(text(direction))])
+        first = join([text(metric_name(name)), small(text(direction))], "<br>")
         lines.append([first, *(_estimate_cell(each) for each in estimates)])
     return table(head, lines)
 
@@ -168,22 +132,25 @@ def _estimate_cell(estimate: Estimate | None) -> Html:
     if around:
         parts.append(small(text(around)))
     if estimate.note:
-        parts.append(small(text(estimate.note)))
+        parts.append(note(text(estimate.note)))
     return join(parts, "<br>")
 
 
 def _overfit(overfit: OverfitCheck) -> Html:
-    return paragraph(join([_verdict(overfit), text(overfit.reason)], " "))
+    return paragraph(join([strong(text("Overfitting:")), text(overfit.reason)], " "))
 
 
 def _data(findings: RunFindings) -> list[Html]:
     collection, info, split = findings.collection, findings.table, findings.split
     batches = table(
         [text("Batch"), text("Rows"), text("SHA-256")],
-        [
-            [text(batch.name, 80), text(f"{batch.rows:,}"), text(batch.sha256[:12])]
-            for batch in collection.batches
-        ],
+        _first(
+            [
+                [text(batch.name, 80), text(f"{batch.rows:,}"), text(batch.sha256[:12])]
+                for batch in collection.batches
+            ],
+            "batches",
+        ),
     )
     about = [
         ("Rows", text(f"{info.rows:,} of {collection.rows_in_source:,} in the source")),
@@ -193,9 +160,9 @@ def _data(findings: RunFindings) -> list[Html]:
         ("Split", text(f"by {split.method}: " + _counts(split.rows))),
     ]
     if split.boundaries:
-        about.append(("Boundaries", _lines(f"{k}: {v}" for k, v in split.boundaries.items())))
+        about.append(("Boundaries", _lines([f"{k}: {v}" for k, v in split.boundaries.items()])))
     if info.dropped_columns:
-        dropped = _lines(f"{name}: {why}" for name, why in info.dropped_columns.items())
+        dropped = _lines([f"{name}: {why}" for name, why in info.dropped_columns.items()])
         about.append(("Dropped columns", dropped))
     blocks = [facts(about), batches]
     if split.class_shares:
@@ -205,13 +172,22 @@ def _data(findings: RunFindings) -> list[Html]:
 
 def _class_shares(split: SplitReport) -> Html:
     sets = list(split.class_shares)
-    names = list(dict.fromkeys(name for shares in split.class_shares.values() for name in shares))
+    largest: dict[str, float] = {}
+    for shares in split.class_shares.values():
+        for name, value in shares.items():
+            largest[name] = max(value, largest.get(name, 0.0))
     rows = [
-        [text(name, 80)]
-        + [text(f"{100 * split.class_shares[each].get(name, 0.0):.1f} %") for each in sets]
-        for name in names
+        [
+            text(name, 80),
+            *(text(f"{100 * split.class_shares[each].get(name, 0.0):.1f} %") for each in sets),
+        ]
+        for name in sorted(largest, key=lambda name: -largest[name])
     ]
-    return table([text("Class"), *(text(each) for each in sets)], rows)
+    return table(
+        [text("Class"), *(text(each) for each in sets)],
+        _first(rows, "classes"),
+        "Share of each class in the sets of rows",
+    )
 
 
 def _search(search: SearchReport) -> Html:
@@ -231,5 +207,13 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {rows:,}" for name, rows in counts.items())
 
 
-def _lines(lines: Iterable[str]) -> Html:
-    return join((text(line) for line in lines), "<br>")
+def _first(rows: list[list[Html]], what: str) -> list[list[Html]]:
+    """The first rows of a table, and how many more there are."""
+    left = len(rows) - MOST_ROWS
+    return rows if left <= 0 else [*rows[:MOST_ROWS], [text(f"and {left:,} more {what}")]]
+
+
+def _lines(lines: Sequence[str]) -> Html:
+    left = len(lines) - MOST_ROWS
+    more = [f"and {left:,} more"] if left > 0 else []
+    return join((text(line) for line in [*lines[:MOST_ROWS], *more]), "<br>")

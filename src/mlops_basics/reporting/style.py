@@ -27,7 +27,8 @@ _AXIS = {
     "linecolor": "#b6bbc2",
     "zeroline": False,
     "automargin": True,
-    "title": {"standoff": 8},
+    "title": {"standoff": 8, "font": {"size": 13}},
+    "tickfont": {"size": 12},
     "ticks": "outside",
     "tickcolor": "#b6bbc2",
     "ticklen": 4,
@@ -35,13 +36,7 @@ _AXIS = {
 TEMPLATE = go.layout.Template(
     layout={
         "font": {"family": FONT, "size": 13, "color": "#22262b"},
-        "title": {
-            "font": {"size": 14},
-            "x": 0,
-            "xref": "paper",
-            "xanchor": "left",
-            "yref": "container",
-        },
+        "title": {"font": {"size": 14}, "x": 0, "xanchor": "left", "pad": {"l": 8}},
         "paper_bgcolor": "#ffffff",
         "plot_bgcolor": "#ffffff",
         "colorway": list(PALETTE),
@@ -56,14 +51,18 @@ TEMPLATE = go.layout.Template(
 
 
 def plain(text: object, limit: int = 28) -> str:
-    """Untrusted text as one line of at most ``limit`` printable characters, not escaped."""
-    head = str(text)[: 4 * limit]
-    line = " ".join("".join(c if c.isprintable() else " " for c in head).split())
-    if len(line) < len(head.strip()) or len(str(text)) > len(head) or len(line) > limit:
-        return (
-            line if len(line) <= limit and len(str(text)) <= len(head) else line[: limit - 1] + "…"
-        )
-    return line
+    """Untrusted text as one line of at most ``limit`` printable characters, not escaped.
+
+    What is too long loses its middle: names of one table often differ only at their ends.
+    """
+    line = str(text)
+    if len(line) > 8 * limit:  # cut before cleaning: a name may hold megabytes
+        line = line[: 4 * limit] + line[-4 * limit :]
+    line = " ".join("".join(c if c.isprintable() else " " for c in line).split())
+    if len(line) <= limit:
+        return line
+    tail = limit // 3
+    return f"{line[: limit - tail - 1]}…{line[-tail:]}"
 
 
 def label(text: object, limit: int = 28) -> str:
@@ -71,7 +70,7 @@ def label(text: object, limit: int = 28) -> str:
 
     Quotes stay as they are: plotly does not know their entities, and reads no attributes here.
     """
-    return html.escape(plain(text, limit), quote=False)
+    return html.escape(plain(text, limit), quote=False) or "(empty)"
 
 
 def number(value: float | None) -> str:
@@ -83,7 +82,7 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
-def figure(title: str, reading: str, height: int, **layout: Any) -> go.Figure:
+def figure(title: str, reading: str, height: int, wide: bool = False, **layout: Any) -> go.Figure:
     """An empty figure in the shared style; ``reading`` tells a reader how to read it.
 
     The reading aid is kept in the figure (``layout.meta``), so that it travels with its JSON.
@@ -92,7 +91,7 @@ def figure(title: str, reading: str, height: int, **layout: Any) -> go.Figure:
         layout={
             "template": TEMPLATE,
             "title": {"text": title},
-            "meta": {"reading": reading},
+            "meta": {"reading": reading, "wide": wide},
             "height": height,
             **layout,
         }

@@ -12,6 +12,7 @@ from scipy import stats
 from .auc import compare_auc
 
 Floats = npt.NDArray[np.float64]
+NO_ERRORS = "no error on these rows to estimate an interval from; see the accuracy's"
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,17 @@ def share(successes: int, rows: int, confidence: float = 0.95) -> Interval:
     return Interval(successes / rows, float(found.low), float(found.high), confidence)
 
 
-def mean(values: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+def mean(
+    values: npt.ArrayLike, confidence: float = 0.95, at_least: float | None = None
+) -> Interval:
     """The mean of independent values, with Student's interval.
 
     Parameters
     ----------
     values : array_like, shape (n,), n >= 2
     confidence : float in (0, 1)
+    at_least : float, optional
+        A value that the mean cannot fall below; the lower limit does not either.
 
     Returns
     -------
@@ -78,7 +83,8 @@ def mean(values: npt.ArrayLike, confidence: float = 0.95) -> Interval:
     _check_confidence(confidence)
     half = float(stats.t.ppf((1 + confidence) / 2, len(array) - 1) * stats.sem(array))
     centre = float(array.mean())
-    return Interval(centre, centre - half, centre + half, confidence)
+    low = centre - half if at_least is None else max(at_least, centre - half)
+    return Interval(centre, low, centre + half, confidence)
 
 
 def root_mean_square(errors: npt.ArrayLike, confidence: float = 0.95) -> Interval:
@@ -99,8 +105,8 @@ def root_mean_square(errors: npt.ArrayLike, confidence: float = 0.95) -> Interva
     >>> round(root_mean_square([3.0, -4.0, 5.0, -4.0]).value, 3)
     4.062
     """
-    square = mean(_check_values(errors) ** 2, confidence)
-    low, high = (float(np.sqrt(max(0.0, limit or 0.0))) for limit in (square.low, square.high))
+    square = mean(_check_values(errors) ** 2, confidence, at_least=0)
+    low, high = (float(np.sqrt(limit or 0.0)) for limit in (square.low, square.high))
     return Interval(float(np.sqrt(square.value or 0.0)), low, high, confidence)
 
 
@@ -156,7 +162,8 @@ def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 
     -------
     Interval
         Not defined (None) where fewer than two classes occur. On the logit scale, so that it
-        stays within (0, 1); the value itself where the ranking is perfect.
+        stays within (0, 1); without limits where the ranking is perfect, as then the rows
+        show no variance to build on.
 
     Notes
     -----
@@ -181,7 +188,7 @@ def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 
         return Interval(None, None, None, confidence, compared.reason)
     value, error = compared.effect + 0.5, compared.standard_error or 0.0
     if not 0 < value < 1 or error == 0:
-        return Interval(value, value, value, confidence, "too few errors for an interval")
+        return Interval(value, None, None, confidence, NO_ERRORS)
     logit = np.log(value / (1 - value))
     half = stats.norm.ppf((1 + confidence) / 2) * error / (value * (1 - value))
     low, high = (float(1 / (1 + np.exp(-limit))) for limit in (logit - half, logit + half))
@@ -210,6 +217,8 @@ def confusion_metric(
     Returns
     -------
     Interval
+        Without limits where every draw gives the same value: a classifier without an error on
+        these rows is not known to be perfect, and the interval of the accuracy says how far.
 
     Notes
     -----
@@ -229,6 +238,8 @@ def confusion_metric(
     drawn = rng.multinomial(rows, table.ravel() / rows, size=resamples)
     values = metric(drawn.reshape(-1, *table.shape).astype(np.float64))
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    if low == high:
+        return Interval(value, None, None, confidence, NO_ERRORS)
     return Interval(value, float(low), float(high), confidence)
 
 

@@ -32,9 +32,11 @@ EXAMPLE_ROWS = 5
 
 
 class Monitor(Protocol):
-    """Watches the search: ``watch(trials)`` yields a function to call after each trial."""
+    """Watches the search."""
 
-    def watch(self, trials: int) -> AbstractContextManager[Callable[[str], bool]]: ...
+    def watch(self, trials: int) -> AbstractContextManager[Callable[[str], bool]]:
+        """Yields a function to call after each trial; it answers whether to stop."""
+        ...
 
 
 def search_model(

@@ -1,0 +1,152 @@
+"""What a run says in the terminal when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from mlops_basics.schemas import Estimate, Metrics, OverfitCheck, SearchReport, TableInfo
+
+from .metric_text import metric_name, reading_order, verdict
+from .style import number, plain
+
+MOST_WARNINGS = 2
+MOST_PARAMETERS = 60  # characters
+
+
+def run_summary(
+    *,
+    model_name: str,
+    table: TableInfo | None,
+    search: SearchReport | None,
+    overfit: OverfitCheck | None,
+    metrics: Mapping[str, Metrics],
+    versions: Mapping[str, str],
+    report_path: str,
+    mlflow_uri: str,
+    run_id: str,
+    warnings: Sequence[str] = (),
+) -> Group:
+    """Make the summary of a run: about 20 lines of 80 columns, no markup from the data.
+
+    What a run of a part of the pipelines did not make is None or empty, and left out.
+
+    Args:
+        model_name: The model's name.
+        table: What was learned.
+        search: How the model was found.
+        overfit: Whether it overfits.
+        metrics: By set of rows (``train``, ``valid``, ``test``).
+        versions: Version of each data set; equal ones are shown once.
+        report_path: Where the HTML report is.
+        mlflow_uri: Tracking URI.
+        run_id: MLflow's id of the run.
+        warnings: What came up on the way; the table's own are put first.
+    """
+    title = plain(model_name, 40)
+    facts = []
+    if overfit:
+        facts.append(("Overfitting", _verdict(overfit)))
+    if search:
+        facts.append(("Best", Text(_best(search))))
+    if table or versions:
+        facts.append(("Data", Text(_data(table, versions))))
+    if table:
+        title += f": {table.task} model of {plain(table.target, 30)}"
+        warnings = [*table.warnings, *warnings]
+    facts += _warnings(warnings)
+    facts.append(("MLflow", Text(_where(mlflow_uri, run_id))))
+    parts: list[Text | Table] = [Text(title, style="bold")]
+    if any(each.metrics for each in metrics.values()):
+        parts.append(_metrics_table(metrics))
+    if report_path:
+        facts.append(("Report", Text()))
+    parts.append(_facts(facts))
+    if report_path:
+        # The whole width for the path: broken into lines it could not be clicked.
+        parts.append(Text(plain(report_path, 1_000), overflow="fold"))
+    return Group(*parts)
+
+
+def _metrics_table(metrics: Mapping[str, Metrics]) -> Table:
+    ordered = reading_order(metrics)
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
+    grid.add_column("", no_wrap=True)
+    for rows, each in ordered.items():
+        grid.add_column(Text(f"{rows} ({each.rows:,} rows)"), justify="right", overflow="fold")
+    names = list(dict.fromkeys(name for each in ordered.values() for name in each.metrics))
+    for name in names:
+        estimates = {rows: each.metrics.get(name) for rows, each in ordered.items()}
+        better = next(each.greater_is_better for each in estimates.values() if each)
+        # The train rows' interval would say nothing about other rows: it makes room.
+        cells = [_cell(each, rows != "train") for rows, each in estimates.items()]
+        grid.add_row(Text(f"{'↑' if better else '↓'} {plain(metric_name(name), 20)}"), *cells)
+    return grid
+
+
+def _cell(estimate: Estimate | None, with_interval: bool) -> Text:
+    if estimate is None or number(estimate.value) == "not defined":
+        return Text("not defined" if estimate else "", style="dim")
+    cell = Text(number(estimate.value))
+    if with_interval and estimate.low is not None and estimate.high is not None:
+        cell.append(f" [{number(estimate.low)}, {number(estimate.high)}]", style="dim")
+    return cell
+
+
+def _facts(pairs: Sequence[tuple[str, Text]]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in pairs:
+        grid.add_row(Text(name), value)
+    return grid
+
+
+def _verdict(overfit: OverfitCheck) -> Text:
+    found = Text(verdict(overfit), style="bold red" if overfit.overfitted else "bold green")
+    found.append(
+        f" (gap {100 * overfit.gap:.1f} %, {100 * overfit.low:.1f} to {100 * overfit.high:.1f} %; "
+        f"tolerance {100 * overfit.tolerance:g} %)",
+        style="not bold default",
+    )
+    return found
+
+
+def _best(search: SearchReport) -> str:
+    parameters = ", ".join(f"{key}={value!r}" for key, value in search.best_params.items())
+    chosen = plain(search.best_candidate, 40)
+    if parameters:
+        chosen += f" ({plain(parameters, MOST_PARAMETERS)})"
+    stopped = f", {plain(search.stopped_early, 60)}" if search.stopped_early else ""
+    return f"{chosen}, {search.trials_run} of {search.trials_requested} trials{stopped}"
+
+
+def _data(table: TableInfo | None, versions: Mapping[str, str]) -> str:
+    parts = []
+    if table:
+        parts.append(f"{table.rows:,} rows, {len(table.features)} features")
+    different = set(versions.values())
+    if len(different) == 1:
+        parts.append(f"version {plain(different.pop(), 40)}")
+    elif different:
+        each = ", ".join(f"{plain(name, 30)} {plain(v, 40)}" for name, v in versions.items())
+        parts.append(plain(each, 200))
+    return ", ".join(parts)
+
+
+def _warnings(warnings: Sequence[str]) -> list[tuple[str, Text]]:
+    shown = [
+        ("Warning", Text(plain(each, 140), style="yellow")) for each in warnings[:MOST_WARNINGS]
+    ]
+    left = len(warnings) - len(shown)
+    if left > 0:
+        shown.append(("", Text(f"and {left} more in the report", style="yellow")))
+    return shown
+
+
+def _where(uri: str, run_id: str) -> str:
+    return f"{plain(uri, 200)}, run {plain(run_id, 40)}" if run_id else plain(uri, 200)

@@ -1,0 +1,113 @@
+"""Tests of the run's report."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import pytest
+from plotly.offline import get_plotlyjs
+
+from mlops_basics.reporting.run_report import RunFindings, run_report
+from mlops_basics.schemas import BatchRecord
+
+
+class _Page(HTMLParser):
+    """The tags, attributes and visible words of a page."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        self.attributes: list[tuple[str, str, str]] = []
+        self.words: list[str] = []
+        self.open = ""
+        self.feed(source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open = tag
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_data(self, data: str) -> None:
+        if self.open not in ("script", "style"):
+            self.words.append(data)
+
+
+@pytest.fixture
+def report(findings: RunFindings) -> str:
+    """The report without plotly.js, which is not ours to test."""
+    return run_report(findings).replace(get_plotlyjs(), "")
+
+
+def test_report_needs_no_network(report: str) -> None:
+    """Nothing in the page refers to another place, and the browser is told to load nothing."""
+    page = _Page(report)
+    assert not [a for a in page.attributes if a[1] in ("src", "href", "srcset", "action", "data")]
+    assert "url(" not in report
+    assert "@import" not in report
+    assert any("default-src 'none'" in value for _, _, value in page.attributes)
+    assert ("meta", "name", "viewport") in page.attributes
+
+
+def test_report_is_deterministic(findings: RunFindings) -> None:
+    """The same findings give the same bytes."""
+    assert run_report(findings) == run_report(findings)
+
+
+def test_report_escapes_hostile_names(report: str) -> None:
+    """Markup in names is shown as text; the page's scripts are ours alone."""
+    assert "alert(1)</script>" not in report
+    assert "<script>alert" not in report
+    assert "<b>" not in report
+    assert "x" * 500 not in report
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in report
+    assert report.count("<script") == report.count("</script>") == 1 + 5
+
+
+def test_report_says_what_a_reader_wants_first(report: str) -> None:
+    """Task, leading test metric with interval, verdict and all warnings come before the table."""
+    words = " ".join(_Page(report.split("How good it is")[0]).words)
+    assert "multiclass model of" in words
+    assert re.search(
+        r"Accuracy on 11 test rows: +0\.900 +\(95 % interval 0\.800 to 0\.950\)", words
+    )
+    assert "overfitted: may not be promoted" in words
+    assert all(f"{where} warning" in words for where in ("table", "split"))
+    assert "collection <script>" in words
+
+
+def test_report_shows_metrics_that_are_not_defined(report: str) -> None:
+    """None and NaN are "not defined", in each of three sets; the direction is said."""
+    words = _Page(report).words
+    assert words.count("not defined") == 6
+    assert words.count("higher is better") == 2
+    assert words.count("lower is better") == 1
+    assert not any(word in ("nan", "None") for word in words)
+
+
+def test_report_holds_data_and_search(report: str) -> None:
+    """Batches, split, class shares, dropped columns and the search are there."""
+    words = " ".join(_Page(report).words)
+    expected = [
+        "0123456789ab",
+        "60 of 80 in the source",
+        "by time: train 40, valid 10, test 10",
+        "test: 2024-02-01T00:00:00",
+        "75.0 %",
+        "constant",
+        "depth = 3",
+        "6 of 20",
+        "time limit after 6 of 20 trials",
+    ]
+    assert [each for each in expected if each not in words] == []
+    assert "0123456789abc" not in words
+
+
+def test_report_bounds_long_lists(findings: RunFindings) -> None:
+    """A thousand batches do not make a thousand lines."""
+    batches = tuple(BatchRecord(name=f"b{i}.csv", sha256="0" * 64, rows=1) for i in range(1_000))
+    collection = findings.collection.model_copy(update={"batches": batches})
+    many = dataclasses.replace(findings, collection=collection, figures={}, metrics={})
+    report = run_report(many)
+    assert "and 980 more batches" in report
+    assert "b19.csv" in report
+    assert "b20.csv" not in report
