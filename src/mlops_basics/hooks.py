@@ -52,7 +52,8 @@ class RunRecordHooks:
         self._parameters = context.config_loader["parameters"]
         check_parameters(self._parameters)
 
-    @hook_impl
+    # First, so that versions that do not fit are told before an MLflow run begins.
+    @hook_impl(tryfirst=True)
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
     ) -> None:
@@ -151,7 +152,7 @@ class RunRecordHooks:
                 if item.access != "kept"
             },
             report_path=report.path if report and report.access == "written" else "",
-            mlflow_uri=mlflow.get_tracking_uri(),
+            mlflow_uri=mlflow.get_tracking_uri().replace(f"{self._project_path}/", ""),
             run_id=manifest.mlflow_run_id or "",
             warnings=[
                 text
@@ -159,7 +160,39 @@ class RunRecordHooks:
                 for text in getattr(_of_type(self._artifacts, kind), "warnings", ())
             ],
         )
-        Console().print(summary)
+        Console().print(summary, soft_wrap=True)
+
+
+class MlflowRunEndHooks:
+    """Ends the MLflow run that a Kedro run began.
+
+    kedro-mlflow begins it once for the pipeline and once more for the nodes' thread, but ends it
+    once: the next run in the same process would be logged into it.
+    """
+
+    @hook_impl(tryfirst=True)
+    def after_context_created(self) -> None:
+        """Remember a run that was active before: it is not ours to end."""
+        import mlflow
+
+        outer = mlflow.active_run()
+        self._outer_run_id = outer.info.run_id if outer else None
+
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self) -> None:
+        """End what is left, after kedro-mlflow's own hook."""
+        self._end("FINISHED")
+
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self) -> None:
+        """End what is left of a failed run."""
+        self._end("FAILED")
+
+    def _end(self, status: str) -> None:
+        import mlflow
+
+        while (active := mlflow.active_run()) and active.info.run_id != self._outer_run_id:
+            mlflow.end_run(status)
 
 
 def _of_type(artifacts: Mapping[str, Artifact], kind: type[A]) -> A | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
-from mlops_basics.hooks import RunRecordHooks
+from mlops_basics.hooks import MlflowRunEndHooks, RunRecordHooks
 
 
 def in_project(path: str) -> str:
@@ -13,7 +13,7 @@ def in_project(path: str) -> str:
     return ((find_kedro_project(Path.cwd()) or Path.cwd()) / path).as_posix()
 
 
-HOOKS = (RunRecordHooks(),)
+HOOKS = (MlflowRunEndHooks(), RunRecordHooks())
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

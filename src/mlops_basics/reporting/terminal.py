@@ -82,8 +82,8 @@ def _metrics_table(metrics: Mapping[str, Metrics]) -> Table:
     for name in names:
         estimates = {rows: each.metrics.get(name) for rows, each in ordered.items()}
         better = next(each.greater_is_better for each in estimates.values() if each)
-        # The train rows' interval would say nothing about other rows: it makes room.
-        cells = [_cell(each, rows != "train") for rows, each in estimates.items()]
+        # Rows that the model was fitted or tuned on say nothing about others by an interval.
+        cells = [_cell(each, rows == "test") for rows, each in estimates.items()]
         grid.add_row(Text(f"{'↑' if better else '↓'} {plain(metric_name(name), 20)}"), *cells)
     return grid
 
@@ -117,12 +117,16 @@ def _verdict(overfit: OverfitCheck) -> Text:
 
 
 def _best(search: SearchReport) -> str:
-    parameters = ", ".join(f"{key}={value!r}" for key, value in search.best_params.items())
+    parameters = ", ".join(f"{key}={_shown(value)}" for key, value in search.best_params.items())
     chosen = plain(search.best_candidate, 40)
     if parameters:
         chosen += f" ({plain(parameters, MOST_PARAMETERS)})"
     stopped = f", {plain(search.stopped_early, 60)}" if search.stopped_early else ""
     return f"{chosen}, {search.trials_run} of {search.trials_requested} trials{stopped}"
+
+
+def _shown(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else repr(value)
 
 
 def _data(table: TableInfo | None, versions: Mapping[str, str]) -> str:

@@ -184,17 +184,21 @@ def _warnings(
 ) -> list[str]:
     found = [f"Column '{name}' is dropped: {reason}." for name, reason in dropped.items()]
     if missing:
-        found.append(f"{missing} rows without a target are left out.")
+        found.append(f"{_rows(missing)} without a target left out.")
     if duplicates:
-        found.append(f"{duplicates} rows repeat another row exactly; they stay on its side.")
+        found.append(f"{_rows(duplicates)} exactly like another; equal rows stay on one side.")
     if classification:
         counts = target.value_counts()
         rare = counts[counts < params.rare_class_rows]
         found += [
-            f"Class '{name}' has {count} rows only: its predictions cannot be judged."
+            f"Class '{name}' has {_rows(count)} only: its predictions cannot be judged."
             for name, count in rare.items()
         ]
     return found
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"
 
 
 def _sides_by_hash(table: pd.DataFrame, split: SplitParams) -> np.ndarray:

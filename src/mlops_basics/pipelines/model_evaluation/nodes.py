@@ -129,6 +129,9 @@ def write_report(
     search_plot: go.Figure,
 ) -> str:
     """Write the run's report as one HTML page that needs no network."""
+    ranks, trusts = ("How well it ranks", "How far to trust it")
+    if table_info.task == "regression":
+        ranks, trusts = ("How close it comes", "Where it errs")
     return run_report(
         RunFindings(
             model_name=model_name,
@@ -140,8 +143,8 @@ def write_report(
             metrics={"train": train_metrics, "valid": valid_metrics, "test": test_metrics},
             figures={
                 "Which mistakes it makes": confusion_plot,
-                "How well it ranks": performance_plot,
-                "How far to trust it": calibration_plot,
+                ranks: performance_plot,
+                trusts: calibration_plot,
                 "What it looks at": importance_plot,
                 "How it was found": search_plot,
             },

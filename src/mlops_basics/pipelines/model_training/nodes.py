@@ -96,7 +96,8 @@ def measure_fit(
         params.gap_confidence,
     )
     overfitted = gap.low > params.gap_tolerance
-    verdict = "is surely" if overfitted else "is not shown to be"
+    direction = "worse" if gap.gap > 0 else "better"
+    verdict = "surely" if overfitted else "not shown to be"
     check = OverfitCheck(
         gap=gap.gap,
         low=gap.low,
@@ -108,9 +109,10 @@ def measure_fit(
         baseline_loss=gap.baseline_loss,
         overfitted=overfitted,
         reason=(
-            f"On validation rows the model loses {100 * gap.gap:.1f} % of a constant prediction's "
-            f"loss against training rows ({100 * gap.low:.1f} to {100 * gap.high:.1f} %), which "
-            f"{verdict} beyond the tolerance of {100 * params.gap_tolerance:.0f} %."
+            f"On validation rows the model does {direction} than on training rows, by "
+            f"{100 * abs(gap.gap):.1f} % of a constant prediction's loss. The gap lies between "
+            f"{100 * gap.low:.1f} and {100 * gap.high:.1f} %: it is {verdict} beyond the "
+            f"tolerance of {100 * params.gap_tolerance:.0f} %."
         ),
     )
     rng = np.random.default_rng(evaluation.seed)
