@@ -4,6 +4,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONPATH := src
+# Modules are compiled once, not in every run.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help venv run test test-fast lint format viz mlflow jupyter bench lock clean
 
@@ -16,17 +18,17 @@ venv: ## create or update .venv from requirements.txt
 
 .PHONY: install
 install:
-	@python=; for name in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
-	  if $$name -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; \
-	  then python=$$name; break; fi; done; \
+	@usable() { "$$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null; }; \
+	python=; for name in $(or $(PYTHON),python3 python3.13 python3.12 python3.11); do \
+	  if usable $$name; then python=$$name; break; fi; done; \
 	if [ -z "$$python" ]; then \
-	  echo "Error: Python 3.11, 3.12 or 3.13 is needed, but none was found."; \
+	  echo "Error: Python 3.11, 3.12 or 3.13 is needed, but $(or $(PYTHON),none was found)$(if $(PYTHON), is not one)."; \
 	  echo "Install one, or name it: make run PYTHON=/path/to/python3.12"; exit 1; fi; \
 	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
 	  echo "Error: $$python has no venv module. On Debian or Ubuntu: apt-get install python3-venv"; \
 	  exit 1; fi; \
-	echo "Creating $(VENV) with $$($$python --version) ..."; \
-	[ -x $(BIN)/python ] || $$python -m venv $(VENV)
+	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+	  echo "Creating $(VENV) with $$($$python --version) ..."; $$python -m venv --clear $(VENV); fi
 	@awk '/^uv==/ {found=1} found {print} found && !/\\$$/ {exit}' requirements.txt > $(VENV)/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.txt
@@ -55,7 +57,7 @@ viz: venv ## the graph with previews, in the browser
 	@$(BIN)/kedro viz run $(if $(ENV),--env $(ENV))
 
 mlflow: venv ## MLflow's pages of all runs, in the browser
-	@$(BIN)/kedro mlflow ui $(if $(ENV),--env $(ENV))
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro mlflow ui $(if $(ENV),--env $(ENV))
 
 jupyter: venv ## notebooks with the catalog loaded
 	@$(BIN)/kedro jupyter lab $(if $(ENV),--env $(ENV))

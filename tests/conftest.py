@@ -103,16 +103,20 @@ def make_project(folder: Path, mlflow_store: Path) -> Project:
     return Project(folder)
 
 
-@pytest.fixture(scope="session")
-def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An empty MLflow database; making one takes seconds, so that it is made once."""
+def make_mlflow_store(path: Path) -> Path:
+    """Create an empty, migrated MLflow database."""
     from mlflow.store.db.utils import _initialize_tables, create_sqlalchemy_engine
 
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     engine = create_sqlalchemy_engine(f"sqlite:///{path}")
     _initialize_tables(engine)
     engine.dispose()
     return path
+
+
+@pytest.fixture(scope="session")
+def mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database; making one takes seconds, so that it is made once."""
+    return make_mlflow_store(tmp_path_factory.mktemp("mlflow") / "mlflow.db")
 
 
 @pytest.fixture

@@ -85,6 +85,8 @@ class SearchRange(Section):
             raise ValueError(
                 f"a {self.type} range must have low <= high, got {self.low!r}..{self.high!r}"
             )
+        elif self.log and self.low <= 0:
+            raise ValueError(f"a range with log: true must have low > 0, got {self.low!r}")
         return self
 
 

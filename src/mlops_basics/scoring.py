@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from threadpoolctl import ThreadpoolController
 
 from mlops_basics.schemas import Estimate, Metrics, TableInfo
 from mlops_basics.stats import metrics as intervals
 from mlops_basics.stats.confusion_metrics import balanced_accuracy, macro_f1, mcc
-from mlops_basics.stats.gap import LossGap, loss_gap
 from mlops_basics.stats.losses import brier_rows, log_loss_rows, squared_rows
 
 Floats = npt.NDArray[np.float64]
 
 #: The loss that the search minimises and the overfit check compares, by task.
 LOSS_NAMES = {"binary": "log_loss", "multiclass": "log_loss", "regression": "squared_error"}
+
+
+THREADS_FROM_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: Ta
     """
     if info.task == "regression":
         y = table[info.target].to_numpy(dtype=np.float64)
-        predicted = np.asarray(model.predict(features), dtype=np.float64)
+        with threads_for(features):
+            predicted = np.asarray(model.predict(features), dtype=np.float64)
         return Scores(info.task, y, predicted, np.empty((len(y), 0)))
     probabilities = class_probabilities(model, features, info)
     codes = {name: code for code, name in enumerate(info.classes)}
@@ -60,11 +66,25 @@ def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: Ta
 
 def class_probabilities(model: Any, features: pd.DataFrame, info: TableInfo) -> Floats:
     """Shape (rows, K), in the order of ``info.classes``; 0 for classes without a train row."""
-    known = model.predict_proba(features)
+    with threads_for(features):
+        known = model.predict_proba(features)
     probabilities = np.zeros((len(features), len(info.classes)))
     codes = {name: code for code, name in enumerate(info.classes)}
     probabilities[:, [codes[str(name)] for name in model.classes_]] = known
     return probabilities
+
+
+def threads_for(table: pd.DataFrame) -> Any:
+    """A context in which a small table is worked on by one thread: more would only wait."""
+    if len(table) >= THREADS_FROM_ROWS:
+        return nullcontext()
+    return _thread_pools().limit(limits=1)
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """The pools of the libraries loaded at the first use; looking for them takes a while."""
+    return ThreadpoolController()
 
 
 def losses(scores: Scores) -> Floats:
@@ -74,6 +94,11 @@ def losses(scores: Scores) -> Floats:
     return log_loss_rows(scores.y, scores.probabilities)
 
 
+def baseline_losses(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Floats:
+    """Loss on each row of ``table`` of the best constant prediction of the train rows."""
+    return losses(baseline_scores(train, table, info))
+
+
 def baseline_scores(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Scores:
     """Scores of the constant prediction: the train rows' class shares, or their mean."""
     from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -81,31 +106,6 @@ def baseline_scores(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -
     dummy = DummyRegressor() if info.task == "regression" else DummyClassifier(strategy="prior")
     dummy.fit(np.zeros((len(train), 1)), train[info.target].to_numpy())
     return score_rows(dummy, pd.DataFrame(np.zeros((len(table), 1))), table, info)
-
-
-def overfit_gap(
-    train: pd.DataFrame,
-    seen: tuple[pd.DataFrame, Scores],
-    unseen: tuple[pd.DataFrame, Scores],
-    info: TableInfo,
-    confidence: float,
-) -> LossGap:
-    """The gap between a model's loss on rows it has seen and on rows it has not.
-
-    Args:
-        train: All train rows, which give the constant prediction.
-        seen: Train rows, or a part of them, and their scores.
-        unseen: Other rows and their scores.
-        info: The task.
-        confidence: Of the two-sided interval.
-    """
-    return loss_gap(
-        losses(seen[1]),
-        losses(unseen[1]),
-        losses(baseline_scores(train, seen[0], info)),
-        losses(baseline_scores(train, unseen[0], info)),
-        confidence,
-    )
 
 
 def compute_metrics(

@@ -43,17 +43,18 @@ def read_target(
     if known.empty:
         raise DataError(f"The target '{name}' has no value in any of {len(values)} rows.")
     distinct = known.nunique()
+    example = np.asarray(known.iloc[:1], dtype=object).tolist()[0]
     if distinct == 1:
         where = "" if positive_above is None else f" (is it ever above {positive_above:g}?)"
         raise DataError(
-            f"The target '{name}' is {known.iloc[0]!r} in every row{where}: there is one class "
+            f"The target '{name}' is {example!r} in every row{where}: there is one class "
             "only and nothing to learn. Check `target` in globals.yml, or collect rows of another."
         )
     posed = _pose(known, distinct, task)
     if posed == "regression":
         if not _is_number(values):
             raise DataError(
-                f"The target '{name}' holds text such as {known.iloc[0]!r}, which no regression "
+                f"The target '{name}' holds text such as {example!r}, which no regression "
                 "can learn. Set task: auto in globals.yml."
             )
         return values.astype("float64"), posed

@@ -72,6 +72,7 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
         self._protocol = protocol
         self._fs = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
         self._trusted_types = list(trusted_types)
+        self._loaded: tuple[str, Pipeline] | None = None
         self.metadata = metadata
         super().__init__(
             filepath=PurePosixPath(path),
@@ -84,6 +85,8 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
         import skops.io
 
         file = f"{get_filepath_str(self._get_load_path(), self._protocol)}/{MODEL_FILE}"
+        if self._loaded is not None and self._loaded[0] == file and self._version is not None:
+            return self._loaded[1]  # a version never changes, and several nodes read it
         content = self._fs.cat_file(file)
         unknown = set(skops.io.get_untrusted_types(data=content)) - set(self._trusted_types)
         if unknown:
@@ -92,7 +95,8 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
                 "If they belong to your estimator, review them and add them to `_trusted_types` "
                 "in conf/base/catalog_models.yml."
             )
-        return skops.io.loads(content, trusted=self._trusted_types)
+        self._loaded = (file, skops.io.loads(content, trusted=self._trusted_types))
+        return self._loaded[1]
 
     def save(self, data: FittedModel) -> None:
         import mlflow.sklearn
@@ -115,6 +119,8 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
             archive = folder / MODEL_FILE
             archive.write_bytes(canonical_archive(archive.read_bytes()))
             target = get_filepath_str(self._get_save_path(), self._protocol)
+            if self._fs.exists(target):  # an unversioned model: putting would nest the folders
+                self._fs.rm(target, recursive=True)
             self._fs.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
             self._fs.put(str(folder), target, recursive=True)
 

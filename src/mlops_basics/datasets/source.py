@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import io
+import zlib
 from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
@@ -19,6 +20,10 @@ from mlops_basics.schemas import Batch
 
 CSV_SUFFIXES = (".csv", ".csv.gz")
 PARQUET_SUFFIXES = (".parquet", ".pq")
+#: Options of pandas.read_csv that leave a line a row, so that its fields can be counted.
+PLAIN_CSV_ARGS = frozenset(
+    ("sep", "delimiter", "encoding", "decimal", "thousands", "na_values", "quotechar")
+)
 
 
 class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
@@ -108,13 +113,22 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
         if name.endswith(PARQUET_SUFFIXES):
             table = _read_parquet(name, content)
         else:
-            text = gzip.decompress(content) if name.endswith(".gz") else content
+            text = _decompress(name, content) if name.endswith(".gz") else content
             table = _read_csv(name, text, self._csv_args, self._text_columns)
         if table.empty:
             raise DataError(
                 f"The file '{name}' has a header but no rows. Remove it or write it again."
             )
         return Batch(name=name, sha256=hashlib.sha256(content).hexdigest(), table=table)
+
+
+def _decompress(name: str, content: bytes) -> bytes:
+    try:
+        return gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"The file '{name}' is not readable as gzip ({error}). Write it again."
+        ) from error
 
 
 def _read_parquet(name: str, content: bytes) -> pd.DataFrame:
@@ -133,12 +147,19 @@ def _read_csv(
     name: str, content: bytes, csv_args: dict[str, Any], text_columns: list[str]
 ) -> pd.DataFrame:
     encoding = csv_args.get("encoding", "utf-8-sig")
-    separator = csv_args.get("sep", ",")
-    header = _header(name, content, encoding, separator)
-    if set(csv_args) <= {"sep", "encoding", "decimal", "thousands", "na_values", "quotechar"}:
-        _refuse_ragged_lines(name, content, encoding, separator, csv_args.get("quotechar", '"'))
-    types = {column: "str" for column in text_columns if column in header}
-    args: dict[str, Any] = {"encoding": encoding, "low_memory": False, "dtype": types, **csv_args}
+    separator = csv_args.get("sep", csv_args.get("delimiter", ",")) or ""  # "": pandas guesses
+    quote = csv_args.get("quotechar", '"')
+    _check_encoding(name, content, encoding)
+    header = next(record for record in _records(content, encoding, separator, quote) if record)
+    if not {"header", "names"} & set(csv_args):
+        _check_header(name, header, separator)
+    if set(csv_args) <= PLAIN_CSV_ARGS and len(separator) == 1:
+        _refuse_ragged_lines(name, content, encoding, header, (separator, quote))
+    types = dict.fromkeys(text_columns, "str")
+    in_c = (len(separator) == 1 or separator == r"\s+") and not csv_args.get("skipfooter")
+    engine = csv_args.get("engine") or ("c" if in_c else "python")
+    own = {"encoding": encoding, "dtype": types, "engine": engine}
+    args: dict[str, Any] = ({"low_memory": False} if engine == "c" else {}) | own | csv_args
     try:
         table: pd.DataFrame = pd.read_csv(io.BytesIO(content), **args)
     except (ValueError, TypeError, csv.Error) as error:
@@ -150,10 +171,14 @@ def _read_csv(
     return table
 
 
-def _header(name: str, content: bytes, encoding: str, separator: str) -> list[str]:
-    """The column names as written; pandas would rename a repeated one in silence."""
+def _check_encoding(name: str, content: bytes, encoding: str) -> None:
     try:
         text = content.decode(encoding)
+    except LookupError as error:
+        raise DataError(
+            f"The encoding {encoding!r} of the file '{name}' is not known. "
+            "Correct it in globals.yml: csv: {encoding: ...}."
+        ) from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise DataError(
@@ -162,17 +187,28 @@ def _header(name: str, content: bytes, encoding: str, separator: str) -> list[st
         ) from error
     if not text.strip():
         raise DataError(f"The file '{name}' holds nothing but white space. Write it again.")
-    header = next(
-        csv.reader(io.StringIO(text), delimiter=separator if len(separator) == 1 else ",")
+
+
+def _records(content: bytes, encoding: str, separator: str, quote: str) -> Any:
+    """A ``csv.reader``; its ``line_num`` counts lines, also those that end in "\\r" alone."""
+    longest = min(len(content) + 1, 2**31 - 1)  # no field is too long for being read
+    csv.field_size_limit(max(longest, csv.field_size_limit()))
+    return csv.reader(
+        io.TextIOWrapper(io.BytesIO(content), encoding, newline=None),
+        delimiter=separator if len(separator) == 1 else ",",
+        quotechar=quote,
     )
+
+
+def _check_header(name: str, header: list[str], separator: str) -> None:
+    """Refuse a repeated name, which pandas would rename in silence, and a wrong separator."""
     _refuse_duplicate_columns(name, header)
     for other in (";", "\t", "|"):
-        if len(header) == 1 and other in header[0] and other != separator:
+        if len(header) == 1 and other in header[0] and len(separator) == 1 and other != separator:
             raise DataError(
                 f"The file '{name}' has one column only, '{header[0][:60]}': its separator "
                 f"seems to be {other!r}. Set in globals.yml: csv: {{sep: {other!r}}}."
             )
-    return header
 
 
 def _refuse_duplicate_columns(name: str, columns: list[str]) -> None:
@@ -185,14 +221,18 @@ def _refuse_duplicate_columns(name: str, columns: list[str]) -> None:
 
 
 def _refuse_ragged_lines(
-    name: str, content: bytes, encoding: str, separator: str, quote: str
+    name: str,
+    content: bytes,
+    encoding: str,
+    header: list[str],
+    signs: tuple[str, str],
+    block_size: int = 1 << 20,
 ) -> None:
     """Too many *or too few* fields in a row are an error; pandas fills short rows in silence."""
     import pyarrow as pa
     from pyarrow import csv as pa_csv
 
-    if len(separator) != 1:
-        return
+    separator, quote = signs
     bad: list[Any] = []
 
     def remember(row: Any) -> str:
@@ -203,7 +243,9 @@ def _refuse_ragged_lines(
         with pa_csv.open_csv(
             io.BytesIO(content),
             read_options=pa_csv.ReadOptions(
-                use_threads=False, encoding="utf-8" if "utf-8" in encoding else encoding
+                use_threads=False,
+                encoding="utf-8" if "utf-8" in encoding else encoding,
+                block_size=block_size,
             ),
             parse_options=pa_csv.ParseOptions(
                 delimiter=separator,
@@ -212,24 +254,34 @@ def _refuse_ragged_lines(
                 invalid_row_handler=remember,
             ),
             convert_options=pa_csv.ConvertOptions(
-                column_types={
-                    column: pa.string()
-                    for column in next(
-                        csv.reader(io.StringIO(content.decode(encoding)), delimiter=separator)
-                    )
-                }
+                column_types={column: pa.string() for column in header}
             ),
         ) as reader:
             for _ in reader:
                 pass
     except pa.ArrowInvalid as error:
+        if not bad and "straddling" in str(error) and block_size < len(content):
+            # A row longer than a block: look again, at all at once.
+            everything = len(content) + 1
+            _refuse_ragged_lines(name, content, encoding, header, signs, everything)
+            return
         if not bad:
             raise DataError(
                 f"The file '{name}' is not readable as CSV: {error}. Mend the file."
             ) from error
         row = bad[0]
-        where = f"line {row.number}" if row.number else "a line"
+        line = _line_of_record(_records(content, encoding, *signs), row.expected_columns)
         raise DataError(
-            f"The file '{name}' is ragged: {where} has {row.actual_columns} fields, its header "
+            f"The file '{name}' is ragged: line {line} has {row.actual_columns} fields, its header "
             f"{row.expected_columns} ({row.text[:60]!r}). Mend the line."
         ) from error
+
+
+def _line_of_record(records: Any, width: int) -> int:
+    """Where the first record of another width begins; a quoted field may span lines."""
+    begin = 1
+    for record in records:
+        if record and len(record) != width:
+            break
+        begin = records.line_num + 1
+    return begin

@@ -110,5 +110,7 @@ def _check(
         raise ValueError(f"{name}_baseline must be of shape {values.shape!r}, got {base.shape!r}")
     both = np.concatenate([values, base])
     if not np.isfinite(both).all():
-        raise ValueError(f"{name}_losses must be finite, got {float(both[~np.isfinite(both)][0])!r}")
+        raise ValueError(
+            f"{name}_losses must be finite, got {float(both[~np.isfinite(both)][0])!r}"
+        )
     return values, base

@@ -73,7 +73,8 @@ def preprocess_data(
     result[params.target] = (
         target.astype("int64") if str(target.dtype) == "Int64" else target
     ).to_numpy()
-    duplicates = int(pd.DataFrame({"row": hashes, "target": target}).duplicated().sum())
+    whole_rows = hashes if keys == candidates else row_hashes(table, candidates)
+    duplicates = int(pd.DataFrame({"row": whole_rows, "target": target}).duplicated().sum())
     missing = int((~known).sum())
     info = TableInfo(
         task=task,

@@ -20,7 +20,14 @@ from mlops_basics.schemas import (
     TableInfo,
     TrainingParams,
 )
-from mlops_basics.scoring import LOSS_NAMES, compute_metrics, overfit_gap, score_rows
+from mlops_basics.scoring import (
+    LOSS_NAMES,
+    baseline_losses,
+    compute_metrics,
+    losses,
+    score_rows,
+)
+from mlops_basics.stats.gap import loss_gap
 
 from .search import Search, run_search, spread, trials_table
 
@@ -88,11 +95,11 @@ def measure_fit(
     seen = spread(train_data, params.gap_rows)
     train_scores = score_rows(model, seen[features], seen, table_info)
     valid_scores = score_rows(model, valid_data[features], valid_data, table_info)
-    gap = overfit_gap(
-        train_data,
-        (seen, train_scores),
-        (valid_data, valid_scores),
-        table_info,
+    gap = loss_gap(
+        losses(train_scores),
+        losses(valid_scores),
+        baseline_losses(train_data, seen, table_info),
+        baseline_losses(train_data, valid_data, table_info),
         params.gap_confidence,
     )
     overfitted = gap.low > params.gap_tolerance

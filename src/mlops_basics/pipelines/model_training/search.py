@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.schemas import ESTIMATOR_STEP, Candidate, SearchRange, TableInfo, TrainingParams
-from mlops_basics.scoring import LOSS_NAMES, overfit_gap, score_rows
-from mlops_basics.stats.gap import LossGap
+from mlops_basics.scoring import LOSS_NAMES, baseline_losses, losses, score_rows, threads_for
+from mlops_basics.stats.gap import LossGap, loss_gap
 
 if TYPE_CHECKING:
     import optuna
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
-
-
-THREADS_FROM_ROWS = 20_000  # below, threads cost a fit more than they save
 
 
 @dataclass(frozen=True)
@@ -72,6 +68,10 @@ class Search:
             )
         self._train, self._valid = train, valid
         self._gap_rows = spread(train, params.gap_rows)
+        self._baseline = (
+            baseline_losses(train, self._gap_rows, info),
+            baseline_losses(train, valid, info),
+        )
         self._encodings: dict[bool, Encoding] = {}
 
     def run(self, trial: optuna.Trial) -> Trial:
@@ -83,18 +83,12 @@ class Search:
         }
         encoding = self._encoding(candidate.dense)
         estimator = _make_estimator(name, candidate, chosen, self.params.seed)
-        with threadpool_limits(1 if len(self._train) < THREADS_FROM_ROWS else None):
+        with threads_for(self._train):
             estimator.fit(encoding.train, self._train[self.info.target].to_numpy())
         model = _pipeline([*encoding.steps, (ESTIMATOR_STEP, estimator)])
         seen = score_rows(estimator, encoding.gap_rows, self._gap_rows, self.info)
         unseen = score_rows(estimator, encoding.valid, self._valid, self.info)
-        gap = overfit_gap(
-            self._train,
-            (self._gap_rows, seen),
-            (self._valid, unseen),
-            self.info,
-            self.params.gap_confidence,
-        )
+        gap = loss_gap(losses(seen), losses(unseen), *self._baseline, self.params.gap_confidence)
         return Trial(trial.number, name, chosen, model, gap, self.params.gap_tolerance)
 
     def _encoding(self, dense: bool) -> Encoding:

@@ -1,0 +1,95 @@
+"""The verdict about one column, or about the columns jointly."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftThresholds:
+    """Effects that do not matter: only what is surely larger is called drift.
+
+    Attributes
+    ----------
+    numeric : float
+        KS distance: largest difference of the share of values at or below any value.
+    share : float
+        Change of the share of one level, or of missing values.
+    correlation : float
+        Difference of Fisher's z of a normal-score correlation (0.1: 0.5 becomes 0.57).
+    auc : float
+        Area under the ROC curve of a classifier that tells current rows from reference rows.
+    """
+
+    numeric: float = 0.05
+    share: float = 0.02
+    correlation: float = 0.1
+    auc: float = 0.55
+
+    def __post_init__(self) -> None:
+        for name, low in (("numeric", 0.0), ("share", 0.0), ("auc", 0.5)):
+            value = getattr(self, name)
+            if not low <= value < 1:
+                raise ValueError(f"{name} must be at least {low:g} and below 1, got {value!r}")
+        if not 0 <= self.correlation < float("inf"):
+            raise ValueError(f"correlation must be at least 0, got {self.correlation!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftVerdict:
+    """Whether one thing has changed by more than what matters.
+
+    No field is ever NaN or infinite; what cannot be computed is None.
+
+    Attributes
+    ----------
+    column : str
+        Name of the column; of both columns, or of the classifier, for joint changes.
+    kind : str
+        ``"numeric"``, ``"missing"``, ``"categorical"``, ``"correlation"`` or ``"classifier"``.
+    measure : str
+        What the effect is: ``"KS distance"``, ``"change of one share"``, ...
+    where : str
+        Where the largest change is: the value, the level, the pair of columns; "" when nowhere.
+    effect : float or None
+        The observed effect; None when it cannot be computed.
+    lower : float
+        Lower confidence bound of the effect at `level`; 0 (0.5 for an AUC) when nothing is certain.
+    threshold : float
+        The effect that does not matter.
+    level : float
+        Probability that this verdict is a false alarm, at most.
+    drifted : bool
+        Whether ``lower > threshold``.
+    n_reference, n_current : int
+        Values (rows) behind the effect on each side.
+    smallest : float or None
+        What it would take: the smallest true effect that is found with 80 % probability on as
+        many rows; None when no effect would be.
+    reason : str
+        The outcome in plain words.
+    """
+
+    column: str
+    kind: str
+    measure: str
+    where: str
+    effect: float | None
+    lower: float
+    threshold: float
+    level: float
+    drifted: bool
+    n_reference: int
+    n_current: int
+    smallest: float | None
+    reason: str
+
+
+def describe(what: str, change: str, lower: float, threshold: float, smallest: float | None) -> str:
+    """The sentence about an effect that could be computed."""
+    if lower > threshold:
+        return f"{what} {change}: {lower:.3g} at least is certain, more than {threshold:g} matters"
+    if smallest is None:
+        return f"{what} {change}: so few rows cannot prove any change"
+    return (
+        f"{what} {change}: not shown to be more than {threshold:g}; "
+        f"on so many rows {smallest:.3g} would be found"
+    )

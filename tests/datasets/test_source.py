@@ -1,0 +1,258 @@
+"""Tests of the inlet: what CSV and Parquet files of people really hold."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+
+import fsspec
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DatasetError
+from pandas.testing import assert_frame_equal
+
+from mlops_basics.datasets import SourceDataset
+
+TABLE = pd.DataFrame({"x": [1, 2, 3], "y": [0.5, np.nan, -1e-9], "z": ["a", "b, c", "ü"]})
+
+
+def as_parquet(table):
+    """The bytes of a Parquet file."""
+    buffer = io.BytesIO()
+    table.to_parquet(buffer)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def read(tmp_path):
+    """A function that writes one file and reads it as the source, giving its table."""
+
+    def read_file(content, name="a.csv", **arguments):
+        path = tmp_path / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        [batch] = SourceDataset(path=str(path), **arguments).load()
+        return batch.table
+
+    return read_file
+
+
+@pytest.fixture(params=["file", "memory"])
+def folder(request, tmp_path):
+    """Address of an empty folder, on disk or in memory."""
+    if request.param == "file":
+        yield str(tmp_path)
+        return
+    filesystem = fsspec.filesystem("memory")
+    filesystem.makedirs("/test_source", exist_ok=True)
+    yield "memory:///test_source"
+    filesystem.rm("/test_source", recursive=True)
+
+
+def put(address, content):
+    """Write a file with any protocol."""
+    with fsspec.open(address, "wb") as file:
+        file.write(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", TABLE.to_csv(index=False).encode()),
+        ("a.csv.gz", gzip.compress(TABLE.to_csv(index=False).encode())),
+        ("a.parquet", as_parquet(TABLE)),
+        ("a.pq", as_parquet(TABLE)),
+    ],
+)
+def test_every_file_type_gives_the_same_table(folder, name, content):
+    """One file is one batch, named, with the SHA-256 of its bytes."""
+    put(f"{folder}/{name}", content)
+    [batch] = SourceDataset(path=f"{folder}/{name}").load()
+    assert batch.name == name
+    assert batch.sha256 == hashlib.sha256(content).hexdigest()
+    assert_frame_equal(batch.table, TABLE)
+
+
+def test_a_folder_is_read_by_name(folder):
+    """The order of writing does not matter, and other files are not data."""
+    for name in ("b.csv", "a.csv", "c.csv"):
+        put(f"{folder}/{name}", f"x\n{ord(name[0])}\n".encode())
+    put(f"{folder}/README.md", b"x")
+    batches = SourceDataset(path=folder).load()
+    assert [batch.name for batch in batches] == ["a.csv", "b.csv", "c.csv"]
+    assert [batch.table["x"][0] for batch in batches] == [97, 98, 99]
+
+
+def test_exists(folder):
+    """A source exists when there is a file or folder of that name."""
+    put(f"{folder}/a.csv", b"x\n1\n")
+    assert SourceDataset(path=folder).exists()
+    assert SourceDataset(path=f"{folder}/a.csv").exists()
+    assert not SourceDataset(path=f"{folder}/b.csv").exists()
+
+
+def test_saving_is_refused(tmp_path):
+    """A source is read only."""
+    dataset = SourceDataset(path=str(tmp_path))
+    with pytest.raises(DatasetError, match="SourceDataset is a read only dataset type"):
+        dataset.save(TABLE)
+
+
+@pytest.mark.parametrize(
+    ("files", "name", "message"),
+    [
+        ({}, "a.csv", r"a\.csv' does not exist.*globals\.yml"),
+        ({"notes.txt": b"x"}, "", "holds no CSV or Parquet file"),
+        ({"a.xlsx": b"x"}, "a.xlsx", "neither CSV nor Parquet"),
+    ],
+)
+def test_a_source_that_is_not_there_is_named(folder, files, name, message):
+    """A missing file, an empty folder and another file type are errors with a remedy."""
+    for file, content in files.items():
+        put(f"{folder}/{file}", content)
+    with pytest.raises(DatasetError, match=rf"(?s){message}"):
+        SourceDataset(path=f"{folder}/{name}".rstrip("/")).load()
+
+
+def test_the_description_shows_no_secret():
+    """Credentials and their values stay out of messages."""
+    dataset = SourceDataset(path="memory:///nowhere", credentials={"secret": "hidden"})
+    assert "hidden" not in str(dataset)
+    assert "memory:///nowhere" in str(dataset)
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("x;y\n1,5;ü\n", {"sep": ";", "decimal": ","}),
+        ("x;y\n1,5;ü\n", {"delimiter": ";", "decimal": ","}),
+        ("x\ty\n1.5\tü\n", {"sep": "\t"}),
+        ("x::y\n1.5::ü\n", {"sep": "::"}),
+        ("x   y\n1.5  ü\n", {"sep": r"\s+"}),
+        ("x,y\n1.5,'ü'\n", {"quotechar": "'"}),
+        ("# made by hand\nx,y\n1.5,ü\n", {"skiprows": 1}),
+        ("x,y\n1.5,ü\nsum,1\n", {"skipfooter": 1}),
+        ("x,y\n1.5,ü\n", {"engine": "python"}),
+        ("1.5,ü\n", {"names": ["x", "y"]}),
+        ("x,y\n1.5,ü\n".encode("latin-1"), {"encoding": "latin-1"}),
+        ("x,y\n1.5,ü\n".encode("utf-16"), {"encoding": "utf-16"}),
+        ("\ufeffx,y\n1.5,ü\n", {}),
+        ("x,y\r\n1.5,ü\r\n", {}),
+        ("x,y\r1.5,ü\r", {}),
+        ("\n\nx,y\n1.5,ü", {}),
+    ],
+)
+def test_options_of_csv(read, content, options):
+    """The options of pandas.read_csv, byte order marks and all kinds of line ends."""
+    assert_frame_equal(read(content, csv_args=options), pd.DataFrame({"x": [1.5], "y": ["ü"]}))
+
+
+def test_a_file_without_a_header(read):
+    """With header: null the first line is data, equal values in it are no repeated name."""
+    table = read("1,1,2\n3,4,5\n", csv_args={"header": None})
+    assert list(table.columns) == ["0", "1", "2"]
+    assert len(table) == 2
+
+
+def test_missing_values_are_configured(read):
+    """A value that means missing in one's own files."""
+    assert read("x\n1\n-\n", csv_args={"na_values": ["-"]})["x"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("code,n\n007,1\n", {}),
+        ("\ncode,n\n007,1\n", {}),
+        ("\ufeffcode,n\n007,1\n", {}),
+        ("title\ncode,n\n007,1\n", {"skiprows": 1}),
+        ("code::n\n007::1\n", {"sep": "::"}),
+        ("007,1\n", {"names": ["code", "n"]}),
+    ],
+)
+def test_text_columns_keep_leading_zeros(read, content, options):
+    """A postcode is not a number, wherever the header stands; a name that is absent is ignored."""
+    table = read(content, text_columns=["code", "absent"], csv_args=options)
+    assert table["code"].tolist() == ["007"]
+    assert table["n"].tolist() == [1]
+
+
+def test_quoted_newlines_and_separators(read):
+    """A field may hold a line end, a separator and a quote."""
+    table = read('text,n\n"one\ntwo, ""three""",1\nplain,2\n')
+    assert table["text"].tolist() == ['one\ntwo, "three"', "plain"]
+
+
+def test_a_row_longer_than_a_block_of_the_parser(read):
+    """A text of megabytes in one field is still one field."""
+    long = "x" * 1_500_000
+    assert read(f"text,n\n{long},1\nshort,2\n")["text"].str.len().tolist() == [len(long), 5]
+
+
+def test_numbers_of_a_csv_file_are_exact(read):
+    """Each float comes back to the last bit: hashes, and so the split, depend on it."""
+    rng = np.random.default_rng(0)
+    numbers = rng.normal(size=2_000) * 10.0 ** rng.integers(-12, 12, 2_000)
+    table = pd.DataFrame({"x": numbers})
+    assert (read(table.to_csv(index=False))["x"] == numbers).all()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b\n1,2\n3,4,5\n", r"line 3 has 3 fields, its header 2 \('3,4,5'\)"),
+        ("a,b\n1,2\n3\n", r"line 3 has 1 fields, its header 2 \('3'\)"),
+        ('a,b\n"one\ntwo",2\n3\n', "line 4 has 1 fields"),
+        ("a,b\n\n1,2\n\n3\n", "line 5 has 1 fields"),
+        ("a,b\r\n1,2\r\n3\r\n", "line 3 has 1 fields"),
+        ('a,b\n"never closed,2\n3,4\n', "line 2 has 1 fields"),
+    ],
+)
+def test_ragged_lines_are_refused(read, content, message):
+    """Too many or too few fields: the line of the file is named, also after quoted newlines."""
+    with pytest.raises(DatasetError, match=message):
+        read(content)
+
+
+def test_a_ragged_line_after_a_long_row(read):
+    """The second look, at all of the file at once, misses nothing."""
+    with pytest.raises(DatasetError, match="line 3 has 1 fields"):
+        read(f"a,b\n{'x' * 1_500_000},1\n3\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "options", "message"),
+    [
+        (b"", "a.csv", {}, "'a.csv' is empty"),
+        (b" \n \n", "a.csv", {}, "'a.csv' holds nothing but white space"),
+        (b"a,b\n", "a.csv", {}, "'a.csv' has a header but no rows"),
+        (b"a,b,a\n1,2,3\n", "a.csv", {}, "'a.csv' names the column 'a' 2 times"),
+        (b"a;b\n1;2\n", "a.csv", {}, "'a.csv' has one column only.*csv: {sep: ';'}"),
+        (b"a\tb\n1\t2\n", "a.csv", {}, r"'a.csv' has one column only.*csv: {sep: '\\t'}"),
+        (
+            "a\nb\nü\n".encode("latin-1"),
+            "a.csv",
+            {},
+            r"'a.csv' is not utf-8-sig in line 3 \(byte 4\)",
+        ),
+        (b'"a,b\n' + b"1,2\n" * 50_000, "a.csv", {}, "'a.csv' is not readable as CSV"),
+        (b"a\n1\n", "a.csv", {"encoding": "nope"}, "encoding 'nope' of the file 'a.csv'"),
+        (b"a\n1\n", "a.csv", {"nope": 1}, "'a.csv' is not readable as CSV.*'nope'.*globals.yml"),
+        (b"a\n1\n", "a.csv.gz", {}, "'a.csv.gz' is not readable as gzip"),
+        (gzip.compress(b"a\n1\n")[:-5], "a.csv.gz", {}, "'a.csv.gz' is not readable as gzip"),
+        (b"PAR1 no more", "a.parquet", {}, "'a.parquet' is not readable as Parquet"),
+        (as_parquet(TABLE)[:-9], "a.parquet", {}, "'a.parquet' is not readable as Parquet"),
+        (as_parquet(TABLE.head(0)), "a.parquet", {}, "'a.parquet' has a header but no rows"),
+    ],
+)
+def test_damaged_files_are_refused(read, content, name, options, message):
+    """Each error names the file and what is wrong with it."""
+    with pytest.raises(DatasetError, match=rf"(?s){message}"):
+        read(content, name, csv_args=options)
+
+
+def test_a_parquet_index_is_not_data(read):
+    """The index that pandas stores beside the columns changes nothing."""
+    stored = as_parquet(TABLE.set_index(pd.Index([7, 8, 9])))
+    assert_frame_equal(read(stored, "a.parquet"), TABLE)

@@ -1,0 +1,154 @@
+"""Tests of what is refused before a run begins, and how it is told."""
+
+from __future__ import annotations
+
+import copy
+import json
+from types import SimpleNamespace
+
+import pytest
+from pydantic import ValidationError
+
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.hooks import (
+    check_environment,
+    check_parameters,
+    plain_parameters,
+    readable_validation,
+)
+from mlops_basics.schemas import PARAMETER_SECTIONS, PreprocessingParams, TrainingParams
+
+GOOD = {
+    "model_name": "iris",
+    "num_instances": None,
+    "collection": {},
+    "preprocessing": {"target": "species", "split": {"salt": "x"}},
+    "training": {
+        "n_trials": 3,
+        "candidates": {"binary": {"linear": {"class": "a.B", "dense": True}}},
+    },
+    "evaluation": {},
+}
+
+
+def with_value(path, value):
+    """Good parameters with one value replaced or added."""
+    parameters = copy.deepcopy(GOOD)
+    *sections, last = path.split(".")
+    branch = parameters
+    for section in sections:
+        branch = branch[section]
+    branch[last] = value
+    return parameters
+
+
+def test_good_parameters_pass():
+    """As configured, or as sections that are built already."""
+    check_parameters(GOOD)
+    built = {
+        name: PARAMETER_SECTIONS[name].model_validate(value) if PARAMETER_SECTIONS[name] else value
+        for name, value in GOOD.items()
+    }
+    check_parameters(built)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("n_trials", 3, r"^Unknown parameter 'n_trials'\. Known are: model_name, num_instances, "),
+        ("training.n_trial", 3, r"^Unknown parameter 'training\.n_trial'\.$"),
+        ("preprocessing.split.fold", 3, r"^Unknown parameter 'preprocessing\.split\.fold'\.$"),
+        (
+            "training.candidates.binary.linear.fix",
+            {},
+            r"^Unknown parameter 'training\.candidates\.binary\.linear\.fix'\.$",
+        ),
+        ("training.n_trials", "many", r"^training\.n_trials: .*valid integer.*, got 'many'$"),
+        ("collection.num_instances", 0, r"^collection\.num_instances: .*equal to 1, got 0$"),
+        ("evaluation", None, "^evaluation: .*got None$"),
+        ("preprocessing.split.valid_fraction", 0.9, r"^preprocessing\.split: .*below 1"),
+        ("model_name", "../../etc", r"^model_name must be .*, got '\.\./\.\./etc'$"),
+        ("model_name", "", "^model_name must be .*, got ''$"),
+        ("model_name", "x" * 65, "^model_name must be"),
+        ("model_name", "a b", "^model_name must be .*, got 'a b'$"),
+        ("model_name", "iris\n", "^model_name must be"),
+        ("model_name", None, "^model_name must be .*, got 'None'$"),
+    ],
+)
+def test_a_wrong_parameter_is_refused(path, value, message):
+    """The message names the parameter by its dotted name, the rule and the value."""
+    with pytest.raises(ConfigurationError, match=message):
+        check_parameters(with_value(path, value))
+
+
+def test_a_missing_section_is_refused_where_it_has_no_default():
+    """A target cannot be guessed."""
+    parameters = {name: value for name, value in GOOD.items() if name != "preprocessing"}
+    with pytest.raises(ConfigurationError, match=r"^preprocessing\.target: Field required"):
+        check_parameters(parameters)
+
+
+def test_every_mistake_has_its_line():
+    """All of a section at once, so that a user mends them in one go."""
+    wrong = {"candidates": {}, "n_trials": 0, "seeds": 1}
+    with pytest.raises(ValidationError, match="2 validation errors") as caught:
+        TrainingParams.model_validate(wrong)
+    lines = readable_validation("training", caught.value).splitlines()
+    assert sorted(lines) == [
+        "Unknown parameter 'training.seeds'.",
+        "training.n_trials: Input should be greater than or equal to 1, got 0",
+    ]
+
+
+def test_another_error_keeps_its_words():
+    """What is not pydantic's is told as it is."""
+    assert readable_validation("training", ValueError("no such thing")) == "no such thing"
+
+
+def test_checking_changes_nothing():
+    """The parameters go on to the nodes as they were."""
+    parameters = copy.deepcopy(GOOD)
+    check_parameters(parameters)
+    assert parameters == GOOD
+
+
+@pytest.fixture
+def loader_of(tmp_path):
+    """A function that makes a configuration loader of a folder."""
+    for name in ("base", "local", "flights"):
+        (tmp_path / "conf" / name).mkdir(parents=True)
+    (tmp_path / "conf" / "logging.yml").touch()
+    return lambda folder="conf": SimpleNamespace(conf_source=str(tmp_path / folder))
+
+
+def test_a_known_environment_passes(loader_of):
+    """Each folder of conf/ is one."""
+    for env in ("base", "local", "flights"):
+        check_environment(env, loader_of())
+
+
+@pytest.mark.parametrize("env", ["flihgts", "logging.yml", "x/y"])
+def test_an_unknown_environment_lists_the_known(loader_of, env):
+    """Kedro alone would run on base."""
+    with pytest.raises(ConfigurationError, match=rf"'{env}'.*Known are: base, flights, local\."):
+        check_environment(env, loader_of())
+
+
+def test_a_configuration_elsewhere_is_not_judged(loader_of):
+    """An archive or a remote folder is left to Kedro."""
+    check_environment("any", loader_of("conf.tar.gz"))
+    check_environment("any", SimpleNamespace(conf_source="s3://bucket/conf"))
+
+
+def test_parameters_are_recorded_as_json_holds_them():
+    """Built sections become plain values, with the names of the YAML files."""
+    sections = {
+        "model_name": "iris",
+        "training": TrainingParams.model_validate(GOOD["training"]),
+        "preprocessing": PreprocessingParams(target="y", exclude=("a",)),
+    }
+    plain = plain_parameters(sections)
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["model_name"] == "iris"
+    assert plain["preprocessing"]["exclude"] == ["a"]
+    assert plain["training"]["candidates"]["binary"]["linear"]["class"] == "a.B"
