@@ -74,9 +74,7 @@ def estimated(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], SequentialState]:
     """A monitor for each stream, each begun with a reference of its own."""
     wrong = rng.binomial(reference, 0.10, streams)
-    states = {
-        int(k): start_monitor(np.arange(reference) < k) for k in np.unique(wrong)
-    }
+    states = {int(k): start_monitor(np.arange(reference) < k) for k in np.unique(wrong)}
     mean = np.array([states[int(k)].mean for k in wrong])
     variance = np.array([states[int(k)].variance for k in wrong])
     return mean, variance, states[int(wrong[0])]
@@ -130,9 +128,12 @@ def burst_outcomes(
     change: int = 10_000,
     after: int = 0,
     more_bursts: bool = False,
+    known: bool = False,
     seed: int = 0,
 ) -> NDArray[np.int64]:
     """Alarm rows (NEVER without) under bursts, blocks chosen from 20,000 reference rows.
+
+    The reference's mean is estimated from the same rows, or known to be 0.10.
 
     Without `after`: stationary streams of `rows`. With it: rows from the change, where the mean
     error jumps to 0.20, by an error of 0.1625 in the good state, or by more bad states.
@@ -141,7 +142,12 @@ def burst_outcomes(
     by_length: dict[int, list[SequentialState]] = {}
     for reference in bursts(rng, streams, 20_000, 0.10, length, good=GOOD_ERROR):
         choice = choose_block(reference)
-        by_length.setdefault(choice.length, []).append(start_monitor(reference, block=choice))
+        if known:
+            variance = choice.variance if choice.length > 1 else None
+            state = start_known(0.10, length=choice.length, variance=variance)
+        else:
+            state = start_monitor(reference, block=choice)
+        by_length.setdefault(choice.length, []).append(state)
     found = []
     for states in by_length.values():
         for begin in range(0, len(states), GROUP):
@@ -209,7 +215,7 @@ def undrifted_lives(lives: int, rows: int, reference: int, *, seed: int = 0) -> 
     return ever, alarms
 
 
-def shifted(columns: dict[str, NDArray[Any]], rng: np.random.Generator) -> None:
+def shifted(columns: dict[str, NDArray[Any]], _rng: np.random.Generator) -> None:
     """0.5 standard deviations in one column."""
     columns["x8"] = columns["x8"] + 0.5
 
@@ -224,7 +230,7 @@ def gone_missing(columns: dict[str, NDArray[Any]], rng: np.random.Generator) -> 
     columns["x9"] = np.where(rng.random(len(columns["x9"])) < 0.10, np.nan, columns["x9"])
 
 
-def turned(columns: dict[str, NDArray[Any]], rng: np.random.Generator) -> None:
+def turned(columns: dict[str, NDArray[Any]], _rng: np.random.Generator) -> None:
     """A correlation of 0.5 becomes -0.5, the columns themselves unchanged."""
     columns["x1"] = -columns["x1"]
 
@@ -302,15 +308,8 @@ def _head(*cells: str) -> None:
     _row(*["---"] * len(cells))
 
 
-def main() -> None:
-    """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the streams")
-    parser.add_argument("--river-streams", type=int, default=100)
-    options = parser.parse_args()
-    scale = 10 if options.quick else 1
-    streams, runs, begun = 2000 // scale, 1000 // scale, time.perf_counter()
-
+def concept_drift(streams: int, runs: int) -> None:
+    """Tables of false alarms and delays of the sequential test."""
     print(f"# Concept drift: alpha 0.01, 0/1 errors, reference 0.10, tolerance 0.01 ({streams:,})")
     _head("streams of 100,000 stationary rows", "any alarm", "bar")
     _row("reference known", f"{known_rate(streams):.2%}", "1 %")
@@ -319,8 +318,10 @@ def main() -> None:
         rate = estimated_rate(streams, rows)
         _row(f"reference estimated from {rows:,} rows", f"{rate:.2%}", "1 %")
     for length in (5, 20):
-        rate = float((burst_outcomes(streams, length) < NEVER).mean())
-        _row(f"bursts of {length} rows", f"{rate:.2%}", "3 %")
+        for known in (True, False):
+            rate = float((burst_outcomes(streams, length, known=known) < NEVER).mean())
+            what = "known" if known else "estimated from 20,000 rows"
+            _row(f"bursts of {length} rows, reference {what}", f"{rate:.2%}", "3 %")
 
     _head("jump to", "at row", "median delay (rows)", "bar")
     for rate, change, bar in (
@@ -342,30 +343,39 @@ def main() -> None:
         what = f"0.20, reference of {reference:,} rows"
         _row(what, "10,000", f"{median_delay(found):,.0f}", "none")
     for length, bar in ((5, 1_000), (20, 2_600)):
-        for more in (False, True):
-            found = burst_outcomes(runs, length, after=20_000, more_bursts=more)
-            what = "by more bursts" if more else "by errors between bursts"
-            label = f"0.20 {what}, of {length} rows"
-            _row(label, "10,000", f"{median_delay(found):,.0f}", f"{bar:,}")
+        for known in (True, False):
+            for more in (False, True):
+                found = burst_outcomes(runs, length, after=20_000, more_bursts=more, known=known)
+                what = "more bursts" if more else "errors between bursts"
+                label = f"0.20 by {what} of {length} rows, {'' if known else 'not '}known"
+                _row(label, "10,000", f"{median_delay(found):,.0f}", f"{bar:,}")
 
+
+def peers(streams: int) -> None:
+    """Table of river's detectors, when it is there."""
     print("\n# River's detectors at their defaults on the same streams")
     if importlib.util.find_spec("river") is None:
         print("river is not installed: install it in an environment of its own to compare")
     else:
-        n = max(options.river_streams // scale, 10)
         rng = np.random.default_rng(0)
-        quiet = independent(rng, n, 100_000, 0.10)
+        quiet = independent(rng, streams, 100_000, 0.10)
         changed = [
             np.concatenate(
-                [independent(rng, n, 10_000, 0.10), independent(rng, n, 8_000, rate)], axis=1
+                [independent(rng, streams, 10_000, 0.10), independent(rng, streams, 8_000, rate)],
+                axis=1,
             )
             for rate in (0.20, 0.13)
         ]
-        _head(f"detector ({n} streams)", "any alarm in 100,000 rows", "delay 0.20", "delay 0.13")
+        _head(
+            f"detector ({streams} streams)", "any alarm in 100,000 rows", "delay 0.20", "delay 0.13"
+        )
         for name in ("DDM", "ADWIN", "Page-Hinkley"):
             rate = float((river_alarms(name, quiet) < NEVER).mean())
             _row(name, f"{rate:.0%}", *(_river_delay(name, x, 10_000) for x in changed))
 
+
+def data_drift(scale: int) -> None:
+    """Tables of false alarms and detections of the judged columns."""
     print("\n# Data drift: 20 columns, alpha 0.05 over the life of a release")
     _head("50 batches without drift", "lives", "lives with an alarm", "bar")
     for rows, reference, lives in ((500, 5_000, 400), (5_000, 5_000, 100), (5_000, 50_000, 100)):
@@ -377,6 +387,18 @@ def main() -> None:
         number = 200 // scale
         hits, others = detections(what, number)
         _row(what, f"{hits / number:.1%}", f"{others / number:.1%}", "95 %")
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a tenth of the streams")
+    parser.add_argument("--river-streams", type=int, default=100)
+    options = parser.parse_args()
+    scale, begun = 10 if options.quick else 1, time.perf_counter()
+    concept_drift(2000 // scale, 1000 // scale)
+    peers(max(options.river_streams // scale, 10))
+    data_drift(scale)
     print(f"\n{time.perf_counter() - begun:.0f} s")
 
 

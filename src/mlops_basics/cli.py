@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import wraps
+from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import env_option
+from kedro.framework.session import KedroSession
+from kedro.utils import find_kedro_project
 
 from mlops_basics.errors import MlopsError
 
 #: conf/logging.yml keeps these quiet: errors reach the terminal once, as a readable message.
 QUIET_LOGGERS = ("kedro", "kedro_mlflow.framework", "mlflow", "py.warnings")
+EXIT_DIFFERENT = 2  # a run was repeated, but its results differ
+model_name_option = click.option("--model-name", help="Instead of the one in globals.yml.")
 VERBOSE = click.Option(["--verbose"], is_flag=True, help="Show logs and whole tracebacks.")
 
 
@@ -79,10 +89,80 @@ def sample(name: str | None) -> None:
     click.echo(write_sample(name))
 
 
+@click.command()
+@env_option
+@model_name_option
+def releases(env: str | None, model_name: str | None) -> None:
+    """Show every release: when, why, from which data, and which is in production."""
+    from rich.console import Console
+
+    from mlops_basics.operations import releases_table
+
+    with _production(env, model_name) as (store, registry):
+        Console().print(releases_table(store, registry))
+
+
+@click.command()
+@click.option("--to", help="The version to go back to; default: the champion before.")
+@click.option("--reason", default="rolled back by hand", help="Written into the ledger.")
+@env_option
+@model_name_option
+def rollback(to: str | None, reason: str, env: str | None, model_name: str | None) -> None:
+    """Put an earlier release back into production."""
+    from mlops_basics.operations import rollback as roll_back
+
+    with _production(env, model_name) as (store, registry):
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        click.echo(roll_back(store, registry, to, reason, getpass.getuser(), now))
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=5001, show_default=True, type=int)
+@env_option
+@model_name_option
+def serve(host: str, port: int, env: str | None, model_name: str | None) -> None:
+    """Verify the release in production and serve it over HTTP (POST /invocations)."""
+    from mlops_basics.operations import serve as serve_release
+
+    with _production(env, model_name) as (store, _):
+        serve_release(store, host, port)
+
+
+@click.command()
+@click.argument("run_id")
+@env_option
+@click.pass_obj
+def reproduce(metadata: Any, run_id: str, env: str | None) -> None:
+    """Run a recorded run again and say whether metrics and predictions are identical."""
+    from mlops_basics.reproduction import reproduce_run
+
+    found = reproduce_run(_project_path(metadata), run_id, env)
+    click.echo(found.in_words())
+    if not found.identical:
+        sys.exit(EXIT_DIFFERENT)
+
+
+@contextmanager
+def _production(env: str | None, model_name: str | None) -> Iterator[tuple[Any, Any]]:
+    """The release store and the registry, as the catalog configures them."""
+    params = {"model_name": model_name} if model_name else {}
+    with KedroSession.create(env=env, runtime_params=params) as session:
+        release: Any = session.load_context().catalog.get("release")
+        yield release.store, release.registry
+
+
+def _project_path(metadata: Any) -> Path:
+    if metadata is not None:
+        return Path(metadata.project_path)
+    return find_kedro_project(Path.cwd()) or Path.cwd()
+
+
 @click.group(name="mlops-basics")
 def cli() -> None:
     """Commands of this project."""
 
 
-for _command in (run, readable(sample)):
-    cli.add_command(_command)
+cli.add_command(run)
+for _command in (sample, releases, rollback, serve, reproduce):
+    cli.add_command(readable(_command))

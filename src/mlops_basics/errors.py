@@ -15,3 +15,11 @@ class DataError(MlopsError):
 
 class LineageError(MlopsError):
     """The versions a run would load do not belong together."""
+
+
+class ReleaseError(MlopsError):
+    """A release is damaged, not to be trusted, or cannot be published."""
+
+
+class ConflictError(MlopsError):
+    """Somebody else was faster; what was decided no longer holds."""

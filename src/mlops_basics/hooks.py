@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines as registered
+from kedro.io import MemoryDataset
 from kedro.pipeline import Pipeline
 
 from mlops_basics import lineage
@@ -22,20 +24,25 @@ from mlops_basics.schemas import (
     PARAMETER_SECTIONS,
     Artifact,
     CollectionReport,
+    Decision,
     Manifest,
     Metrics,
     OverfitCheck,
+    ReleaseState,
+    RunContext,
     SearchReport,
     Section,
     SplitReport,
     TableInfo,
 )
+from mlops_basics.tracking import MODEL, log_model, log_run
 
 A = TypeVar("A", bound=Artifact)
 
+RUN_CONTEXT = "run_context"
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: Layers whose data sets are uploaded to MLflow; tables of the others are named by their hash.
-UPLOADED_FOLDERS = ("models", "reporting")
+UPLOADED_FOLDERS = ("models", "reporting", "production")
 
 
 class RunRecordHooks:
@@ -61,7 +68,11 @@ class RunRecordHooks:
         self._rows: dict[str, int] = {}
         self._artifacts: dict[str, Artifact] = {}
         self._trials: pd.DataFrame | None = None
-        self._parent = lineage.latest_manifest(catalog)
+        self._mlflow_run_id: str | None = None
+        self._catalog, self._pipeline = catalog, pipeline
+        self._code = describe_code(self._project_path)
+        reproduces = self._parameters.get("reproduces")
+        self._parent = None if reproduces else lineage.latest_manifest(catalog)
         lineage.pin_inputs(
             catalog,
             pipeline,
@@ -77,8 +88,27 @@ class RunRecordHooks:
 
     @hook_impl
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
-        """Note what was written."""
+        """Note what was written; a model goes to MLflow at once, since the registry needs it."""
         self._note(dataset_name, data)
+        if dataset_name == MODEL and self._mlflow_run_id:
+            dataset = lineage.versioned(self._catalog, MODEL)
+            if dataset is not None:
+                path = lineage.content_path(dataset, "written")
+                log_model(self._mlflow_run_id, getattr(dataset, "_fs", None), path)
+
+    def begin(self, run_id: str, mlflow_run_id: str | None) -> RunContext:
+        """Note the MLflow run that has begun; returns what the run knows of itself."""
+        self._mlflow_run_id = mlflow_run_id
+        return RunContext(
+            run_id=run_id,
+            mlflow_run_id=mlflow_run_id,
+            env=self._env,
+            model_name=str(self._parameters["model_name"]),
+            code=self._code,
+            data_versions=lineage.planned_versions(
+                self._catalog, self._pipeline, run_id, self._parent
+            ),
+        )
 
     # First, since kedro-mlflow's own hook ends the MLflow run.
     @hook_impl(tryfirst=True)
@@ -86,18 +116,13 @@ class RunRecordHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
     ) -> None:
         """Write the manifest, log the run, print its summary."""
-        import mlflow
-
-        from mlops_basics.tracking import log_run
-
-        active = mlflow.active_run()
         manifest = Manifest(
             run_id=run_params["run_id"],
-            mlflow_run_id=active.info.run_id if active else None,
+            mlflow_run_id=self._mlflow_run_id,
             env=self._env,
             model_name=str(self._parameters["model_name"]),
             pipelines=tuple(run_params.get("pipeline_names") or ["__default__"]),
-            code=describe_code(self._project_path),
+            code=self._code,
             parameters=plain_parameters(self._parameters),
             datasets=lineage.describe_versions(
                 catalog,
@@ -108,10 +133,11 @@ class RunRecordHooks:
                 self._project_path,
             ),
         )
-        catalog.save(lineage.MANIFEST, manifest)
-        if active:
+        reproduces = self._parameters.get("reproduces")
+        catalog.save(lineage.REPRODUCTION if reproduces else lineage.MANIFEST, manifest)
+        if self._mlflow_run_id:
             files = self._uploads(catalog, manifest)
-            log_run(active.info.run_id, manifest, self._artifacts, self._trials, files)
+            log_run(self._mlflow_run_id, manifest, self._artifacts, self._trials, files)
         self._print_summary(manifest)
 
     def _note(self, name: str, data: Any) -> None:
@@ -128,9 +154,16 @@ class RunRecordHooks:
             dataset = lineage.versioned(catalog, name)
             if item.access == "written" and dataset is not None:
                 path = lineage.content_path(dataset, item.access)
-                if path.split("/")[-4] in UPLOADED_FOLDERS:
+                if name != MODEL and path.split("/")[-4] in UPLOADED_FOLDERS:
                     files[name] = (getattr(dataset, "_fs", None), path)
         return files
+
+    def _release_state(self) -> ReleaseState | None:
+        """What publishing came to, if this run published."""
+        if "release" not in self._pipeline.outputs():
+            return None
+        state: ReleaseState = self._catalog.load("release")
+        return state
 
     def _print_summary(self, manifest: Manifest) -> None:
         import mlflow
@@ -151,6 +184,8 @@ class RunRecordHooks:
                 for name, item in manifest.datasets.items()
                 if item.access != "kept"
             },
+            decision=_of_type(self._artifacts, Decision),
+            release=self._release_state(),
             report_path=report.path if report and report.access == "written" else "",
             mlflow_uri=mlflow.get_tracking_uri().replace(f"{self._project_path}/", ""),
             run_id=manifest.mlflow_run_id or "",
@@ -163,20 +198,35 @@ class RunRecordHooks:
         Console().print(summary, soft_wrap=True)
 
 
-class MlflowRunEndHooks:
-    """Ends the MLflow run that a Kedro run began.
+class MlflowRunHooks:
+    """Tells the record which MLflow run began, and ends it.
 
     kedro-mlflow begins it once for the pipeline and once more for the nodes' thread, but ends it
     once: the next run in the same process would be logged into it.
     """
 
+    def __init__(self, record: RunRecordHooks) -> None:
+        self._record = record
+
     @hook_impl(tryfirst=True)
     def after_context_created(self) -> None:
         """Remember a run that was active before: it is not ours to end."""
+        # A bar a file, in the middle of our own lines.
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         import mlflow
 
         outer = mlflow.active_run()
         self._outer_run_id = outer.info.run_id if outer else None
+
+    # Without tryfirst: after kedro-mlflow's own hook, which begins the run.
+    @hook_impl
+    def before_pipeline_run(self, run_params: dict[str, Any], catalog: Catalog) -> None:
+        """Hand the run's identity to the nodes that need it."""
+        import mlflow
+
+        active = mlflow.active_run()
+        context = self._record.begin(run_params["run_id"], active.info.run_id if active else None)
+        catalog[RUN_CONTEXT] = MemoryDataset(context)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
@@ -226,8 +276,9 @@ def check_parameters(parameters: dict[str, Any]) -> None:
             section.model_validate(parameters.get(name, {}))
         except ValueError as error:
             raise ConfigurationError(readable_validation(name, error)) from error
-    model_name = str(parameters.get("model_name"))
-    if not MODEL_NAME.fullmatch(model_name):
+    given = parameters.get("model_name")
+    model_name = str(given)
+    if given is None or not MODEL_NAME.fullmatch(model_name):
         raise ConfigurationError(
             "model_name must be 1 to 64 letters, digits, '_', '-' or '.', starting with a letter "
             f"or digit, got {model_name[:80]!r}"

@@ -21,6 +21,7 @@ from mlops_basics.schemas import DataVersion, Manifest
 
 Catalog = CatalogProtocol[str, Any]
 MANIFEST = "manifest"
+REPRODUCTION = "reproduction"  # a manifest that no later run continues from
 
 
 def latest_manifest(catalog: Catalog) -> Manifest | None:
@@ -73,6 +74,21 @@ def pin_inputs(
                 f"'{name}' of the run {parent.run_id} is gone: {parent.datasets[name].path} does "
                 f"not exist. Run again what makes it: {_remedy(name, whole)}"
             )
+
+
+def planned_versions(
+    catalog: Catalog, pipeline: Pipeline, run_id: str, parent: Manifest | None
+) -> dict[str, str]:
+    """Version of each data set that belongs to a run that begins: read, kept, or to be written."""
+    kept = {name: item.version for name, item in parent.datasets.items()} if parent else {}
+    written = pipeline.outputs() | _between(pipeline)
+    own = {name: run_id for name in written if versioned(catalog, name) is not None}
+    read = {
+        name: str(dataset.resolve_load_version())
+        for name in pipeline.inputs()
+        if not name.startswith("params:") and (dataset := versioned(catalog, name)) is not None
+    }
+    return dict(sorted((kept | read | own).items()))
 
 
 def describe_versions(

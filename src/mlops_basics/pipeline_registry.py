@@ -5,21 +5,31 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline
 
 from mlops_basics.pipelines import (
+    batch_inference,
     data_collection,
     data_preprocessing,
     model_evaluation,
+    model_publishing,
+    model_registry,
     model_training,
+)
+
+#: The whole loop, in its order.
+LOOP = (
+    data_collection,
+    data_preprocessing,
+    model_training,
+    model_evaluation,
+    model_registry,
+    model_publishing,
 )
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Each pipeline by its name; ``__default__`` is the whole loop."""
     pipelines = {
-        "data_collection": data_collection.create_pipeline(),
-        "data_preprocessing": data_preprocessing.create_pipeline(),
-        "model_training": model_training.create_pipeline(),
-        "model_evaluation": model_evaluation.create_pipeline(),
+        module.__name__.rpartition(".")[2]: module.create_pipeline()
+        for module in (*LOOP, batch_inference)
     }
-    loop = ("data_collection", "data_preprocessing", "model_training", "model_evaluation")
-    pipelines["__default__"] = sum((pipelines[name] for name in loop), Pipeline([]))
+    pipelines["__default__"] = sum((module.create_pipeline() for module in LOOP), Pipeline([]))
     return pipelines

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -17,6 +19,7 @@ BATCH_COLUMN = "__batch__"
 ROW_HASH_COLUMN = "__row_hash__"
 RESERVED_COLUMNS = (BATCH_COLUMN, ROW_HASH_COLUMN)
 
+Hashes = npt.NDArray[np.uint64]
 Task = Literal["binary", "multiclass", "regression"]
 ESTIMATOR_STEP = "estimator"
 
@@ -121,7 +124,39 @@ class EvaluationParams(Section):
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     resamples: Annotated[int, Field(ge=100)] = 2_000
     importance_rows: Annotated[int, Field(ge=10)] = 1_000
+    reference_rows: Annotated[int, Field(ge=100)] = 50_000
     importance_repeats: Annotated[int, Field(ge=1)] = 5
+    seed: int = 0
+
+
+TestedMetric = Literal[
+    "auto",
+    "log_loss",
+    "brier",
+    "huber",
+    "squared_error",
+    "absolute_error",
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "mcc",
+    "roc_auc",
+]
+
+
+class DecisionParams(Section):
+    """When a challenger deserves to become the champion."""
+
+    metric: TestedMetric = "auto"
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    rule: Literal["superiority", "non_inferiority"] = "superiority"
+    min_gain: Annotated[float, Field(ge=0)] = 0.0
+    margin: Annotated[float, Field(gt=0)] = 0.01
+    min_rows: Annotated[int, Field(ge=20)] = 20
+    min_fresh_rows: Annotated[int, Field(ge=20)] = 200
+    guards: tuple[TestedMetric, ...] = ()
+    guard_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    quality_floor: dict[str, float] = {}
     seed: int = 0
 
 
@@ -129,10 +164,12 @@ class EvaluationParams(Section):
 PARAMETER_SECTIONS: dict[str, type[Section] | None] = {
     "model_name": None,
     "num_instances": None,
+    "reproduces": None,
     "collection": CollectionParams,
     "preprocessing": PreprocessingParams,
     "training": TrainingParams,
     "evaluation": EvaluationParams,
+    "decision": DecisionParams,
 }
 
 
@@ -192,6 +229,7 @@ class TableInfo(Artifact):
     features: tuple[str, ...]
     numeric: tuple[str, ...]
     key_columns: tuple[str, ...]
+    positive_above: float | None = None
     rows: int
     duplicate_rows: int
     missing_target_rows: int
@@ -285,3 +323,205 @@ class Manifest(Artifact):
     code: Code
     parameters: dict[str, Any]
     datasets: dict[str, DataVersion]
+
+
+class RunContext(Artifact):
+    """What a run knows of itself while it runs."""
+
+    run_id: str
+    mlflow_run_id: str | None
+    env: str
+    model_name: str
+    code: Code
+    data_versions: dict[str, str]
+
+
+class ModelRecord(Artifact):
+    """Which run fitted a model, and from which data versions and code."""
+
+    candidate: str
+    run_id: str
+    mlflow_run_id: str | None
+    data_versions: dict[str, str]
+    git_commit: str | None
+    git_dirty: bool | None
+
+
+NO_CHAMPION = "none"
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The model in production, and what is known of its training.
+
+    ``model`` is None where there is no champion yet (``version`` is ``NO_CHAMPION``), or where it
+    cannot be used; then ``unusable`` says why.
+    """
+
+    version: str
+    model: Model | None = None
+    table: TableInfo | None = None
+    fitted_rows: Hashes | None = None
+    batches: tuple[str, ...] = ()
+    unusable: str = ""
+
+
+class ChallengeRequest(Artifact):
+    """A comparison that is about to be made: on which rows, and whether it can be."""
+
+    champion_version: str
+    status: Literal["comparable", "identical", "overfitted", "too_few_rows", "champion_unusable"]
+    rows: int
+    rows_hash: str
+    predictions_hash: str
+    which_rows: str
+    classes: tuple[str, ...]
+    huber_delta: float | None = None
+    reason: str = ""
+
+
+class Challenge(Artifact):
+    """A challenge as it was written down: the ``number``-th of the champion's life (0: none)."""
+
+    champion_version: str
+    number: int
+    challenge_id: str
+    repeated: bool
+    mlflow_run_id: str | None
+
+
+class GuardResult(Artifact):
+    """Whether a metric was shown to be worse."""
+
+    metric: str
+    effect: float | None
+    low: float | None
+    high: float | None
+    p_worse: float
+    shown_worse: bool
+    reason: str
+
+
+class Decision(Artifact):
+    """Whether the challenger becomes the champion, and everything that speaks for or against."""
+
+    promote: bool
+    outcome: Literal[
+        "first_release",
+        "promoted",
+        "kept",
+        "identical",
+        "overfitted",
+        "guard_veto",
+        "below_floor",
+        "not_better_than_baseline",
+        "too_few_rows",
+        "champion_unusable",
+    ]
+    reasons: tuple[str, ...]
+    champion_version: str
+    challenge: Challenge
+    metric: str
+    unit: str
+    rows: int
+    which_rows: str
+    champion_value: float | None = None
+    challenger_value: float | None = None
+    gain: float | None = None
+    low: float | None = None
+    high: float | None = None
+    p_value: float | None = None
+    alpha: float | None = None
+    total_alpha: float
+    rule: str
+    min_gain: float
+    smallest_gain: float | None = None
+    level_note: str = ""
+    guards: tuple[GuardResult, ...] = ()
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A decided challenger, with the files that its release needs beside the model.
+
+    ``files`` maps names to an ``Artifact`` (saved as JSON) or a table (saved as Parquet).
+    """
+
+    decision: Decision
+    record: ModelRecord
+    files: dict[str, Any]
+
+
+class RegisteredVersion(Artifact):
+    """What the registry holds after a decision; ``version`` is its champion, if any."""
+
+    model_name: str
+    version: str | None
+    previous: str | None
+    promoted: bool
+    reason: str
+
+
+class FileRecord(Artifact):
+    """One file of a release."""
+
+    sha256: str
+    size: int
+
+
+class ReleaseManifest(Artifact):
+    """What a release holds, and where it came from. ``files`` are relative paths."""
+
+    model_name: str
+    version: str
+    run_id: str
+    mlflow_run_id: str | None
+    data_versions: dict[str, str]
+    git_commit: str | None
+    git_dirty: bool | None
+    decision: Decision
+    files: dict[str, FileRecord]
+
+
+class Pointer(Artifact):
+    """Which release is in production; the only file that ever changes."""
+
+    version: str
+    manifest_sha256: str
+    at: str
+
+
+class LedgerEntry(Artifact):
+    """One line of the production's history."""
+
+    at: str
+    action: Literal["release", "rollback", "refused"]
+    version: str
+    replaced: str | None
+    by: str
+    reason: str
+    run_id: str | None = None
+    mlflow_run_id: str | None = None
+    data_versions: dict[str, str] = {}
+    metric: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class ReleaseState(Artifact):
+    """What production holds after publishing."""
+
+    version: str | None
+    changed: bool
+    reason: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that was verified, as scorers use it."""
+
+    manifest: ReleaseManifest
+    model: Model
+    table: TableInfo

@@ -5,7 +5,7 @@ from pathlib import Path
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
-from mlops_basics.hooks import MlflowRunEndHooks, RunRecordHooks
+from mlops_basics.hooks import MlflowRunHooks, RunRecordHooks
 
 
 def in_project(path: str) -> str:
@@ -13,7 +13,8 @@ def in_project(path: str) -> str:
     return ((find_kedro_project(Path.cwd()) or Path.cwd()) / path).as_posix()
 
 
-HOOKS = (MlflowRunEndHooks(), RunRecordHooks())
+_record = RunRecordHooks()
+HOOKS = (MlflowRunHooks(_record), _record)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -140,28 +140,30 @@ def _log_files(
 ) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for name, (filesystem, path) in files.items():
-            target = folder / (MODEL if name == MODEL else "files") / PurePosixPath(path).name
-            target.parent.mkdir(exist_ok=True)
-            filesystem.get(path, str(target), recursive=name == MODEL)
-        files_folder = folder / "files"
-        files_folder.mkdir(exist_ok=True)
-        (files_folder / "manifest.json").write_text(
-            manifest.model_dump_json(indent=2), encoding="utf-8"
-        )
-        client.log_artifacts(run_id, str(files_folder))
-        if MODEL in files:
-            _log_model(client, run_id, next((folder / MODEL).iterdir()))
+        for filesystem, path in files.values():
+            filesystem.get(path, str(folder / PurePosixPath(path).name))
+        text = manifest.model_dump_json(indent=2)
+        (folder / "manifest.json").write_text(text, encoding="utf-8")
+        client.log_artifacts(run_id, str(folder))
 
 
-def _log_model(client: MlflowClient, run_id: str, folder: Path) -> None:
-    """Log the saved model folder as it is; ``mlflow.sklearn.log_model`` would save it again."""
+def log_model(run_id: str, filesystem: Any, path: str) -> None:
+    """Log a saved model folder as it is; ``mlflow.sklearn.log_model`` would save it again.
+
+    Args:
+        run_id: The MLflow run that fitted the model.
+        filesystem: Where the folder lies.
+        path: The folder, with an ``MLmodel`` file in it.
+    """
+    from mlflow import MlflowClient
     from mlflow.entities import LoggedModelOutput
 
-    run = client.get_run(run_id)
-    logged = client.create_logged_model(
-        experiment_id=run.info.experiment_id, name=MODEL, source_run_id=run_id
-    )
-    client.log_model_artifacts(logged.model_id, str(folder))
+    client = MlflowClient()
+    experiment = client.get_run(run_id).info.experiment_id
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / MODEL
+        filesystem.get(path, str(folder), recursive=True)
+        logged = client.create_logged_model(experiment, name=MODEL, source_run_id=run_id)
+        client.log_model_artifacts(logged.model_id, str(folder))
     client.finalize_logged_model(logged.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])

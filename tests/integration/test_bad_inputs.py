@@ -220,7 +220,10 @@ def test_what_can_be_lived_with_is_a_warning(project):
     project.configure("warn", model_name="warn", source=str(source), target="kind")
     project.run(env="warn", training__n_trials=1)
     info = project.load("table_info", env="warn")
-    assert info.dropped_columns == {"nothing": "no value in any row", "same": "one value in all rows"}
+    assert info.dropped_columns == {
+        "nothing": "no value in any row",
+        "same": "one value in all rows",
+    }
     text = " ".join(info.warnings)
     assert "5 rows without a target" in text
     assert "Class 'rare' has 3 rows only" in text

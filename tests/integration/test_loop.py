@@ -135,7 +135,9 @@ def test_the_logged_model_loads_with_signature_and_example(run, mlflow_run):
     client, _ = mlflow_run
     mlflow.set_tracking_uri(client.tracking_uri)
     loaded = mlflow.pyfunc.load_model(f"runs:/{manifest.mlflow_run_id}/model")
-    assert loaded.metadata.signature.inputs.input_names() == list(project.load("table_info").features)
+    assert loaded.metadata.signature.inputs.input_names() == list(
+        project.load("table_info").features
+    )
     assert {kind.name for kind in loaded.metadata.signature.inputs.input_types()} == {"double"}
     assert len(loaded.input_example) == 5
     rows = project.load("test_data")
@@ -161,9 +163,7 @@ def test_a_second_run_is_identical(run):
     assert second.run_id > first.run_id
     assert second.mlflow_run_id != first.mlflow_run_id
     differing = {
-        name
-        for name, item in second.datasets.items()
-        if item.sha256 != first.datasets[name].sha256
+        name for name, item in second.datasets.items() if item.sha256 != first.datasets[name].sha256
     }
     assert differing <= {"model"}  # MLflow stamps the folder with the time and an id
     name = "model.skops"

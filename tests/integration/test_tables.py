@@ -104,9 +104,7 @@ def test_a_users_table_in_five_lines(project, suffix, target, task, leading, at_
     table = users_table()
     source = project.path / "data" / "source" / f"mine.{suffix}"
     table.to_csv(source, index=False) if suffix == "csv" else table.to_parquet(source)
-    project.configure(
-        "mine", model_name="mine", source=str(source), target=target, exclude=others
-    )
+    project.configure("mine", model_name="mine", source=str(source), target=target, exclude=others)
     project.run(env="mine", training__n_trials=TRIALS)
     info = project.load("table_info", env="mine")
     assert info.task == task

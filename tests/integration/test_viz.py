@@ -90,13 +90,23 @@ class Browser:
         """Wait until an expression is true; returns its value."""
         return wait_until(lambda: self.value(expression), expression)
 
+    def wait_until_still(self, expression: str) -> Any:
+        """Wait until an expression gives the same value again, after an animation."""
+        seen = [None]
+
+        def still() -> Any:
+            seen.append(self.value(expression))
+            return seen[-1] if seen[-1] == seen[-2] else None
+
+        return wait_until(still, expression)
+
     def open(self, address: str) -> None:
         """Go to an address."""
         self.call("Page.navigate", url=address)
 
     def click(self, element: str) -> None:
         """Press the mouse on the middle of an element, given as JavaScript, as a person would."""
-        box = self.wait_for(f"({element})?.getBoundingClientRect().toJSON()")
+        box = self.wait_until_still(f"({element})?.getBoundingClientRect().toJSON()")
         x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
@@ -138,7 +148,8 @@ def wait_until(condition: Any, what: str) -> Any:
 @pytest.fixture(scope="module")
 def chromium() -> str:
     """The browser; a machine without one skips the test, unless it demands it."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         reason = "chromium is not installed (Debian, Ubuntu: apt-get install chromium)"
         if os.environ.get("REQUIRE_CHROMIUM") == "1":

@@ -44,7 +44,7 @@ class ArtifactDataset(JSONDataset):  # type: ignore[misc] # kedro-datasets has n
     def load(self) -> Artifact:
         return self._model.model_validate(super().load())
 
-    def save(self, data: Artifact) -> None:
+    def save(self, data: Any) -> None:
         super().save(json.loads(data.model_dump_json()))
 
     def preview(self) -> JSONPreview:

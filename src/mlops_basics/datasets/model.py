@@ -82,20 +82,11 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
         )
 
     def load(self) -> Pipeline:
-        import skops.io
-
         file = f"{get_filepath_str(self._get_load_path(), self._protocol)}/{MODEL_FILE}"
         if self._loaded is not None and self._loaded[0] == file and self._version is not None:
             return self._loaded[1]  # a version never changes, and several nodes read it
         content = self._fs.cat_file(file)
-        unknown = set(skops.io.get_untrusted_types(data=content)) - set(self._trusted_types)
-        if unknown:
-            raise DataError(
-                f"The model {file} holds types that are not trusted: {', '.join(sorted(unknown))}. "
-                "If they belong to your estimator, review them and add them to `_trusted_types` "
-                "in conf/base/catalog_models.yml."
-            )
-        self._loaded = (file, skops.io.loads(content, trusted=self._trusted_types))
+        self._loaded = (file, load_model(content, self._trusted_types, file))
         return self._loaded[1]
 
     def save(self, data: FittedModel) -> None:
@@ -130,3 +121,26 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
     def _exists(self) -> bool:
         path = get_filepath_str(self._get_load_path(), self._protocol)
         return bool(self._fs.exists(f"{path}/{MODEL_FILE}"))
+
+
+def load_model(content: bytes, trusted_types: list[str], name: str) -> Pipeline:
+    """Load a pipeline from the bytes of a skops file, executing nothing that is not trusted.
+
+    Args:
+        content: The file.
+        trusted_types: Import paths that it may hold beside skops' own list.
+        name: What the file is called in an error.
+
+    Raises:
+        DataError: If it holds any other type.
+    """
+    import skops.io
+
+    unknown = set(skops.io.get_untrusted_types(data=content)) - set(trusted_types)
+    if unknown:
+        raise DataError(
+            f"The model {name} holds types that are not trusted: {', '.join(sorted(unknown))}. "
+            "If they belong to your estimator, review them and add them to `_trusted_types` "
+            "in conf/base/catalog_models.yml."
+        )
+    return skops.io.loads(content, trusted=trusted_types)

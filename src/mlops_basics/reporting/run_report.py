@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from mlops_basics.schemas import (
+    ChallengeRequest,
     CollectionReport,
+    Decision,
     Estimate,
     Metrics,
     OverfitCheck,
@@ -17,6 +20,7 @@ from mlops_basics.schemas import (
     TableInfo,
 )
 
+from .decision_section import decision_badge, decision_section
 from .metric_text import interval, leading_metric, metric_name, reading_order, verdict
 from .page import (
     Html,
@@ -46,6 +50,7 @@ class RunFindings:
     Attributes:
         metrics: By set of rows (``train``, ``valid``, ``test``).
         figures: By heading, in reading order.
+        decision, request, gate: Whether it deserves to become a version, and the rows compared.
     """
 
     model_name: str
@@ -56,6 +61,9 @@ class RunFindings:
     overfit: OverfitCheck
     metrics: dict[str, Metrics]
     figures: dict[str, go.Figure]
+    decision: Decision | None = None
+    request: ChallengeRequest | None = None
+    gate: pd.DataFrame | None = None
 
 
 def run_report(findings: RunFindings) -> str:
@@ -68,6 +76,8 @@ def run_report(findings: RunFindings) -> str:
     sections = []
     if warnings:
         sections.append(Section("Know before you read on", [warning_list(warnings)]))
+    if findings.decision and findings.request is not None and findings.gate is not None:
+        sections.append(decision_section(findings.decision, findings.request, findings.gate))
     sections += [
         Section("How good it is", [_metrics_table(findings.metrics), _overfit(findings.overfit)]),
         Section(
@@ -96,7 +106,10 @@ def _headline(findings: RunFindings) -> Html:
         if around:
             claim.append(text(f"({100 * found.confidence:g} % interval {around})"))
         parts.append(paragraph(join(claim, " "), "lead"))
-    parts.append(paragraph(_verdict(findings.overfit)))
+    badges = [_verdict(findings.overfit)]
+    if findings.decision:
+        badges.append(decision_badge(findings.decision))
+    parts.append(paragraph(join(badges, " ")))
     return join(parts)
 
 

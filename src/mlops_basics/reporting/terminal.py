@@ -9,8 +9,17 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mlops_basics.schemas import Estimate, Metrics, OverfitCheck, SearchReport, TableInfo
+from mlops_basics.schemas import (
+    Decision,
+    Estimate,
+    Metrics,
+    OverfitCheck,
+    ReleaseState,
+    SearchReport,
+    TableInfo,
+)
 
+from .decision_section import outcome_text
 from .metric_text import metric_name, reading_order, verdict
 from .style import number, plain
 
@@ -30,6 +39,8 @@ def run_summary(
     mlflow_uri: str,
     run_id: str,
     warnings: Sequence[str] = (),
+    decision: Decision | None = None,
+    release: ReleaseState | None = None,
 ) -> Group:
     """Make the summary of a run: about 20 lines of 80 columns, no markup from the data.
 
@@ -46,9 +57,15 @@ def run_summary(
         mlflow_uri: Tracking URI.
         run_id: MLflow's id of the run.
         warnings: What came up on the way; the table's own are put first.
+        decision: Whether it deserves to become a version.
+        release: What production holds.
     """
     title = plain(model_name, 40)
     facts = []
+    if decision:
+        facts += _decision(decision)
+    if release:
+        facts.append(("Production", Text(_production(release))))
     if overfit:
         facts.append(("Overfitting", _verdict(overfit)))
     if search:
@@ -127,6 +144,31 @@ def _best(search: SearchReport) -> str:
 
 def _shown(value: object) -> str:
     return f"{value:.4g}" if isinstance(value, float) else repr(value)
+
+
+def _decision(decision: Decision) -> list[tuple[str, Text]]:
+    """The outcome, and what the test saw or why there was none."""
+    found = Text(outcome_text(decision), style="bold green" if decision.promote else "bold yellow")
+    if decision.gain is None:
+        return [("Decision", found), ("", Text(plain(decision.reasons[0], 300)))]
+    around = f"gain {number(decision.gain)} {decision.unit}"
+    if decision.low is not None and decision.high is not None:
+        around += f" [{number(decision.low)}, {number(decision.high)}]"
+    tested = (
+        f"{metric_name(decision.metric)} on {decision.rows:,} rows: {around}, "
+        f"p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
+    )
+    lines = [("Decision", found), ("", Text(tested))]
+    if not decision.promote:
+        lines += [("", Text(plain(reason, 300))) for reason in decision.reasons[1:3]]
+    return lines
+
+
+def _production(release: ReleaseState) -> str:
+    if release.version is None:
+        return "nothing yet"
+    state = "new" if release.changed else "unchanged"
+    return f"version {plain(release.version, 20)} ({state}), {plain(release.path, 300)}"
 
 
 def _data(table: TableInfo | None, versions: Mapping[str, str]) -> str:

@@ -319,7 +319,7 @@ def _lower(r: Ints, n: int, c: Ints, m: int, alpha: float) -> Floats:
 
 
 def _smallest(r: int, n: int, m: int, alpha: float, threshold: float) -> float | None:
-    """Smallest change of this cell, from its reference share, that is found four times in five."""
+    """Smallest change of this cell, up or down, that is found four times in five."""
     found = []
     for before in (r, n - r):  # a fall is a rise of all others
         bar = threshold + float(binom_upper(before, n, alpha))
@@ -332,4 +332,4 @@ def _smallest(r: int, n: int, m: int, alpha: float, threshold: float) -> float |
                 low = middle + 1
         if low <= m:
             found.append(float(binom_lower(low, m, _POWER_MISS)) - before / n)
-    return min(found) if found else None
+    return max(found) if found else None

@@ -83,6 +83,7 @@ def preprocess_data(
         features=tuple(features.columns),
         numeric=tuple(str(column) for column in features if features[column].dtype == np.float64),
         key_columns=tuple(sorted(keys)),
+        positive_above=params.positive_above,
         rows=len(result),
         duplicate_rows=duplicates,
         missing_target_rows=missing,

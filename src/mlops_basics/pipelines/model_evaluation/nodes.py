@@ -10,16 +10,24 @@ from mlops_basics.reporting import figures
 from mlops_basics.reporting.run_report import RunFindings, run_report
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
+    Challenge,
+    ChallengeRequest,
+    Champion,
     CollectionReport,
+    Decision,
+    DecisionParams,
     EvaluationParams,
     Metrics,
     Model,
     OverfitCheck,
+    PreprocessingParams,
     SearchReport,
     SplitReport,
     TableInfo,
 )
 from mlops_basics.scoring import Scores, compute_metrics, confusion_counts, losses, score_rows
+
+from . import gate, verdict
 
 THIRDS = ("low third", "middle third", "high third")
 
@@ -83,6 +91,96 @@ def explain_model(
     return pd.DataFrame(found).sort_values("rise", ascending=False, ignore_index=True)
 
 
+def score_gate(
+    champion: Champion,
+    model: Model,
+    raw_data: pd.DataFrame,
+    preprocessed_data: pd.DataFrame,
+    train_data: pd.DataFrame,
+    test_data: pd.DataFrame,
+    fitted_rows: pd.DataFrame,
+    table_info: TableInfo,
+    overfit_check: OverfitCheck,
+    preprocessing: PreprocessingParams,
+    params: DecisionParams,
+) -> tuple[pd.DataFrame, ChallengeRequest, ChallengeRequest]:
+    """Predict with champion and challenger on rows that neither has seen; test nothing yet.
+
+    Returns:
+        Both models' predictions, and the request of a challenge: to be kept, and to be written
+        down before the test is made.
+    """
+    raw = gate.raw_rows(raw_data, preprocessing)
+    hashes = preprocessed_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
+    is_test = np.isin(hashes, test_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
+    is_test &= ~np.isin(hashes, fitted_rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
+    chosen, which = gate.unseen_rows(raw, hashes, is_test, champion, table_info, params)
+    classes = gate.shared_classes(champion, table_info)
+    rows = preprocessed_data[chosen].reset_index(drop=True)
+    if rows.empty:
+        request = gate.request_challenge(champion, None, which, classes, overfit_check, params)
+        return rows[[ROW_HASH_COLUMN]], request, request
+    own = gate.challenger_scores(model, rows, table_info, classes)
+    raw = raw[chosen].reset_index(drop=True)
+    theirs = gate.champion_scores(champion, raw, rows, train_data, table_info, classes)
+    unusable = theirs if isinstance(theirs, str) else ""
+    compared = None if isinstance(theirs, str) else gate.gate_table(hashes[chosen], theirs, own)
+    request = gate.request_challenge(
+        champion, compared, which, classes, overfit_check, params, unusable
+    )
+    return rows[[ROW_HASH_COLUMN]] if compared is None else compared, request, request
+
+
+def decide(
+    gate_scores: pd.DataFrame,
+    challenge_request: ChallengeRequest,
+    challenge: Challenge,
+    test_metrics: Metrics,
+    params: DecisionParams,
+) -> Decision:
+    """Test whether the challenger deserves to become the champion.
+
+    Returns:
+        The decision, with its reasons in words and what the test could have seen.
+    """
+    is_regression = "champion" in gate_scores.columns
+    metric = verdict.tested_metric(params, is_regression)
+    if challenge_request.status != "comparable":
+        return verdict.decide_untested(challenge_request, challenge, params, metric)
+    rng = np.random.default_rng(params.seed)
+    result = verdict.compare(
+        metric,
+        gate_scores,
+        challenge_request,
+        verdict.level_of(challenge, params),
+        verdict.gain_to_exceed(params),
+        rng,
+    )
+    guards = verdict.judge_guards(gate_scores, challenge_request, metric, params, rng)
+    return verdict.decide_tested(result, guards, challenge_request, challenge, params, test_metrics)
+
+
+def sample_reference(
+    test_data: pd.DataFrame,
+    scores: pd.DataFrame,
+    table_info: TableInfo,
+    params: EvaluationParams,
+) -> pd.DataFrame:
+    """Take the test rows, or a sample of them, with the model's scores: what later batches are
+    compared with.
+
+    Returns:
+        A row a test row: its features, then target, prediction, loss and probabilities.
+    """
+    taken = np.arange(len(test_data))
+    if len(taken) > params.reference_rows:
+        rng = np.random.default_rng(params.seed)
+        taken = np.sort(rng.choice(len(taken), params.reference_rows, replace=False))
+    features = test_data[list(table_info.features)].iloc[taken].reset_index(drop=True)
+    own = scores.drop(columns=[ROW_HASH_COLUMN]).iloc[taken].reset_index(drop=True)
+    return pd.concat([features, own.add_prefix("__").add_suffix("__")], axis=1)
+
+
 def plot_evaluation(
     scores: pd.DataFrame,
     confusion_matrix: pd.DataFrame,
@@ -122,6 +220,9 @@ def write_report(
     train_metrics: Metrics,
     valid_metrics: Metrics,
     test_metrics: Metrics,
+    decision: Decision,
+    challenge_request: ChallengeRequest,
+    gate_scores: pd.DataFrame,
     confusion_plot: go.Figure,
     performance_plot: go.Figure,
     calibration_plot: go.Figure,
@@ -140,6 +241,9 @@ def write_report(
             split=split_report,
             search=search_report,
             overfit=overfit_check,
+            decision=decision,
+            request=challenge_request,
+            gate=gate_scores,
             metrics={"train": train_metrics, "valid": valid_metrics, "test": test_metrics},
             figures={
                 "Which mistakes it makes": confusion_plot,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import evaluate_model, explain_model, plot_evaluation, write_report
+from .nodes import (
+    decide,
+    evaluate_model,
+    explain_model,
+    plot_evaluation,
+    sample_reference,
+    score_gate,
+    write_report,
+)
 
 
 def create_pipeline() -> Pipeline:
@@ -16,6 +24,42 @@ def create_pipeline() -> Pipeline:
                 inputs=["model", "test_data", "table_info", "params:evaluation"],
                 outputs=["test_metrics", "scores", "confusion_matrix"],
                 name="evaluate_model",
+            ),
+            Node(
+                func=score_gate,
+                inputs=[
+                    "champion",
+                    "model",
+                    "raw_data",
+                    "preprocessed_data",
+                    "train_data",
+                    "test_data",
+                    "fitted_rows",
+                    "table_info",
+                    "overfit_check",
+                    "params:preprocessing",
+                    "params:decision",
+                ],
+                outputs=["gate_scores", "challenge_request", "challenge"],
+                name="score_gate",
+            ),
+            Node(
+                func=decide,
+                inputs=[
+                    "gate_scores",
+                    "challenge_request",
+                    "challenge",
+                    "test_metrics",
+                    "params:decision",
+                ],
+                outputs="decision",
+                name="decide",
+            ),
+            Node(
+                func=sample_reference,
+                inputs=["test_data", "scores", "table_info", "params:evaluation"],
+                outputs="reference",
+                name="sample_reference",
             ),
             Node(
                 func=explain_model,
@@ -46,6 +90,9 @@ def create_pipeline() -> Pipeline:
                     "train_metrics",
                     "valid_metrics",
                     "test_metrics",
+                    "decision",
+                    "challenge_request",
+                    "gate_scores",
                     "confusion_plot",
                     "performance_plot",
                     "calibration_plot",

@@ -15,7 +15,9 @@ from mlops_basics.schemas import (
     FittedModel,
     Metrics,
     Model,
+    ModelRecord,
     OverfitCheck,
+    RunContext,
     SearchReport,
     TableInfo,
     TrainingParams,
@@ -128,6 +130,22 @@ def measure_fit(
         for scores in (train_scores, valid_scores)
     ]
     return metrics[0], metrics[1], check
+
+
+def identify_model(search_report: SearchReport, run_context: RunContext) -> ModelRecord:
+    """Note which run fitted the model, from which data and code: a release names them."""
+    return ModelRecord(
+        candidate=search_report.best_candidate,
+        run_id=run_context.run_id,
+        mlflow_run_id=run_context.mlflow_run_id,
+        data_versions={
+            name: version
+            for name, version in run_context.data_versions.items()
+            if name.endswith("_data")
+        },
+        git_commit=run_context.code.git_commit,
+        git_dirty=run_context.code.git_dirty,
+    )
 
 
 def list_fitted_rows(train_data: pd.DataFrame, valid_data: pd.DataFrame) -> pd.DataFrame:

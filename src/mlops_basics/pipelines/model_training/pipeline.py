@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import list_fitted_rows, measure_fit, search_model
+from .nodes import identify_model, list_fitted_rows, measure_fit, search_model
 
 
 def create_pipeline() -> Pipeline:
@@ -35,6 +35,12 @@ def create_pipeline() -> Pipeline:
                 ],
                 outputs=["train_metrics", "valid_metrics", "overfit_check"],
                 name="measure_fit",
+            ),
+            Node(
+                func=identify_model,
+                inputs=["search_report", "run_context"],
+                outputs="model_record",
+                name="identify_model",
             ),
             Node(
                 func=list_fitted_rows,

@@ -1,0 +1,106 @@
+"""The book of challenges: each is written down before its test is made."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+from mlops_basics.datasets.artifact import ArtifactDataset
+from mlops_basics.schemas import Challenge, ChallengeRequest
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+#: Every challenge spends a part of alpha, also one that was refused or whose run died: all of a
+#: champion's challenges have to be counted, and in the order in which they came.
+ID_TAG, CHAMPION_TAG = "challenge.id", "challenge.champion"
+
+
+class ChallengeDataset(ArtifactDataset):
+    """``ChallengeDataset`` writes a ``ChallengeRequest`` into MLflow and loads a ``Challenge``.
+
+    The same champion, rows and predictions again are the same challenge with the same number.
+    A request that cannot be tested, or whose models predict the same, is given the number 0.
+
+    Example of a catalog entry::
+
+        challenge:
+          type: mlops_basics.datasets.ChallengeDataset
+          model_name: iris
+          filepath: data/iris/reporting/challenge.json
+          versioned: true
+    """
+
+    def __init__(self, *, model_name: str, **kwargs: Any) -> None:
+        """
+        Args:
+            model_name: Its challenges are runs of the experiment ``<model_name>-challenges``.
+            kwargs: Arguments of ``ArtifactDataset``.
+        """
+        super().__init__(model="mlops_basics.schemas.Challenge", **kwargs)
+        self._experiment_name = f"{model_name}-challenges"
+
+    def save(self, data: ChallengeRequest) -> None:
+        super().save(_record(data, self._experiment_name))
+
+
+def _record(request: ChallengeRequest, experiment_name: str) -> Challenge:
+    identity = f"{request.champion_version}|{request.rows_hash}|{request.predictions_hash}"
+    challenge_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    if request.status != "comparable":
+        return Challenge(
+            champion_version=request.champion_version,
+            number=0,
+            challenge_id=challenge_id,
+            repeated=False,
+            mlflow_run_id=None,
+        )
+    from mlflow import MlflowClient
+
+    client = MlflowClient()
+    experiment = _experiment(client, experiment_name)
+    known = _challenges(client, experiment, request.champion_version)
+    repeated = any(run.data.tags[ID_TAG] == challenge_id for run in known)
+    if not repeated:
+        run = client.create_run(
+            experiment,
+            run_name=f"challenge of {request.champion_version}",
+            tags={
+                ID_TAG: challenge_id,
+                CHAMPION_TAG: request.champion_version,
+                "challenge.rows": str(request.rows),
+                "challenge.rows_hash": request.rows_hash,
+            },
+        )
+        client.set_terminated(run.info.run_id)
+        # Read again: whoever wrote at the same time is counted too.
+        known = _challenges(client, experiment, request.champion_version)
+    order = list(dict.fromkeys(run.data.tags[ID_TAG] for run in known))
+    own = next(run for run in known if run.data.tags[ID_TAG] == challenge_id)
+    return Challenge(
+        champion_version=request.champion_version,
+        number=order.index(challenge_id) + 1,
+        challenge_id=challenge_id,
+        repeated=repeated,
+        mlflow_run_id=own.info.run_id,
+    )
+
+
+def _experiment(client: MlflowClient, name: str) -> str:
+    found = client.get_experiment_by_name(name)
+    return str(found.experiment_id if found else client.create_experiment(name))
+
+
+def _challenges(client: MlflowClient, experiment: str, champion: str) -> list[Run]:
+    """All challenges of a champion, in one order for everybody."""
+    found: list[Run] = []
+    token = None
+    while True:
+        page = client.search_runs(
+            [experiment], f"tags.`{CHAMPION_TAG}` = '{champion}'", page_token=token
+        )
+        found += page
+        token = page.token
+        if not token:
+            return sorted(found, key=lambda run: (run.info.start_time, run.info.run_id))

@@ -1,0 +1,83 @@
+"""The champion, as the registry has it."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+from kedro.io import AbstractDataset, DatasetError
+
+from mlops_basics.datasets.model import MODEL_FILE, load_model
+from mlops_basics.datasets.registry import MODEL_FOLDER, ModelRegistry
+from mlops_basics.errors import MlopsError
+from mlops_basics.schemas import (
+    NO_CHAMPION,
+    ROW_HASH_COLUMN,
+    Champion,
+    CollectionReport,
+    TableInfo,
+)
+
+
+class ChampionDataset(AbstractDataset[NoReturn, Champion]):
+    """``ChampionDataset`` loads the registry's champion with what is known of its training.
+
+    No champion, or one that cannot be loaded any more, is a value too, not an error.
+
+    Example of a catalog entry::
+
+        champion:
+          type: mlops_basics.datasets.ChampionDataset
+          model_name: iris
+          trusted_types: [skrub._table_vectorizer.TableVectorizer]
+    """
+
+    def __init__(
+        self, *, model_name: str, trusted_types: list[str], metadata: dict[str, Any] | None = None
+    ) -> None:
+        """
+        Args:
+            model_name: Name of the registered model.
+            trusted_types: Import paths that a model may hold beside skops' own list.
+            metadata: Ignored by Kedro, read by plugins.
+        """
+        self._registry = ModelRegistry(model_name)
+        self._trusted_types = list(trusted_types)
+        self.metadata = metadata
+
+    def load(self) -> Champion:
+        version = self._registry.champion()
+        if version is None:
+            return Champion(version=NO_CHAMPION)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            try:
+                self._registry.download(version, folder)
+                return self._read(version, folder)
+            except (MlopsError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+                # skops raises several of these where a library has changed since.
+                return Champion(version=version, unusable=f"it cannot be loaded ({error})")
+
+    def save(self, data: NoReturn) -> NoReturn:
+        raise DatasetError(f"{type(self).__name__} is a read only dataset type")
+
+    def _read(self, version: str, folder: Path) -> Champion:
+        def text(name: str) -> str:
+            return (folder / f"{name}.json").read_text(encoding="utf-8")
+
+        rows = pd.read_parquet(folder / "fitted_rows.parquet")
+        collected = CollectionReport.model_validate_json(text("collection_report"))
+        content = (folder / MODEL_FOLDER / MODEL_FILE).read_bytes()
+        return Champion(
+            version=version,
+            model=load_model(content, self._trusted_types, f"version {version}"),
+            table=TableInfo.model_validate_json(text("table_info")),
+            fitted_rows=rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64),
+            batches=tuple(batch.name for batch in collected.batches),
+        )
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model_name": self._registry.model_name}

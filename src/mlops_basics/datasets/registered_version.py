@@ -1,0 +1,61 @@
+"""Registers a challenger that was promoted, and says what the registry holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops_basics.datasets.artifact import ArtifactDataset
+from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
+from mlops_basics.errors import ConflictError
+from mlops_basics.schemas import NO_CHAMPION, RegisteredVersion, Registration
+
+
+class RegisteredVersionDataset(ArtifactDataset):
+    """``RegisteredVersionDataset`` saves a ``Registration`` and loads a ``RegisteredVersion``.
+
+    Nothing is registered when the decision says no, nor when the champion changed since the
+    comparison: that needs a new comparison.
+
+    Example of a catalog entry::
+
+        registered_version:
+          type: mlops_basics.datasets.RegisteredVersionDataset
+          model_name: iris
+          filepath: data/iris/reporting/registered_version.json
+          versioned: true
+    """
+
+    def __init__(self, *, model_name: str, **kwargs: Any) -> None:
+        """
+        Args:
+            model_name: Name of the registered model.
+            kwargs: Arguments of ``ArtifactDataset``.
+        """
+        super().__init__(model="mlops_basics.schemas.RegisteredVersion", **kwargs)
+        self._registry = ModelRegistry(model_name)
+
+    def save(self, data: Registration) -> None:
+        promoted, reason = self._promote(data)
+        super().save(
+            RegisteredVersion(
+                model_name=self._registry.model_name,
+                version=self._registry.champion(),
+                previous=self._registry.previous(),
+                promoted=promoted,
+                reason=reason,
+            )
+        )
+
+    def _promote(self, data: Registration) -> tuple[bool, str]:
+        decision = data.decision
+        if not decision.promote:
+            return False, decision.reasons[-1]
+        expected = None if decision.champion_version == NO_CHAMPION else decision.champion_version
+        try:
+            if self._registry.find(data) is None:
+                require_unchanged(self._registry.champion(), expected)
+            version = self._registry.register(data)
+            self._registry.move_champion(version, expected)
+        except ConflictError as error:
+            return False, str(error)
+        return True, f"Version {version} is the champion."

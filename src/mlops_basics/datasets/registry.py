@@ -1,0 +1,210 @@
+"""The registry of model versions in MLflow: the one place that says which version is champion."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.schemas import Artifact, Decision, ModelRecord, Registration
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION, PREVIOUS = "champion", "previous"
+RELEASE_FOLDER = "release"  # of a run's artifacts: what a release needs beside the model
+MODEL_FOLDER = "model"
+CHALLENGE_TAG = "challenge_id"
+
+
+class ModelRegistry:
+    """Versions of one model; every method asks MLflow anew, since others write there too."""
+
+    def __init__(self, model_name: str) -> None:
+        """
+        Args:
+            model_name: Name of the registered model; made at the first promotion.
+        """
+        self.model_name = model_name
+
+    def champion(self) -> str | None:
+        """The version with the alias ``champion``, or None."""
+        return self._alias(CHAMPION)
+
+    def previous(self) -> str | None:
+        """The version that was champion before, or None."""
+        return self._alias(PREVIOUS)
+
+    def versions(self) -> list[str]:
+        """All versions, oldest first."""
+        return [item.version for item in self._all()]
+
+    def run_of(self, version: str) -> str:
+        """Id of the MLflow run that fitted a version."""
+        return str(_client().get_model_version(self.model_name, version).run_id)
+
+    def register(self, registration: Registration) -> str:
+        """Register a decided challenger, with its reasons; the same one again is the same version.
+
+        Everything that a release needs is stored first, so that whoever finds the version can
+        finish the work.
+
+        Raises:
+            ReleaseError: If the challenger's run or model is not in MLflow.
+        """
+        client, record, decision = _client(), registration.record, registration.decision
+        if (known := self.find(registration)) is not None:
+            return known
+        run_id = _run_id(record)
+        model_id = _logged_model(client, run_id)
+        _stage(client, run_id, registration.files)
+        _create_name(client, self.model_name)
+        created = client.create_model_version(
+            self.model_name,
+            source=f"models:/{model_id}",
+            run_id=run_id,
+            model_id=model_id,
+            tags=_tags(decision),
+            description="\n".join(decision.reasons),
+        )
+        return str(created.version)
+
+    def find(self, registration: Registration) -> str | None:
+        """The version that this challenger has already, or None."""
+        for known in self._all():
+            if CHALLENGE_TAG in known.tags and _is_same(
+                known, registration.record, registration.decision
+            ):
+                return str(known.version)
+        return None
+
+    def move_champion(self, to: str, expected: str | None) -> None:
+        """Make ``to`` the champion if the champion still is ``expected``.
+
+        Raises:
+            ConflictError: If somebody else was faster.
+        """
+        client, now = _client(), self.champion()
+        if now == to:
+            return
+        require_unchanged(now, expected)
+        if now is not None:
+            client.set_registered_model_alias(self.model_name, PREVIOUS, now)
+        client.set_registered_model_alias(self.model_name, CHAMPION, to)
+
+    def download(self, version: str, target: Path) -> None:
+        """Write a version's model folder and its release files into ``target``."""
+        from mlflow.artifacts import download_artifacts
+
+        found = _client().get_model_version(self.model_name, version)
+        release = f"runs:/{found.run_id}/{RELEASE_FOLDER}"
+        folder = Path(download_artifacts(release, dst_path=str(target / "files")))
+        for file in folder.iterdir():
+            file.rename(target / file.name)
+        folder.rmdir()
+        if (target / "files").exists():
+            (target / "files").rmdir()
+        model = Path(download_artifacts(found.source, dst_path=str(target / MODEL_FOLDER)))
+        if model != target / MODEL_FOLDER:
+            raise ReleaseError(f"MLflow stored version {version} in an unknown layout, at {model}.")
+
+    def _alias(self, alias: str) -> str | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(_client().get_model_version_by_alias(self.model_name, alias).version)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def _all(self) -> list[ModelVersion]:
+        found = _client().search_model_versions(f"name='{self.model_name}'")
+        return sorted(found, key=lambda item: int(item.version))
+
+
+def require_unchanged(champion: str | None, expected: str | None) -> None:
+    """Raise ConflictError if the champion is not the one that was compared with."""
+    if champion != expected:
+        raise ConflictError(
+            f"The champion is version {champion or 'none'} now, no longer {expected or 'none'}, "
+            "with which the challenger was compared: somebody else was faster. "
+            "Run again: it will be compared with the new champion."
+        )
+
+
+def _client() -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient()
+
+
+def _is_same(known: ModelVersion, record: ModelRecord, decision: Decision) -> bool:
+    return (
+        known.run_id == record.mlflow_run_id
+        or known.tags[CHALLENGE_TAG] == decision.challenge.challenge_id
+    )
+
+
+def _run_id(record: ModelRecord) -> str:
+    if record.mlflow_run_id is None:
+        raise ReleaseError(
+            "The challenger was fitted without MLflow tracking, so that it cannot be registered. "
+            "Remove the pipeline from disable_tracking in mlflow.yml and run again."
+        )
+    return record.mlflow_run_id
+
+
+def _logged_model(client: MlflowClient, run_id: str) -> str:
+    experiment = client.get_run(run_id).info.experiment_id
+    found = client.search_logged_models(
+        experiment_ids=[experiment], filter_string=f"source_run_id='{run_id}'"
+    )
+    if not found:
+        raise ReleaseError(
+            f"The MLflow run {run_id} has no logged model. Train it again: kedro run"
+        )
+    return str(found[0].model_id)
+
+
+def _stage(client: MlflowClient, run_id: str, files: Mapping[str, Any]) -> None:
+    """Upload artifacts as JSON and tables as Parquet into the run's release folder."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for name, content in files.items():
+            if isinstance(content, pd.DataFrame):
+                content.to_parquet(folder / f"{name}.parquet", index=False)
+            elif isinstance(content, Artifact):
+                text = content.model_dump_json(indent=2)
+                (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        client.log_artifacts(run_id, str(folder), RELEASE_FOLDER)
+
+
+def _create_name(client: MlflowClient, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _tags(decision: Decision) -> dict[str, str]:
+    """The decision as tags, so that no version is ever without its explanation."""
+    numbers = decision.model_dump(
+        include={"outcome", "metric", "rows", "gain", "low", "high", "p_value", "alpha"}
+    )
+    return {
+        CHALLENGE_TAG: decision.challenge.challenge_id,
+        "challenge_number": str(decision.challenge.number),
+        "champion_version": decision.champion_version,
+        "reasons": json.dumps(decision.reasons)[:5000],
+        **{name: str(value) for name, value in numbers.items()},
+    }

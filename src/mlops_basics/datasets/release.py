@@ -1,0 +1,193 @@
+"""Production as Kedro sees it: publishing a release, and loading the one that is published."""
+
+from __future__ import annotations
+
+import getpass
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NoReturn
+
+from kedro.io import AbstractDataset, DatasetError
+
+from mlops_basics.datasets.artifact import ArtifactDataset
+from mlops_basics.datasets.registry import ModelRegistry
+from mlops_basics.datasets.release_store import ReleaseStore
+from mlops_basics.schemas import (
+    Decision,
+    LedgerEntry,
+    ModelRecord,
+    RegisteredVersion,
+    Release,
+    ReleaseManifest,
+    ReleaseState,
+)
+
+
+class ReleaseDataset(ArtifactDataset):
+    """``ReleaseDataset`` saves a ``RegisteredVersion`` by making production equal to the registry's
+    champion, and loads the ``ReleaseState`` that came of it.
+
+    Killed anywhere, saving again finishes the work: the release is uploaded whole and verified
+    before the pointer moves, and everything it holds is in the registry.
+
+    Example of a catalog entry::
+
+        release:
+          type: mlops_basics.datasets.ReleaseDataset
+          production: data/production
+          model_name: iris
+          trusted_types: [skrub._table_vectorizer.TableVectorizer]
+          filepath: data/iris/production/release.json
+          versioned: true
+    """
+
+    def __init__(
+        self, *, production: str, model_name: str, trusted_types: list[str], **kwargs: Any
+    ) -> None:
+        """
+        Args:
+            production: Folder of all releases, with any protocol that fsspec knows.
+            model_name: Name of the registered model.
+            trusted_types: Import paths that a model may hold beside skops' own list.
+            kwargs: Arguments of ``ArtifactDataset``; its credentials are the store's too.
+        """
+        super().__init__(model="mlops_basics.schemas.ReleaseState", **kwargs)
+        self.store = ReleaseStore(
+            production, model_name, trusted_types, kwargs.get("credentials"), kwargs.get("fs_args")
+        )
+        self.registry = ModelRegistry(model_name)
+
+    def save(self, data: RegisteredVersion) -> None:
+        super().save(publish(self.store, self.registry, data))
+
+
+def publish(
+    store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion
+) -> ReleaseState:
+    """Make production equal to the registry's champion.
+
+    Args:
+        store: The releases.
+        registry: The versions; its champion is read anew.
+        registered: What came of the decision; a champion that changed meanwhile is told in the
+            ledger as a refusal.
+
+    Raises:
+        ReleaseError: If the release cannot be written or would be refused.
+        ConflictError: If production was changed by somebody else at the same time.
+    """
+    pointer, champion = store.pointer(), registry.champion()
+    if champion is None:
+        return ReleaseState(version=None, changed=False, reason=registered.reason, path="")
+    in_production = pointer.version if pointer else None
+    if in_production == champion:
+        return ReleaseState(
+            version=champion, changed=False, reason=registered.reason, path=store.path(champion)
+        )
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        registry.download(champion, folder)
+        manifest = _manifest(folder, registry.model_name, champion)
+        store.upload(folder, manifest)
+    entry = _entry(manifest, in_production)
+    # Before the pointer moves: a release that nobody wrote down must not be in production.
+    if not _is_recorded(store, entry):
+        store.record(entry)
+    store.point(champion, pointer, entry.at)
+    return ReleaseState(
+        version=champion,
+        changed=True,
+        reason=f"Version {champion} is in production.",
+        path=store.path(champion),
+    )
+
+
+def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:
+    record = ModelRecord.model_validate_json(
+        (folder / "model_record.json").read_text(encoding="utf-8")
+    )
+    decision = Decision.model_validate_json((folder / "decision.json").read_text(encoding="utf-8"))
+    return ReleaseManifest(
+        model_name=model_name,
+        version=version,
+        run_id=record.run_id,
+        mlflow_run_id=record.mlflow_run_id,
+        data_versions=record.data_versions,
+        git_commit=record.git_commit,
+        git_dirty=record.git_dirty,
+        decision=decision,
+        files={},
+    )
+
+
+def _entry(manifest: ReleaseManifest, replaced: str | None) -> LedgerEntry:
+    decision = manifest.decision
+    return LedgerEntry(
+        at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        action="release",
+        version=manifest.version,
+        replaced=replaced,
+        by=getpass.getuser(),
+        reason=decision.reasons[0],
+        run_id=manifest.run_id,
+        mlflow_run_id=manifest.mlflow_run_id,
+        data_versions=manifest.data_versions,
+        metric=decision.metric,
+        value=decision.gain,
+        low=decision.low,
+        high=decision.high,
+    )
+
+
+def _is_recorded(store: ReleaseStore, entry: LedgerEntry) -> bool:
+    """Whether a run that was killed before the pointer moved has written this already."""
+    entries = [known for known in store.ledger() if known.action != "refused"]
+    if not entries:
+        return False
+    last = entries[-1]
+    return (last.action, last.version, last.replaced) == ("release", entry.version, entry.replaced)
+
+
+class ProductionDataset(AbstractDataset[NoReturn, Release]):
+    """``ProductionDataset`` loads the release in production, every file of it verified first.
+
+    Example of a catalog entry::
+
+        production:
+          type: mlops_basics.datasets.ProductionDataset
+          production: data/production
+          model_name: iris
+          trusted_types: [skrub._table_vectorizer.TableVectorizer]
+    """
+
+    def __init__(
+        self,
+        *,
+        production: str,
+        model_name: str,
+        trusted_types: list[str],
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Args:
+            production: Folder of all releases, with any protocol that fsspec knows.
+            model_name: Name of the model.
+            trusted_types: Import paths that a model may hold beside skops' own list.
+            credentials: Arguments of the file system that are secret.
+            fs_args: Other arguments of the file system.
+            metadata: Ignored by Kedro, read by plugins.
+        """
+        self.store = ReleaseStore(production, model_name, trusted_types, credentials, fs_args)
+        self.metadata = metadata
+
+    def load(self) -> Release:
+        return self.store.load()
+
+    def save(self, data: NoReturn) -> NoReturn:
+        raise DatasetError(f"{type(self).__name__} is a read only dataset type")
+
+    def _describe(self) -> dict[str, Any]:
+        return {"model_name": self.store.model_name}

@@ -1,0 +1,327 @@
+"""The releases of a model: self-contained folders, one of which is in production."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mlops_basics.datasets.ledger import Ledger
+from mlops_basics.datasets.release_check import (
+    ARCHIVE,
+    MANIFEST,
+    TABLE_FILE,
+    check_file,
+    check_listing,
+    is_component,
+    manifest_bytes,
+    parse_manifest,
+    sha256,
+)
+from mlops_basics.datasets.store_files import StoreFiles, readable_faults
+from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError
+from mlops_basics.schemas import (
+    FileRecord,
+    LedgerEntry,
+    Pointer,
+    Release,
+    ReleaseManifest,
+    TableInfo,
+)
+
+_POINTER = "current.json"
+_RELEASES = "releases"
+
+
+class ReleaseStore:
+    """Keeps a model's releases, which of them is in production, and the history of that.
+
+    Layout below ``<root>/<model_name>``: ``releases/<version>/`` (``model/`` as MLflow saved it,
+    ``table_info.json``, other files, ``manifest.json``), ``current.json``, ``ledger/``. A release
+    is uploaded whole, verified, and only then pointed at; nothing of it is executed before every
+    file was checked.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        model_name: str,
+        trusted_types: list[str],
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Args:
+            root: Folder of the store, with any protocol that fsspec knows.
+            model_name: Name of the model; one part of a path.
+            trusted_types: Import paths that a model may hold beside skops' own list.
+            credentials: Arguments of the file system that are secret.
+            fs_args: Other arguments of the file system.
+        """
+        if not is_component(model_name):
+            raise ConfigurationError(
+                "model_name must be one part of a path (letters, digits, '-', '_'), "
+                f"got {model_name[:60]!r}"
+            )
+        self.model_name = model_name
+        self._trusted_types = list(trusted_types)
+        self._files = StoreFiles(f"{root.rstrip('/')}/{model_name}", credentials, fs_args)
+        self._ledger = Ledger(self._files)
+
+    def path(self, version: str) -> str:
+        """Where a release is, for messages."""
+        return self._files.shown(self._folder(version))
+
+    def pointer(self) -> Pointer | None:
+        """Which release is in production, None before the first one."""
+        return self._parse_pointer(self._files.read(_POINTER))
+
+    def versions(self) -> list[str]:
+        """Versions that have a folder, complete or not; numbers in their order."""
+        names = [name for name in self._files.names(_RELEASES) if is_component(name)]
+        return sorted(names, key=lambda name: (not name.isdecimal(), name.zfill(20)))
+
+    def upload(self, folder: Path, manifest_without_files: ReleaseManifest) -> ReleaseManifest:
+        """Store a release, or keep it if it is there already; production does not change.
+
+        Args:
+            folder: What the release holds, but its manifest.
+            manifest_without_files: The manifest; its ``files`` are computed here.
+
+        Returns:
+            The manifest as stored, after the whole release was read back and verified.
+
+        Raises:
+            ReleaseError: If another release of this version was published, if the storage cannot
+                be written, or if the release would be refused.
+        """
+        files = _records(folder)
+        manifest = manifest_without_files.model_copy(update={"files": files})
+        version, content = manifest.version, manifest_bytes(manifest)
+        target = self._folder(version)
+        self._refusing(version, lambda: parse_manifest(content, self.model_name, version))
+        if self._files.read(f"{target}/{MANIFEST}") == content:
+            try:
+                return self.verify(version, sha256(content))
+            except ReleaseError:
+                pass  # damaged: the same content is written once more
+        else:
+            self._refuse_to_change_history(version, sha256(content))
+        self._files.sweep()
+        for name in sorted(set(self._files.sizes(target)) - {*files, MANIFEST}):
+            self._files.remove(f"{target}/{name}")
+        for name in files:
+            self._files.upload(folder / name, f"{target}/{name}")
+        self._files.write(f"{target}/{MANIFEST}", content)
+        return self.verify(version, sha256(content))
+
+    def verify(self, version: str, manifest_sha256: str | None = None) -> ReleaseManifest:
+        """Check every file of a release; nothing of it is executed.
+
+        Args:
+            version: The release.
+            manifest_sha256: What its manifest must be; None: what the pointer says, if it points
+                at this version.
+
+        Raises:
+            ReleaseError: If anything was changed, is missing, is too much, or is not trusted.
+        """
+        return self._checked(version, manifest_sha256)[0]
+
+    def fetch(self, version: str | None, target: Path) -> ReleaseManifest:
+        """Make a verified local copy of a release.
+
+        Args:
+            version: The release; None: the one in production.
+            target: Folder to make; it appears only when everything was checked.
+        """
+        chosen = self._in_production().version if version is None else version
+        with (
+            readable_faults("write", str(target)),
+            tempfile.TemporaryDirectory(prefix=".fetch-", dir=_made(target.parent)) as scratch,
+        ):
+            copy = Path(scratch) / "release"
+
+            def keep(name: str, content: bytes) -> None:
+                _made((copy / name).parent)
+                (copy / name).write_bytes(content)
+
+            manifest, _ = self._checked(chosen, None, keep)
+            copy.rename(target)
+        return manifest
+
+    def load(self, version: str | None = None) -> Release:
+        """A verified release with its model, which skops alone reads.
+
+        Args:
+            version: The release; None: the one in production.
+        """
+        import skops.io
+
+        kept: dict[str, bytes] = {}
+
+        def keep(name: str, content: bytes) -> None:
+            if name in (ARCHIVE, TABLE_FILE):
+                kept[name] = content
+
+        chosen = self._in_production().version if version is None else version
+        manifest, _ = self._checked(chosen, None, keep)
+        return Release(
+            manifest=manifest,
+            model=skops.io.loads(kept[ARCHIVE], trusted=self._trusted_types),
+            table=TableInfo.model_validate_json(kept[TABLE_FILE]),
+        )
+
+    def point(self, version: str, expected: Pointer | None, now: str) -> Pointer:
+        """Put a release into production, if production is still what the caller believes.
+
+        Args:
+            version: The release; it is verified first.
+            expected: The pointer when the decision was made.
+            now: ISO time.
+
+        Raises:
+            ConflictError: If somebody else moved the pointer.
+            ReleaseError: If the release is refused, or the pointer cannot be written.
+        """
+        _, manifest_sha256 = self._checked(version, None)
+        before = self._files.read(_POINTER)
+        current = self._parse_pointer(before)
+        if current != expected:
+            raise self._conflict(current, expected)
+        if current and (current.version, current.manifest_sha256) == (version, manifest_sha256):
+            return current
+        pointer = Pointer(version=version, manifest_sha256=manifest_sha256, at=now)
+        content = pointer.model_dump_json(indent=2).encode()
+        if not self._files.replace_if(_POINTER, content, before):
+            raise self._conflict(self.pointer(), expected)
+        return pointer
+
+    def record(self, entry: LedgerEntry) -> int:
+        """Append an entry to the history; returns its number."""
+        return self._ledger.record(entry)
+
+    def ledger(self) -> list[LedgerEntry]:
+        """The history of production, the oldest entry first."""
+        return self._ledger.entries()
+
+    def _checked(
+        self,
+        version: str,
+        manifest_sha256: str | None,
+        keep: Callable[[str, bytes], None] = lambda _name, _content: None,
+    ) -> tuple[ReleaseManifest, str]:
+        """Read every file once, check it, and hand it on; also gives the manifest's SHA-256."""
+        folder = self._folder(version)
+        if manifest_sha256 is None:
+            pointer = self.pointer()
+            if pointer is not None and pointer.version == version:
+                manifest_sha256 = pointer.manifest_sha256
+        content = self._files.read(f"{folder}/{MANIFEST}")
+        if content is None:
+            raise ReleaseError(
+                f"There is no complete release {version!r} of '{self.model_name}' in "
+                f"{self._files.shown(_RELEASES)}: '{MANIFEST}' is missing. "
+                f"Folders there: {', '.join(self.versions()) or 'none'}."
+            )
+
+        def check() -> ReleaseManifest:
+            if manifest_sha256 not in (None, sha256(content)):
+                raise ReleaseError(f"'{MANIFEST}' was changed: it is not the one pointed at.")
+            manifest = parse_manifest(content, self.model_name, version)
+            check_listing(self._files.sizes(folder), manifest.files)
+            for name, record in manifest.files.items():
+                read = self._files.read(f"{folder}/{name}")
+                if read is None:
+                    raise ReleaseError(f"'{name}' is missing.")
+                check_file(name, read, record, self._trusted_types)
+                keep(name, read)
+            keep(MANIFEST, content)
+            return manifest
+
+        return self._refusing(version, check), sha256(content)
+
+    def _refusing(self, version: str, check: Callable[[], ReleaseManifest]) -> ReleaseManifest:
+        """Run a check; its error gets to say which release it is about, and what to do."""
+        try:
+            return check()
+        except ReleaseError as error:
+            raise ReleaseError(
+                f"The release {version} of '{self.model_name}' is refused: {error} "
+                f"It is in {self.path(version)}; do not load it by other means. Go back to a "
+                "good release with `kedro rollback --to VERSION`, or publish again."
+            ) from error
+
+    def _refuse_to_change_history(self, version: str, manifest_sha256: str) -> None:
+        pointer = self.pointer()
+        if pointer is not None and pointer.version == version:
+            published = pointer.manifest_sha256 != manifest_sha256
+        else:
+            published = any(
+                entry.version == version and entry.action != "refused" for entry in self.ledger()
+            )
+        if published:
+            raise ReleaseError(
+                f"The release {version} of '{self.model_name}' was published with other content "
+                f"({self.path(version)}); a published release never changes. Publish under a new "
+                "version."
+            )
+
+    def _conflict(self, current: Pointer | None, expected: Pointer | None) -> ConflictError:
+        now = f"release {current.version} since {current.at}" if current else "nothing"
+        before = f"release {expected.version} since {expected.at}" if expected else "nothing"
+        return ConflictError(
+            f"Somebody else was faster: production of '{self.model_name}' is {now}, no longer "
+            f"{before} ({self._files.shown(_POINTER)}). Run again to compare with it."
+        )
+
+    def _in_production(self) -> Pointer:
+        pointer = self.pointer()
+        if pointer is None:
+            raise ReleaseError(
+                f"No release of '{self.model_name}' is in production yet: "
+                f"{self._files.shown(_POINTER)} does not exist. Publish one with `kedro run`."
+            )
+        return pointer
+
+    def _parse_pointer(self, content: bytes | None) -> Pointer | None:
+        if content is None:
+            return None
+        try:
+            pointer = Pointer.model_validate_json(content)
+        except ValidationError as error:
+            raise ReleaseError(
+                f"{self._files.shown(_POINTER)} is not readable as a pointer. Restore it from a "
+                "backup, or remove it and run `kedro rollback --to VERSION`."
+            ) from error
+        self._folder(pointer.version)
+        return pointer
+
+    def _folder(self, version: str) -> str:
+        if not is_component(version):
+            raise ReleaseError(
+                "A version must be one part of a path, such as '3', "
+                f"got {version[:60]!r} (model '{self.model_name}')."
+            )
+        return f"{_RELEASES}/{version}"
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _records(folder: Path) -> dict[str, FileRecord]:
+    """Checksum and size of every file below a folder, by relative path."""
+    records = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            with file.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            name = file.relative_to(folder).as_posix()
+            records[name] = FileRecord(sha256=digest, size=file.stat().st_size)
+    return records

@@ -1,0 +1,199 @@
+"""The gate: the rows that neither model has seen, and both models' predictions on them."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlops_basics.errors import MlopsError
+from mlops_basics.features import typed_features
+from mlops_basics.row_hash import row_hashes
+from mlops_basics.schemas import (
+    BATCH_COLUMN,
+    NO_CHAMPION,
+    ROW_HASH_COLUMN,
+    ChallengeRequest,
+    Champion,
+    DecisionParams,
+    Hashes,
+    Model,
+    OverfitCheck,
+    PreprocessingParams,
+    TableInfo,
+)
+from mlops_basics.scoring import Scores, baseline_scores, score_rows
+from mlops_basics.stats.losses import huber_delta
+from mlops_basics.target import read_target
+
+Mask = npt.NDArray[np.bool_]
+
+
+def raw_rows(raw_data: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
+    """The raw rows that preprocessing kept, in its order: those with a target."""
+    target, _ = read_target(raw_data[params.target], params.task, params.positive_above)
+    return raw_data[target.notna().to_numpy()].reset_index(drop=True)
+
+
+def unseen_rows(
+    raw: pd.DataFrame,
+    hashes: Hashes,
+    is_test: Mask,
+    champion: Champion,
+    info: TableInfo,
+    params: DecisionParams,
+) -> tuple[Mask, str]:
+    """Choose the rows to compare on: no model may have been trained or tuned on them.
+
+    Args:
+        raw: Raw rows, shape (n, columns).
+        hashes: Their row hashes by the challenger's key columns, shape (n,).
+        is_test: Which of them are the challenger's test rows, shape (n,).
+        champion: The champion, with the hashes of its rows and the names of its batches.
+        info: The challenger's table.
+        params: How many rows of new batches are enough to compare on these alone.
+
+    Returns:
+        A mask of shape (n,), and in words which rows these are.
+    """
+    if champion.version == NO_CHAMPION or champion.table is None or champion.fitted_rows is None:
+        return is_test, "test rows that the challenger was neither trained nor tuned on"
+    fresh = is_test & ~raw[BATCH_COLUMN].isin(champion.batches).to_numpy()
+    keys = champion.table.key_columns
+    if set(keys) == set(info.key_columns):
+        known = np.isin(hashes, champion.fitted_rows)
+    elif set(keys) <= set(raw.columns):
+        known = np.isin(row_hashes(raw, keys), champion.fitted_rows)
+    else:
+        return fresh, (
+            "test rows of batches that came after the champion (its key columns are gone, so that "
+            "nothing else can be told apart from its training rows)"
+        )
+    if (fresh & ~known).sum() >= params.min_fresh_rows:
+        return fresh & ~known, (
+            "test rows of batches that came after the champion: what production looks like now"
+        )
+    return is_test & ~known, "test rows that neither model was trained or tuned on"
+
+
+def challenger_scores(
+    model: Model, rows: pd.DataFrame, info: TableInfo, classes: tuple[str, ...]
+) -> Scores:
+    """The challenger's predictions, by the shared classes."""
+    shared = info.model_copy(update={"classes": classes})
+    return score_rows(model, rows[list(info.features)], rows, shared)
+
+
+def champion_scores(
+    champion: Champion,
+    raw: pd.DataFrame,
+    rows: pd.DataFrame,
+    train: pd.DataFrame,
+    info: TableInfo,
+    classes: tuple[str, ...],
+) -> Scores | str:
+    """The champion's predictions of the same rows behind its own preprocessing, or why not.
+
+    Without a champion these are the predictions of a constant: what a first model must beat.
+    """
+    shared = info.model_copy(update={"classes": classes})
+    if champion.version == NO_CHAMPION:
+        return baseline_scores(train, rows, shared)
+    table = champion.table
+    if champion.unusable or table is None or champion.model is None:
+        return champion.unusable or "its release is incomplete"
+    for what in ("task", "target", "positive_above"):
+        was, now = getattr(table, what), getattr(info, what)
+        if was != now:
+            return f"it was trained with {what} {was!r}, the challenger with {now!r}"
+    try:
+        return score_rows(champion.model, typed_features(raw, table.features), rows, shared)
+    except MlopsError as error:
+        return str(error)
+    except (ValueError, TypeError, KeyError) as error:  # what estimators raise on other columns
+        return f"it cannot score the rows ({error})"
+
+
+def shared_classes(champion: Champion, info: TableInfo) -> tuple[str, ...]:
+    """The challenger's classes, then those that only the champion knows."""
+    own = champion.table.classes if champion.table else ()
+    return (*info.classes, *(name for name in own if name not in info.classes))
+
+
+def gate_table(hashes: Hashes, champion: Scores, challenger: Scores) -> pd.DataFrame:
+    """Both models' predictions, a row a gate row."""
+    columns: dict[str, Any] = {ROW_HASH_COLUMN: hashes, "y": challenger.y}
+    for name, scores in (("champion", champion), ("challenger", challenger)):
+        if scores.task == "regression":
+            columns[name] = scores.predicted
+        else:
+            columns |= {f"{name}_{k}": p for k, p in enumerate(scores.probabilities.T)}
+    return pd.DataFrame(columns)
+
+
+def gate_scores(gate: pd.DataFrame, name: str) -> Scores:
+    """One model's predictions out of a gate table."""
+    y = gate["y"].to_numpy()
+    if name in gate.columns:
+        return Scores("regression", y, gate[name].to_numpy(), np.empty((len(y), 0)))
+    own = [column for column in gate.columns if column.startswith(f"{name}_")]
+    probabilities = gate[own].to_numpy()
+    return Scores("classification", y, probabilities.argmax(axis=1), probabilities)
+
+
+def request_challenge(
+    champion: Champion,
+    gate: pd.DataFrame | None,
+    which: str,
+    classes: tuple[str, ...],
+    overfit: OverfitCheck,
+    params: DecisionParams,
+    unusable: str = "",
+) -> ChallengeRequest:
+    """Say whether the two can be compared on these rows; what cannot costs nothing."""
+    rows = 0 if gate is None else len(gate)
+    delta = None
+    if overfit.overfitted:
+        status, reason = "overfitted", overfit.reason
+    elif unusable:
+        status, reason = "champion_unusable", f"The champion cannot be compared: {unusable}."
+    elif gate is None or rows < params.min_rows:
+        status = "too_few_rows"
+        reason = (
+            f"{rows} rows remain that neither model was trained or tuned on; at least "
+            f"{params.min_rows} are needed (decision.min_rows). Collect new batches."
+        )
+    else:
+        ours, theirs = gate_scores(gate, "challenger"), gate_scores(gate, "champion")
+        same = np.array_equal(ours.probabilities, theirs.probabilities)
+        same &= np.array_equal(ours.predicted, theirs.predicted)
+        status = "identical" if same else "comparable"
+        reason = "Both models predict the same on every row." if same else ""
+        if ours.task == "regression":
+            delta = huber_delta(theirs.y, theirs.predicted)
+    return ChallengeRequest.model_validate(
+        {
+            "champion_version": champion.version,
+            "status": status,
+            "rows": rows,
+            "rows_hash": _digest(gate, [ROW_HASH_COLUMN]),
+            "predictions_hash": _digest(gate, []),
+            "which_rows": which,
+            "classes": classes,
+            "huber_delta": delta,
+            "reason": reason,
+        }
+    )
+
+
+def _digest(gate: pd.DataFrame | None, columns: list[str]) -> str:
+    """SHA-256 of some columns of the gate ([]: all), rows in the order of their hashes."""
+    digest = hashlib.sha256()
+    if gate is not None:
+        ordered = gate.sort_values(ROW_HASH_COLUMN, kind="stable")
+        for column in columns or list(gate.columns):
+            digest.update(np.ascontiguousarray(ordered[column].to_numpy()).tobytes())
+    return digest.hexdigest()

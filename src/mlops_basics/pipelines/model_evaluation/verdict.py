@@ -1,0 +1,273 @@
+"""Tests the challenger against the champion on the gate, and puts the outcome into words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from mlops_basics.schemas import (
+    NO_CHAMPION,
+    Challenge,
+    ChallengeRequest,
+    Decision,
+    DecisionParams,
+    GuardResult,
+    Metrics,
+)
+from mlops_basics.scoring import Floats, Scores
+from mlops_basics.stats import confusion_metrics
+from mlops_basics.stats.auc import compare_auc
+from mlops_basics.stats.compare import PairedSums, compare_losses
+from mlops_basics.stats.confusion import PairedTable, paired_bootstrap
+from mlops_basics.stats.guards import shown_worse
+from mlops_basics.stats.losses import (
+    absolute_rows,
+    brier_rows,
+    huber_rows,
+    log_loss_rows,
+    squared_rows,
+)
+from mlops_basics.stats.mcnemar import PairedCounts, mcnemar
+from mlops_basics.stats.result import PairedResult
+from mlops_basics.stats.spending import alpha_at
+
+from .gate import gate_scores
+
+UNITS = {
+    "log_loss": "nats",
+    "huber": "loss",
+    "squared_error": "squared units of the target",
+    "absolute_error": "units of the target",
+}
+DEFAULT_GUARDS = {
+    "classification": ("accuracy", "macro_f1", "roc_auc"),
+    "regression": ("absolute_error", "squared_error"),
+}
+
+
+def compare(
+    metric: str,
+    gate: pd.DataFrame,
+    request: ChallengeRequest,
+    alpha: float,
+    min_gain: float,
+    rng: np.random.Generator,
+) -> PairedResult:
+    """Compare both models by one metric.
+
+    Args:
+        metric: One of ``TestedMetric``, not "auto".
+        gate: Both models' predictions, from ``gate_table``.
+        request: Gives the Huber loss its scale.
+        alpha: One-sided level.
+        min_gain: Gain that has to be exceeded; minus the margin for non-inferiority.
+        rng: Source of the bootstrap's draws.
+    """
+    champion, challenger = gate_scores(gate, "champion"), gate_scores(gate, "challenger")
+    if metric == "accuracy":
+        counts = PairedCounts.from_predictions(champion.y, champion.predicted, challenger.predicted)
+        return mcnemar(counts, alpha=alpha, min_gain=min_gain)
+    if metric == "roc_auc":
+        one, other = champion.probabilities, challenger.probabilities
+        if one.shape[1] == 2:
+            one, other = one[:, 1], other[:, 1]
+        return compare_auc(champion.y, one, other, alpha=alpha, min_gain=min_gain)
+    if metric in ("balanced_accuracy", "macro_f1", "mcc"):
+        table = PairedTable.from_codes(
+            champion.y,
+            champion.predicted,
+            challenger.predicted,
+            n_classes=champion.probabilities.shape[1],
+        )
+        metrics = {metric: getattr(confusion_metrics, metric)}
+        return paired_bootstrap(table, metrics, rng=rng, alpha=alpha, min_gain=min_gain)[metric]
+    rows = row_losses(metric, request.huber_delta or 1.0)
+    sums = PairedSums.from_losses(rows(champion), rows(challenger))
+    return compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
+
+
+def row_losses(metric: str, delta: float) -> Callable[[Scores], Floats]:
+    """The function that gives each row's loss by a metric."""
+    losses: dict[str, Callable[[Scores], Floats]] = {
+        "log_loss": lambda scores: log_loss_rows(scores.y, scores.probabilities),
+        "brier": lambda scores: brier_rows(scores.y, scores.probabilities),
+        "huber": lambda scores: huber_rows(scores.y, scores.predicted, delta),
+        "squared_error": lambda scores: squared_rows(scores.y, scores.predicted),
+        "absolute_error": lambda scores: absolute_rows(scores.y, scores.predicted),
+    }
+    return losses[metric]
+
+
+def tested_metric(params: DecisionParams, is_regression: bool) -> str:
+    """The metric to test, with "auto" resolved by the task."""
+    if params.metric != "auto":
+        return params.metric
+    return "huber" if is_regression else "log_loss"
+
+
+def decide_untested(
+    request: ChallengeRequest, challenge: Challenge, params: DecisionParams, metric: str
+) -> Decision:
+    """The decision about a challenger that was not tested; nothing was spent."""
+    outcome = request.status
+    return Decision.model_validate(
+        {
+            **_common(request, challenge, params, metric),
+            "promote": False,
+            "outcome": outcome,
+            "reasons": (request.reason, _kept(request)),
+        }
+    )
+
+
+def decide_tested(
+    result: PairedResult,
+    guards: tuple[GuardResult, ...],
+    request: ChallengeRequest,
+    challenge: Challenge,
+    params: DecisionParams,
+    metrics: Metrics,
+) -> Decision:
+    """The decision about a challenger that was tested: first the test, then whoever may veto."""
+    first = request.champion_version == NO_CHAMPION
+    vetoes = [guard for guard in guards if guard.shown_worse]
+    below = _below_floor(metrics, params.quality_floor) if first else []
+    reasons = [_test_in_words(result, request, challenge, params)]
+    if not result.significant:
+        outcome = "not_better_than_baseline" if first else "kept"
+        reasons.append(_what_it_would_take(result))
+    elif below:
+        outcome, reasons = "below_floor", [*reasons, *below]
+    elif vetoes and not first:
+        outcome, reasons = "guard_veto", [*reasons, *(guard.reason for guard in vetoes)]
+    else:
+        outcome = "first_release" if first else "promoted"
+        reasons += [guard.reason for guard in guards]
+    promote = outcome in ("first_release", "promoted")
+    if not promote:
+        reasons.append(_kept(request))
+    interval = result.interval or (None, None)
+    return Decision.model_validate(
+        {
+            **_common(request, challenge, params, result.metric),
+            "promote": promote,
+            "outcome": outcome,
+            "reasons": tuple(reasons),
+            "champion_value": result.champion,
+            "challenger_value": result.challenger,
+            "gain": result.effect,
+            "low": interval[0],
+            "high": interval[1],
+            "p_value": result.p_value,
+            "alpha": result.alpha,
+            "smallest_gain": result.smallest_gain,
+            "level_note": result.level_note,
+            "guards": guards,
+        }
+    )
+
+
+def judge_guards(
+    gate: pd.DataFrame,
+    request: ChallengeRequest,
+    tested: str,
+    params: DecisionParams,
+    rng: np.random.Generator,
+) -> tuple[GuardResult, ...]:
+    """Whether any metric that the user cares for is shown to be worse; not being is no proof."""
+    task = "regression" if "champion" in gate.columns else "classification"
+    names = [name for name in params.guards or DEFAULT_GUARDS[task] if name != tested]
+    found = []
+    for name in names:
+        result = compare(name, gate, request, params.guard_alpha, 0.0, rng)
+        guard = shown_worse(result, alpha=params.guard_alpha)
+        low, high = result.interval or (None, None)
+        found.append(
+            GuardResult(
+                metric=name,
+                effect=guard.effect,
+                low=low,
+                high=high,
+                p_worse=guard.p_worse,
+                shown_worse=guard.shown_worse,
+                reason=guard.reason,
+            )
+        )
+    return tuple(found)
+
+
+def level_of(challenge: Challenge, params: DecisionParams) -> float:
+    """The part of alpha that this challenge may spend."""
+    return alpha_at(max(1, challenge.number), params.alpha)
+
+
+def gain_to_exceed(params: DecisionParams) -> float:
+    """``min_gain``, or minus the margin where not being worse is enough."""
+    return -params.margin if params.rule == "non_inferiority" else params.min_gain
+
+
+def _common(
+    request: ChallengeRequest, challenge: Challenge, params: DecisionParams, metric: str
+) -> dict[str, object]:
+    return {
+        "champion_version": request.champion_version,
+        "challenge": challenge,
+        "metric": metric,
+        "unit": UNITS.get(metric, "share"),
+        "rows": request.rows,
+        "which_rows": request.which_rows,
+        "total_alpha": params.alpha,
+        "rule": params.rule,
+        "min_gain": gain_to_exceed(params),
+    }
+
+
+def _kept(request: ChallengeRequest) -> str:
+    if request.champion_version == NO_CHAMPION:
+        return "Nothing is published."
+    return f"Version {request.champion_version} stays the champion."
+
+
+def _test_in_words(
+    result: PairedResult, request: ChallengeRequest, challenge: Challenge, params: DecisionParams
+) -> str:
+    against = (
+        "a constant prediction"
+        if request.champion_version == NO_CHAMPION
+        else f"version {request.champion_version}"
+    )
+    repeated = ", made before and not spent again" if challenge.repeated else ""
+    note = f" ({result.level_note})" if result.level_approximate else ""
+    return (
+        f"Against {against} on {result.n} rows, by {result.metric}: "
+        f"{result.reason.rstrip('.')}. This is "
+        f"challenge {challenge.number} of this champion{repeated}: it is tested at "
+        f"{100 * result.alpha:.3g} % of the {100 * params.alpha:g} % that all of them share{note}."
+    )
+
+
+def _what_it_would_take(result: PairedResult) -> str:
+    if result.smallest_gain is None:
+        return "On so few rows no gain could have been proved. Collect more."
+    unit = UNITS.get(result.metric, "")
+    return (
+        f"These {result.n} rows could prove (with 80 % probability) a gain of "
+        f"{result.smallest_gain:.3g}{f' {unit}' if unit else ''} or more; a smaller one needs "
+        "fresh rows."
+    )
+
+
+def _below_floor(metrics: Metrics, floor: dict[str, float]) -> list[str]:
+    found = []
+    for name, bound in floor.items():
+        estimate = metrics.metrics.get(name)
+        if estimate is None or estimate.value is None:
+            known = ", ".join(metrics.metrics)
+            found.append(f"quality_floor names '{name}', which was not measured ({known}).")
+        elif estimate.greater_is_better and estimate.value < bound:
+            found.append(f"{name} is {estimate.value:.4g}, below the floor of {bound:g}.")
+        elif not estimate.greater_is_better and estimate.value > bound:
+            found.append(f"{name} is {estimate.value:.4g}, above the most allowed, {bound:g}.")
+    return found

@@ -1,0 +1,40 @@
+"""Nodes of the model_registry pipeline."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from mlops_basics.schemas import (
+    CollectionReport,
+    Decision,
+    ModelRecord,
+    Registration,
+    TableInfo,
+)
+
+
+def request_registration(
+    decision: Decision,
+    model_record: ModelRecord,
+    table_info: TableInfo,
+    collection_report: CollectionReport,
+    fitted_rows: pd.DataFrame,
+    reference: pd.DataFrame,
+) -> Registration:
+    """Put together what a version needs: the decision, and what its release holds beside the model.
+
+    Returns:
+        The registration; whether anything is registered follows from its decision alone.
+    """
+    return Registration(
+        decision=decision,
+        record=model_record,
+        files={
+            "decision": decision,
+            "model_record": model_record,
+            "table_info": table_info,
+            "collection_report": collection_report,
+            "fitted_rows": fitted_rows,
+            "reference": reference,
+        },
+    )

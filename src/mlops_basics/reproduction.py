@@ -1,0 +1,170 @@
+"""Runs a recorded run again, from its data versions and parameters, and compares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.session import KedroSession
+
+from mlops_basics.errors import ConfigurationError, ReleaseError
+from mlops_basics.lineage import REPRODUCTION
+from mlops_basics.schemas import Manifest, SearchReport
+
+#: What a reproduction makes anew, and compares with what was recorded.
+RESULTS = ("train_data", "valid_data", "test_data", "trials", "test_metrics", "scores")
+#: Of these, what has to be equal for the run to count as reproduced.
+DECISIVE = ("test_metrics", "scores")
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """What came of running a run again.
+
+    Attributes:
+        recorded, repeated: Manifests of both runs.
+        different: Names of the data sets whose content differs.
+        causes: What differs between both runs and may explain it.
+    """
+
+    recorded: Manifest
+    repeated: Manifest
+    different: tuple[str, ...]
+    causes: tuple[str, ...]
+
+    @property
+    def identical(self) -> bool:
+        """Whether metrics and predictions are the same to the last bit."""
+        return not set(self.different) & set(DECISIVE)
+
+    def in_words(self) -> str:
+        """The outcome for people."""
+        run = f"Run {self.recorded.run_id} (repeated as {self.repeated.run_id})"
+        if self.identical:
+            lines = [f"{run}: metrics and predictions are identical."]
+            lines += [f"  although {cause}" for cause in self.causes]
+            return "\n".join(lines)
+        lines = [f"{run}: these differ: {', '.join(self.different)}."]
+        if self.causes:
+            lines += [f"  {cause}" for cause in self.causes]
+        else:
+            lines.append("  Code, libraries, data and parameters are the same: report this.")
+        return "\n".join(lines)
+
+
+def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Reproduction:
+    """Run a recorded run again; it checks out nothing and writes an MLflow run of its own.
+
+    Args:
+        project_path: Root of the project.
+        run_id: Id of the MLflow run, or version of the run (its time).
+        env: The environment that names the model, as in ``kedro run``.
+
+    Raises:
+        ConfigurationError: If there is no such run.
+        ReleaseError: If the data it was made from are gone.
+    """
+    recorded, trials = _recorded(project_path, run_id, env)
+    raw = recorded.datasets.get("raw_data")
+    if raw is None or not (set(DECISIVE) <= set(recorded.datasets)):
+        raise ConfigurationError(
+            f"The run {run_id} ({', '.join(recorded.pipelines)}) has no metrics of its own that "
+            "could be reproduced. Name a run that trained and evaluated."
+        )
+    if "://" not in raw.path and not (project_path / raw.path).exists():
+        raise ReleaseError(
+            f"The data of the run {run_id} are gone: {raw.path} does not exist. Restore them."
+        )
+    params = {name: value for name, value in recorded.parameters.items() if value is not None}
+    params["training"] = {**params["training"], "n_trials": trials}
+    params["reproduces"] = recorded.run_id
+    with KedroSession.create(project_path, env=recorded.env, runtime_params=params) as session:
+        session.run(
+            pipeline_names=["__default__"],
+            from_inputs=["raw_data"],
+            to_outputs=list(RESULTS),
+            load_versions={"raw_data": raw.version},
+        )
+    with KedroSession.create(project_path, env=recorded.env, runtime_params=params) as session:
+        repeated: Manifest = session.load_context().catalog.load(REPRODUCTION)
+    return compare_runs(recorded, repeated)
+
+
+def compare_runs(recorded: Manifest, repeated: Manifest) -> Reproduction:
+    """Compare what two runs made, and what they were made with."""
+    different = tuple(
+        name
+        for name in RESULTS
+        if name in recorded.datasets
+        and recorded.datasets[name].sha256 != repeated.datasets[name].sha256
+    )
+    return Reproduction(recorded, repeated, different, tuple(_causes(recorded, repeated)))
+
+
+def _causes(recorded: Manifest, repeated: Manifest) -> list[str]:
+    was, now = recorded.code, repeated.code
+    causes = []
+    if recorded.datasets["raw_data"].sha256 != repeated.datasets["raw_data"].sha256:
+        causes.append("the raw data were changed since (their SHA-256 differs)")
+    if was.git_commit != now.git_commit:
+        causes.append(
+            f"the code was at commit {_short(was.git_commit)}, now {_short(now.git_commit)}"
+        )
+    if was.git_dirty:
+        causes.append("the working tree held uncommitted changes then")
+    if now.git_dirty:
+        causes.append("the working tree holds uncommitted changes now")
+    if was.lock_sha256 != now.lock_sha256:
+        causes.append("requirements.txt is another now")
+    if was.python != now.python:
+        causes.append(f"Python was {was.python}, now {now.python}")
+    causes += [
+        f"{name} was {was.libraries.get(name, 'not installed')}, now {version}"
+        for name, version in now.libraries.items()
+        if was.libraries.get(name) != version
+    ]
+    return causes
+
+
+def _short(commit: str | None) -> str:
+    return commit[:10] if commit else "none"
+
+
+def _recorded(project_path: Path, run_id: str, env: str | None) -> tuple[Manifest, int]:
+    """The manifest of a run, and how many trials its search made."""
+    from mlflow import MlflowClient
+    from mlflow.artifacts import load_text
+    from mlflow.exceptions import MlflowException
+
+    with KedroSession.create(project_path, env=env) as session:
+        context = session.load_context()  # points MLflow at the project's server
+        model_name = str(context.params["model_name"])
+    client = MlflowClient()
+    try:
+        run: Any = client.get_run(run_id)
+    except MlflowException:
+        experiment = client.get_experiment_by_name(model_name)
+        found = (
+            client.search_runs([experiment.experiment_id], f"tags.run_version = '{run_id}'")
+            if experiment
+            else []
+        )
+        if not found:
+            raise ConfigurationError(
+                f"There is no run '{run_id}' of '{model_name}' in MLflow. Name an MLflow run id or "
+                "a run version, as `kedro releases` and the end of each run show them."
+            ) from None
+        run = found[0]
+    files = {item.path for item in client.list_artifacts(run.info.run_id)}
+    if "manifest.json" not in files:
+        raise ConfigurationError(
+            f"The run '{run_id}' did not finish: it has no manifest, and cannot be reproduced."
+        )
+    base = f"runs:/{run.info.run_id}"
+    manifest = Manifest.model_validate_json(load_text(f"{base}/manifest.json"))
+    trials = int(manifest.parameters["training"]["n_trials"])
+    if "search_report.json" in files:
+        search = SearchReport.model_validate_json(load_text(f"{base}/search_report.json"))
+        trials = search.trials_run
+    return manifest, trials

@@ -1,0 +1,50 @@
+"""A small table that went through preprocessing, for the pipelines behind it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data, split_data
+from mlops_basics.pipelines.model_training.nodes import search_model
+from mlops_basics.schemas import PreprocessingParams
+
+from .helpers import LINEAR, RIDGE, NoMonitor, raw_table, training_params
+
+
+def prepare(raw, **values):
+    """Preprocessed and divided rows, as the nodes take them."""
+    params = PreprocessingParams.model_validate({"target": "kind"} | values)
+    table, info = preprocess_data(raw, params)
+    train, valid, test, split = split_data(table, info, params)
+    return SimpleNamespace(train=train, valid=valid, test=test, info=info, split=split)
+
+
+@pytest.fixture(scope="package")
+def binary():
+    """Two classes; the size leads, the count is noise."""
+    return prepare(raw_table(300), exclude=["day"])
+
+
+@pytest.fixture(scope="package")
+def regression():
+    """A size that follows from the count and the colour."""
+    raw = raw_table(300)
+    raw["size"] += 0.1 * raw["count"] + 2 * (raw["colour"] == "red")
+    return prepare(raw, target="size", exclude=["day", "kind"])
+
+
+@pytest.fixture(scope="package")
+def binary_model(binary):
+    """A fitted classifier."""
+    params = training_params(candidates={"linear": LINEAR}, n_trials=2)
+    return search_model(binary.train, binary.valid, binary.info, params, NoMonitor())[0].pipeline
+
+
+@pytest.fixture(scope="package")
+def regression_model(regression):
+    """A fitted regression."""
+    params = training_params("regression", {"linear": RIDGE}, n_trials=2)
+    found = search_model(regression.train, regression.valid, regression.info, params, NoMonitor())
+    return found[0].pipeline

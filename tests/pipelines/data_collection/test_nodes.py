@@ -1,0 +1,127 @@
+"""Tests of collecting batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from mlops_basics.errors import DataError
+from mlops_basics.pipelines.data_collection.nodes import collect_batches
+from mlops_basics.schemas import BATCH_COLUMN, RESERVED_COLUMNS, Batch, CollectionParams
+from tests.pipelines.helpers import assert_inputs_unchanged
+
+
+def make_batch(name, rows, start=0, **columns):
+    """A batch of counted rows."""
+    table = pd.DataFrame({"x": np.arange(start, start + rows), "y": "a"}).assign(**columns)
+    return Batch(name, f"sha of {name}", table)
+
+
+ALL = CollectionParams()
+
+
+def test_batches_are_joined_in_order():
+    """Rows in the order of the batches, each with its batch's name, under a fresh index."""
+    table, report = collect_batches([make_batch("a.csv", 2), make_batch("b.csv", 3, 2)], ALL)
+    assert table["x"].tolist() == [0, 1, 2, 3, 4]
+    assert table[BATCH_COLUMN].tolist() == ["a.csv"] * 2 + ["b.csv"] * 3
+    assert table.index.tolist() == list(range(5))
+    assert list(table.columns) == ["x", "y", BATCH_COLUMN]
+    assert [(item.name, item.sha256, item.rows) for item in report.batches] == [
+        ("a.csv", "sha of a.csv", 2),
+        ("b.csv", "sha of b.csv", 3),
+    ]
+    assert (report.rows_in_source, report.rows, report.columns) == (5, 5, 2)
+    assert report.warnings == ()
+
+
+def test_columns_may_come_in_another_order():
+    """They are matched by name; the first batch gives the order."""
+    other = make_batch("b.csv", 1, 7)
+    other = Batch(other.name, other.sha256, other.table[["y", "x"]])
+    table, _ = collect_batches([make_batch("a.csv", 1), other], ALL)
+    assert table["x"].tolist() == [0, 7]
+    assert table["y"].tolist() == ["a", "a"]
+
+
+def test_a_first_missing_value_in_a_later_batch():
+    """Whole numbers become floats, no value is lost."""
+    other = make_batch("b.csv", 1, x=np.nan)
+    table, _ = collect_batches([make_batch("a.csv", 2), other], ALL)
+    assert table["x"].tolist()[:2] == [0, 1]
+    assert table["x"].isna().tolist() == [False, False, True]
+
+
+def test_a_sample_is_seeded_and_keeps_the_order():
+    """The same seed draws the same rows; another one others; each row at most once."""
+    source = [make_batch("a.csv", 50), make_batch("b.csv", 50, 50)]
+    params = CollectionParams(num_instances=30, seed=1)
+    table, report = collect_batches(source, params)
+    again, _ = collect_batches(source, params)
+    other, _ = collect_batches(source, CollectionParams(num_instances=30, seed=2))
+    assert_frame_equal(table, again)
+    assert table["x"].tolist() != other["x"].tolist()
+    assert table["x"].is_monotonic_increasing
+    assert table["x"].is_unique
+    assert table.index.tolist() == list(range(30))
+    assert (report.rows_in_source, report.rows) == (100, 30)
+    assert ((table["x"] < 50) == (table[BATCH_COLUMN] == "a.csv")).all()
+
+
+@pytest.mark.parametrize(("wanted", "warnings"), [(5, 0), (6, 1)])
+def test_a_sample_of_all_rows_is_all_rows(wanted, warnings):
+    """Asking for more than there is brings a warning with both numbers."""
+    table, report = collect_batches(
+        [make_batch("a.csv", 5)], CollectionParams(num_instances=wanted)
+    )
+    assert table["x"].tolist() == list(range(5))
+    assert len(report.warnings) == warnings
+    for warning in report.warnings:
+        assert "6" in warning
+        assert "5 rows" in warning
+
+
+def test_every_row_can_be_drawn():
+    """The sample is uniform over the batches: over many seeds each row comes up."""
+    source = [make_batch("a.csv", 5), make_batch("b.csv", 5, 5)]
+    drawn = [
+        collect_batches(source, CollectionParams(num_instances=2, seed=seed))[0]["x"]
+        for seed in range(40)
+    ]
+    counts = pd.concat(drawn).value_counts()
+    assert set(counts.index) == set(range(10))
+    assert counts.max() < 25
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (make_batch("b.csv", 1, z=1), r"'b\.csv' does not have the columns of 'a\.csv'.*adds 'z'"),
+        (
+            Batch("b.csv", "", pd.DataFrame({"x": [1], "z": [1]})),
+            "it lacks 'y' and adds 'z'",
+        ),
+        (Batch("b.csv", "", pd.DataFrame({"x": [1]})), "it lacks 'y'. All batches"),
+    ],
+)
+def test_batches_of_other_columns_are_refused(other, message):
+    """The file is named, with what it lacks and what it adds."""
+    with pytest.raises(DataError, match=message):
+        collect_batches([make_batch("a.csv", 1), other], ALL)
+
+
+@pytest.mark.parametrize("name", RESERVED_COLUMNS)
+def test_reserved_names_are_refused(name):
+    """A column of the project's own would be overwritten in silence."""
+    with pytest.raises(
+        DataError, match=rf"'a\.csv' has a column '{name}', a name that is reserved"
+    ):
+        collect_batches([make_batch("a.csv", 1, **{name: 1})], ALL)
+
+
+def test_the_inputs_stay_as_they_were():
+    """The batches are not changed."""
+    source = [make_batch("a.csv", 5), make_batch("b.csv", 5)]
+    assert_inputs_unchanged(collect_batches, source, CollectionParams(num_instances=3))

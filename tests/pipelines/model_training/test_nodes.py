@@ -1,0 +1,311 @@
+"""Tests of searching, measuring the fit, and listing the fitted rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.pipelines.model_training.nodes import list_fitted_rows, measure_fit, search_model
+from mlops_basics.schemas import ROW_HASH_COLUMN, EvaluationParams
+from mlops_basics.scoring import class_probabilities
+from tests.pipelines.conftest import prepare
+from tests.pipelines.helpers import (
+    BOOSTING,
+    LINEAR,
+    RIDGE,
+    NoMonitor,
+    assert_inputs_unchanged,
+    raw_table,
+    training_params,
+)
+
+BY_HEART = {"class": "sklearn.tree.DecisionTreeClassifier", "dense": True}
+CONSTANT = {"class": "sklearn.dummy.DummyClassifier", "dense": True, "fixed": {"strategy": "prior"}}
+EVALUATION = EvaluationParams(resamples=200)
+
+
+def search(data, params, monitor=None):
+    """Model, trials and report of a search."""
+    found = search_model(data.train, data.valid, data.info, params, monitor or NoMonitor())
+    return found[0], found[1], found[2]
+
+
+def probabilities(model, table, info):
+    """What the whole pipeline predicts of raw features."""
+    return class_probabilities(model.pipeline, table[list(info.features)], info)
+
+
+@pytest.fixture(scope="module")
+def searched(binary):
+    """A search of five trials: both candidates, and some of the sampler's."""
+    return search(binary, training_params(n_trials=5))
+
+
+def test_each_candidate_is_tried(searched):
+    """The first trials are one each, in the order of the configuration."""
+    _, trials, report = searched
+    assert trials["candidate"].tolist()[:2] == ["linear", "boosting"]
+    assert trials["trial"].tolist() == [0, 1, 2, 3, 4]
+    assert (report.trials_requested, report.trials_run, report.stopped_early) == (5, 5, "")
+    assert report.loss == "log_loss"
+
+
+def test_a_single_trial_is_the_first_candidate(binary):
+    """Fewer trials than candidates try the first ones."""
+    _, trials, report = search(binary, training_params(n_trials=1))
+    assert trials["candidate"].tolist() == ["linear"]
+    assert report.best_candidate == "linear"
+
+
+def test_the_best_trial_is_the_one_with_the_lowest_loss(searched):
+    """Of those that do not overfit; its parameters are reported."""
+    _, trials, report = searched
+    fair = trials[~trials["overfitted"]]
+    best = fair.loc[fair["valid_loss"].idxmin()]
+    assert report.best_valid_loss == best["valid_loss"]
+    assert report.best_candidate == best["candidate"]
+    shown = ", ".join(f"{key}={value!r}" for key, value in report.best_params.items())
+    assert shown == best["params"]
+
+
+def test_values_lie_in_their_ranges(searched):
+    """Whole numbers are whole, and no value is out of its range."""
+    _, trials, _ = searched
+    for _, trial in trials.iterrows():
+        chosen = dict(part.split("=") for part in trial["params"].split(", "))
+        if trial["candidate"] == "linear":
+            assert 0.001 <= float(chosen["C"]) <= 100
+        else:
+            assert 2 <= int(chosen["max_iter"]) <= 8
+            assert 0.05 <= float(chosen["learning_rate"]) <= 0.3
+
+
+def test_the_returned_model_is_the_best_one(searched, binary):
+    """The whole pipeline takes raw features and has the loss that is reported."""
+    from mlops_basics.scoring import losses, score_rows
+
+    model, _, report = searched
+    features = binary.valid[list(binary.info.features)]
+    scores = score_rows(model.pipeline, features, binary.valid, binary.info)
+    assert losses(scores).mean() == pytest.approx(report.best_valid_loss, rel=1e-9)
+    assert_frame_equal(model.example, binary.train[list(binary.info.features)].head(5))
+
+
+def test_equal_seeds_are_identical_searches(searched, binary):
+    """Trials and predictions to the last bit; another seed tries other values."""
+    model, trials, report = searched
+    again, trials_again, report_again = search(binary, training_params(n_trials=5))
+    assert_frame_equal(trials, trials_again)
+    assert report == report_again
+    one, other = (probabilities(item, binary.test, binary.info) for item in (model, again))
+    assert (one == other).all()
+    _, trials_other, _ = search(binary, training_params(n_trials=2, seed=1))
+    assert trials_other["params"].tolist() != trials["params"].tolist()[:2]
+
+
+def test_a_stop_in_time_is_recorded_and_can_be_replayed(searched, binary):
+    """The recorded number of trials, without a clock, gives the identical model."""
+    stopped, trials, report = search(binary, training_params(n_trials=5), NoMonitor(3))
+    assert (report.trials_requested, report.trials_run) == (5, 3)
+    assert report.stopped_early == "time limit after 3 of 5 trials"
+    replayed, trials_again, again = search(binary, training_params(n_trials=report.trials_run))
+    assert_frame_equal(trials, trials_again)
+    assert again.stopped_early == ""
+    assert (again.best_candidate, again.best_params) == (report.best_candidate, report.best_params)
+    one, other = (probabilities(item, binary.test, binary.info) for item in (stopped, replayed))
+    assert (one == other).all()
+    assert_frame_equal(trials, searched[1].head(3))
+
+
+def test_time_that_ends_with_the_last_trial_stops_nothing(binary):
+    """A search that made all of its trials was not stopped early."""
+    _, _, report = search(binary, training_params(n_trials=2), NoMonitor(2))
+    assert report.stopped_early == ""
+
+
+def test_the_monitor_hears_of_the_best_so_far(binary):
+    """A line a trial, with candidate and loss."""
+    monitor = NoMonitor()
+    _, _, report = search(binary, training_params(n_trials=2), monitor)
+    assert len(monitor.lines) == 2
+    assert monitor.lines[-1] == f"{report.best_candidate}, log_loss {report.best_valid_loss:.4g}"
+
+
+@pytest.mark.parametrize("order", [("tree", "constant"), ("constant", "tree")])
+def test_a_model_that_does_not_overfit_is_preferred(binary, order):
+    """A tree that knows the rows by heart loses to a constant, whichever came first."""
+    candidates = {"tree": BY_HEART, "constant": CONSTANT}
+    params = training_params(
+        candidates={name: candidates[name] for name in order}, n_trials=2, gap_tolerance=0.05
+    )
+    _, trials, report = search(binary, params)
+    trials = trials.set_index("candidate")
+    assert trials.loc["tree", "overfitted"]
+    assert not trials.loc["constant", "overfitted"]
+    assert report.best_candidate == "constant"
+
+
+def test_where_all_overfit_the_lowest_loss_wins(binary):
+    """The search still returns a model; the check says that it must not be promoted."""
+    other = {**BY_HEART, "fixed": {"min_samples_leaf": 3}}
+    params = training_params(candidates={"a": BY_HEART, "b": other}, n_trials=2, gap_tolerance=0.01)
+    _, trials, report = search(binary, params)
+    assert trials["overfitted"].all()
+    assert report.best_valid_loss == trials["valid_loss"].min()
+
+
+@pytest.mark.parametrize("candidate", [LINEAR, BOOSTING])
+def test_encodings_see_train_rows_only(binary, candidate):
+    """Categories, scales and gaps that only valid rows have change nothing in the model."""
+    params = training_params(candidates={"one": candidate}, n_trials=1)
+    model, _, _ = search(binary, params)
+    valid = binary.valid.copy()
+    valid["colour"] = "ultraviolet"
+    valid["size"] = valid["size"] * 1e6 + 1e9
+    valid.loc[::2, "count"] = np.nan
+    leaked = prepare(raw_table(300), exclude=["day"])
+    leaked.valid = valid
+    other, _, _ = search(leaked, params)
+    probe = pd.concat([binary.test, valid], ignore_index=True)
+    one, two = (probabilities(item, probe, binary.info) for item in (model, other))
+    assert (one == two).all()
+
+
+def test_the_fitted_scales_and_categories_are_those_of_train(binary):
+    """What the encoder learned, read from its public attributes."""
+    valid = binary.valid.assign(colour="ultraviolet", size=1e9)
+    data = prepare(raw_table(300), exclude=["day"])
+    data.valid = valid
+    model, _, _ = search(data, training_params(candidates={"linear": LINEAR}, n_trials=1))
+    steps = model.pipeline.named_steps
+    names = list(steps["vectorizer"].get_feature_names_out())
+    assert not [name for name in names if "ultraviolet" in name]
+    means = dict(zip(names, steps["scaler"].mean_, strict=True))
+    assert means["size"] == pytest.approx(binary.train["size"].mean(), rel=1e-5)
+
+
+def test_new_categories_and_gaps_can_be_predicted(searched, binary):
+    """A row unlike any train row still gets probabilities that sum to one."""
+    model, _, _ = searched
+    odd = binary.test.head(3).assign(colour="ultraviolet", size=np.nan)
+    odd.loc[0, "colour"] = None
+    found = probabilities(model, odd, binary.info)
+    assert found.sum(axis=1) == pytest.approx(np.ones(3))
+
+
+def test_a_regression_is_searched_by_squared_error(regression):
+    """Its best model beats a constant."""
+    params = training_params("regression", {"linear": RIDGE}, n_trials=2)
+    _, trials, report = search(regression, params)
+    assert report.loss == "squared_error"
+    assert report.best_valid_loss < regression.valid["size"].var() / 2
+    assert len(trials) == 2
+
+
+@pytest.mark.parametrize(
+    ("candidate", "message"),
+    [
+        ({"class": "sklearn.nothing.Model"}, "'it' names the class sklearn.nothing.Model, which"),
+        ({"class": "sklearn.linear_model.Nothing"}, "cannot be imported"),
+        ({"class": "Nothing"}, "cannot be imported"),
+        ({"fixed": {"penalti": "l2"}}, "'it': .*'penalti'.*Correct `fixed` or `space`"),
+    ],
+)
+def test_a_candidate_that_cannot_be_made_is_named(binary, candidate, message):
+    """The error names candidate and class or argument."""
+    params = training_params(candidates={"it": LINEAR | candidate}, n_trials=1)
+    with pytest.raises(ConfigurationError, match=message):
+        search(binary, params)
+
+
+def test_a_task_without_candidates_is_an_error(binary):
+    """The message names the task and the file."""
+    params = training_params("regression", {"linear": RIDGE})
+    with pytest.raises(ConfigurationError, match=r"none for the task binary.*model_training\.yml"):
+        search(binary, params)
+
+
+def test_choices_are_searched(binary):
+    """A categorical range."""
+    weights = {"class_weight": {"type": "categorical", "choices": ["balanced"]}}
+    params = training_params(candidates={"linear": LINEAR | {"space": weights}}, n_trials=1)
+    assert search(binary, params)[2].best_params == {"class_weight": "balanced"}
+
+
+def fit_of(model, data, **values):
+    """Metrics on train and valid rows, and the check."""
+    params = training_params(candidates={"linear": LINEAR}, **values)
+    return measure_fit(model, data.train, data.valid, data.info, params, EVALUATION)
+
+
+def test_the_fit_is_measured_on_both_sets(binary, binary_model):
+    """Accuracy is scikit-learn's on the rows of each set."""
+    train, valid, check = fit_of(binary_model, binary)
+    for metrics, rows in ((train, binary.train), (valid, binary.valid)):
+        predicted = binary_model.predict(rows[list(binary.info.features)])
+        assert metrics.rows == len(rows)
+        assert metrics.metrics["accuracy"].value == pytest.approx(
+            (predicted == rows["kind"]).mean()
+        )
+    assert not check.overfitted
+    assert check.low <= check.gap <= check.high
+    assert "not shown to be beyond the tolerance of 25 %" in check.reason
+
+
+def test_a_model_that_knows_its_rows_by_heart_is_overfitted(binary):
+    """The gap's lower limit lies beyond the tolerance, and the reason says so."""
+    params = training_params(candidates={"tree": BY_HEART}, n_trials=1)
+    model, _, _ = search(binary, params)
+    _, _, check = fit_of(model.pipeline, binary, gap_tolerance=0.05)
+    assert check.overfitted
+    assert check.low > check.tolerance == 0.05
+    assert check.train_loss < check.valid_loss
+    assert "worse than on training rows" in check.reason
+    assert "surely beyond the tolerance of 5 %" in check.reason
+
+
+def test_the_checks_loss_is_that_of_the_search(searched, binary):
+    """Both judge the same model on the same valid rows."""
+    model, _, report = searched
+    _, _, check = fit_of(model.pipeline, binary)
+    assert check.valid_loss == pytest.approx(report.best_valid_loss, rel=1e-9)
+
+
+def test_a_large_train_set_is_measured_on_a_part_of_it(binary, binary_model):
+    """At most so many rows, evenly spread over the table."""
+    train, _, _ = fit_of(binary_model, binary, gap_rows=100)
+    assert 50 <= train.rows <= 100
+    assert len(binary.train) > 100
+
+
+def test_every_fitted_row_is_listed_once():
+    """Train and valid rows, sorted, without repeats."""
+    train, valid = (
+        pd.DataFrame({ROW_HASH_COLUMN: np.array(rows, dtype=np.uint64)})
+        for rows in ([9, 2**64 - 1, 2], [2, 5, 5])
+    )
+    found = list_fitted_rows(train, valid)
+    assert found[ROW_HASH_COLUMN].tolist() == [2, 5, 9, 2**64 - 1]
+    assert found[ROW_HASH_COLUMN].dtype == np.uint64
+
+
+def test_no_test_row_is_listed(binary):
+    """The comparison may use these."""
+    listed = set(list_fitted_rows(binary.train, binary.valid)[ROW_HASH_COLUMN])
+    assert not listed & set(binary.test[ROW_HASH_COLUMN])
+    assert listed == {*binary.train[ROW_HASH_COLUMN], *binary.valid[ROW_HASH_COLUMN]}
+
+
+def test_the_inputs_stay_as_they_were(binary, binary_model):
+    """Neither rows nor model nor parameters are changed by any node."""
+    params = training_params(n_trials=2)
+    assert_inputs_unchanged(
+        search_model, binary.train, binary.valid, binary.info, params, NoMonitor()
+    )
+    assert_inputs_unchanged(
+        measure_fit, binary_model, binary.train, binary.valid, binary.info, params, EVALUATION
+    )
+    assert_inputs_unchanged(list_fitted_rows, binary.train, binary.valid)

@@ -1,0 +1,37 @@
+"""Tests of the model_training pipeline in memory."""
+
+from __future__ import annotations
+
+from mlops_basics.pipelines.model_training import create_pipeline
+from mlops_basics.schemas import EvaluationParams
+from tests.pipelines.helpers import LINEAR, NoMonitor, run_slice, training_params
+
+
+def test_golden_to_model(binary):
+    """Train and valid rows in; a model with trials, reports and fitted rows out."""
+    inputs = {
+        "train_data": binary.train,
+        "valid_data": binary.valid,
+        "table_info": binary.info,
+        "search_monitor": NoMonitor(),
+        "params:training": training_params(candidates={"linear": LINEAR}, n_trials=2),
+        "params:evaluation": EvaluationParams(resamples=100),
+    }
+    nodes = create_pipeline().only_nodes("search_model", "measure_fit", "list_fitted_rows")
+    outputs = run_slice(nodes, inputs)
+    assert set(outputs) == {
+        "model",
+        "trials",
+        "search_report",
+        "search_plot",
+        "train_metrics",
+        "valid_metrics",
+        "overfit_check",
+        "fitted_rows",
+    }
+    predicted = outputs["model"].predict(binary.test[list(binary.info.features)])
+    assert (predicted == binary.test["kind"]).mean() > 0.8
+    assert len(outputs["trials"]) == outputs["search_report"].trials_run == 2
+    assert outputs["valid_metrics"].rows == len(binary.valid)
+    assert len(outputs["fitted_rows"]) == len(binary.train) + len(binary.valid)
+    assert outputs["search_plot"].data

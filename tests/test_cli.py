@@ -1,0 +1,141 @@
+"""Tests of the commands: each is listed, and an error of ours is a few readable lines."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import pairwise
+
+import click
+import pytest
+from click.testing import CliRunner
+from kedro.io import DatasetError
+
+from mlops_basics import cli
+from mlops_basics.errors import ConfigurationError, DataError, LineageError, MlopsError
+
+from .conftest import ROOT
+
+
+def chain(*errors):
+    """The last of the errors, each raised from the one before."""
+    for cause, error in pairwise(errors):
+        error.__cause__ = cause
+    return errors[-1]
+
+
+@pytest.mark.parametrize("kind", [ConfigurationError, DataError, LineageError])
+def test_our_error_is_found_in_a_chain(kind):
+    """Kedro wraps it twice; its message alone is told."""
+    error = chain(
+        ValueError("deep inside"), kind("mend the file"), DatasetError("Failed"), RuntimeError("x")
+    )
+    assert cli.explain(error) == "mend the file"
+    assert isinstance(kind(), MlopsError)
+
+
+def test_our_error_is_found_without_a_from():
+    """An error that was raised while ours was handled."""
+    error = RuntimeError("outer")
+    error.__context__ = DataError("mend the file")
+    assert cli.explain(error) == "mend the file"
+
+
+def test_the_outermost_of_ours_is_told():
+    """It knows most of what was going on."""
+    error = chain(DataError("inner"), LineageError("outer"), DatasetError("Failed"))
+    assert cli.explain(error) == "outer"
+
+
+def test_another_error_is_told_by_its_type_and_first_lines():
+    """At most five lines, without blank ones."""
+    text = cli.explain(KeyError("x"))
+    assert text == "KeyError: 'x'"
+    many = cli.explain(ValueError("\n\n".join(f"line {number}" for number in range(9))))
+    assert many.splitlines() == ["ValueError: line 0", "line 1", "line 2", "line 3", "line 4"]
+    assert cli.explain(ValueError()) == "ValueError: "
+
+
+def call(error, *arguments):
+    """Run a command that raises; returns click's result."""
+
+    @click.command()
+    @click.option("--number", type=int)
+    def fails(number):
+        """Raises."""
+        if error is not None:
+            raise error
+        click.echo(f"number {number}")
+
+    return CliRunner().invoke(cli.readable(fails), list(arguments))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (None, 0),
+        (DataError("mend the file"), 1),
+        (ValueError("x"), 1),
+        (KeyboardInterrupt(), 130),
+        (click.ClickException("x"), 1),
+        (click.UsageError("x"), 2),
+        (click.exceptions.Exit(3), 3),
+    ],
+)
+def test_exit_codes(error, code):
+    """0 for success, 1 for an error, 2 for wrong usage, 130 for an interruption."""
+    assert call(error).exit_code == code
+
+
+def test_a_readable_error_is_short():
+    """On the error stream, without a traceback, with the way to see all."""
+    result = call(DataError("mend the file"))
+    assert result.stderr.splitlines() == [
+        "Error: mend the file",
+        "(--verbose shows the whole traceback)",
+    ]
+    assert result.stdout == ""
+
+
+def test_verbose_shows_the_whole_traceback():
+    """And the same message below it."""
+    result = call(DataError("mend the file"), "--verbose")
+    assert result.exit_code == 1
+    assert "Traceback (most recent call last)" in result.stderr
+    assert result.stderr.splitlines()[-1] == "Error: mend the file"
+
+
+def test_wrong_usage_is_clicks_own_message():
+    """An option that does not exist, a value of another type."""
+    for arguments in (["--nunber", "1"], ["--number", "one"]):
+        result = call(None, *arguments)
+        assert result.exit_code == 2
+        assert arguments[1 if arguments[0] == "--number" else 0] in result.stderr
+
+
+def test_the_wrapped_command_keeps_name_help_and_options():
+    """Only ``--verbose`` is added."""
+    from kedro.framework.cli.project import run as kedro_run
+
+    assert cli.run.name == kedro_run.name
+    assert cli.run.help == kedro_run.help
+    names = [option.name for option in cli.run.params]
+    assert names == [*(option.name for option in kedro_run.params), "verbose"]
+
+
+def test_an_unknown_sample_is_a_readable_error():
+    """The list of samples is the message."""
+    result = CliRunner().invoke(cli.cli, ["sample", "titanic"])
+    assert result.exit_code == 1
+    assert "breast_cancer, diabetes, flights" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.slow
+def test_kedro_lists_each_of_our_commands():
+    """Kedro swallows a missing import of cli.py, and the commands would vanish in silence."""
+    command = [sys.executable, "-m", "kedro", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = {line.split()[0] for line in done.stdout.splitlines() if line.startswith("  ")}
+    assert set(cli.cli.commands) <= listed
+    assert "Write a sample table" in done.stdout

@@ -1,0 +1,212 @@
+"""Tests of the registered pipelines: what they take and make, and what their nodes may know."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import typing
+
+import pytest
+import yaml
+
+from mlops_basics.pipeline_registry import register_pipelines
+from mlops_basics.schemas import PARAMETER_SECTIONS, Section
+
+from .conftest import ROOT
+
+PIPELINES = register_pipelines()
+NODES = {node.name: node for node in PIPELINES["__default__"].nodes}
+#: Data sets that no node reads or writes: hooks do.
+OF_HOOKS = {"manifest"}
+FORBIDDEN = ("mlflow", "kedro", "fsspec", "boto3", "s3fs", "mlops_basics.datasets")
+LOADS_A_CLASS = {("search.py", "kedro.utils")}  # load_obj: imports a class by its path, no more
+
+#: By pipeline: nodes, their inputs, their outputs.
+DOCUMENTED = {
+    "data_collection": (
+        ("collect_batches",),
+        {"source", "params:collection"},
+        {"raw_data", "collection_report"},
+    ),
+    "data_preprocessing": (
+        ("preprocess_data", "split_data"),
+        {"raw_data", "params:preprocessing"},
+        {
+            "preprocessed_data",
+            "table_info",
+            "train_data",
+            "valid_data",
+            "test_data",
+            "split_report",
+        },
+    ),
+    "model_training": (
+        ("search_model", "measure_fit", "list_fitted_rows"),
+        {
+            "train_data",
+            "valid_data",
+            "table_info",
+            "search_monitor",
+            "params:training",
+            "params:evaluation",
+        },
+        {
+            "model",
+            "trials",
+            "search_report",
+            "search_plot",
+            "train_metrics",
+            "valid_metrics",
+            "overfit_check",
+            "fitted_rows",
+        },
+    ),
+    "model_evaluation": (
+        ("evaluate_model", "explain_model", "plot_evaluation", "write_report"),
+        {
+            "model",
+            "test_data",
+            "table_info",
+            "params:evaluation",
+            "params:model_name",
+            "collection_report",
+            "decision",
+            "challenge_request",
+            "gate_scores",
+            "split_report",
+            "search_report",
+            "search_plot",
+            "overfit_check",
+            "train_metrics",
+            "valid_metrics",
+        },
+        {
+            "test_metrics",
+            "scores",
+            "confusion_matrix",
+            "importance",
+            "confusion_plot",
+            "performance_plot",
+            "calibration_plot",
+            "importance_plot",
+            "report",
+        },
+    ),
+}
+
+
+def catalog_entries():
+    """The catalog's entries as written, by name."""
+    entries = {}
+    for file in (ROOT / "conf" / "base").glob("catalog*.yml"):
+        written = yaml.safe_load(file.read_text(encoding="utf-8"))
+        entries |= {name: entry for name, entry in written.items() if not name.startswith("_")}
+    return entries
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_pipeline_takes_and_makes_what_is_documented(name):
+    """Inputs and outputs of its nodes, also those that they hand each other."""
+    nodes, inputs, outputs = DOCUMENTED[name]
+    found = PIPELINES[name].only_nodes(*nodes)
+    assert found.inputs() == inputs
+    assert found.all_outputs() == outputs
+
+
+def test_the_whole_loop_needs_the_source_alone():
+    """Beside parameters and the search's monitor."""
+    needed = {name for name in PIPELINES["__default__"].inputs() if not name.startswith("params:")}
+    assert {"source", "search_monitor"} <= needed
+    assert not needed & {name for _, _, outputs in DOCUMENTED.values() for name in outputs}
+    for name in DOCUMENTED:
+        assert set(PIPELINES[name].nodes) <= set(PIPELINES["__default__"].nodes)
+
+
+@pytest.mark.parametrize("node", NODES.values(), ids=NODES)
+def test_a_node_is_named_as_its_function(node):
+    """One name in graph, log and code."""
+    assert node.name == node.func.__name__
+    assert inspect.getdoc(node.func)
+
+
+@pytest.mark.parametrize("node", NODES.values(), ids=NODES)
+def test_type_hints_resolve(node):
+    """Kedro builds the typed parameter sections from them; one that fails would be a plain dict."""
+    hints = typing.get_type_hints(node.func)
+    names = list(inspect.signature(node.func).parameters)
+    assert set(names) | {"return"} == set(hints)
+    for name, dataset in zip(names, node.inputs, strict=True):
+        section = PARAMETER_SECTIONS.get(dataset.removeprefix("params:"))
+        if dataset.startswith("params:") and section is not None:
+            assert issubclass(section, Section)
+            assert hints[name] is section
+
+
+def test_every_parameter_section_is_known():
+    """A ``params:`` input that nothing configures would be found at run time only."""
+    used = {
+        name.removeprefix("params:")
+        for node in NODES.values()
+        for name in node.inputs
+        if name.startswith("params:")
+    }
+    assert used <= set(PARAMETER_SECTIONS)
+
+
+def imported_modules(file):
+    """Every module that a file imports, also inside of functions; relative ones resolved."""
+    package = file.relative_to(ROOT / "src").with_suffix("").parts[:-1]
+    for item in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(item, ast.Import):
+            yield from (alias.name for alias in item.names)
+        elif isinstance(item, ast.ImportFrom):
+            base = package[: len(package) - item.level + 1] if item.level else ()
+            module = ".".join((*base, item.module or "")).rstrip(".")
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in item.names)
+
+
+NODE_FILES = [
+    file
+    for file in sorted((ROOT / "src" / "mlops_basics" / "pipelines").glob("*/*.py"))
+    if file.name not in ("__init__.py", "pipeline.py")
+]
+
+
+@pytest.mark.parametrize("file", NODE_FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_nodes_know_neither_framework_nor_storage(file):
+    """Nodes are plain functions of tables: they can be called, tested and moved by themselves."""
+    found = {
+        module
+        for module in imported_modules(file)
+        if any(module == name or module.startswith(f"{name}.") for name in FORBIDDEN)
+        and not any(
+            file.name == where and module.startswith(allowed) for where, allowed in LOADS_A_CLASS
+        )
+    }
+    assert found == set()
+
+
+def test_each_data_set_has_an_entry_and_each_entry_is_used():
+    """A forgotten entry would be kept in memory and lost; an unused one misleads."""
+    used = {
+        name
+        for pipeline in PIPELINES.values()
+        for name in pipeline.datasets()
+        if not name.startswith("params:")
+    }
+    assert used == set(catalog_entries()) - OF_HOOKS
+
+
+def test_what_nodes_make_is_versioned():
+    """Nothing that a run produced is overwritten by the next."""
+    entries = catalog_entries()
+    made = {name for node in NODES.values() for name in node.outputs}
+    assert [name for name in sorted(made) if not entries[name].get("versioned")] == []
+
+
+def test_each_data_set_of_the_graph_has_a_layer():
+    """kedro-viz groups by it."""
+    made = {name for node in NODES.values() for name in node.outputs} | {"source"}
+    entries = catalog_entries()
+    assert [name for name in sorted(made) if "kedro-viz" not in entries[name]["metadata"]] == []
