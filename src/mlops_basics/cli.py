@@ -6,8 +6,6 @@ import getpass
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -16,7 +14,6 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import env_option
-from kedro.framework.session import KedroSession
 from kedro.utils import find_kedro_project
 
 from mlops_basics.errors import MlopsError
@@ -98,8 +95,7 @@ def releases(env: str | None, model_name: str | None) -> None:
 
     from mlops_basics.operations import releases_table
 
-    with _production(env, model_name) as (store, registry):
-        Console().print(releases_table(store, registry))
+    Console().print(releases_table(*_production(env, model_name)))
 
 
 @click.command()
@@ -111,9 +107,9 @@ def rollback(to: str | None, reason: str, env: str | None, model_name: str | Non
     """Put an earlier release back into production."""
     from mlops_basics.operations import rollback as roll_back
 
-    with _production(env, model_name) as (store, registry):
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        click.echo(roll_back(store, registry, to, reason, getpass.getuser(), now))
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    store, registry = _production(env, model_name)
+    click.echo(roll_back(store, registry, to, reason, getpass.getuser(), now))
 
 
 @click.command()
@@ -125,8 +121,7 @@ def serve(host: str, port: int, env: str | None, model_name: str | None) -> None
     """Verify the release in production and serve it over HTTP (POST /invocations)."""
     from mlops_basics.operations import serve as serve_release
 
-    with _production(env, model_name) as (store, _):
-        serve_release(store, host, port)
+    serve_release(_production(env, model_name)[0], host, port)
 
 
 @click.command()
@@ -143,13 +138,13 @@ def reproduce(metadata: Any, run_id: str, env: str | None) -> None:
         sys.exit(EXIT_DIFFERENT)
 
 
-@contextmanager
-def _production(env: str | None, model_name: str | None) -> Iterator[tuple[Any, Any]]:
+def _production(env: str | None, model_name: str | None) -> tuple[Any, Any]:
     """The release store and the registry, as the catalog configures them."""
+    from mlops_basics.context import load_context
+
     params = {"model_name": model_name} if model_name else {}
-    with KedroSession.create(env=env, runtime_params=params) as session:
-        release: Any = session.load_context().catalog.get("release")
-        yield release.store, release.registry
+    release: Any = load_context(None, env, params).catalog.get("release")
+    return release.store, release.registry
 
 
 def _project_path(metadata: Any) -> Path:

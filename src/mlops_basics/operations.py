@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -71,8 +72,8 @@ def periods(ledger: Sequence[LedgerEntry], pointer: Pointer | None = None) -> li
         found.append(Period(move, until))
         until = move.at
         before = -1 if move.replaced is None else _latest(moves, at, move.replaced)
-        # An entry that cannot be read any more leaves a gap; what came before it still counts.
-        at = at - 1 if before < 0 and move.replaced is not None else before
+        # Where the history has a gap (a file was lost), what came before it still counts.
+        at = before if before >= 0 else at - 1
     return found[::-1]
 
 
@@ -133,10 +134,10 @@ def rollback(
             f"champion, which was {champion or 'none'}, is {target} again."
         )
     try:
-        entry = _unfinished(ledger, entry) or entry
-        if entry.at == now:
+        known = _unfinished(ledger, entry)
+        if known is None:
             store.record(entry)
-        store.point(target, pointer, entry.at)
+        store.point(target, pointer, (known or entry).at)
     except ConflictError as error:
         _record_refusal(store, announced, error)
         raise
@@ -146,7 +147,7 @@ def rollback(
                 registry.move_champion(champion, target)
         raise
     return (
-        f"Release {target} of '{store.model_name}' is in production since {entry.at}, in place of "
+        f"Release {target} of '{store.model_name}' is in production, in place of "
         f"{present or 'nothing'}. Undo with: kedro rollback --to {present or 'VERSION'}"
     )
 
@@ -252,8 +253,11 @@ def _way_back(
         return champion if champion in released or present is None else present
     if history and history[-1].entry.action == "rollback" and present is not None:
         return present
-    earlier = [registry.previous(), *reversed(released)]
-    found = next((version for version in earlier if version not in (None, present)), None)
+    previous = registry.previous()
+    # What never was in production is no way back, although the alias may have passed over it.
+    first = [previous] if previous is not None and (previous in released or not released) else []
+    earlier = (version for version in [*first, *reversed(released)] if version != present)
+    found = next(earlier, None)
     if found is None:
         raise ReleaseError(
             f"There is no earlier release of '{store.model_name}' to go back to: "
@@ -364,13 +368,18 @@ def _data(versions: Mapping[str, str]) -> str:
 
 
 def _run_until_stopped(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run a command; signals that would stop this process stop it and all that it started."""
+    """Run a command; a signal that would stop this process stops it and all that it started.
+
+    Returns:
+        The command's exit code; 128 and the signal's number if it was stopped so.
+    """
     server = subprocess.Popen(command, env=dict(environment), start_new_session=True)
     try:
         with _forwarding(server):
-            return server.wait()
+            code = server.wait()
     finally:
         _end(server)
+    return 128 - code if code < 0 else code
 
 
 @contextmanager
@@ -387,14 +396,22 @@ def _forwarding(server: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _end(server: subprocess.Popen[bytes]) -> None:
-    """Stop what is left of the server before its files are removed."""
+    """Stop what is left of the server before its files are removed; first kindly."""
     _signal_all(server, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        server.wait(_PATIENCE)
-    _signal_all(server, signal.SIGKILL)
+    deadline = time.monotonic() + _PATIENCE
+    while _signal_all(server, 0):
+        if time.monotonic() > deadline:
+            _signal_all(server, signal.SIGKILL)
+            break
+        server.poll()
+        time.sleep(0.05)
     server.wait()
 
 
-def _signal_all(server: subprocess.Popen[bytes], number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):
+def _signal_all(server: subprocess.Popen[bytes], number: int) -> bool:
+    """Send a signal to the server and its workers; whether any of them is still there."""
+    try:
         os.killpg(server.pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True

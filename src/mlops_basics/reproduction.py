@@ -8,6 +8,7 @@ from typing import Any
 
 from kedro.framework.session import KedroSession
 
+from mlops_basics.context import load_context
 from mlops_basics.errors import ConfigurationError, ReleaseError
 from mlops_basics.lineage import REPRODUCTION
 from mlops_basics.schemas import Manifest, SearchReport
@@ -79,15 +80,15 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
     params = {name: value for name, value in recorded.parameters.items() if value is not None}
     params["training"] = {**params["training"], "n_trials": trials}
     params["reproduces"] = recorded.run_id
-    with KedroSession.create(project_path, env=recorded.env, runtime_params=params) as session:
+    session: Any = KedroSession.create(project_path, env=recorded.env, runtime_params=params)
+    with session:
         session.run(
             pipeline_names=["__default__"],
             from_inputs=["raw_data"],
             to_outputs=list(RESULTS),
             load_versions={"raw_data": raw.version},
         )
-    with KedroSession.create(project_path, env=recorded.env, runtime_params=params) as session:
-        repeated: Manifest = session.load_context().catalog.load(REPRODUCTION)
+    repeated: Manifest = load_context(project_path, recorded.env, params).catalog.load(REPRODUCTION)
     return compare_runs(recorded, repeated)
 
 
@@ -108,9 +109,8 @@ def _causes(recorded: Manifest, repeated: Manifest) -> list[str]:
     if recorded.datasets["raw_data"].sha256 != repeated.datasets["raw_data"].sha256:
         causes.append("the raw data were changed since (their SHA-256 differs)")
     if was.git_commit != now.git_commit:
-        causes.append(
-            f"the code was at commit {_short(was.git_commit)}, now {_short(now.git_commit)}"
-        )
+        commits = [_short(code.git_commit) for code in (was, now)]
+        causes.append(f"the code was at commit {commits[0]}, now {commits[1]}")
     if was.git_dirty:
         causes.append("the working tree held uncommitted changes then")
     if now.git_dirty:
@@ -137,9 +137,8 @@ def _recorded(project_path: Path, run_id: str, env: str | None) -> tuple[Manifes
     from mlflow.artifacts import load_text
     from mlflow.exceptions import MlflowException
 
-    with KedroSession.create(project_path, env=env) as session:
-        context = session.load_context()  # points MLflow at the project's server
-        model_name = str(context.params["model_name"])
+    context = load_context(project_path, env, {})  # points MLflow at the project's server
+    model_name = str(context.params["model_name"])
     client = MlflowClient()
     try:
         run: Any = client.get_run(run_id)

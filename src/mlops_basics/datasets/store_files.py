@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
-import fsspec
-from kedro.io.core import get_protocol_and_path
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
 
 from mlops_basics.errors import ReleaseError
 
@@ -43,11 +43,10 @@ class StoreFiles:
             credentials: Arguments of the file system that are secret.
             fs_args: Other arguments of the file system.
         """
-        protocol, path = get_protocol_and_path(folder)
         self.folder = folder
-        self._fs = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
-        self._base = str(self._fs._strip_protocol(path)).rstrip("/")
-        self._local = protocol == "file"
+        self._fs, base = url_to_fs(folder, **(credentials or {}), **(fs_args or {}))
+        self._base = str(base).rstrip("/")
+        self._local = isinstance(self._fs, LocalFileSystem)
 
     def read(self, path: str) -> bytes | None:
         """The content of a file, None where there is none."""

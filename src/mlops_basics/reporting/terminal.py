@@ -175,12 +175,12 @@ def _data(table: TableInfo | None, versions: Mapping[str, str]) -> str:
     parts = []
     if table:
         parts.append(f"{table.rows:,} rows, {len(table.features)} features")
-    different = set(versions.values())
-    if len(different) == 1:
-        parts.append(f"version {plain(different.pop(), 40)}")
-    elif different:
-        each = ", ".join(f"{plain(name, 30)} {plain(v, 40)}" for name, v in versions.items())
-        parts.append(plain(each, 200))
+    if versions:
+        newest = max(versions.values())
+        parts.append(f"version {plain(newest, 40)}")
+        older = sorted({v for v in versions.values() if v != newest})
+        if older:
+            parts.append(f"from {plain(', '.join(older), 100)}")
     return ", ".join(parts)
 
 

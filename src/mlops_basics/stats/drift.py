@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mlops_basics.stats import _check
-from mlops_basics.stats._special import binom_lower, binom_upper
+from mlops_basics.stats._special import binom_lower, binom_ppf, binom_upper
 from mlops_basics.stats.categorical_profile import CategoricalProfile
 from mlops_basics.stats.drift_verdict import DriftThresholds, DriftVerdict, describe
 from mlops_basics.stats.ks import ks_distance, ks_margin
@@ -18,7 +18,7 @@ Ints = NDArray[np.int64]
 
 _MIN_JOINT = 10  # levels with fewer rows on both sides together are pooled
 _FIRST = 32  # cells whose limits are computed first, the most changed ones
-_POWER_MISS = 0.8  # probability to find the smallest effect
+_POWER = 0.8  # probability to find the smallest effect
 
 
 def judge_numeric(
@@ -320,16 +320,10 @@ def _lower(r: Ints, n: int, c: Ints, m: int, alpha: float) -> Floats:
 
 def _smallest(r: int, n: int, m: int, alpha: float, threshold: float) -> float | None:
     """Smallest change of this cell, up or down, that is found four times in five."""
-    found = []
-    for before in (r, n - r):  # a fall is a rise of all others
-        bar = threshold + float(binom_upper(before, n, alpha))
-        low, high = 0, m + 1  # fewest rows in the batch that prove it
-        while low < high:
-            middle = (low + high) // 2
-            if float(binom_lower(middle, m, alpha)) > bar:
-                high = middle
-            else:
-                low = middle + 1
-        if low <= m:
-            found.append(float(binom_lower(low, m, _POWER_MISS)) - before / n)
-    return max(found) if found else None
+    before = np.array([r, n - r])  # a fall is a rise of all others
+    bar = threshold + binom_upper(before, n, alpha)
+    # fewest rows k in the batch that prove it: P(X >= k) <= alpha for X binomial (m, bar)
+    k = m - binom_ppf(alpha, m, 1 - np.minimum(bar, 1 - 1e-12))
+    change = binom_lower(np.minimum(k, m), m, _POWER) - before / n
+    found = change[(bar < 1) & (k <= m)]
+    return float(found.max()) if found.size else None

@@ -541,16 +541,25 @@ def advance(
         size = part.shape[1]
         excess = part - m[:, None]
         logs = np.empty((_BETS, streams, size))
-        for bet in range(len(RISES)):
-            np.multiply(excess, fixed[:, bet, None], out=logs[bet])
+        if is_zero_one(part):  # a fixed bet has two factors: counting does
+            wrong, right = np.log1p(fixed * (1 - m[:, None])), np.log1p(-fixed * m[:, None])
+            count, rows = np.cumsum(part, axis=1, dtype=np.float64), np.arange(1.0, size + 1)
+            for bet in range(len(RISES)):
+                np.multiply(count, (wrong - right)[:, bet, None], out=logs[bet])
+                logs[bet] += right[:, bet, None] * rows
+            todo = logs[len(RISES) :]
+        else:
+            for bet in range(len(RISES)):
+                np.multiply(excess, fixed[:, bet, None], out=logs[bet])
+            todo = logs
         for at, span in enumerate(spans):
             average, averages[:, at] = _running(part, averages[:, at], span)
             average -= m[:, None]
             average /= v[:, None]
             np.clip(average, 0, (_CAP / m)[:, None], out=average)
             np.multiply(average, excess, out=logs[len(RISES) + at])
-        np.log1p(logs, out=logs)
-        np.cumsum(logs, axis=2, out=logs)
+        np.log1p(todo, out=todo)
+        np.cumsum(todo, axis=2, out=todo)
         logs += log_s.T[:, :, None]
         log_s = logs[:, :, -1].T.copy()
         # total wealth of each moment only where the largest bet could have made it matter

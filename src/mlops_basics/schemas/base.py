@@ -1,0 +1,17 @@
+"""The two bases: a section of the parameters, and a small JSON artifact."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A section of the parameters: immutable, unknown keys refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Artifact(BaseModel):
+    """A small JSON artifact: what a node found, in a form that people and programs read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)

@@ -1,0 +1,71 @@
+"""A model, and how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import pandas as pd
+
+from .base import Artifact
+
+ESTIMATOR_STEP = "estimator"
+
+
+class Model(Protocol):
+    """A fitted scikit-learn pipeline, as nodes see it (importing scikit-learn costs seconds)."""
+
+    def predict(self, features: pd.DataFrame) -> Any: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class FittedModel:
+    """A fitted scikit-learn pipeline and a few rows of features that show its input."""
+
+    pipeline: Model
+    example: pd.DataFrame
+
+
+class Estimate(Artifact):
+    """A metric with its two-sided confidence interval; None where it is not defined."""
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    greater_is_better: bool
+    note: str = ""
+
+
+class Metrics(Artifact):
+    """Metrics of one model on one set of rows."""
+
+    rows: int
+    confidence: float
+    metrics: dict[str, Estimate]
+
+
+class SearchReport(Artifact):
+    """What the search tried, and why it ended."""
+
+    best_candidate: str
+    best_params: dict[str, Any]
+    best_valid_loss: float
+    loss: str
+    trials_requested: int
+    trials_run: int
+    stopped_early: str = ""
+
+
+class OverfitCheck(Artifact):
+    """Validation loss minus training loss, as a share of the loss of a constant prediction."""
+
+    gap: float
+    low: float
+    high: float
+    confidence: float
+    tolerance: float
+    train_loss: float
+    valid_loss: float
+    baseline_loss: float
+    overfitted: bool
+    reason: str

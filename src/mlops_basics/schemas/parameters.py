@@ -1,0 +1,153 @@
+"""The sections of the parameters. Kedro builds them by the type hints of the nodes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from .base import Section
+from .table import Task
+
+
+class CollectionParams(Section):
+    """How much of the source is collected."""
+
+    num_instances: Annotated[int, Field(ge=1)] | None = None
+    seed: int = 0
+
+
+class SplitParams(Section):
+    """How rows are divided into train, valid and test."""
+
+    valid_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    salt: str = "mlops-basics"
+    time_column: str | None = None
+    period: Literal["D", "W", "M", "Q", "Y"] = "M"
+    min_rows: Annotated[int, Field(ge=2)] = 10
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train(self) -> SplitParams:
+        if self.valid_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                "valid_fraction + test_fraction must be below 1, "
+                f"got {self.valid_fraction + self.test_fraction!r}"
+            )
+        return self
+
+
+class PreprocessingParams(Section):
+    """What the table means: target, task, and the columns a model may see."""
+
+    target: str
+    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    positive_above: float | None = None
+    exclude: tuple[str, ...] = ()
+    text_columns: tuple[str, ...] = ()
+    key_columns: tuple[str, ...] = ()
+    rare_class_rows: Annotated[int, Field(ge=1)] = 10
+    split: SplitParams = SplitParams()
+
+
+class SearchRange(Section):
+    """The values of one hyper-parameter that the search may try."""
+
+    type: Literal["float", "int", "categorical"]
+    low: float | None = None
+    high: float | None = None
+    log: bool = False
+    choices: tuple[Any, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> SearchRange:
+        if self.type == "categorical":
+            if not self.choices:
+                raise ValueError("a categorical range must name its choices, got none")
+        elif self.low is None or self.high is None or not self.low <= self.high:
+            raise ValueError(
+                f"a {self.type} range must have low <= high, got {self.low!r}..{self.high!r}"
+            )
+        elif self.log and self.low <= 0:
+            raise ValueError(f"a range with log: true must have low > 0, got {self.low!r}")
+        return self
+
+
+class Candidate(Section):
+    """An estimator the search may choose, with its search space."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, protected_namespaces=()
+    )
+
+    class_path: str = Field(alias="class")
+    dense: bool  # True: impute, scale, one-hot; False: missing values and categories as they are
+    fixed: dict[str, Any] = {}
+    space: dict[str, SearchRange] = {}
+
+
+class TrainingParams(Section):
+    """The search and the check against overfitting."""
+
+    n_trials: Annotated[int, Field(ge=1)] = 20
+    seed: int = 0
+    gap_tolerance: Annotated[float, Field(gt=0)] = 0.25
+    gap_confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    gap_rows: Annotated[int, Field(ge=100)] = 20_000
+    vectorizer: dict[str, Any] = {}
+    candidates: dict[Task, dict[str, Candidate]]
+
+
+class EvaluationParams(Section):
+    """How sure the reported metrics have to be, and what the explanations may cost."""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    resamples: Annotated[int, Field(ge=100)] = 2_000
+    importance_rows: Annotated[int, Field(ge=10)] = 1_000
+    reference_rows: Annotated[int, Field(ge=100)] = 50_000
+    importance_repeats: Annotated[int, Field(ge=1)] = 5
+    seed: int = 0
+
+
+TestedMetric = Literal[
+    "auto",
+    "log_loss",
+    "brier",
+    "huber",
+    "squared_error",
+    "absolute_error",
+    "accuracy",
+    "balanced_accuracy",
+    "macro_f1",
+    "mcc",
+    "roc_auc",
+]
+
+
+class DecisionParams(Section):
+    """When a challenger deserves to become the champion."""
+
+    metric: TestedMetric = "auto"
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    rule: Literal["superiority", "non_inferiority"] = "superiority"
+    min_gain: Annotated[float, Field(ge=0)] = 0.0
+    margin: Annotated[float, Field(gt=0)] = 0.01
+    min_rows: Annotated[int, Field(ge=20)] = 20
+    min_fresh_rows: Annotated[int, Field(ge=20)] = 200
+    guards: tuple[TestedMetric, ...] = ()
+    guard_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    quality_floor: dict[str, float] = {}
+    seed: int = 0
+
+
+#: Every key that ``parameters*.yml`` may hold, with its type (None: a plain value).
+PARAMETER_SECTIONS: dict[str, type[Section] | None] = {
+    "model_name": None,
+    "num_instances": None,
+    "reproduces": None,
+    "collection": CollectionParams,
+    "preprocessing": PreprocessingParams,
+    "training": TrainingParams,
+    "evaluation": EvaluationParams,
+    "decision": DecisionParams,
+}

@@ -1,0 +1,99 @@
+"""The registry's versions, and what production holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .base import Artifact
+from .decision import Decision
+from .model import Model
+from .run import ModelRecord
+from .table import TableInfo
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A decided challenger, with the files that its release needs beside the model.
+
+    ``files`` maps names to an ``Artifact`` (saved as JSON) or a table (saved as Parquet).
+    """
+
+    decision: Decision
+    record: ModelRecord
+    files: dict[str, Any]
+
+
+class RegisteredVersion(Artifact):
+    """What the registry holds after a decision; ``version`` is its champion, if any."""
+
+    model_name: str
+    version: str | None
+    previous: str | None
+    promoted: bool
+    reason: str
+
+
+class FileRecord(Artifact):
+    """One file of a release."""
+
+    sha256: str
+    size: int
+
+
+class ReleaseManifest(Artifact):
+    """What a release holds, and where it came from. ``files`` are relative paths."""
+
+    model_name: str
+    version: str
+    run_id: str
+    mlflow_run_id: str | None
+    data_versions: dict[str, str]
+    git_commit: str | None
+    git_dirty: bool | None
+    decision: Decision
+    files: dict[str, FileRecord]
+
+
+class Pointer(Artifact):
+    """Which release is in production; the only file that ever changes."""
+
+    version: str
+    manifest_sha256: str
+    at: str
+
+
+class LedgerEntry(Artifact):
+    """One line of the production's history."""
+
+    at: str
+    action: Literal["release", "rollback", "refused"]
+    version: str
+    replaced: str | None
+    by: str
+    reason: str
+    run_id: str | None = None
+    mlflow_run_id: str | None = None
+    data_versions: dict[str, str] = {}
+    metric: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+class ReleaseState(Artifact):
+    """What production holds after publishing."""
+
+    version: str | None
+    changed: bool
+    reason: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Release:
+    """A release that was verified, as scorers use it."""
+
+    manifest: ReleaseManifest
+    model: Model
+    table: TableInfo

@@ -1,0 +1,77 @@
+"""What is known of a table: its batches, its columns, its rows' sides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .base import Artifact
+
+#: Columns that the project adds to a table; a source may not use these names.
+BATCH_COLUMN = "__batch__"
+
+ROW_HASH_COLUMN = "__row_hash__"
+
+RESERVED_COLUMNS = (BATCH_COLUMN, ROW_HASH_COLUMN)
+
+Hashes = npt.NDArray[np.uint64]
+
+Task = Literal["binary", "multiclass", "regression"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One file of the source as read: its name, the SHA-256 of its bytes, its table."""
+
+    name: str
+    sha256: str
+    table: pd.DataFrame
+
+
+class BatchRecord(Artifact):
+    """One file of the source."""
+
+    name: str
+    sha256: str
+    rows: int
+
+
+class CollectionReport(Artifact):
+    """What was collected from where."""
+
+    batches: tuple[BatchRecord, ...]
+    rows_in_source: int
+    rows: int
+    columns: int
+    warnings: tuple[str, ...] = ()
+
+
+class TableInfo(Artifact):
+    """What the table is: task, target, classes (sorted, as text) and feature columns."""
+
+    task: Task
+    target: str
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...]
+    numeric: tuple[str, ...]
+    key_columns: tuple[str, ...]
+    positive_above: float | None = None
+    rows: int
+    duplicate_rows: int
+    missing_target_rows: int
+    dropped_columns: dict[str, str]
+    warnings: tuple[str, ...] = ()
+
+
+class SplitReport(Artifact):
+    """How the rows were divided; ``boundaries`` are ISO times of a split by time."""
+
+    method: Literal["hash", "time"]
+    rows: dict[str, int]
+    boundaries: dict[str, str] = {}
+    class_shares: dict[str, dict[str, float]] = {}
+    warnings: tuple[str, ...] = ()
