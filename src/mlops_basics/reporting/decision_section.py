@@ -78,7 +78,7 @@ def decision_section(decision: Decision, request: ChallengeRequest, gate: pd.Dat
                     text(
                         "The level holds for all challengers of a champion together, whatever "
                         "they learned from earlier refusals. It does not hold for a challenger "
-                        "that was made by looking at the rows below on which the models disagree.",
+                        "that was made by looking at the rows on which the two disagree.",
                         400,
                     )
                 )
