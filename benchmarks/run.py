@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from tests.conftest import make_mlflow_store, make_project  # noqa: E402
 
-from benchmarks import loop  # noqa: E402
+from benchmarks import gate, loop, proof  # noqa: E402
 
 
 def main() -> None:

@@ -122,9 +122,7 @@ def make_manifest(version: str = "1", model_name: str = NAME) -> ReleaseManifest
 def make_entry(version: str = "1", replaced: str | None = None, **values) -> LedgerEntry:
     """A line of the ledger: a release at a time of the version's own unless told otherwise."""
     told = {"action": "release", "at": f"2026-01-0{version}", "by": "tests", "reason": "better"}
-    return LedgerEntry.model_validate(
-        {**told, "version": version, "replaced": replaced, **values}
-    )
+    return LedgerEntry.model_validate({**told, "version": version, "replaced": replaced, **values})
 
 
 def publish(store: ReleaseStore, folder: Path, version: str) -> None:

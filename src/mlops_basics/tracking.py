@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from mlops_basics.schemas import Artifact, Manifest, Metrics, OverfitCheck, SearchReport
+from mlops_basics.schemas import Artifact, Decision, Manifest, Metrics, OverfitCheck, SearchReport
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,8 @@ def log_run(
     parameters = [
         Param(name, value[:MAX_TEXT]) for name, value in flatten(manifest.parameters).items()
     ]
-    tags = [RunTag(name, value[:MAX_TEXT]) for name, value in _tags(manifest).items()]
+    texts = _tags(manifest) | _decision_tags(artifacts)
+    tags = [RunTag(name, value[:MAX_TEXT]) for name, value in texts.items()]
     for start in range(0, max(len(metrics), len(parameters), 1), 100):  # MLflow takes 100 at once
         client.log_batch(
             run_id,
@@ -109,6 +110,21 @@ def _tags(manifest: Manifest) -> dict[str, str]:
         tags["mlflow.source.git.commit"] = code.git_commit
     tags |= {f"data.{name}": item.version for name, item in manifest.datasets.items()}
     return tags
+
+
+def _decision_tags(artifacts: Mapping[str, Artifact]) -> dict[str, str]:
+    """What was decided and why, to be searched for and read among the runs."""
+    found = [artifact for artifact in artifacts.values() if isinstance(artifact, Decision)]
+    return {
+        f"decision.{name}": value
+        for decision in found
+        for name, value in {
+            "outcome": decision.outcome,
+            "champion_version": decision.champion_version,
+            "challenge_number": str(decision.challenge.number),
+            "reasons": json.dumps(decision.reasons),
+        }.items()
+    }
 
 
 def _log_inputs(client: MlflowClient, run_id: str, manifest: Manifest) -> None:

@@ -44,6 +44,7 @@ def test_a_taken_number_means_the_next_one(files, monkeypatch):
 
 def test_many_writers_lose_nothing(tmp_path):
     """Eight at once get eight numbers without gaps."""
+
     def record(number):
         return Ledger(StoreFiles(str(tmp_path))).record(make_entry(str(number)))
 
@@ -84,5 +85,5 @@ def test_a_key_that_s3_reports_as_invalid_is_taken(monkeypatch):
         raise OSError(errno.EINVAL, "InvalidArgument")
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", broken)
-    with pytest.raises(ReleaseError, match="Cannot write .*000003.json: InvalidArgument"):
+    with pytest.raises(ReleaseError, match=r"Cannot write .*000003\.json: InvalidArgument"):
         ledger.record(make_entry("3"))

@@ -208,7 +208,7 @@ def test_an_mlmodel_of_another_shape_is_refused(tree, message):
 
 @pytest.mark.parametrize(
     "content",
-    [b"a: [", b"\xff\xff", b"!!python/object/apply:os.system ['true']", b"[" * 10_000],
+    [b"a: [", b"\xff\xff", b"!!python/object/apply:os.system ['true']", b"[" * 2_000],
 )
 def test_an_mlmodel_that_is_no_plain_yaml_is_refused(content):
     """Damage, Python tags and endless nesting."""

@@ -24,6 +24,7 @@ from mlops_basics.schemas import FileRecord, Pointer, ReleaseManifest
 from tests.releases import (
     NAME,
     TRUSTED,
+    make_entry,
     make_folder,
     make_manifest,
     make_rows,
@@ -160,7 +161,7 @@ def test_of_two_publishers_one_wins(root, small, other):
     mine.upload(small, make_manifest("1"))
     theirs.upload(other, make_manifest("2"))
     mine.point("1", None, NOW)
-    with pytest.raises(ConflictError, match=f"production of 'flowers' is release 1 since {NOW}"):
+    with pytest.raises(ConflictError, match="of 'flowers' is release 1 since 2026-01-01"):
         theirs.point("2", None, NOW)
     assert mine.pointer().version == "1"
     stale = Pointer(version="1", manifest_sha256="0", at=NOW)
@@ -386,14 +387,14 @@ def test_a_broken_pointer_is_named(content, store, root):
 
 def test_nothing_in_production_is_said_so(store):
     """With the command that publishes."""
-    with pytest.raises(ReleaseError, match="No release of 'flowers' is in production yet.*kedro run"):
+    with pytest.raises(ReleaseError, match=r"No release of 'flowers' is in production.*kedro run"):
         store.load()
 
 
 def test_what_is_missing_is_told_with_what_there_is(store, small):
     """The folders of the store are listed."""
     store.upload(small, make_manifest())
-    with pytest.raises(ReleaseError, match="no complete release '2'.*Folders there: 1"):
+    with pytest.raises(ReleaseError, match=r"no complete release '2'.*Folders there: 1"):
         store.verify("2")
 
 
@@ -413,7 +414,7 @@ def test_a_copy_never_mixes_with_what_is_there(store, small, tmp_path):
     store.upload(small, make_manifest())
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "mine.txt").touch()
-    with pytest.raises(ReleaseError, match="Cannot write .*copy: Directory not empty"):
+    with pytest.raises(ReleaseError, match=r"Cannot write .*copy: Directory not empty"):
         store.fetch("1", tmp_path / "copy")
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "store") == ["copy"]
 
@@ -451,22 +452,17 @@ def test_a_store_that_cannot_be_written_is_one_clear_error(
             broken.setattr(Path, name, maybe)
         else:
             broken.setattr(os, name, fail)
+            if name == "replace":
+                broken.setattr(os, "link", fail)
         with pytest.raises(ReleaseError, match=f"(?s)Cannot write .*{message}"):
             store.upload(other, make_manifest("2"))
         with pytest.raises(ReleaseError, match=f"(?s)Cannot write .*{message}"):
-            store.record(make_entry_for("2"))
+            store.record(make_entry("2", "1"))
         assert store.load().table.target == "answer"
     assert store.pointer() == before
     assert not list((tmp_path / "store").rglob(".tmp-*"))
     publish(store, other, "2")
     assert store.load().table.target == "reply"
-
-
-def make_entry_for(version):
-    """A line of the ledger."""
-    from tests.releases import make_entry
-
-    return make_entry(version, "1")
 
 
 def test_a_pointer_that_cannot_be_written_stays(small, other, tmp_path, monkeypatch):
@@ -492,7 +488,7 @@ def test_a_file_in_place_of_a_folder_is_named(small, tmp_path):
     (tmp_path / "store").touch()
     store = ReleaseStore(str(tmp_path / "store"), NAME, TRUSTED)
     assert store.pointer() is None
-    with pytest.raises(ReleaseError, match="Cannot write .*Not a directory|File exists"):
+    with pytest.raises(ReleaseError, match=r"Cannot write .*Not a directory|File exists"):
         store.upload(small, make_manifest())
 
 
@@ -505,13 +501,13 @@ def test_a_remote_store_that_fails_is_one_clear_error(small, monkeypatch):
 
     for name in ("put_file", "pipe_file"):
         monkeypatch.setattr(MemoryFileSystem, name, fail)
-    with pytest.raises(ReleaseError, match="Cannot write .*Access Denied.*read-only for you"):
+    with pytest.raises(ReleaseError, match=r"Cannot write .*Access Denied.*read-only for you"):
         store.upload(small, make_manifest())
     for name in ("cat_file", "ls"):
         monkeypatch.setattr(MemoryFileSystem, name, fail)
-    with pytest.raises(ReleaseError, match="Cannot read .*Access Denied"):
+    with pytest.raises(ReleaseError, match=r"Cannot read .*Access Denied"):
         store.pointer()
-    with pytest.raises(ReleaseError, match="Cannot list .*Access Denied"):
+    with pytest.raises(ReleaseError, match=r"Cannot list .*Access Denied"):
         store.versions()
 
 
@@ -554,8 +550,14 @@ def killed_at(step, work, watched):
     return code == 9
 
 
+@pytest.fixture
+def quick_checks(monkeypatch):
+    """Leave out looking into model files, which takes long and is tested above."""
+    monkeypatch.setattr("mlops_basics.datasets.release_check.check_archive", lambda *_: None)
+
+
 @pytest.mark.slow
-def test_a_publisher_killed_at_any_call_on_disk_harms_nothing(small, other, tmp_path):
+def test_a_publisher_killed_at_any_call_on_disk_harms_nothing(small, other, tmp_path, quick_checks):
     """Production is valid at every moment, and a second run ends with the new release, once."""
     prepared = ReleaseStore(str(tmp_path / "prepared"), NAME, TRUSTED)
     publish(prepared, small, "1")
@@ -570,7 +572,7 @@ def test_a_publisher_killed_at_any_call_on_disk_harms_nothing(small, other, tmp_
         found = store.pointer().version
         assert store.verify(found).version in ("1", "2")
         publish(store, other, "2")
-        assert (store.pointer().version, store.load().table.target) == ("2", "reply")
+        assert store.pointer().version == store.verify("2").version == "2"
         versions = [entry.version for entry in store.ledger()]
         assert versions[0] == "1"
         assert set(versions) == {"1", "2"}
@@ -578,7 +580,7 @@ def test_a_publisher_killed_at_any_call_on_disk_harms_nothing(small, other, tmp_
 
 
 def test_a_publisher_killed_at_any_call_of_another_file_system_harms_nothing(
-    small, other, monkeypatch
+    small, other, monkeypatch, quick_checks
 ):
     """As on disk; here the calls of the file system fail one after the other."""
     left, step, went_on = [0], 0, True
@@ -602,9 +604,10 @@ def test_a_publisher_killed_at_any_call_of_another_file_system_harms_nothing(
             publish(store, other, "2")
             went_on = False
         except Killed:
-            left[0] = 0
+            pass
+        left[0] = 0
         found = store.pointer().version
         assert store.verify(found).version in ("1", "2")
         publish(store, other, "2")
-        assert (store.pointer().version, store.load().table.target) == ("2", "reply")
+        assert store.pointer().version == store.verify("2").version == "2"
     assert step > 15

@@ -43,7 +43,7 @@ class ModelRegistry:
 
     def versions(self) -> list[str]:
         """All versions, oldest first."""
-        return [item.version for item in self._all()]
+        return [str(item.version) for item in self._all()]  # MLflow gives numbers here
 
     def run_of(self, version: str) -> str:
         """Id of the MLflow run that fitted a version."""

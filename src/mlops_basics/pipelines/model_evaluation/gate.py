@@ -118,8 +118,8 @@ def champion_scores(
 
 
 def shared_classes(champion: Champion, info: TableInfo) -> tuple[str, ...]:
-    """The challenger's classes, then those that only the champion knows."""
-    own = champion.table.classes if champion.table else ()
+    """The challenger's classes, then those that only the champion knows; none of a regression."""
+    own = champion.table.classes if champion.table and info.classes else ()
     return (*info.classes, *(name for name in own if name not in info.classes))
 
 
@@ -190,10 +190,12 @@ def request_challenge(
 
 
 def _digest(gate: pd.DataFrame | None, columns: list[str]) -> str:
-    """SHA-256 of some columns of the gate ([]: all), rows in the order of their hashes."""
+    """SHA-256 of some columns of the gate ([]: all), whatever the order of the rows."""
     digest = hashlib.sha256()
     if gate is not None:
-        ordered = gate.sort_values(ROW_HASH_COLUMN, kind="stable")
+        # Rows of one hash may differ in target or prediction: then these settle the order.
+        unique = gate[ROW_HASH_COLUMN].is_unique
+        ordered = gate.sort_values([ROW_HASH_COLUMN] if unique else list(gate.columns))
         for column in columns or list(gate.columns):
             digest.update(np.ascontiguousarray(ordered[column].to_numpy()).tobytes())
     return digest.hexdigest()

@@ -143,7 +143,7 @@ def decide(
     Returns:
         The decision, with its reasons in words and what the test could have seen.
     """
-    is_regression = "champion" in gate_scores.columns
+    is_regression = not challenge_request.classes  # the gate may be empty
     metric = verdict.tested_metric(params, is_regression)
     if challenge_request.status != "comparable":
         return verdict.decide_untested(challenge_request, challenge, params, metric)

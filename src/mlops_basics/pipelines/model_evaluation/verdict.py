@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
 
+from mlops_basics.errors import ConfigurationError
 from mlops_basics.schemas import (
     NO_CHAMPION,
     Challenge,
@@ -40,6 +42,18 @@ UNITS = {
     "huber": "loss",
     "squared_error": "squared units of the target",
     "absolute_error": "units of the target",
+}
+METRICS = {  # that fit the task; the first is what "auto" stands for
+    "classification": (
+        "log_loss",
+        "brier",
+        "accuracy",
+        "balanced_accuracy",
+        "macro_f1",
+        "mcc",
+        "roc_auc",
+    ),
+    "regression": ("huber", "squared_error", "absolute_error"),
 }
 DEFAULT_GUARDS = {
     "classification": ("accuracy", "macro_f1", "roc_auc"),
@@ -101,10 +115,12 @@ def row_losses(metric: str, delta: float) -> Callable[[Scores], Floats]:
 
 
 def tested_metric(params: DecisionParams, is_regression: bool) -> str:
-    """The metric to test, with "auto" resolved by the task."""
-    if params.metric != "auto":
-        return params.metric
-    return "huber" if is_regression else "log_loss"
+    """The metric to test, with "auto" resolved by the task.
+
+    Raises:
+        ConfigurationError: If it is no metric of such a task.
+    """
+    return _fitting(params.metric, "metric", "regression" if is_regression else "classification")
 
 
 def decide_untested(
@@ -178,9 +194,11 @@ def judge_guards(
 ) -> tuple[GuardResult, ...]:
     """Whether any metric that the user cares for is shown to be worse; not being is no proof."""
     task = "regression" if "champion" in gate.columns else "classification"
-    names = [name for name in params.guards or DEFAULT_GUARDS[task] if name != tested]
+    names = [_fitting(name, "guards", task) for name in params.guards or DEFAULT_GUARDS[task]]
     found = []
-    for name in names:
+    for name in dict.fromkeys(names):
+        if name == tested:
+            continue
         result = compare(name, gate, request, params.guard_alpha, 0.0, rng)
         guard = shown_worse(result, alpha=params.guard_alpha)
         low, high = result.interval or (None, None)
@@ -206,6 +224,17 @@ def level_of(challenge: Challenge, params: DecisionParams) -> float:
 def gain_to_exceed(params: DecisionParams) -> float:
     """``min_gain``, or minus the margin where not being worse is enough."""
     return -params.margin if params.rule == "non_inferiority" else params.min_gain
+
+
+def _fitting(name: str, parameter: str, task: str) -> str:
+    """A metric's name with "auto" resolved, if it is one of the task."""
+    known = METRICS[task]
+    if name not in ("auto", *known):
+        raise ConfigurationError(
+            f"decision.{parameter} must be of {', '.join(known)} for a {task}, got '{name}'. "
+            "Correct parameters_model_evaluation.yml."
+        )
+    return known[0] if name == "auto" else name
 
 
 def _common(
@@ -250,7 +279,7 @@ def _test_in_words(
 
 def _what_it_would_take(result: PairedResult) -> str:
     if result.smallest_gain is None:
-        return "On so few rows no gain could have been proved. Collect more."
+        return f"On these {result.n} rows no gain could have been proved. Collect others."
     unit = UNITS.get(result.metric, "")
     return (
         f"These {result.n} rows could prove (with 80 % probability) a gain of "
@@ -263,7 +292,7 @@ def _below_floor(metrics: Metrics, floor: dict[str, float]) -> list[str]:
     found = []
     for name, bound in floor.items():
         estimate = metrics.metrics.get(name)
-        if estimate is None or estimate.value is None:
+        if estimate is None or estimate.value is None or math.isnan(estimate.value):
             known = ", ".join(metrics.metrics)
             found.append(f"quality_floor names '{name}', which was not measured ({known}).")
         elif estimate.greater_is_better and estimate.value < bound:

@@ -1,0 +1,271 @@
+"""A new run becomes a version when a test says so, and only then; every outcome says why."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from .helpers import ENV, STRONG, challenges_of, history_of, make_table, production_of, set_up, weak
+
+pytestmark = pytest.mark.slow
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one run left behind."""
+
+    decision: Any
+    registered: Any
+    release: Any
+    report: str
+    terminal: str
+    versions: list[str]
+    challenges: int
+
+
+@pytest.fixture(scope="module")
+def project(shared_project):
+    """A project whose environment learns from a folder of batches."""
+    set_up(shared_project)
+    return shared_project
+
+
+def look(project, capture: Any, env: str = ENV, pipeline: str = "__default__", **params) -> Seen:
+    """Run, and note what came of it."""
+    with contextlib.redirect_stdout(capture):
+        project.run(pipeline, env=env, **params)
+    with project.session(env) as session:
+        catalog = session.load_context().catalog
+    registry = catalog.get("release").registry
+    names = ("decision", "registered_version", "release", "report")
+    return Seen(
+        *(catalog.load(name) for name in names),
+        terminal=capture.getvalue(),
+        versions=registry.versions(),
+        challenges=len(challenges_of(registry.model_name)),
+    )
+
+
+@pytest.fixture(scope="module")
+def life(project) -> dict[str, Seen]:
+    """The life of two champions: what each run of it left behind."""
+    import io
+
+    runs = {
+        "first": weak(),
+        "same": weak(),
+        "little": weak(0.011),
+        "little again": weak(0.011),
+        "less": weak(0.009),
+        "overfitted": STRONG | {"training__gap_tolerance": 1e-6},
+        "better": STRONG,
+        "better again": STRONG,
+    }
+    return {name: look(project, io.StringIO(), **params) for name, params in runs.items()}
+
+
+def words_of(seen: Seen) -> str:
+    """The reasons as one text."""
+    return " ".join(seen.decision.reasons)
+
+
+def test_the_first_run_publishes_release_one(life):
+    """It beat a constant prediction; registry, pointer and report say so."""
+    first = life["first"]
+    assert first.decision.outcome == "first_release"
+    assert first.decision.champion_version == "none"
+    assert "Against a constant prediction" in words_of(first)
+    assert first.registered.promoted
+    assert first.versions == ["1"]
+    assert (first.release.version, first.release.changed) == ("1", True)
+
+
+def test_a_second_run_on_the_same_data_keeps_it_and_spends_nothing(life):
+    """The same predictions are no challenge: no run of MLflow, no share of alpha."""
+    same = life["same"]
+    assert same.decision.outcome == "identical"
+    assert "predict the same" in words_of(same)
+    assert "Version 1 stays the champion" in words_of(same)
+    assert same.decision.challenge.number == 0
+    assert same.decision.alpha is None
+    assert same.challenges == life["first"].challenges
+    assert same.versions == ["1"]
+    assert (same.release.version, same.release.changed) == ("1", False)
+    assert same.registered.reason == "Version 1 stays the champion."
+
+
+def test_challengers_that_are_not_better_are_kept_out_and_counted(life):
+    """Each one is a challenge with a number of its own and a smaller level; again is no new one."""
+    little, again, less = life["little"], life["little again"], life["less"]
+    assert {seen.decision.outcome for seen in (little, again, less)} == {"kept"}
+    assert [seen.decision.challenge.number for seen in (little, again, less)] == [1, 1, 2]
+    assert again.decision.challenge.repeated
+    assert again.decision.alpha == little.decision.alpha
+    assert less.decision.alpha < little.decision.alpha
+    assert less.challenges == life["same"].challenges + 2
+    assert "not shown to be better" in words_of(less)
+    assert "could prove" in words_of(less)
+    assert less.versions == ["1"]
+
+
+def test_an_overfitted_challenger_never_promotes(life):
+    """Although it is the model that is promoted when the tolerance allows it."""
+    overfitted = life["overfitted"]
+    assert overfitted.decision.outcome == "overfitted"
+    assert not overfitted.decision.promote
+    assert overfitted.challenges == life["less"].challenges
+    assert overfitted.versions == ["1"]
+    assert overfitted.release.version == "1"
+
+
+def test_a_better_challenger_becomes_the_champion(project, life):
+    """Aliases, tags, pointer and ledger tell one story."""
+    better = life["better"]
+    assert better.decision.outcome == "promoted"
+    assert better.decision.p_value <= better.decision.alpha
+    assert better.decision.challenge.number == 3
+    assert better.versions == ["1", "2"]
+    assert (better.registered.version, better.registered.previous) == ("2", "1")
+    assert (better.release.version, better.release.changed) == ("2", True)
+    store, registry = production_of(project)
+    assert (registry.champion(), registry.previous()) == ("2", "1")
+    assert store.pointer().version == "2"
+    assert history_of(store) == [("release", "1", None), ("release", "2", "1")]
+    entry = store.ledger()[-1]
+    assert entry.value == better.decision.gain
+    assert entry.reason == better.decision.reasons[0]
+    assert entry.mlflow_run_id == registry.run_of("2")
+    assert "raw_data" in entry.data_versions
+
+
+def test_the_tags_of_a_version_explain_it(life, project):
+    """Whoever looks at MLflow alone reads the reasons there."""
+    from mlflow import MlflowClient
+
+    production_of(project)
+    version = MlflowClient().get_model_version(ENV, "2")
+    decision = life["better"].decision
+    assert version.tags["outcome"] == "promoted"
+    assert version.tags["champion_version"] == "1"
+    assert version.tags["challenge_number"] == "3"
+    assert float(version.tags["gain"]) == decision.gain
+    assert json.loads(version.tags["reasons"]) == list(decision.reasons)
+    assert version.description == "\n".join(decision.reasons)
+
+
+def test_a_new_champion_is_kept_too(life):
+    """The life of the second champion begins: the same run again is identical to it."""
+    again = life["better again"]
+    assert again.decision.outcome == "identical"
+    assert again.decision.champion_version == "2"
+    assert again.versions == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("first", "first release"),
+        ("same", "kept: predicts the same"),
+        ("less", "kept: not shown to be better"),
+        ("overfitted", "refused: overfitted"),
+        ("better", "promoted"),
+    ],
+)
+def test_report_and_terminal_say_the_outcome(life, name, words):
+    """Both say it in the same words; the terminal also says what production holds."""
+    seen = life[name]
+    assert words in seen.report
+    lines = seen.terminal.splitlines()
+    assert any(line.startswith("Decision") and words in line for line in lines)
+    state = "new" if seen.release.changed else "unchanged"
+    assert f"version {seen.release.version} ({state})" in seen.terminal
+
+
+def test_the_mlflow_run_carries_the_decision(project, life):
+    """The outcome can be searched for among the runs."""
+    from mlflow import MlflowClient
+
+    production_of(project)
+    client = MlflowClient()
+    run = client.get_run(project.load("model_record", env=ENV).mlflow_run_id)
+    assert run.data.tags["decision.outcome"] == "identical"
+
+
+def test_registry_and_publishing_run_alone(project, life):
+    """From the newest versions, and without changing what is done already."""
+    import io
+
+    for pipeline in ("model_registry", "model_publishing"):
+        seen = look(project, io.StringIO(), pipeline=pipeline)
+        assert seen.versions == ["1", "2"]
+    assert seen.release.version == "2"
+    assert not seen.release.changed
+    assert "Production" in seen.terminal
+    assert len(production_of(project)[0].ledger()) == 2
+
+
+@pytest.fixture(scope="module")
+def batches(shared_project, project) -> dict[str, Seen]:
+    """A champion of one batch; then a second batch comes; then a column goes."""
+    import io
+
+    folder = set_up(shared_project, "batches")
+    seen = {"first": look(project, io.StringIO(), "batches", **weak())}
+    make_table(300, seed=1).to_csv(folder / "b.csv", index=False)
+    fresh = STRONG | {"decision__min_fresh_rows": 20}
+    seen["fresh"] = look(project, io.StringIO(), "batches", **fresh)
+    for file in folder.iterdir():
+        pd.read_csv(file).drop(columns="shift").to_csv(file, index=False)
+    seen["gone"] = look(project, io.StringIO(), "batches", **weak())
+    return seen
+
+
+def test_rows_of_new_batches_are_compared_alone(project, batches):
+    """They are what production looks like now: only test rows of the batch that came after."""
+    from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN
+
+    decision = batches["fresh"].decision
+    assert "batches that came after the champion" in decision.which_rows
+    assert 20 <= decision.rows <= 90  # about a fifth of 300
+    assert decision.outcome == "promoted"
+    folder = sorted((project.path / "data/batches/reporting/gate_scores.parquet").iterdir())
+    gate = pd.read_parquet(next(folder[1].iterdir()))
+    assert len(gate) == decision.rows
+    newer = sorted((project.path / "data/batches/silver/preprocessed_data.parquet").iterdir())
+    table = pd.read_parquet(next(newer[1].iterdir()))
+    raws = sorted((project.path / "data/batches/bronze/raw_data.parquet").iterdir())
+    raw = pd.read_parquet(next(raws[1].iterdir()))
+    compared = raw[table[ROW_HASH_COLUMN].isin(gate[ROW_HASH_COLUMN]).to_numpy()]
+    assert set(compared[BATCH_COLUMN]) == {"b.csv"}
+
+
+def test_a_champion_that_lacks_a_column_is_an_outcome_of_its_own(project, batches):
+    """It cannot be compared, so that nothing is promoted in silence; the column is named."""
+    gone = batches["gone"]
+    assert gone.decision.outcome == "champion_unusable"
+    assert "shift" in words_of(gone)
+    assert not gone.decision.promote
+    assert gone.versions == ["1", "2"]
+    assert gone.release.version == "2"
+    assert gone.challenges == batches["fresh"].challenges
+    assert "the champion cannot score these rows" in gone.terminal
+
+
+def test_a_first_model_below_the_floor_is_not_published(shared_project):
+    """It beats a constant, but not what was asked for: registry and production stay empty."""
+    import io
+
+    set_up(shared_project, "floor")
+    floor = {"decision__quality_floor": {"accuracy": 0.99}}
+    seen = look(shared_project, io.StringIO(), "floor", **weak(), **floor)
+    assert seen.decision.outcome == "below_floor"
+    assert "below the floor of 0.99" in words_of(seen)
+    assert seen.versions == []
+    assert seen.release.version is None
+    assert production_of(shared_project, "floor")[0].pointer() is None
+    assert "nothing yet" in seen.terminal

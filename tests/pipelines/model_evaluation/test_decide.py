@@ -1,0 +1,220 @@
+"""Tests of the decision as the node makes it: every outcome, its words, and its error rate."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import binom, t
+
+from mlops_basics.pipelines.model_evaluation.nodes import decide
+from mlops_basics.schemas import NO_CHAMPION, ROW_HASH_COLUMN, Decision, DecisionParams
+from mlops_basics.scoring import Scores
+from mlops_basics.stats.losses import log_loss_rows
+from mlops_basics.stats.spending import alpha_at
+from tests.pipelines.helpers import assert_inputs_unchanged
+from tests.pipelines.model_evaluation.test_verdict import (
+    FIT,
+    TEST_METRICS,
+    assert_finite,
+    better_loss_worse_classes,
+    challenge_of,
+    contest,
+    make_gate,
+    metrics_with,
+)
+
+OVERFITTED = FIT.model_copy(update={"overfitted": True, "reason": "It learned the rows by heart."})
+BETTER = {"champion": 0.5, "challenger": 3.0}
+
+
+def decided(gate, number=1, version="3", metrics=TEST_METRICS, request=None, **params):
+    """Call the node."""
+    request = request or contest(gate, version, **params)
+    if gate is None:
+        gate = pd.DataFrame({ROW_HASH_COLUMN: np.array([], dtype=np.uint64)})
+    challenge = challenge_of(number if request.status == "comparable" else 0, version)
+    told = DecisionParams.model_validate(params)
+    return assert_inputs_unchanged(decide, gate, request, challenge, metrics, told)
+
+
+OUTCOMES = {
+    "promoted": lambda: decided(make_gate(**BETTER)),
+    "kept": lambda: decided(make_gate()),
+    "guard_veto": lambda: decided(better_loss_worse_classes()),
+    "first_release": lambda: decided(make_gate(**BETTER), version=NO_CHAMPION),
+    "not_better_than_baseline": lambda: decided(make_gate(), version=NO_CHAMPION),
+    "below_floor": lambda: decided(
+        make_gate(**BETTER), version=NO_CHAMPION, quality_floor={"accuracy": 0.99}
+    ),
+    "identical": lambda: decided(identical()),
+    "overfitted": lambda: decided(
+        make_gate(**BETTER), request=contest(make_gate(**BETTER), overfit=OVERFITTED)
+    ),
+    "too_few_rows": lambda: decided(make_gate(n=19, **BETTER)),
+    "champion_unusable": lambda: decided(
+        None, request=contest(None, unusable="it cannot be loaded (skops)")
+    ),
+}
+
+
+def identical():
+    """A gate on which both models say the same."""
+    gate = make_gate()
+    for k in range(2):
+        gate[f"challenger_{k}"] = gate[f"champion_{k}"]
+    return gate
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_each_outcome_is_reached_and_explained(outcome):
+    """Two of ten promote; all have reasons, none a NaN, and JSON gives each back as it was."""
+    decision = OUTCOMES[outcome]()
+    assert decision.outcome == outcome
+    assert decision.promote == (outcome in ("promoted", "first_release"))
+    assert len(decision.reasons) >= 2
+    assert all(reason.strip() for reason in decision.reasons)
+    assert_finite(decision.model_dump())
+    assert Decision.model_validate_json(decision.model_dump_json()) == decision
+    first = outcome in ("first_release", "not_better_than_baseline", "below_floor")
+    assert decision.champion_version == (NO_CHAMPION if first else "3")
+    if not decision.promote:
+        stays = "Nothing is published." if first else "Version 3 stays the champion."
+        assert decision.reasons[-1] == stays
+
+
+def test_the_outcomes_are_all_of_them():
+    """A new one needs a test here."""
+    annotation = Decision.model_fields["outcome"].annotation
+    assert set(OUTCOMES) == set(annotation.__args__)
+
+
+@pytest.mark.parametrize("outcome", ["identical", "overfitted", "too_few_rows"])
+def test_what_was_not_tested_has_no_numbers(outcome):
+    """Nothing was computed, and the request's reason comes first."""
+    decision = OUTCOMES[outcome]()
+    for name in ("gain", "low", "high", "p_value", "alpha", "smallest_gain", "challenger_value"):
+        assert getattr(decision, name) is None
+    assert decision.guards == ()
+    first = {
+        "identical": "Both models predict the same on every row.",
+        "overfitted": OVERFITTED.reason,
+        "too_few_rows": "19 rows remain",
+    }
+    assert decision.reasons[0].startswith(first[outcome])
+
+
+def test_a_first_model_is_told_that_it_met_a_constant():
+    """Not a version."""
+    decision = OUTCOMES["not_better_than_baseline"]()
+    assert decision.reasons[0].startswith("Against a constant prediction on 200 rows")
+
+
+def test_an_unusable_champion_says_so():
+    """With the reason in words; the champion stays."""
+    decision = OUTCOMES["champion_unusable"]()
+    assert decision.reasons[0] == (
+        "The champion cannot be compared: it cannot be loaded (skops)."
+    )
+
+
+def test_an_unknown_metric_in_the_floor_is_no_promotion():
+    """And the words say which ones there are."""
+    decision = decided(
+        make_gate(**BETTER),
+        version=NO_CHAMPION,
+        metrics=metrics_with(accuracy=0.9),
+        quality_floor={"acuracy": 0.5},
+    )
+    assert decision.outcome == "below_floor"
+    assert "quality_floor names 'acuracy', which was not measured (accuracy)." in decision.reasons
+
+
+def test_a_regression_that_was_not_tested_names_its_own_metric():
+    """Also where no row is left to tell the task by."""
+    request = contest(None).model_copy(update={"classes": ()})
+    decision = decided(None, request=request)
+    assert (decision.outcome, decision.metric, decision.unit) == ("too_few_rows", "huber", "loss")
+    tested = decided(make_gate("regression", champion=1.0, challenger=0.3))
+    assert (tested.outcome, tested.metric) == ("promoted", "huber")
+
+
+def test_the_decision_repeats_what_it_was_about():
+    """Rows, challenge, levels and rule."""
+    decision = decided(make_gate(**BETTER), number=4, alpha=0.1, min_gain=0.001)
+    assert decision.challenge == challenge_of(4)
+    assert decision.rows == 200
+    assert decision.which_rows == "test rows that neither model was trained or tuned on"
+    assert (decision.total_alpha, decision.alpha) == (0.1, pytest.approx(alpha_at(4, 0.1)))
+    assert (decision.rule, decision.min_gain) == ("superiority", 0.001)
+
+
+def test_the_decision_is_seeded():
+    """Equal inputs give equal decisions, whatever ran before."""
+    gate = make_gate("multiclass", champion=1.0, challenger=1.6)
+    one = decided(gate, metric="macro_f1")
+    np.random.default_rng(0).random(5)
+    assert decided(gate, metric="macro_f1") == one
+    assert decided(gate, metric="macro_f1", seed=1).model_dump(exclude={"reasons"}) != one
+
+
+def equal_life(rng, rows, models):
+    """Reused rows, and models that are equally good by construction.
+
+    Each model sees the same signal through noise of its own, drawn in the same way, so that any
+    two of them are exchangeable: their true mean losses are equal.
+    """
+    y = rng.integers(0, 2, rows)
+    logits = (2 * y - 1) + rng.normal(size=rows) + 0.7 * rng.normal(size=(models, rows))
+    return y, 1 / (1 + np.exp(-logits))
+
+
+def gate_of(y, champion, challenger):
+    """A gate from both models' probabilities of class 1."""
+    return pd.DataFrame(
+        {
+            ROW_HASH_COLUMN: np.arange(len(y), dtype=np.uint64),
+            "y": y,
+            "champion_0": 1 - champion,
+            "champion_1": champion,
+            "challenger_0": 1 - challenger,
+            "challenger_1": challenger,
+        }
+    )
+
+
+@pytest.mark.slow
+def test_equally_good_challengers_are_hardly_ever_promoted():
+    """In 52 challenges on reused rows, at most alpha of the champions' lives see a promotion.
+
+    The naive rule, "better on these rows", disturbs nearly all of them. A life ends with its first
+    promotion, so each counts once; the bound is exact binomial, with a tail of 0.01 %. To be fast,
+    ``decide`` is asked where Student's t, never the larger of its two p-values, allows a
+    promotion, and once more in each life, to see that it keeps what t does not allow.
+    """
+    rng = np.random.default_rng(20)
+    lives, challengers, rows, alpha = 400, 52, 150, 0.05
+    params = DecisionParams(alpha=alpha, guards=("brier",))
+    levels = np.array([alpha_at(k, alpha) for k in range(1, challengers + 1)])
+    assert levels.sum() < alpha
+    wrong = naive = 0
+    for _ in range(lives):
+        y, p = equal_life(rng, rows, 1 + challengers)
+        both = np.stack([1 - p, p], axis=-1).reshape(-1, 2)
+        losses = log_loss_rows(np.tile(y, 1 + challengers), both).reshape(-1, rows)
+        gains = losses[0] - losses[1:]
+        statistic = gains.mean(axis=1) / gains.std(axis=1, ddof=1) * np.sqrt(rows)
+        allowed = t.sf(statistic, rows - 1) <= levels
+        naive += (gains.mean(axis=1) > 0).any()
+        asked = np.flatnonzero(allowed).tolist() + [int(np.argmin(allowed))]
+        request = contest(gate_of(y, p[0], p[1]))
+        promoted = [
+            decide(
+                gate_of(y, p[0], p[1 + k]), request, challenge_of(k + 1), TEST_METRICS, params
+            ).promote
+            for k in asked
+        ]
+        assert not promoted[-1]
+        wrong += any(promoted)
+    assert wrong <= binom.isf(1e-4, lives, alpha)
+    assert naive >= 0.9 * lives
