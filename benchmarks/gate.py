@@ -164,9 +164,7 @@ def peak(do: Callable[[], Any]) -> float:
         tracemalloc.stop()
 
 
-def gate_data(
-    given: GateRows, rng: np.random.Generator
-) -> tuple[pd.DataFrame, ChallengeRequest]:
+def gate_data(given: GateRows, rng: np.random.Generator) -> tuple[pd.DataFrame, ChallengeRequest]:
     """The rows as the data set ``gate_scores``, with probabilities, and the request."""
     columns: dict[str, Any] = {"y": given.y}
     for name in ("champion", "challenger"):

@@ -39,6 +39,7 @@ INFO = TableInfo(
     missing_target_rows=0,
     dropped_columns={},
 )
+TRUSTED = ["numpy.dtype"]
 FITTED_ROWS = np.array([3, 2**64 - 1], dtype=np.uint64)
 
 
@@ -55,7 +56,7 @@ def _model_files() -> dict[str, bytes]:
     pipeline.fit(ROWS, ["no", "no", "no", "yes", "yes", "yes"])
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "model"
-        dataset = SklearnModelDataset(filepath=str(folder), trusted_types=[])
+        dataset = SklearnModelDataset(filepath=str(folder), trusted_types=TRUSTED)
         dataset.save(FittedModel(pipeline=pipeline, example=ROWS.head(2)))
         files = [file for file in folder.rglob("*") if file.is_file()]
         return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import logging
 import sys
 import traceback
@@ -69,6 +70,9 @@ def explain(error: BaseException) -> str:
 
 
 def _show_logs(verbose: bool) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an arrow must not end a run on an old code page
     logging.captureWarnings(True)
     for name in QUIET_LOGGERS if verbose else ():
         logging.getLogger(name).setLevel(logging.INFO)
@@ -121,7 +125,7 @@ def serve(host: str, port: int, env: str | None, model_name: str | None) -> None
     """Verify the release in production and serve it over HTTP (POST /invocations)."""
     from mlops_basics.operations import serve as serve_release
 
-    serve_release(_production(env, model_name)[0], host, port)
+    sys.exit(serve_release(_production(env, model_name)[0], host, port))
 
 
 @click.command()

@@ -1,11 +1,18 @@
 """Kedro's project settings."""
 
+import logging
+import os
 from pathlib import Path
 
 from kedro.config import OmegaConfigLoader
 from kedro.utils import find_kedro_project
 
 from mlops_basics.hooks import MlflowRunHooks, RunRecordHooks
+
+# Before MLflow is imported: its own notes of a first run, and a warning that kedro-mlflow's import
+# triggers in every command, are nothing that a user could act on. `--verbose` shows them.
+logging.captureWarnings(True)
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 
 
 def in_project(path: str) -> str:
@@ -21,6 +28,7 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "custom_resolvers": {"in_project": in_project},
+    "merge_strategy": {"parameters": "soft"},  # conf/<env> names only what differs
     # Key by key: with Kedro's default, `--params training.n_trials=5` would throw away the rest of
     # the base's training section as soon as conf/<env> has any parameters file.
     "merge_strategy": {"parameters": "soft"},

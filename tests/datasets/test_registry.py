@@ -202,7 +202,7 @@ def test_a_run_without_tracking_is_refused(workshop):
         workshop.registry.register(workshop.challenger(run_id=""))
 
 
-@pytest.mark.parametrize("name", ["it's", "größe 2", "a-b_c.d"])
+@pytest.mark.parametrize("name", ["it's", 'a "b"', "größe 2", "a-b_c.d"])
 def test_names_that_are_folders_are_names_of_models(workshop, name):
     """Quotes and umlauts included: what the production store accepts, the registry does too."""
     named = Workshop(name, workshop.folder)

@@ -13,7 +13,7 @@ ENV = "mine"
 STRONG = {"training__n_trials": 3, "training__gap_tolerance": 10}
 
 
-def make_table(rows: int = 500, seed: int = 0) -> pd.DataFrame:
+def make_table(rows: int = 1500, seed: int = 0) -> pd.DataFrame:
     """The sign of a product decides the class, and a number shifts it; an integer, a category."""
     rng = np.random.default_rng(seed)
     table = pd.DataFrame(
@@ -26,7 +26,7 @@ def make_table(rows: int = 500, seed: int = 0) -> pd.DataFrame:
         }
     )
     score = 2 * np.sign(table["left"] * table["right"]) + 2 * table["shift"]
-    table["kind"] = np.where(score + rng.normal(0, 0.5, rows) > 0, "good", "bad")
+    table["kind"] = np.where(score + rng.normal(0, 1, rows) > 0, "good", "bad")
     return table
 
 

@@ -23,7 +23,7 @@ import websocket
 
 pytestmark = pytest.mark.slow
 
-LAYERS = ["source", "bronze", "silver", "golden", "models", "reporting"]
+LAYERS = ["source", "bronze", "silver", "golden", "models", "reporting", "production"]
 CHROMIUM_FLAGS = [
     "--headless",
     "--no-sandbox",

@@ -55,9 +55,9 @@ def test_summary_breaks_no_path(findings: RunFindings) -> None:
 
 
 def test_summary_shows_differing_versions_and_few_warnings(findings: RunFindings) -> None:
-    """Data sets of different versions are named; many warnings are counted."""
+    """Older versions that a run read are named; many warnings are counted."""
     shown = _shown(findings, versions={"raw_data": "v1", "train_data": "v2"}, warnings=["w"] * 9)
-    assert "raw_data v1, train_data v2" in shown
+    assert "version v2, from v1" in shown
     assert "and 8 more in the report" in shown
 
 

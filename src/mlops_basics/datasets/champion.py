@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 from typing import Any, NoReturn
+from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,18 @@ from mlops_basics.schemas import (
     Champion,
     CollectionReport,
     TableInfo,
+)
+
+#: What a champion raises that was damaged, or whose libraries have changed or gone since.
+UNUSABLE = (
+    MlopsError,
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    ImportError,
+    BadZipFile,
 )
 
 
@@ -57,8 +70,7 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
             try:
                 self._registry.download(version, folder)
                 return self._read(version, folder)
-            except (MlopsError, OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-                # skops raises several of these where a library has changed since.
+            except UNUSABLE as error:
                 return Champion(version=version, unusable=f"it cannot be loaded ({error})")
 
     def save(self, data: NoReturn) -> NoReturn:

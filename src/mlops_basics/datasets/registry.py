@@ -99,18 +99,20 @@ class ModelRegistry:
         client.set_registered_model_alias(self.model_name, CHAMPION, to)
 
     def download(self, version: str, target: Path) -> None:
-        """Write a version's model folder and its release files into ``target``."""
-        from mlflow.artifacts import download_artifacts
+        """Write a version's model folder and its release files into ``target``.
 
+        Raises:
+            ReleaseError: If MLflow has them no longer.
+        """
         found = _client().get_model_version(self.model_name, version)
         release = f"runs:/{found.run_id}/{RELEASE_FOLDER}"
-        folder = Path(download_artifacts(release, dst_path=str(target / "files")))
+        folder = _downloaded(release, target / "files", version)
         for file in folder.iterdir():
             file.rename(target / file.name)
         folder.rmdir()
         if (target / "files").exists():
             (target / "files").rmdir()
-        model = Path(download_artifacts(found.source, dst_path=str(target / MODEL_FOLDER)))
+        model = _downloaded(found.source, target / MODEL_FOLDER, version)
         if model != target / MODEL_FOLDER:
             raise ReleaseError(f"MLflow stored version {version} in an unknown layout, at {model}.")
 
@@ -125,7 +127,8 @@ class ModelRegistry:
             raise
 
     def _all(self) -> list[ModelVersion]:
-        found = _client().search_model_versions(f"name='{self.model_name}'")
+        quote = "'" if '"' in self.model_name else '"'
+        found = _client().search_model_versions(f"name={quote}{self.model_name}{quote}")
         return sorted(found, key=lambda item: int(item.version))
 
 
@@ -143,6 +146,21 @@ def _client() -> MlflowClient:
     from mlflow import MlflowClient
 
     return MlflowClient()
+
+
+def _downloaded(uri: str, target: Path, version: str) -> Path:
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(download_artifacts(uri, dst_path=str(target)))
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+            raise
+        raise ReleaseError(
+            f"MLflow does not have {uri} of version {version} (any more). Restore it, or go back "
+            "to another version: kedro rollback --to VERSION"
+        ) from error
 
 
 def _is_same(known: ModelVersion, record: ModelRecord, decision: Decision) -> bool:

@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.datasets.artifact import ArtifactDataset
-from mlops_basics.datasets.registry import ModelRegistry
+from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
 from mlops_basics.datasets.release_store import ReleaseStore
+from mlops_basics.errors import ConflictError
 from mlops_basics.schemas import (
     Decision,
     LedgerEntry,
@@ -90,11 +91,15 @@ def publish(
         registry.download(champion, folder)
         manifest = _manifest(folder, registry.model_name, champion)
         store.upload(folder, manifest)
-    entry = _entry(manifest, in_production)
     # Before the pointer moves: a release that nobody wrote down must not be in production.
-    if not _is_recorded(store, entry):
-        store.record(entry)
-    store.point(champion, pointer, entry.at)
+    entry = _announce(store, _entry(manifest, in_production))
+    try:
+        require_unchanged(registry.champion(), champion)  # a rollback may have come between
+        store.point(champion, pointer, entry.at)
+    except ConflictError as error:
+        refused = {"action": "refused", "reason": str(error), "at": _now()}
+        store.record(entry.model_copy(update=refused))
+        raise
     return ReleaseState(
         version=champion,
         changed=True,
@@ -124,12 +129,12 @@ def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:
 def _entry(manifest: ReleaseManifest, replaced: str | None) -> LedgerEntry:
     decision = manifest.decision
     return LedgerEntry(
-        at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        at=_now(),
         action="release",
         version=manifest.version,
         replaced=replaced,
         by=getpass.getuser(),
-        reason=decision.reasons[0],
+        reason=_why(decision),
         run_id=manifest.run_id,
         mlflow_run_id=manifest.mlflow_run_id,
         data_versions=manifest.data_versions,
@@ -140,13 +145,30 @@ def _entry(manifest: ReleaseManifest, replaced: str | None) -> LedgerEntry:
     )
 
 
-def _is_recorded(store: ReleaseStore, entry: LedgerEntry) -> bool:
-    """Whether a run that was killed before the pointer moved has written this already."""
-    entries = [known for known in store.ledger() if known.action != "refused"]
-    if not entries:
-        return False
-    last = entries[-1]
-    return (last.action, last.version, last.replaced) == ("release", entry.version, entry.replaced)
+def _why(decision: Decision) -> str:
+    """The decision in a line; the release holds all of it."""
+    outcome = decision.outcome.replace("_", " ")
+    if decision.gain is None or decision.p_value is None or decision.alpha is None:
+        return outcome
+    return (
+        f"{outcome}: gain {decision.gain:.3g} {decision.unit} on {decision.rows} rows, "
+        f"p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
+    )
+
+
+def _announce(store: ReleaseStore, entry: LedgerEntry) -> LedgerEntry:
+    """Write the move down, unless a run that was killed before the pointer moved has done so."""
+    entries = store.ledger()
+    last = entries[-1] if entries else None
+    same = last and (last.version, last.replaced) == (entry.version, entry.replaced)
+    if last and same and last.action != "refused":
+        return last
+    store.record(entry)
+    return entry
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class ProductionDataset(AbstractDataset[NoReturn, Release]):

@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -177,13 +178,11 @@ class StoreFiles:
         if not self._local:
             yield
             return
-        import fcntl
-
         with readable_faults("write", self.shown(_LOCK)):
             Path(self._base).mkdir(parents=True, exist_ok=True)
             file = (Path(self._base) / _LOCK).open("ab")
         with file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            _wait_for_lock(file)
             yield
 
 
@@ -202,8 +201,22 @@ def _replace(scratch: Path, target: Path) -> None:
     _flush_folder(target.parent)
 
 
+def _wait_for_lock(file: IO[bytes]) -> None:
+    """Lock a file until it is closed, by whichever means the system has."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def _flush_folder(folder: Path) -> None:
-    """Make a rename survive a power cut."""
+    """Make a rename survive a power cut; Windows cannot open a folder, and flushes by itself."""
+    if sys.platform == "win32":
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -1,0 +1,185 @@
+"""Tests of the book of challenges against a real MLflow store."""
+
+from __future__ import annotations
+
+import shutil
+
+import mlflow
+import pytest
+from mlflow import MlflowClient
+
+from mlops_basics.datasets.challenge import ChallengeDataset
+from mlops_basics.schemas import Challenge, ChallengeRequest
+
+
+@pytest.fixture(scope="module")
+def database(mlflow_store, tmp_path_factory):
+    """A store for the tests of this module; each has an experiment of its own."""
+    folder = tmp_path_factory.mktemp("challenges")
+    shutil.copy(mlflow_store, folder / "mlflow.db")
+    return folder / "mlflow.db"
+
+
+@pytest.fixture
+def ask(database, request, tmp_path):
+    """Writes a request down, and reads the challenge back from the catalog's file."""
+    mlflow.set_tracking_uri(f"sqlite:///{database}")
+    dataset = ChallengeDataset(
+        model_name=request.node.name, filepath=str(tmp_path / "challenge.json")
+    )
+
+    def ask_(**values):
+        dataset.save(request_of(**values))
+        return dataset.load()
+
+    return ask_
+
+
+def request_of(**values):
+    """A request that can be tested, of version 3, unless told otherwise."""
+    told = {
+        "champion_version": "3",
+        "status": "comparable",
+        "rows": 120,
+        "rows_hash": "rows",
+        "predictions_hash": "predictions",
+        "which_rows": "test rows",
+        "classes": ("no", "yes"),
+    }
+    return ChallengeRequest.model_validate(told | values)
+
+
+def written(name):
+    """The runs of a model's book, in no order."""
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name(f"{name}-challenges")
+    return client.search_runs([experiment.experiment_id]) if experiment else []
+
+
+def test_a_challenge_is_written_down_with_what_it_is_about(ask, request):
+    """One MLflow run, finished, with champion and rows as tags."""
+    challenge = ask()
+    assert isinstance(challenge, Challenge)
+    assert (challenge.champion_version, challenge.number, challenge.repeated) == ("3", 1, False)
+    (run,) = written(request.node.name)
+    assert run.info.run_id == challenge.mlflow_run_id
+    assert run.info.status == "FINISHED"
+    tags = {name: tag for name, tag in run.data.tags.items() if name.startswith("challenge.")}
+    assert tags == {
+        "challenge.id": challenge.challenge_id,
+        "challenge.champion": "3",
+        "challenge.rows": "120",
+        "challenge.rows_hash": "rows",
+    }
+
+
+def test_the_same_again_is_the_same_challenge(ask, request):
+    """Same number, said to be repeated, nothing written; also after others came between."""
+    first = ask()
+    again = ask()
+    ask(predictions_hash="others")
+    later = ask()
+    assert not first.repeated
+    for challenge in (again, later):
+        assert challenge.model_copy(update={"repeated": False}) == first
+        assert challenge.repeated
+    assert len(written(request.node.name)) == 2
+
+
+def test_words_do_not_make_another_challenge(ask):
+    """What the rows are called, and the scale of a loss, are no part of it."""
+    first = ask()
+    assert ask(which_rows="called otherwise", huber_delta=2.0).number == first.number
+
+
+def test_other_rows_or_predictions_are_the_next_challenge(ask):
+    """In the order in which they came."""
+    numbers = [
+        ask(**values).number
+        for values in (
+            {},
+            {"rows_hash": "other rows"},
+            {"predictions_hash": "other predictions"},
+            {"rows_hash": "other rows", "predictions_hash": "other predictions"},
+            {"rows_hash": "other rows"},
+            {},
+        )
+    ]
+    assert numbers == [1, 2, 3, 4, 2, 1]
+
+
+def test_another_champion_starts_at_one(ask):
+    """And the first one's count goes on where it was."""
+    assert [ask(predictions_hash=p).number for p in "abc"] == [1, 2, 3]
+    assert [ask(champion_version="4", predictions_hash=p).number for p in "abc"] == [1, 2, 3]
+    assert ask(champion_version="none").number == 1
+    assert ask(predictions_hash="d").number == 4
+    same = [ask(champion_version=v, predictions_hash="a").challenge_id for v in ("3", "4")]
+    assert len(set(same)) == 2
+
+
+@pytest.mark.parametrize("status", ["identical", "overfitted", "too_few_rows", "champion_unusable"])
+def test_what_cannot_be_tested_costs_nothing(ask, request, status):
+    """It has the number 0, and neither run nor experiment is made."""
+    challenge = ask(status=status)
+    assert (challenge.number, challenge.repeated, challenge.mlflow_run_id) == (0, False, None)
+    assert challenge.challenge_id
+    assert MlflowClient().get_experiment_by_name(f"{request.node.name}-challenges") is None
+
+
+def test_nothing_is_written_for_them_between_challenges(ask, request):
+    """The next one that is tested has the next number."""
+    assert ask().number == 1
+    assert ask(status="identical", predictions_hash="x").number == 0
+    assert ask(predictions_hash="y").number == 2
+    assert len(written(request.node.name)) == 2
+
+
+def test_many_challenges_are_all_counted(ask, monkeypatch):
+    """MLflow gives its runs page by page; here two a page."""
+    search = MlflowClient.search_runs
+    pages = []
+
+    def small_pages(self, *args, **kwargs):
+        page = search(self, *args, **{**kwargs, "max_results": 2})
+        pages.append(len(page))
+        return page
+
+    monkeypatch.setattr(MlflowClient, "search_runs", small_pages)
+    assert [ask(predictions_hash=str(n)).number for n in range(5)] == [1, 2, 3, 4, 5]
+    pages.clear()
+    assert ask(predictions_hash="0").number == 1
+    assert pages == [2, 2, 1]
+
+
+def test_a_challenge_that_somebody_wrote_at_the_same_time_is_counted(ask, request, monkeypatch):
+    """Both see each other's, in the same order, and so have different numbers."""
+    ask()
+    create = MlflowClient.create_run
+
+    def faster(self, *args, **kwargs):
+        monkeypatch.setattr(MlflowClient, "create_run", create)
+        other = ChallengeDataset(model_name=request.node.name, filepath="memory://other.json")
+        other.save(request_of(predictions_hash="somebody else's"))
+        return create(self, *args, **kwargs)
+
+    monkeypatch.setattr(MlflowClient, "create_run", faster)
+    mine = ask(predictions_hash="mine")
+    theirs = ask(predictions_hash="somebody else's")
+    assert theirs.repeated
+    assert {mine.number, theirs.number} == {2, 3}
+
+
+def test_the_same_challenge_written_twice_counts_once(ask, request, monkeypatch):
+    """Two runs at once may both write it."""
+    create = MlflowClient.create_run
+
+    def twice(self, *args, **kwargs):
+        create(self, *args, **kwargs)
+        return create(self, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "create_run", twice)
+        assert ask().number == 1
+    assert len(written(request.node.name)) == 2
+    assert ask(predictions_hash="next").number == 2

@@ -1,0 +1,169 @@
+"""Tests of loading the champion from a real MLflow store."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+
+import mlflow
+import pytest
+from kedro.io import DatasetError
+from mlflow import MlflowClient
+
+from mlops_basics.datasets import champion as champion_module
+from mlops_basics.datasets.champion import ChampionDataset
+from mlops_basics.schemas import NO_CHAMPION
+from tests.challengers import FITTED_ROWS, INFO, ROWS, TRUSTED, Workshop
+
+
+@pytest.fixture(scope="module")
+def database(mlflow_store, tmp_path_factory):
+    """A store for the tests of this module; each has a model name of its own."""
+    folder = tmp_path_factory.mktemp("champion")
+    shutil.copy(mlflow_store, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture
+def workshop(database, request):
+    """Challengers of a model that no other test knows."""
+    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
+    return Workshop(request.node.name, database / request.node.name)
+
+
+def load(workshop, trusted=TRUSTED):
+    """The champion as a node gets it."""
+    return ChampionDataset(model_name=workshop.name, trusted_types=trusted).load()
+
+
+def file_of(workshop, name):
+    """The file of a champion's artifacts, in MLflow's own folder."""
+    (found,) = Path(workshop.folder).rglob(name)
+    return found
+
+
+def test_no_champion_is_a_value(workshop):
+    """Neither None nor an error; a version without the alias is none either."""
+    assert load(workshop).version == NO_CHAMPION
+    workshop.registry.register(workshop.challenger())
+    found = load(workshop)
+    assert (found.version, found.model, found.unusable) == (NO_CHAMPION, None, "")
+
+
+def test_a_champion_comes_with_its_training(workshop):
+    """Model, table, the hashes of its rows to the last bit, and its batches."""
+    version = workshop.promote()
+    found = load(workshop)
+    assert (found.version, found.unusable) == (version, "")
+    assert found.table == INFO
+    assert found.fitted_rows.dtype == FITTED_ROWS.dtype
+    assert found.fitted_rows.tolist() == FITTED_ROWS.tolist()
+    assert found.batches == ("old.csv",)
+    assert found.model.predict_proba(ROWS).shape == (6, 2)
+
+
+def test_the_champion_is_the_alias(workshop):
+    """Not the newest version."""
+    workshop.promote()
+    workshop.promote()
+    workshop.registry.move_champion("1", "2")
+    assert load(workshop).version == "1"
+
+
+def test_a_model_of_untrusted_types_is_unusable(workshop):
+    """The reason names the type and what to do; nothing is loaded."""
+    workshop.promote()
+    found = load(workshop, trusted=[])
+    assert (found.version, found.model) == ("1", None)
+    assert "not trusted: numpy.dtype" in found.unusable
+
+
+def damage_archive(workshop):
+    """The model's file is cut off."""
+    archive = file_of(workshop, "model.skops")
+    archive.write_bytes(archive.read_bytes()[:200])
+
+
+def empty_archive(workshop):
+    """The model's file is an archive of something else."""
+    with zipfile.ZipFile(file_of(workshop, "model.skops"), "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+
+
+def remove_model(workshop):
+    """Somebody deleted the model from MLflow."""
+    client = MlflowClient()
+    source = client.get_model_version(workshop.name, "1").source
+    client.delete_logged_model(source.removeprefix("models:/"))
+
+
+def remove_artifacts(workshop):
+    """Somebody deleted MLflow's folder."""
+    shutil.rmtree(workshop.folder)
+
+
+def remove_rows(workshop):
+    """A file of the release folder is missing."""
+    file_of(workshop, "fitted_rows.parquet").unlink()
+
+
+def damage_rows(workshop):
+    """A file of the release folder is no Parquet."""
+    file_of(workshop, "fitted_rows.parquet").write_text("nothing", encoding="utf-8")
+
+
+def age_table(workshop):
+    """An artifact was written by another release of this project."""
+    file_of(workshop, "table_info.json").write_text('{"old": 1}', encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        damage_archive,
+        empty_archive,
+        remove_model,
+        remove_artifacts,
+        remove_rows,
+        damage_rows,
+        age_table,
+    ],
+    ids=lambda damage: damage.__name__,
+)
+def test_a_champion_that_cannot_be_loaded_says_why(workshop, damage):
+    """Its version is known, so that no challenger passes for the first one."""
+    workshop.promote()
+    damage(workshop)
+    found = load(workshop)
+    assert (found.version, found.model, found.table) == ("1", None, None)
+    assert found.unusable.startswith("it cannot be loaded (")
+
+
+def test_a_champion_whose_library_is_gone_is_unusable(workshop, monkeypatch):
+    """An estimator of a package that was removed since."""
+    workshop.promote()
+
+    def gone(*_args):
+        raise ModuleNotFoundError("No module named 'lightgbm'")
+
+    monkeypatch.setattr(champion_module, "load_model", gone)
+    assert "No module named 'lightgbm'" in load(workshop).unusable
+
+
+def test_a_version_made_by_hand_is_unusable(workshop):
+    """It has no release folder."""
+    run_id, client = workshop.train(), MlflowClient()
+    client.create_registered_model(workshop.name)
+    client.create_model_version(workshop.name, source=f"runs:/{run_id}/model", run_id=run_id)
+    client.set_registered_model_alias(workshop.name, "champion", "1")
+    found = load(workshop)
+    assert found.version == "1"
+    assert found.unusable
+
+
+def test_the_champion_is_read_only(workshop):
+    """Versions are made by promotions alone."""
+    dataset = ChampionDataset(model_name=workshop.name, trusted_types=[])
+    with pytest.raises(DatasetError, match="read only"):
+        dataset.save("a model")

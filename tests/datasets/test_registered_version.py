@@ -1,0 +1,138 @@
+"""Tests of registering what a decision promoted, against a real MLflow store."""
+
+from __future__ import annotations
+
+import shutil
+
+import mlflow
+import pytest
+
+from mlops_basics.datasets.registered_version import RegisteredVersionDataset
+from mlops_basics.datasets.registry import ModelRegistry
+from mlops_basics.schemas import RegisteredVersion
+from tests.challengers import Workshop, refused
+
+
+@pytest.fixture(scope="module")
+def database(mlflow_store, tmp_path_factory):
+    """A store for the tests of this module; each has a model name of its own."""
+    folder = tmp_path_factory.mktemp("registered")
+    shutil.copy(mlflow_store, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture
+def workshop(database, request):
+    """Challengers of a model that no other test knows."""
+    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
+    return Workshop(request.node.name, database / request.node.name)
+
+
+@pytest.fixture
+def register(workshop, tmp_path):
+    """Saves a registration and reads back what came of it."""
+    dataset = RegisteredVersionDataset(
+        model_name=workshop.name, filepath=str(tmp_path / "registered_version.json")
+    )
+
+    def register_(registration):
+        dataset.save(registration)
+        return dataset.load()
+
+    return register_
+
+
+def test_the_first_one_becomes_the_champion(workshop, register):
+    """There is no previous one."""
+    found = register(workshop.challenger())
+    assert found == RegisteredVersion(
+        model_name=workshop.name,
+        version="1",
+        previous=None,
+        promoted=True,
+        reason="Version 1 is the champion.",
+    )
+    assert workshop.registry.champion() == "1"
+
+
+def test_the_same_again_changes_nothing(workshop, register):
+    """The node may run again after whatever came later was killed."""
+    challenger = workshop.challenger()
+    assert register(challenger) == register(challenger)
+    assert workshop.registry.versions() == ["1"]
+
+
+def test_a_better_one_takes_over(workshop, register):
+    """The old champion is kept as the previous one."""
+    register(workshop.challenger())
+    found = register(workshop.challenger("1"))
+    assert (found.version, found.previous, found.promoted) == ("2", "1", True)
+
+
+def test_a_no_registers_nothing(workshop, register):
+    """Before the first release and after it; the reason is the decision's last."""
+    found = register(workshop.challenger(run_id=workshop.run(), **refused()))
+    assert (found.version, found.previous, found.promoted) == (None, None, False)
+    assert found.reason == "Version 1 stays the champion."
+    assert workshop.registry.versions() == []
+    register(workshop.challenger())
+    found = register(workshop.challenger("1", **refused()))
+    assert (found.version, found.promoted) == ("1", False)
+    assert workshop.registry.versions() == ["1"]
+
+
+def test_a_no_needs_no_run(workshop, register):
+    """Also a run without tracking may be told no."""
+    found = register(workshop.challenger(run_id="", **refused(outcome="too_few_rows")))
+    assert not found.promoted
+
+
+@pytest.mark.parametrize("expected", [None, "1"])
+def test_whoever_was_slower_registers_nothing(workshop, register, expected):
+    """The champion is not the one that was compared with: nothing is made, and the reason says
+    so."""
+    challenger = workshop.challenger(expected)
+    workshop.promote()
+    workshop.promote()
+    found = register(challenger)
+    assert (found.version, found.previous, found.promoted) == ("2", "1", False)
+    assert f"version 2 now, no longer {expected or 'none'}" in found.reason
+    assert "somebody else was faster" in found.reason
+    assert workshop.registry.versions() == ["1", "2"]
+
+
+def test_whoever_was_overtaken_between_version_and_alias_is_told(workshop, register, monkeypatch):
+    """The version is there, the champion is the other one."""
+    challenger = workshop.challenger()
+    move = ModelRegistry.move_champion
+
+    def overtaken(self, to, expected):
+        with monkeypatch.context() as patch:
+            patch.setattr(ModelRegistry, "move_champion", move)
+            workshop.promote()
+        move(self, to, expected)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelRegistry, "move_champion", overtaken)
+        found = register(challenger)
+    assert (found.version, found.promoted) == ("2", False)
+    assert "version 2 now, no longer none" in found.reason
+    again = register(challenger)
+    assert (again.version, again.promoted) == ("2", False)
+
+
+def test_a_killed_registration_is_finished_by_the_next_run(workshop, register, monkeypatch):
+    """Killed between the version and its alias: the same version becomes the champion."""
+
+    def killed(*_args):
+        raise KeyboardInterrupt
+
+    challenger = workshop.challenger(challenge_id="same")
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelRegistry, "move_champion", killed)
+        with pytest.raises(KeyboardInterrupt):
+            register(challenger)
+    assert workshop.registry.champion() is None
+    found = register(workshop.challenger(challenge_id="same"))
+    assert (found.version, found.promoted) == ("1", True)
+    assert workshop.registry.versions() == ["1"]

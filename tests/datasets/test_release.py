@@ -1,0 +1,233 @@
+"""Tests of publishing: production becomes what the registry's champion is, wherever it was killed.
+
+With a real MLflow store and a real release store.
+"""
+
+from __future__ import annotations
+
+import shutil
+
+import mlflow
+import pytest
+from kedro.io import DatasetError
+
+from mlops_basics.datasets.release import ProductionDataset, ReleaseDataset, publish
+from mlops_basics.datasets.release_store import ReleaseStore
+from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.operations import periods, rollback
+from mlops_basics.schemas import RegisteredVersion, ReleaseState
+from tests.challengers import INFO, ROWS, TRUSTED, Workshop
+
+
+@pytest.fixture(scope="module")
+def database(mlflow_store, tmp_path_factory):
+    """A store for the tests of this module; each has a model name of its own."""
+    folder = tmp_path_factory.mktemp("release")
+    shutil.copy(mlflow_store, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture
+def workshop(database, request):
+    """Challengers of a model that no other test knows."""
+    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
+    name = request.node.name.translate({91: "-", 93: None})
+    return Workshop(name, database / name)
+
+
+@pytest.fixture
+def store(workshop, tmp_path):
+    """Where its releases go."""
+    return ReleaseStore(str(tmp_path / "production"), workshop.name, TRUSTED)
+
+
+def registered(workshop, reason="as the registry has it"):
+    """What the registry holds."""
+    return RegisteredVersion(
+        model_name=workshop.name,
+        version=workshop.registry.champion(),
+        previous=workshop.registry.previous(),
+        promoted=False,
+        reason=reason,
+    )
+
+
+def run_publish(workshop, store):
+    """Make production equal to the registry."""
+    return publish(store, workshop.registry, registered(workshop))
+
+
+def history(store):
+    """The ledger in short."""
+    return [(entry.action, entry.version, entry.replaced) for entry in store.ledger()]
+
+
+def test_without_a_champion_nothing_is_published(workshop, store):
+    """The reason is the decision's."""
+    state = run_publish(workshop, store)
+    assert state == ReleaseState(
+        version=None, changed=False, reason="as the registry has it", path=""
+    )
+    assert (store.pointer(), store.ledger()) == (None, [])
+
+
+def test_a_release_is_published_whole(workshop, store):
+    """The pointer, the ledger's entry with what it came from, and a model that predicts."""
+    workshop.promote()
+    state = run_publish(workshop, store)
+    assert (state.version, state.changed) == ("1", True)
+    assert state.path == store.path("1")
+    assert store.pointer().version == "1"
+    (entry,) = store.ledger()
+    assert (entry.action, entry.version, entry.replaced) == ("release", "1", None)
+    assert entry.at == store.pointer().at
+    assert "0.001" in entry.reason
+    assert (entry.metric, entry.value, entry.low, entry.high) == ("log_loss", 0.25, 0.125, 0.375)
+    assert entry.data_versions == {"raw_data": "2026-01-01T00.00.00.000Z"}
+    assert entry.mlflow_run_id == workshop.registry.run_of("1")
+    release = store.load()
+    assert release.table == INFO
+    assert release.model.predict_proba(ROWS).shape == (6, 2)
+    files = set(release.manifest.files)
+    assert {"fitted_rows.parquet", "reference.parquet", "decision.json"} <= files
+    assert release.manifest.decision.outcome == "first_release"
+
+
+def test_publishing_again_changes_nothing(workshop, store):
+    """Neither pointer nor ledger."""
+    workshop.promote()
+    first = run_publish(workshop, store)
+    pointer = store.pointer()
+    again = run_publish(workshop, store)
+    assert (first.changed, again.changed) == (True, False)
+    assert again.version == first.version
+    assert again.path == first.path
+    assert store.pointer() == pointer
+    assert len(store.ledger()) == 1
+
+
+def test_a_pointer_that_lags_behind_is_healed(workshop, store):
+    """Two promotions whose publishing was killed: production goes to the champion at once."""
+    workshop.promote()
+    run_publish(workshop, store)
+    workshop.promote()
+    workshop.promote()
+    state = run_publish(workshop, store)
+    assert (state.version, state.changed) == ("3", True)
+    assert history(store) == [("release", "1", None), ("release", "3", "1")]
+    assert store.load().manifest.version == "3"
+
+
+def test_what_was_decided_matters_not_but_what_the_registry_holds(workshop, store):
+    """Somebody else was faster since."""
+    workshop.promote()
+    stale = registered(workshop)
+    workshop.promote()
+    assert publish(store, workshop.registry, stale).version == "2"
+
+
+@pytest.mark.parametrize("step", ["upload", "record", "point"])
+def test_killed_before_any_step_the_next_run_finishes(workshop, store, monkeypatch, step):
+    """Until then production is the old one; then there is one entry, not two."""
+    workshop.promote()
+    run_publish(workshop, store)
+    workshop.promote()
+
+    def killed(*_args, **_kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReleaseStore, step, killed)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                run_publish(workshop, store)
+    assert store.load().manifest.version == "1"
+    assert run_publish(workshop, store).changed
+    assert history(store) == [("release", "1", None), ("release", "2", "1")]
+    assert store.load().manifest.version == "2"
+    assert not run_publish(workshop, store).changed
+
+
+def test_a_pointer_that_moved_meanwhile_is_not_overwritten(workshop, store, monkeypatch):
+    """The announced release is told to be refused, so that the ledger stays true."""
+    workshop.promote()
+    run_publish(workshop, store)
+    workshop.promote()
+    point = ReleaseStore.point
+
+    def overtaken(self, version, expected, now):
+        with monkeypatch.context() as patch:
+            patch.setattr(ReleaseStore, "point", point)
+            workshop.promote()
+            run_publish(workshop, store)
+        return point(self, version, expected, now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReleaseStore, "point", overtaken)
+        with pytest.raises(ConflictError, match="Somebody else was faster"):
+            run_publish(workshop, store)
+    assert store.pointer().version == "3"
+    assert history(store)[-1][:2] == ("refused", "2")
+    lives = [period.entry.version for period in periods(store.ledger(), store.pointer())]
+    assert lives == ["1", "3"]
+
+
+def test_a_rollback_is_not_undone_by_publishing(workshop, store):
+    """It moved the alias too; and the way forward is open again."""
+    workshop.promote()
+    run_publish(workshop, store)
+    workshop.promote()
+    run_publish(workshop, store)
+    rollback(store, workshop.registry, None, "it errs", "tests", "2026-01-03T00:00:00.000+00:00")
+    assert not run_publish(workshop, store).changed
+    assert store.pointer().version == "1"
+    workshop.registry.move_champion("2", "1")
+    assert run_publish(workshop, store).changed
+    assert [entry.version for entry in store.ledger()] == ["1", "2", "1", "2"]
+
+
+def test_a_version_whose_files_are_gone_is_not_published(workshop, store):
+    """A clear error; production stays."""
+    workshop.promote()
+    run_publish(workshop, store)
+    workshop.promote()
+    shutil.rmtree(workshop.folder)
+    with pytest.raises(ReleaseError, match="of version 2"):
+        run_publish(workshop, store)
+    assert store.load().manifest.version == "1"
+
+
+def test_the_data_sets_publish_and_load(workshop, tmp_path):
+    """What the catalog calls: a state comes back, and a verified release."""
+    workshop.promote()
+    arguments = {
+        "production": str(tmp_path / "production"),
+        "model_name": workshop.name,
+        "trusted_types": TRUSTED,
+    }
+    dataset = ReleaseDataset(filepath=str(tmp_path / "release.json"), **arguments)
+    dataset.save(registered(workshop))
+    assert isinstance(dataset.load(), ReleaseState)
+    assert (dataset.load().version, dataset.load().changed) == ("1", True)
+    production = ProductionDataset(**arguments)
+    assert production.load().manifest.version == "1"
+    with pytest.raises(DatasetError, match="read only"):
+        production.save("a release")
+
+
+def test_before_the_first_release_there_is_nothing_to_score_with(workshop, tmp_path):
+    """The error says how to publish."""
+    production = ProductionDataset(
+        production=str(tmp_path), model_name=workshop.name, trusted_types=TRUSTED
+    )
+    with pytest.raises(DatasetError, match="No release of .* is in production yet"):
+        production.load()
+
+
+def test_a_model_of_untrusted_types_is_not_published(workshop, tmp_path):
+    """Production stays empty, and so does its history."""
+    workshop.promote()
+    store = ReleaseStore(str(tmp_path / "strict"), workshop.name, [])
+    with pytest.raises(ReleaseError, match=r"numpy\.dtype"):
+        run_publish(workshop, store)
+    assert (store.pointer(), store.ledger()) == (None, [])
