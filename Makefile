@@ -40,7 +40,7 @@ run: venv ## the whole loop on iris; ENV=flights for another table
 test: venv ## every test
 	@$(BIN)/pytest
 
-test-fast: venv ## tests of a second or less, under a minute in all
+test-fast: venv ## the unit tests that take no model, no server and no simulation
 	@$(BIN)/pytest -m "not slow" --ignore tests/integration
 
 lint: venv ## ruff, mypy and the import rules

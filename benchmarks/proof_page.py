@@ -130,7 +130,7 @@ def _bars(block: Bars) -> Html:
             _words(left - 10, y + 16, name, "end"),
             f'<rect x="{left}" y="{y}" width="{max(wide * share, 1):.1f}" height="20" '
             f'fill="{colour}"/>',
-            _words(left + wide * share + 8, y + 16, f"{share:.1%}"),
+            _words(left + wide * max(share, block.line) + 8, y + 16, f"{100 * share:.1f} %"),
         ]
     x = left + wide * block.line
     drawn += [
@@ -152,7 +152,7 @@ def _curves(block: Curves) -> Html:
         x, y = place(low, share)
         drawn += [
             _rule(x, y, x + wide, y, 'stroke-opacity="0.2"'),
-            _words(x - 8, y + 5, f"{share:.0%}", "end"),
+            _words(x - 8, y + 5, f"{100 * share:.0f} %", "end"),
         ]
     for gain in block.gains:
         name = f"{100 * gain:+.0f}" if gain else "equal"
@@ -174,4 +174,4 @@ def _curves(block: Curves) -> Html:
             f"{style}/>",
             _words(left + wide + 62, y + 5, name),
         ]
-    return _figure(block.caption, left + wide + 290, top + tall + 52, drawn)
+    return _figure(block.caption, left + wide + 320, top + tall + 52, drawn)

@@ -45,7 +45,7 @@ FITTED_ROWS = np.array([3, 2**64 - 1], dtype=np.uint64)
 
 @cache
 def _model_files() -> dict[str, bytes]:
-    """A model folder as the project saves it; made once, for saving takes a second."""
+    """The two files that a model cannot do without; made once, for saving takes a second."""
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -58,8 +58,7 @@ def _model_files() -> dict[str, bytes]:
         folder = Path(scratch) / "model"
         dataset = SklearnModelDataset(filepath=str(folder), trusted_types=TRUSTED)
         dataset.save(FittedModel(pipeline=pipeline, example=ROWS.head(2)))
-        files = [file for file in folder.rglob("*") if file.is_file()]
-        return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+        return {name: (folder / name).read_bytes() for name in ("MLmodel", "model.skops")}
 
 
 @dataclass(frozen=True)
@@ -92,9 +91,7 @@ class Workshop:
         run_id = self.run()
         with tempfile.TemporaryDirectory() as scratch:
             for name, content in _model_files().items():
-                file = Path(scratch) / name
-                file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_bytes(content)
+                (Path(scratch) / name).write_bytes(content)
             log_model(run_id, fsspec.filesystem("file"), scratch)
         return run_id
 

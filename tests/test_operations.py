@@ -31,6 +31,8 @@ from tests.releases import (
     small_copy,
 )
 
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
 NOW = "2026-01-09"
 
 

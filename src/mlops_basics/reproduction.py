@@ -98,7 +98,10 @@ def compare_runs(recorded: Manifest, repeated: Manifest) -> Reproduction:
         name
         for name in RESULTS
         if name in recorded.datasets
-        and recorded.datasets[name].sha256 != repeated.datasets[name].sha256
+        and (
+            name not in repeated.datasets
+            or recorded.datasets[name].sha256 != repeated.datasets[name].sha256
+        )
     )
     return Reproduction(recorded, repeated, different, tuple(_causes(recorded, repeated)))
 
@@ -119,10 +122,11 @@ def _causes(recorded: Manifest, repeated: Manifest) -> list[str]:
         causes.append("requirements.txt is another now")
     if was.python != now.python:
         causes.append(f"Python was {was.python}, now {now.python}")
+    gone = "not installed"
     causes += [
-        f"{name} was {was.libraries.get(name, 'not installed')}, now {version}"
-        for name, version in now.libraries.items()
-        if was.libraries.get(name) != version
+        f"{name} was {was.libraries.get(name, gone)}, now {now.libraries.get(name, gone)}"
+        for name in sorted({*was.libraries, *now.libraries})
+        if was.libraries.get(name) != now.libraries.get(name)
     ]
     return causes
 

@@ -28,7 +28,6 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "custom_resolvers": {"in_project": in_project},
-    "merge_strategy": {"parameters": "soft"},  # conf/<env> names only what differs
     # Key by key: with Kedro's default, `--params training.n_trials=5` would throw away the rest of
     # the base's training section as soon as conf/<env> has any parameters file.
     "merge_strategy": {"parameters": "soft"},

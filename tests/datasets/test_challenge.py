@@ -11,6 +11,8 @@ from mlflow import MlflowClient
 from mlops_basics.datasets.challenge import ChallengeDataset
 from mlops_basics.schemas import Challenge, ChallengeRequest
 
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
 
 @pytest.fixture(scope="module")
 def database(mlflow_store, tmp_path_factory):

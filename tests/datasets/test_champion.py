@@ -16,6 +16,8 @@ from mlops_basics.datasets.champion import ChampionDataset
 from mlops_basics.schemas import NO_CHAMPION
 from tests.challengers import FITTED_ROWS, INFO, ROWS, TRUSTED, Workshop
 
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
 
 @pytest.fixture(scope="module")
 def database(mlflow_store, tmp_path_factory):

@@ -12,6 +12,8 @@ from mlops_basics.datasets.registry import ModelRegistry
 from mlops_basics.schemas import RegisteredVersion
 from tests.challengers import Workshop, refused
 
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
 
 @pytest.fixture(scope="module")
 def database(mlflow_store, tmp_path_factory):
@@ -67,6 +69,18 @@ def test_a_better_one_takes_over(workshop, register):
     register(workshop.challenger())
     found = register(workshop.challenger("1"))
     assert (found.version, found.previous, found.promoted) == ("2", "1", True)
+
+
+def test_what_was_taken_back_is_not_promoted_again_by_the_same_test(workshop, register):
+    """A run after a rollback, on the same data, must not undo the rollback in silence."""
+    register(workshop.challenger())
+    second = workshop.challenger("1")
+    register(second)
+    workshop.registry.move_champion("1", "2")
+    found = register(second)
+    assert (found.version, found.promoted) == ("1", False)
+    assert "kedro rollback --to 2" in found.reason
+    assert workshop.registry.versions() == ["1", "2"]
 
 
 def test_a_no_registers_nothing(workshop, register):

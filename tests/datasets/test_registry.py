@@ -14,6 +14,8 @@ from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.schemas import Decision, TableInfo
 from tests.challengers import INFO, Workshop
 
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
 
 @pytest.fixture(scope="module")
 def database(mlflow_store, tmp_path_factory):

@@ -18,6 +18,8 @@ from mlops_basics.operations import periods, rollback
 from mlops_basics.schemas import RegisteredVersion, ReleaseState
 from tests.challengers import INFO, ROWS, TRUSTED, Workshop
 
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
 
 @pytest.fixture(scope="module")
 def database(mlflow_store, tmp_path_factory):
@@ -220,7 +222,7 @@ def test_before_the_first_release_there_is_nothing_to_score_with(workshop, tmp_p
     production = ProductionDataset(
         production=str(tmp_path), model_name=workshop.name, trusted_types=TRUSTED
     )
-    with pytest.raises(DatasetError, match="No release of .* is in production yet"):
+    with pytest.raises(DatasetError, match=r"No release of .* is in production yet"):
         production.load()
 
 

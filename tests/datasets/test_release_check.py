@@ -25,6 +25,8 @@ from mlops_basics.errors import ReleaseError
 from mlops_basics.schemas import FileRecord
 from tests.releases import NAME, make_manifest
 
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
 FILES = {
     name: FileRecord(sha256=sha256(b"x"), size=1)
     for name in ("model/MLmodel", "model/model.skops", "table_info.json")

@@ -32,6 +32,8 @@ from tests.releases import (
     small_copy,
 )
 
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
 NOW = "2026-01-01T00:00:00+00:00"
 CALLS = ("open", "os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.listdir")
 

@@ -240,7 +240,12 @@ def test_a_ragged_line_after_a_long_row(read):
         (b"a\n1\n", "a.csv", {"encoding": "nope"}, "encoding 'nope' of the file 'a.csv'"),
         (b"a\n1\n", "a.csv", {"nope": 1}, "'a.csv' is not readable as CSV.*'nope'.*globals.yml"),
         (b"a\n1\n", "a.csv.gz", {}, "'a.csv.gz' is not readable as gzip"),
-        (gzip.compress(b"a\n1\n", mtime=0)[:-5], "a.csv.gz", {}, "'a.csv.gz' is not readable as gzip"),
+        (
+            gzip.compress(b"a\n1\n", mtime=0)[:-5],
+            "a.csv.gz",
+            {},
+            "'a.csv.gz' is not readable as gzip",
+        ),
         (b"PAR1 no more", "a.parquet", {}, "'a.parquet' is not readable as Parquet"),
         (as_parquet(TABLE)[:-9], "a.parquet", {}, "'a.parquet' is not readable as Parquet"),
         (as_parquet(TABLE.head(0)), "a.parquet", {}, "'a.parquet' has a header but no rows"),

@@ -148,7 +148,7 @@ def test_a_better_challenger_becomes_the_champion(project, life):
     assert history_of(store) == [("release", "1", None), ("release", "2", "1")]
     entry = store.ledger()[-1]
     assert entry.value == better.decision.gain
-    assert entry.reason == better.decision.reasons[0]
+    assert entry.reason.startswith("promoted")
     assert entry.mlflow_run_id == registry.run_of("2")
     assert "raw_data" in entry.data_versions
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import multiprocessing
 import os
 import shutil
@@ -13,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from mlops_basics.errors import ConflictError, ReleaseError
-
 from ..conftest import Project
 from .helpers import ENV, STRONG, challenges_of, history_of, production_of, set_up, weak
 
@@ -22,7 +21,17 @@ pytestmark = pytest.mark.slow
 
 #: From the decision on; what comes before is the same for all of these tests.
 TAIL = ("model_evaluation", "model_registry", "model_publishing")
-PRELOADED = ["kedro.framework.session", "kedro.framework.startup", "mlflow.tracking", "skrub"]
+PRELOADED = [
+    "kedro.framework.session",
+    "kedro_datasets.pandas",
+    "kedro_datasets.plotly",
+    "kedro_mlflow.framework.hooks",
+    "mlflow.sklearn",
+    "mlflow.store.model_registry.sqlalchemy_store",
+    "mlflow.store.tracking.sqlalchemy_store",
+    "skops.io",
+    "skrub",
+]
 
 
 def processes() -> Any:
@@ -75,6 +84,15 @@ def run_tail(project: Project) -> None:
     """Evaluate, register, publish."""
     with project.session(ENV) as session:
         session.run(pipeline_names=list(TAIL))
+
+
+def failing_tail(project: Project) -> str:
+    """Run the tail, which fails; returns what the terminal shows of it."""
+    from mlops_basics.cli import explain
+
+    with pytest.raises(Exception, match="") as caught:  # noqa: PT011
+        run_tail(project)
+    return explain(caught.value)
 
 
 def owner_of(name: str) -> tuple[Any, str]:
@@ -212,29 +230,21 @@ def race(folder: str, barrier: Any, answers: Any, params: dict[str, Any]) -> Non
     bootstrap_project(project.path)
     from mlops_basics.datasets.registered_version import RegisteredVersionDataset
 
-    owner, attribute = owner_of("registry._stage")
-    original = getattr(owner, attribute)
+    save = RegisteredVersionDataset.save.__wrapped__
 
-    def waiting(*args: Any) -> None:
+    def waiting(self: Any, data: Any) -> None:
         barrier.wait(120)
-        original(*args)
+        save(self, data)
 
-    setattr(owner, attribute, waiting)
-    promote = RegisteredVersionDataset._promote
-
-    def noting(self: Any, data: Any) -> tuple[bool, str]:
-        promoted, reason = promote(self, data)
-        reasons.append(reason)
-        return promoted, reason
-
-    reasons: list[str] = []
-    setattr(RegisteredVersionDataset, "_promote", noting)  # noqa: B010
+    RegisteredVersionDataset.save = waiting
     try:
         with project.session(ENV, **params) as session:
             session.run(pipeline_names=[*(["model_training"] if params else []), *TAIL])
-        answers.put(reasons[-1])
+        answers.put("ended")
     except Exception as error:
-        answers.put(str(error))
+        from mlops_basics.cli import explain
+
+        answers.put(explain(error))
 
 
 @pytest.mark.parametrize(
@@ -253,21 +263,17 @@ def test_two_at_once(template, tmp_path, second):
     ]
     for run in runs:
         run.start()
-    said = sorted(answers.get(timeout=120) for _ in runs)
+    said = [answers.get(timeout=120) for _ in runs]
     for run in runs:
         run.join(30)
-    store, registry = production_of(project, ENV)
-    winner = registry.champion()
-    assert winner in ("2", "3")
-    assert in_production(project) == winner
-    assert [entry for entry in history_of(store) if entry[0] == "release"] == [
-        ("release", "1", None),
-        ("release", winner, "1"),
-    ]
-    assert registry.versions() == ["1", winner]
-    assert f"Version {winner} is the champion." in said
+    _, registry = production_of(project, ENV)
+    holds(project, "1", registry.champion())
+    assert registry.previous() == "1"
+    folder = project.path / "data" / ENV / "production" / "registered_version.json"
+    reasons = [json.loads(file.read_text())["reason"] for file in folder.glob("*/*.json")]
+    assert f"Version {registry.champion()} is the champion." in reasons
     if second:
-        assert any("somebody else was faster" in text.lower() for text in said)
+        assert any("somebody else was faster" in text.lower() for text in [*reasons, *said])
 
 
 @pytest.fixture
@@ -300,7 +306,6 @@ def test_a_changed_byte_is_refused_by_name(released):
     ("call", "number", "words"),
     [
         ("fsync", errno.ENOSPC, "The disk is full"),
-        ("replace", errno.EACCES, "read-only for you"),
         ("replace", errno.EROFS, "read-only for you"),
     ],
 )
@@ -315,10 +320,9 @@ def test_a_store_that_cannot_be_written(template, tmp_path, monkeypatch, call, n
 
     with monkeypatch.context() as patch:
         patch.setattr(store_files.os, call, fail)
-        with pytest.raises(ReleaseError, match=words) as caught:
-            run_tail(project)
-    assert "Production is unchanged" in str(caught.value)
-    assert "data/production" in str(caught.value)
+        said = failing_tail(project)
+    for part in (words, "Production is unchanged", "data/production"):
+        assert part in said
     assert files_of(project) == before
     assert in_production(project) == "1"
     run_tail(project)
@@ -335,8 +339,8 @@ def files_of(project: Project) -> dict[str, bytes]:
     }
 
 
-def test_a_pointer_that_moved_meanwhile_is_not_overwritten(template, tmp_path, monkeypatch):
-    """Somebody else publishes between upload and pointer: an error that says so; then peace."""
+def test_somebody_else_publishes_the_same_at_the_same_time(template, tmp_path, monkeypatch):
+    """The pointer moves between ledger and pointer: the work is done, and the ledger says so."""
     from mlops_basics.datasets.ledger import Ledger
 
     project = moved(template, tmp_path / "project")
@@ -345,12 +349,9 @@ def test_a_pointer_that_moved_meanwhile_is_not_overwritten(template, tmp_path, m
 
     def overtaken(self: Ledger, entry: Any) -> int:
         number = original(self, entry)
-        store.point("2", store.pointer(), "2030-01-01T00:00:00.000+00:00")
+        store.point("2", store.pointer(), entry.at)
         return number
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "record", overtaken)
-        with pytest.raises(ConflictError, match="Somebody else was faster"):
-            run_tail(project)
+    monkeypatch.setattr(Ledger, "record", overtaken)
     run_tail(project)
     holds(project, "1", "2")

@@ -80,7 +80,7 @@ def test_ids_are_unique_and_stable(project, source):
 
 
 def test_gaps_and_unseen_categories_are_scored(project, source):
-    """Missing values in an integer column, whole columns of them, unseen colours: no row is lost."""
+    """Gaps in an integer column, columns of nothing else, unseen colours: no row is lost."""
     table = unlabelled(40, 6)
     gaps = table.assign(visits=table["visits"].astype("Int64").mask(table.index < 5))
     empty = table.assign(left=np.nan, colour=None)

@@ -21,7 +21,9 @@ LAYERS = {
     "golden": {"train_data", "valid_data", "test_data", "split_report"},
     "models": {
         "model",
+        "model_record",
         "fitted_rows",
+        "reference",
         "trials",
         "search_report",
         "overfit_check",
@@ -38,8 +40,26 @@ LAYERS = {
         "calibration_plot",
         "importance_plot",
         "search_plot",
+        "gate_scores",
+        "challenge_request",
+        "challenge",
+        "decision",
         "report",
     },
+    "production": {"registered_version", "release"},
+}
+#: What differs between two runs that are alike: times, ids of MLflow, and the second one meets the
+#: champion that the first one became.
+OF_ITS_OWN_RUN = {
+    "model",
+    "model_record",
+    "gate_scores",
+    "challenge_request",
+    "challenge",
+    "decision",
+    "report",
+    "registered_version",
+    "release",
 }
 
 
@@ -89,7 +109,7 @@ def test_the_rows_are_divided_without_overlap(run):
     project, _ = run
     parts = [set(project.load(f"{side}_data")[ROW_HASH_COLUMN]) for side in SIDES]
     assert sum(len(project.load(f"{side}_data")) for side in SIDES) == 150
-    assert not (parts[0] & parts[1] or parts[0] & parts[2] or parts[1] & parts[2])
+    assert len(set().union(*parts)) == sum(len(part) for part in parts)
     fitted = set(project.load("fitted_rows")[ROW_HASH_COLUMN])
     assert fitted == parts[0] | parts[1]
 
@@ -157,7 +177,7 @@ def test_the_report_is_one_page_that_needs_no_network(run):
 
 
 def test_a_second_run_is_identical(run):
-    """Same inputs, same seed: the same content of every artifact but the report of versions."""
+    """Same inputs, same seed: the same content of every artifact that is not of its own run."""
     project, first = run
     second = project.run(training__n_trials=TRIALS)
     assert second.run_id > first.run_id
@@ -165,7 +185,8 @@ def test_a_second_run_is_identical(run):
     differing = {
         name for name, item in second.datasets.items() if item.sha256 != first.datasets[name].sha256
     }
-    assert differing <= {"model"}  # MLflow stamps the folder with the time and an id
+    assert differing <= OF_ITS_OWN_RUN
+    assert project.load("decision").outcome == "identical"
     name = "model.skops"
     one, other = (project.path / m.datasets["model"].path / name for m in (first, second))
     assert one.read_bytes() == other.read_bytes()
@@ -182,16 +203,22 @@ def test_another_seed_is_another_search(run):
 
 def test_each_pipeline_alone_continues_the_newest_run(project):
     """Alone, one after another, they make one coherent set of versions."""
-    names = ["data_collection", "data_preprocessing", "model_training", "model_evaluation"]
-    manifests = [project.run(name, training__n_trials=TRIALS) for name in names]
-    last = manifests[-1].datasets
-    for manifest, made in zip(
-        manifests, ["raw_data", "train_data", "model", "report"], strict=True
-    ):
-        assert last[made].version == manifest.run_id
-    assert last["report"].access == "written"
-    assert last["model"].access == "read"
+    made = {
+        "data_collection": "raw_data",
+        "data_preprocessing": "train_data",
+        "model_training": "model",
+        "model_evaluation": "report",
+        "model_registry": "registered_version",
+        "model_publishing": "release",
+    }
+    manifests = {name: project.run(name, training__n_trials=TRIALS) for name in made}
+    last = manifests["model_publishing"].datasets
+    for name, manifest in manifests.items():
+        assert last[made[name]].version == manifest.run_id
+    assert last["release"].access == "written"
+    assert last["registered_version"].access == "read"
     assert last["raw_data"].access == "kept"
+    assert project.load("release").version == "1"
 
 
 def test_versions_that_do_not_belong_together_are_refused(project):

@@ -6,6 +6,7 @@ from typing import Any
 
 from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
+from mlops_basics.datasets.store_files import one_run_at_a_time
 from mlops_basics.errors import ConflictError
 from mlops_basics.schemas import NO_CHAMPION, RegisteredVersion, Registration
 
@@ -35,7 +36,8 @@ class RegisteredVersionDataset(ArtifactDataset):
         self._registry = ModelRegistry(model_name)
 
     def save(self, data: Registration) -> None:
-        promoted, reason = self._promote(data)
+        with one_run_at_a_time(self._protocol, self._filepath.parent):
+            promoted, reason = self._promote(data)
         super().save(
             RegisteredVersion(
                 model_name=self._registry.model_name,
@@ -52,8 +54,15 @@ class RegisteredVersionDataset(ArtifactDataset):
             return False, decision.reasons[-1]
         expected = None if decision.champion_version == NO_CHAMPION else decision.champion_version
         try:
-            if self._registry.find(data) is None:
+            known = self._registry.find(data)
+            if known is None:
                 require_unchanged(self._registry.champion(), expected)
+            elif self._registry.was_champion(known):
+                return False, (
+                    f"The challenger is version {known}, which was champion and was taken back: "
+                    "the same model is not promoted again by the same test. If you want it back: "
+                    f"kedro rollback --to {known}"
+                )
             version = self._registry.register(data)
             self._registry.move_champion(version, expected)
         except ConflictError as error:

@@ -21,6 +21,7 @@ CHAMPION, PREVIOUS = "champion", "previous"
 RELEASE_FOLDER = "release"  # of a run's artifacts: what a release needs beside the model
 MODEL_FOLDER = "model"
 CHALLENGE_TAG = "challenge_id"
+FORMER_TAG = "was_champion"
 
 
 class ModelRegistry:
@@ -84,6 +85,11 @@ class ModelRegistry:
                 return str(known.version)
         return None
 
+    def was_champion(self, version: str) -> bool:
+        """Whether a version was champion before, and was replaced or taken back."""
+        found = _client().get_model_version(self.model_name, version)
+        return FORMER_TAG in found.tags and version != self.champion()
+
     def move_champion(self, to: str, expected: str | None) -> None:
         """Make ``to`` the champion if the champion still is ``expected``.
 
@@ -95,6 +101,7 @@ class ModelRegistry:
             return
         require_unchanged(now, expected)
         if now is not None:
+            client.set_model_version_tag(self.model_name, now, FORMER_TAG, "true")
             client.set_registered_model_alias(self.model_name, PREVIOUS, now)
         client.set_registered_model_alias(self.model_name, CHAMPION, to)
 
@@ -112,7 +119,7 @@ class ModelRegistry:
         folder.rmdir()
         if (target / "files").exists():
             (target / "files").rmdir()
-        model = _downloaded(found.source, target / MODEL_FOLDER, version)
+        model = _downloaded(str(found.source), target / MODEL_FOLDER, version)
         if model != target / MODEL_FOLDER:
             raise ReleaseError(f"MLflow stored version {version} in an unknown layout, at {model}.")
 

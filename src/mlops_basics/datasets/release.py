@@ -13,6 +13,7 @@ from kedro.io import AbstractDataset, DatasetError
 from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
 from mlops_basics.datasets.release_store import ReleaseStore
+from mlops_basics.datasets.store_files import one_run_at_a_time
 from mlops_basics.errors import ConflictError
 from mlops_basics.schemas import (
     Decision,
@@ -60,7 +61,9 @@ class ReleaseDataset(ArtifactDataset):
         self.registry = ModelRegistry(model_name)
 
     def save(self, data: RegisteredVersion) -> None:
-        super().save(publish(self.store, self.registry, data))
+        with one_run_at_a_time(self._protocol, self._filepath.parent):
+            state = publish(self.store, self.registry, data)
+        super().save(state)
 
 
 def publish(
@@ -97,6 +100,11 @@ def publish(
         require_unchanged(registry.champion(), champion)  # a rollback may have come between
         store.point(champion, pointer, entry.at)
     except ConflictError as error:
+        now = store.pointer()
+        if now is not None and now.version == champion:  # somebody else did the same work
+            return ReleaseState(
+                version=champion, changed=False, reason=str(error), path=store.path(champion)
+            )
         refused = {"action": "refused", "reason": str(error), "at": _now()}
         store.record(entry.model_copy(update=refused))
         raise

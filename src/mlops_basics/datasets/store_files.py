@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -122,7 +122,7 @@ class StoreFiles:
 
     def replace_if(self, path: str, content: bytes, expected: bytes | None) -> bool:
         """Replace a file if its content is (still) ``expected``, None: absent; else False."""
-        with self._lock():
+        with self.lock():
             if self.read(path) != expected:
                 return False
             self.write(path, content)
@@ -146,6 +146,19 @@ class StoreFiles:
                     file.unlink()
             except OSError:  # its owner, or another sweeper, was faster
                 continue
+
+    @contextmanager
+    def lock(self, name: str = _LOCK) -> Iterator[None]:
+        """Keep this machine's other processes waiting; a killed one holds no lock."""
+        if not self._local:
+            yield
+            return
+        with readable_faults("write", self.shown(name)):
+            Path(self._base).mkdir(parents=True, exist_ok=True)
+            file = (Path(self._base) / name).open("ab")
+        with file:
+            _wait_for_lock(file)
+            yield
 
     def shown(self, path: str = "") -> str:
         """The path for messages."""
@@ -172,18 +185,13 @@ class StoreFiles:
         finally:
             scratch.unlink(missing_ok=True)
 
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        """Keep other processes of this machine from replacing; a killed one holds no lock."""
-        if not self._local:
-            yield
-            return
-        with readable_faults("write", self.shown(_LOCK)):
-            Path(self._base).mkdir(parents=True, exist_ok=True)
-            file = (Path(self._base) / _LOCK).open("ab")
-        with file:
-            _wait_for_lock(file)
-            yield
+
+def one_run_at_a_time(protocol: str, folder: PurePosixPath) -> AbstractContextManager[None]:
+    """Let one run of this machine register or publish at a time.
+
+    MLflow cannot move an alias on a condition; on other file systems nothing is locked.
+    """
+    return StoreFiles(str(folder)).lock(".run-lock") if protocol == "file" else nullcontext()
 
 
 def _local_sizes(base: Path) -> Iterator[tuple[str, int]]:

@@ -66,6 +66,8 @@ def run_summary(
         facts += _decision(decision)
     if release:
         facts.append(("Production", Text(_production(release))))
+        if decision and decision.promote and not release.changed:
+            facts.append(("", Text(plain(release.reason, 300), style="yellow")))
     if overfit:
         facts.append(("Overfitting", _verdict(overfit)))
     if search:

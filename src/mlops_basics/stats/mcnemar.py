@@ -250,6 +250,8 @@ def _worst_rate(m: ArrayLike, n: int, gain: float, alpha: float) -> Floats:
 def _p_value(gained: int, m: int, n: int, gain: float, alpha: float) -> float:
     if gain == 0:
         return float(binom_sf(gained - 1, m, 0.5))
+    if gain < 0 and float(binom_upper(m, n, _NUISANCE * alpha / 2)) < -gain:
+        return _NUISANCE * alpha  # so few rows differ that no loss of this size is possible
     theta = _share(gain, _worst_rate(m, n, gain, alpha))
     return min(1.0, float(binom_sf(gained - 1, m, theta)) + _NUISANCE * alpha)
 

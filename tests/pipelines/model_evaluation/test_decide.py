@@ -9,7 +9,6 @@ from scipy.stats import binom, t
 
 from mlops_basics.pipelines.model_evaluation.nodes import decide
 from mlops_basics.schemas import NO_CHAMPION, ROW_HASH_COLUMN, Decision, DecisionParams
-from mlops_basics.scoring import Scores
 from mlops_basics.stats.losses import log_loss_rows
 from mlops_basics.stats.spending import alpha_at
 from tests.pipelines.helpers import assert_inputs_unchanged
@@ -113,9 +112,7 @@ def test_a_first_model_is_told_that_it_met_a_constant():
 def test_an_unusable_champion_says_so():
     """With the reason in words; the champion stays."""
     decision = OUTCOMES["champion_unusable"]()
-    assert decision.reasons[0] == (
-        "The champion cannot be compared: it cannot be loaded (skops)."
-    )
+    assert decision.reasons[0] == ("The champion cannot be compared: it cannot be loaded (skops).")
 
 
 def test_an_unknown_metric_in_the_floor_is_no_promotion():
@@ -206,7 +203,7 @@ def test_equally_good_challengers_are_hardly_ever_promoted():
         statistic = gains.mean(axis=1) / gains.std(axis=1, ddof=1) * np.sqrt(rows)
         allowed = t.sf(statistic, rows - 1) <= levels
         naive += (gains.mean(axis=1) > 0).any()
-        asked = np.flatnonzero(allowed).tolist() + [int(np.argmin(allowed))]
+        asked = [*np.flatnonzero(allowed).tolist(), int(np.argmin(allowed))]
         request = contest(gate_of(y, p[0], p[1]))
         promoted = [
             decide(

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_basics.pipelines.model_evaluation.gate import (
-    champion_scores,
     challenger_scores,
+    champion_scores,
     gate_scores,
     gate_table,
     raw_rows,
@@ -309,7 +309,7 @@ def test_a_champion_whose_columns_changed_type_is_unusable():
         def __init__(self, error):
             self.error = error
 
-        def predict_proba(self, features):
+        def predict_proba(self, _features):
             raise self.error
 
     raw = raw_of(np.arange(30), ["new.csv"] * 30)
@@ -529,6 +529,18 @@ def test_scoring_the_gate_mutates_nothing():
     first, request, _ = assert_inputs_unchanged(score_gate, none, *inputs)
     assert (request.champion_version, request.rows) == (NO_CHAMPION, 40)
     assert first["champion_0"].nunique() == 1
+
+
+def test_an_unusable_champion_is_told_before_the_lack_of_rows():
+    """Collecting more rows would not help; where it is usable, that they lack is the reason."""
+    raw = raw_of(np.linspace(-2, 2, 60), ["old.csv"] * 60)
+    rows = raw.assign(**{ROW_HASH_COLUMN: row_hashes(raw, ["x"])})
+    rest = (Logistic(), raw, rows, rows, rows[:0], rows, table_info(), FIT, PREPROCESSING)
+    statuses = [
+        score_gate(champion_of(raw["x"], **values), *rest, DecisionParams())[1].status
+        for values in ({}, {"target": "sort"}, {"features": ("height",)})
+    ]
+    assert statuses == ["too_few_rows", "champion_unusable", "champion_unusable"]
 
 
 def test_an_unusable_champion_leaves_rows_without_predictions():

@@ -33,8 +33,8 @@ def score_batches(inference_source: list[Batch], production: Release) -> pd.Data
 def prediction_ids(batch: Batch, table: TableInfo) -> list[str]:
     """Ids that labels can be joined to later: unique, and the same when the batch is scored again.
 
-    Of the key columns where the user named some that identify rows; else of the batch's name, the
-    row's values, and how often they occurred before in the batch.
+    Of the batch's name, the row's values in the key columns (all features, where the user named
+    none), and how often these occurred before in the batch.
     """
     columns = [name for name in table.key_columns if name in batch.table.columns]
     hashes = pd.Series(row_hashes(batch.table, columns))
@@ -65,7 +65,7 @@ def _score(batch: Batch, release: Release) -> pd.DataFrame:
         }
     )
     if table.task == "regression":
-        scored["prediction"] = release.model.predict(features)
+        scored["prediction"] = np.asarray(release.model.predict(features), dtype=np.float64)
     else:
         probabilities = class_probabilities(release.model, features, table)
         classes = np.array(table.classes, dtype=object)

@@ -103,6 +103,21 @@ def champion_scores(
     if champion.version == NO_CHAMPION:
         return baseline_scores(train, rows, shared)
     table = champion.table
+    if (reason := why_unusable(champion, raw, info)) or table is None or champion.model is None:
+        return reason
+    try:
+        return score_rows(champion.model, typed_features(raw, table.features), rows, shared)
+    except MlopsError as error:
+        return str(error)
+    except (ValueError, TypeError, KeyError) as error:  # what estimators raise on other columns
+        return f"it cannot score the rows ({error})"
+
+
+def why_unusable(champion: Champion, raw: pd.DataFrame, info: TableInfo) -> str:
+    """Why the champion can score no row of this table whatever its values; empty if it may."""
+    if champion.version == NO_CHAMPION:
+        return ""
+    table = champion.table
     if champion.unusable or table is None or champion.model is None:
         return champion.unusable or "its release is incomplete"
     for what in ("task", "target", "positive_above"):
@@ -110,11 +125,10 @@ def champion_scores(
         if was != now:
             return f"it was trained with {what} {was!r}, the challenger with {now!r}"
     try:
-        return score_rows(champion.model, typed_features(raw, table.features), rows, shared)
+        typed_features(raw.head(0), table.features)
     except MlopsError as error:
         return str(error)
-    except (ValueError, TypeError, KeyError) as error:  # what estimators raise on other columns
-        return f"it cannot score the rows ({error})"
+    return ""
 
 
 def shared_classes(champion: Champion, info: TableInfo) -> tuple[str, ...]:

@@ -118,7 +118,10 @@ def score_gate(
     classes = gate.shared_classes(champion, table_info)
     rows = preprocessed_data[chosen].reset_index(drop=True)
     if rows.empty:
-        request = gate.request_challenge(champion, None, which, classes, overfit_check, params)
+        unusable = gate.why_unusable(champion, raw, table_info)
+        request = gate.request_challenge(
+            champion, None, which, classes, overfit_check, params, unusable
+        )
         return rows[[ROW_HASH_COLUMN]], request, request
     own = gate.challenger_scores(model, rows, table_info, classes)
     raw = raw[chosen].reset_index(drop=True)

@@ -1,0 +1,304 @@
+"""Tests of the page about a decision."""
+
+from __future__ import annotations
+
+import html
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_basics.reporting.decision_figures import gain_figure
+from mlops_basics.reporting.decision_section import (
+    OUTCOMES,
+    decision_badge,
+    decision_section,
+    outcome_text,
+)
+from mlops_basics.reporting.page import Plot, page, text
+from mlops_basics.schemas import (
+    ROW_HASH_COLUMN,
+    Challenge,
+    ChallengeRequest,
+    Decision,
+    GuardResult,
+)
+
+from .conftest import HOSTILE
+
+CLASSES = ("setosa", "virginica", "unseen", "versicolor")
+
+
+def make_decision(**values):
+    """A decision for a challenger of version 3."""
+    champion = values.get("champion_version", "3")
+    told = {
+        "promote": True,
+        "outcome": "promoted",
+        "reasons": ("It is shown to be better.",),
+        "champion_version": champion,
+        "challenge": Challenge(
+            champion_version=champion,
+            number=7,
+            challenge_id="ab",
+            repeated=False,
+            mlflow_run_id=None,
+        ),
+        "metric": "log_loss",
+        "unit": "nats",
+        "rows": 1234,
+        "which_rows": "test rows of new batches",
+        "champion_value": 0.5,
+        "challenger_value": 0.375,
+        "gain": 0.125,
+        "low": 0.0625,
+        "high": 0.1875,
+        "p_value": 0.00123,
+        "alpha": 0.005,
+        "total_alpha": 0.05,
+        "rule": "superiority",
+        "min_gain": 0.03125,
+        "smallest_gain": 0.09375,
+    }
+    return Decision.model_validate(told | values)
+
+
+def make_request(classes=CLASSES, **values):
+    """The request that belongs to it."""
+    told = {
+        "champion_version": "3",
+        "status": "comparable",
+        "rows": 60,
+        "rows_hash": "",
+        "predictions_hash": "",
+        "which_rows": "",
+        "classes": classes,
+    }
+    return ChallengeRequest.model_validate(told | values)
+
+
+def make_gate(n=60, classes=4, seed=0):
+    """Predictions of two models on rows of all classes but the third."""
+    rng = np.random.default_rng(seed)
+    gate = {ROW_HASH_COLUMN: np.arange(n, dtype=np.uint64)}
+    gate["y"] = rng.choice([k for k in range(classes) if k != 2], n)
+    for name, skill in (("champion", 1.0), ("challenger", 3.0)):
+        logits = rng.normal(size=(n, classes))
+        logits[np.arange(n), gate["y"]] += skill
+        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        gate |= {f"{name}_{k}": p[:, k] for k in range(classes)}
+    return pd.DataFrame(gate)
+
+
+def shown(decision=None, request=None, gate=None):
+    """The section's markup, its figures left out."""
+    section = decision_section(
+        decision or make_decision(),
+        request or make_request(),
+        make_gate() if gate is None else gate,
+    )
+    return "".join(block for block in section.blocks if not isinstance(block, Plot))
+
+
+def cells(markup):
+    """Each table as lists of its cells' words."""
+    return [
+        [
+            [
+                html.unescape(re.sub("<[^>]+>", "", cell)).strip()
+                for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+            ]
+            for row in re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL)
+        ]
+        for table in re.findall(r"<table[^>]*>(.*?)</table>", markup, re.DOTALL)
+    ]
+
+
+def test_every_outcome_has_words():
+    """A new one needs some here; only promotions look good."""
+    known = Decision.model_fields["outcome"].annotation.__args__
+    assert set(OUTCOMES) == set(known)
+    for outcome in known:
+        promote = outcome in ("promoted", "first_release")
+        decision = make_decision(outcome=outcome, promote=promote)
+        assert outcome_text(decision) in html.unescape(shown(decision))
+        assert ("good" in decision_badge(decision)) == promote
+
+
+def test_the_page_shows_the_gain_with_its_interval():
+    """And what it had to exceed, p-value and level, the smallest gain, rows and challenge."""
+    markup = html.unescape(shown())
+    words = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", markup))
+    for expected in (
+        "It is shown to be better.",
+        "1,234: test rows of new batches",
+        "Log loss, in nats",
+        "0.125",
+        "99 % interval 0.062 to 0.188",
+        "to exceed: 0.03125",
+        "0.00123 at a level of 0.005",
+        "0.094",
+        "number 7 against version 3",
+    ):
+        assert expected in words
+
+
+def test_the_figure_shows_what_the_words_say():
+    """Gain and both ends of its interval, whatever their distance."""
+    figure = gain_figure(make_decision())
+    (drawn,) = figure.data
+    assert drawn.x[0] == 0.125
+    assert drawn.error_x.array[0] == pytest.approx(0.1875 - 0.125)
+    assert drawn.error_x.arrayminus[0] == pytest.approx(0.125 - 0.0625)
+    lines = sorted(shape.x0 for shape in figure.layout.shapes)
+    assert lines == [0.03125, 0.09375]
+    assert "nats" in figure.layout.title.text
+
+
+def test_an_undefined_interval_is_said_to_be():
+    """The figure is drawn all the same."""
+    decision = make_decision(low=None, high=None, smallest_gain=None)
+    assert "interval not defined" in shown(decision)
+    figure = gain_figure(decision)
+    assert figure.data[0].error_x.array[0] == 0
+    assert len(figure.layout.shapes) == 1
+
+
+def test_each_class_is_counted_for_both_models():
+    """Against an independent count; classes without a row are left out, the largest comes first."""
+    gate = make_gate()
+    y = gate["y"]
+    right = {
+        name: gate[[f"{name}_{k}" for k in range(4)]].set_axis(range(4), axis=1).idxmax(axis=1) == y
+        for name in ("champion", "challenger")
+    }
+    expected = []
+    for code, rows in y.value_counts(sort=True).items():
+        hits = [int(right[name][y == code].sum()) for name in right]
+        shares = [f"{hit} ({100 * hit / rows:.1f} %)" for hit in hits]
+        expected.append([CLASSES[code], str(rows), *shares, f"{hits[1] - hits[0]:+}"])
+    head, *found = cells(shown(gate=gate))[0]
+    assert head == ["Class", "Rows", "version 3", "challenger", "±"]
+    assert sorted(found) == sorted(expected)
+    assert [row[1] for row in found] == sorted((row[1] for row in found), reverse=True)
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_disagreement_is_counted_right(seed):
+    """The four cells equal an independent count and add up to the rows."""
+    gate = make_gate(seed=seed)
+    counts = {}
+    for row in gate.to_dict("records"):
+        key = tuple(
+            max(range(4), key=lambda k, n=name, r=row: r[f"{n}_{k}"]) == row["y"]
+            for name in ("champion", "challenger")
+        )
+        counts[key] = counts.get(key, 0) + 1
+    head, *found = cells(shown(gate=gate))[1]
+    assert head == ["version 3", "challenger right", "challenger wrong"]
+    assert found == [
+        ["right", str(counts.get((True, True), 0)), str(counts.get((True, False), 0))],
+        ["wrong", str(counts.get((False, True), 0)), str(counts.get((False, False), 0))],
+    ]
+    assert sum(counts.values()) == len(gate)
+
+
+def test_many_classes_are_cut_to_the_largest():
+    """A page with a thousand of them helps nobody; the disagreement counts all rows."""
+    classes = tuple(f"class {k}" for k in range(40))
+    tables = cells(shown(request=make_request(classes), gate=make_gate(400, 40)))
+    assert len(tables[0]) == 1 + 20
+    assert sum(int(cell) for row in tables[1][1:] for cell in row[1:]) == 400
+
+
+def test_guards_are_shown_with_their_verdict():
+    """The one that vetoes stands out."""
+    guards = (
+        GuardResult(
+            metric="accuracy",
+            effect=-0.0625,
+            low=-0.125,
+            high=-0.03125,
+            p_worse=0.01,
+            shown_worse=True,
+            reason="",
+        ),
+        GuardResult(
+            metric="macro_f1",
+            effect=None,
+            low=None,
+            high=None,
+            p_worse=1.0,
+            shown_worse=False,
+            reason="",
+        ),
+    )
+    head, first, second = cells(shown(make_decision(guards=guards, outcome="guard_veto")))[0]
+    assert head == ["Guard", "Gain", "Interval", "Verdict"]
+    assert first == ["Accuracy", "-0.062", "-0.125 to -0.031", "worse"]
+    assert second == ["Macro F1", "not defined", "", "not shown to be worse"]
+
+
+def test_what_was_not_tested_shows_its_reason_and_no_numbers():
+    """Neither figure nor tables."""
+    nothing = dict.fromkeys(("gain", "low", "high", "p_value", "alpha", "smallest_gain"))
+    decision = make_decision(
+        outcome="too_few_rows", promote=False, reasons=("19 rows remain.",), **nothing
+    )
+    gate = pd.DataFrame({ROW_HASH_COLUMN: np.arange(19, dtype=np.uint64)})
+    request = make_request(status="too_few_rows")
+    section = decision_section(decision, request, gate)
+    assert not any(isinstance(block, Plot) for block in section.blocks)
+    markup = shown(decision, request, gate)
+    assert "19 rows remain." in markup
+    assert cells(markup) == []
+
+
+def test_a_first_release_met_a_constant():
+    """No version is named, and no promise about a life that has not begun."""
+    decision = make_decision(champion_version="none", outcome="first_release")
+    markup = shown(decision, make_request(champion_version="none"))
+    assert "a constant prediction" in markup
+    assert "version none" not in markup
+    assert "The level holds for all challengers" not in markup
+    assert "The level holds for all challengers" in shown()
+
+
+def test_a_regression_has_no_classes():
+    """Its gate holds values."""
+    gate = pd.DataFrame({"y": [1.0], "champion": [1.0], "challenger": [2.0]})
+    assert cells(shown(make_decision(metric="huber", unit="loss"), make_request(()), gate)) == []
+
+
+def test_hostile_names_are_escaped():
+    """Classes, reasons, versions, rows and units: none becomes markup, none floods the page."""
+    evil, quotes, endless = HOSTILE
+    decision = make_decision(
+        champion_version=evil,
+        reasons=(evil, quotes, endless),
+        which_rows=evil + endless,
+        level_note=evil,
+        unit=evil,
+        guards=(
+            GuardResult(
+                metric=evil,
+                effect=None,
+                low=None,
+                high=None,
+                p_worse=1.0,
+                shown_worse=False,
+                reason=evil,
+            ),
+        ),
+    )
+    request = make_request((evil, quotes, endless, "plain"))
+    section = decision_section(decision, request, make_gate())
+    markup = shown(decision, request)
+    assert "<script" not in markup
+    assert "<b>x" not in markup
+    assert html.escape(evil) in markup
+    assert len(markup) < 20_000
+    whole = page("Decision", text("Decision"), [section])
+    assert "<script>alert" not in whole
