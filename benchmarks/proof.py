@@ -443,8 +443,8 @@ def _what(found: dict[int, list[simulate.Challenges]], equal: dict[str, Year]) -
                 f"noise gives it a true accuracy of exactly {100 * simulate.ACCURACY:.0f} % (the "
                 f"best possible is {100 * simulate.true_accuracy(1e-9):.1f} %); a challenger's "
                 "noise makes it equally good, or 1 or 2 points better or worse. The noises of any "
-                f"two models have correlation {simulate.correlation():.3f}, so that equally good ones "
-                "disagree on 8 % of the rows. Disagreement with the champion: " + rates + "."
+                f"two models have correlation {simulate.correlation():.3f}, so that equally good "
+                "ones disagree on 8 % of the rows. Disagreement with the champion: " + rates + "."
             ),
             Paragraph(
                 f"numpy's default generator, seed [{SEED}, part, ...]; accuracies and disagreement "

@@ -329,7 +329,10 @@ def _needed(m: Floats, n: int, alpha: float, min_gain: float) -> Floats:
         # P(Bin(m, 1/2) >= g) = P(Bin(m, 1/2) <= m - g)
         return m - binom_ppf(alpha, m, 0.5)
     theta = _share(min_gain, _worst_rate(m, n, min_gain, alpha))
-    return m - binom_ppf(alpha * (1 - _NUISANCE), m, 1 - theta)
+    needed = m - binom_ppf(alpha * (1 - _NUISANCE), m, 1 - theta)
+    if min_gain > 0:
+        return needed
+    return np.where(binom_upper(m, n, _NUISANCE * alpha / 2) < -min_gain, 0.0, needed)
 
 
 def _smallest_gain(n: int, rate: float, alpha: float, min_gain: float) -> float | None:
