@@ -6,6 +6,7 @@ The same run as ``kedro run --params model_name=iris,num_instances=150``.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 
@@ -20,7 +21,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     from kedro.framework.startup import bootstrap_project
 
-    bootstrap_project(Path(__file__).resolve().parents[1])
+    project = Path(__file__).resolve().parents[1]
+    os.chdir(project)  # relative paths of the configuration start at the project
+    bootstrap_project(project)
     from mlops_basics.cli import run
 
     params = {"model_name": given.model_name, "num_instances": given.num_instances}

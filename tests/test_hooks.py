@@ -15,6 +15,7 @@ from mlops_basics.hooks import (
     check_parameters,
     plain_parameters,
     readable_validation,
+    shown_address,
 )
 from mlops_basics.schemas import PARAMETER_SECTIONS, PreprocessingParams, TrainingParams
 
@@ -152,3 +153,9 @@ def test_parameters_are_recorded_as_json_holds_them():
     assert plain["model_name"] == "iris"
     assert plain["preprocessing"]["exclude"] == ["a"]
     assert plain["training"]["candidates"]["binary"]["linear"]["class"] == "a.B"
+
+
+def test_an_address_is_shown_without_its_password(tmp_path):
+    """Summaries end up in the logs of CI; a path inside the project is shown from there."""
+    assert shown_address("postgresql://me:secret@host/db", tmp_path) == "postgresql://host/db"
+    assert shown_address(f"sqlite:///{tmp_path}/data/x.db", tmp_path) == "sqlite:///data/x.db"

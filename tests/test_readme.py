@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mlops_basics.hooks import OPTIONAL_GLOBALS
 from tests.conftest import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -88,8 +89,9 @@ def test_samples_environments_and_pipelines_exist():
 
 
 def test_every_option_of_the_one_file_is_explained():
-    """The example and the table name each option of conf/base/globals.yml, and no other."""
+    """The example and the table name each option that globals.yml may hold, and no other."""
     options = set(yaml.safe_load((ROOT / "conf/base/globals.yml").read_text(encoding="utf-8")))
+    options |= set(OPTIONAL_GLOBALS)
     example = re.search(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[1]
     rows = re.search(r"^\| option .*?\n\n", README, re.MULTILINE | re.DOTALL)[0]
     cells = "".join(re.findall(r"^\|([^|]*)\|", rows, re.MULTILINE))

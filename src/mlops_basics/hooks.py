@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
+import yaml
 from kedro.config import AbstractConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
@@ -40,6 +42,7 @@ from mlops_basics.tracking import MODEL, log_model, log_run
 A = TypeVar("A", bound=Artifact)
 
 RUN_CONTEXT = "run_context"
+OPTIONAL_GLOBALS = ("inference_source",)  # without a value in base
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: Layers whose data sets are uploaded to MLflow; tables of the others are named by their hash.
 UPLOADED_FOLDERS = ("models", "reporting", "production")
@@ -55,6 +58,7 @@ class RunRecordHooks:
         self._project_path = context.project_path
         self._env = context.env or "local"
         check_environment(self._env, context.config_loader)
+        check_globals(self._env, context.config_loader)
         # As configured: what Kedro's own validation says of them is hard to read.
         self._parameters = context.config_loader["parameters"]
         check_parameters(self._parameters)
@@ -163,7 +167,8 @@ class RunRecordHooks:
         if "release" not in self._pipeline.outputs():
             return None
         state: ReleaseState = self._catalog.load("release")
-        return state
+        path = shown_address(state.path, self._project_path)
+        return state.model_copy(update={"path": path})
 
     def _print_summary(self, manifest: Manifest) -> None:
         import mlflow
@@ -187,7 +192,7 @@ class RunRecordHooks:
             decision=_of_type(self._artifacts, Decision),
             release=self._release_state(),
             report_path=report.path if report and report.access == "written" else "",
-            mlflow_uri=mlflow.get_tracking_uri().replace(f"{self._project_path}/", ""),
+            mlflow_uri=shown_address(mlflow.get_tracking_uri(), self._project_path),
             run_id=manifest.mlflow_run_id or "",
             warnings=[
                 text
@@ -249,6 +254,11 @@ def _of_type(artifacts: Mapping[str, Artifact], kind: type[A]) -> A | None:
     return next((artifact for artifact in artifacts.values() if isinstance(artifact, kind)), None)
 
 
+def shown_address(uri: str, project_path: Path) -> str:
+    """An address without user and password, relative to the project where it lies inside."""
+    return re.sub(r"//[^/@]*@", "//", uri).replace(f"{project_path}/", "")
+
+
 def check_environment(env: str, config_loader: AbstractConfigLoader) -> None:
     """Raise ConfigurationError for an environment without a folder; Kedro would run on base."""
     conf = Path(config_loader.conf_source)
@@ -259,6 +269,33 @@ def check_environment(env: str, config_loader: AbstractConfigLoader) -> None:
         f"There is no environment '{env}': the folder conf/{env} does not exist. "
         f"Known are: {', '.join(known)}. Your own table needs conf/{env}/globals.yml."
     )
+
+
+def check_globals(env: str, config_loader: AbstractConfigLoader) -> None:
+    """Raise ConfigurationError for an option of globals.yml that nothing reads.
+
+    A misspelt `exclude` would let a model see what it must not, without a word.
+    """
+    conf = Path(config_loader.conf_source)
+    own = conf / env / "globals.yml"
+    base = conf / "base" / "globals.yml"
+    if not own.is_file() or not base.is_file():
+        return
+    known = {*yaml.safe_load(base.read_text(encoding="utf-8")), *OPTIONAL_GLOBALS}
+    given = yaml.safe_load(own.read_text(encoding="utf-8")) or {}
+    for name in given:
+        if name not in known and not str(name).startswith("_"):
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise ConfigurationError(
+                f"Unknown option '{name}' in conf/{env}/globals.yml.{hint} "
+                f"Known are: {', '.join(sorted(known))}."
+            )
+    if "source" in given and "model_name" not in given:
+        raise ConfigurationError(
+            f"conf/{env}/globals.yml names a `source` but no `model_name`: its runs would be mixed "
+            "with those of another table. Add a line: model_name: NAME"
+        )
 
 
 def check_parameters(parameters: dict[str, Any]) -> None:

@@ -22,7 +22,9 @@ from mlops_basics.schemas import LedgerEntry, Pointer, ReleaseManifest
 if TYPE_CHECKING:
     from rich.table import Table
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
 _PATIENCE = 10.0  # seconds a server gets to stop by itself
 
 
@@ -410,6 +412,10 @@ def _end(server: subprocess.Popen[bytes]) -> None:
 
 def _signal_all(server: subprocess.Popen[bytes], number: int) -> bool:
     """Send a signal to the server and its workers; whether any of them is still there."""
+    if not hasattr(os, "killpg"):  # Windows
+        if server.poll() is None and number:
+            server.terminate()
+        return server.poll() is None
     try:
         os.killpg(server.pid, number)
     except (ProcessLookupError, PermissionError):

@@ -16,7 +16,12 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
 
 
 def in_project(path: str) -> str:
-    """An absolute path inside the project, for settings that would follow the working folder."""
+    """An absolute path inside the project, for settings that would follow the working folder.
+
+    What is absolute already, or an address such as s3://bucket/prefix, stays as it is.
+    """
+    if "://" in path or Path(path).is_absolute():
+        return path
     return ((find_kedro_project(Path.cwd()) or Path.cwd()) / path).as_posix()
 
 

@@ -72,7 +72,16 @@ def test_a_challenge_is_written_down_with_what_it_is_about(ask, request):
         "challenge.champion": "3",
         "challenge.rows": "120",
         "challenge.rows_hash": "rows",
+        "challenge.test": "",
     }
+
+
+def test_another_metric_on_the_same_rows_spends_again(ask):
+    """A second look at the same predictions by another test is a challenge of its own."""
+    first, other = ask(test="log_loss superiority"), ask(test="brier superiority")
+    assert (first.number, other.number) == (1, 2)
+    assert other.challenge_id == first.challenge_id
+    assert ask(test="log_loss superiority").number == 1
 
 
 def test_the_same_again_is_the_same_challenge(ask, request):

@@ -107,6 +107,8 @@ ONE_FILE = [
     ("a column of lists", b"", {"parquet": True, "lists": True}, ["'tags'", "list"]),
     ("damaged Parquet", b"PAR1 no more", {"parquet": True}, ["bad.parquet", "Parquet"]),
     ("reserved name", as_csv(GOOD.assign(__batch__=1)), {}, ["bad.csv", "'__batch__'", "reserved"]),
+    ("a column without a name", b"," + as_csv(GOOD), {}, ["bad.csv", "column 1", "index_col"]),
+    ("misspelt option", as_csv(GOOD), {"exlude": ["height"]}, ["'exlude'", "mean 'exclude'"]),
     ("other file type", b"x", {"suffix": "xlsx"}, ["neither CSV nor Parquet"]),
 ]
 
@@ -137,7 +139,7 @@ def test_one_bad_file(project, content, settings, words):
 
 def test_a_missing_source_says_where_to_name_it(project):
     """The first error of every new user."""
-    project.configure("bad", source="data/source/none.csv", target="kind")
+    project.configure("bad", model_name="bad", source="data/source/none.csv", target="kind")
     result = project.command("run", "--env", "bad")
     assert result.exit_code == 1
     assert "does not exist" in result.stderr
@@ -151,7 +153,7 @@ def test_batches_with_other_columns_are_named(project):
     folder.mkdir()
     (folder / "a.csv").write_bytes(as_csv(GOOD))
     (folder / "b.csv").write_bytes(as_csv(GOOD.rename(columns={"weight": "mass"})))
-    project.configure("bad", source=str(folder), target="kind")
+    project.configure("bad", model_name="bad", source=str(folder), target="kind")
     result = project.command("run", "--env", "bad")
     assert result.exit_code == 1
     for word in ("'b.csv'", "lacks 'weight'", "adds 'mass'"):
@@ -162,7 +164,7 @@ def test_batches_with_other_columns_are_named(project):
 def test_an_empty_folder_is_named(project):
     """A folder without a batch is an error, not an empty table."""
     (project.path / "data" / "source" / "batches").mkdir()
-    project.configure("bad", source="data/source/batches", target="kind")
+    project.configure("bad", model_name="bad", source="data/source/batches", target="kind")
     result = project.command("run", "--env", "bad")
     assert result.exit_code == 1
     assert "holds no CSV or Parquet file" in result.stderr

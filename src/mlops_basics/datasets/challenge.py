@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 #: Every challenge spends a part of alpha, also one that was refused or whose run died: all of a
 #: champion's challenges have to be counted, and in the order in which they came.
-ID_TAG, CHAMPION_TAG = "challenge.id", "challenge.champion"
+ID_TAG, CHAMPION_TAG, TEST_TAG = "challenge.id", "challenge.champion", "challenge.test"
 
 
 class ChallengeDataset(ArtifactDataset):
@@ -61,7 +61,9 @@ def _record(request: ChallengeRequest, experiment_name: str) -> Challenge:
     client = MlflowClient()
     experiment = _experiment(client, experiment_name)
     known = _challenges(client, experiment, request.champion_version)
-    repeated = any(run.data.tags[ID_TAG] == challenge_id for run in known)
+    # Another metric or rule on the same rows is another look at them, and spends again.
+    spent = f"{challenge_id}|{request.test}"
+    repeated = any(_spent(run) == spent for run in known)
     if not repeated:
         run = client.create_run(
             experiment,
@@ -69,6 +71,7 @@ def _record(request: ChallengeRequest, experiment_name: str) -> Challenge:
             tags={
                 ID_TAG: challenge_id,
                 CHAMPION_TAG: request.champion_version,
+                TEST_TAG: request.test,
                 "challenge.rows": str(request.rows),
                 "challenge.rows_hash": request.rows_hash,
             },
@@ -76,15 +79,19 @@ def _record(request: ChallengeRequest, experiment_name: str) -> Challenge:
         client.set_terminated(run.info.run_id)
         # Read again: whoever wrote at the same time is counted too.
         known = _challenges(client, experiment, request.champion_version)
-    order = list(dict.fromkeys(run.data.tags[ID_TAG] for run in known))
-    own = next(run for run in known if run.data.tags[ID_TAG] == challenge_id)
+    order = list(dict.fromkeys(_spent(run) for run in known))
+    own = next(run for run in known if _spent(run) == spent)
     return Challenge(
         champion_version=request.champion_version,
-        number=order.index(challenge_id) + 1,
+        number=order.index(spent) + 1,
         challenge_id=challenge_id,
         repeated=repeated,
         mlflow_run_id=own.info.run_id,
     )
+
+
+def _spent(run: Run) -> str:
+    return f"{run.data.tags[ID_TAG]}|{run.data.tags.get(TEST_TAG, '')}"
 
 
 def _experiment(client: MlflowClient, name: str) -> str:
@@ -94,11 +101,16 @@ def _experiment(client: MlflowClient, name: str) -> str:
 
 def _challenges(client: MlflowClient, experiment: str, champion: str) -> list[Run]:
     """All challenges of a champion, in one order for everybody."""
+    from mlflow.entities import ViewType
+
     found: list[Run] = []
     token = None
     while True:
         page = client.search_runs(
-            [experiment], f"tags.`{CHAMPION_TAG}` = '{champion}'", page_token=token
+            [experiment],
+            f"tags.`{CHAMPION_TAG}` = '{champion}'",
+            run_view_type=ViewType.ALL,  # what was tidied away was spent all the same
+            page_token=token,
         )
         found += page
         token = page.token

@@ -14,7 +14,7 @@ from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
 from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.datasets.store_files import one_run_at_a_time
-from mlops_basics.errors import ConflictError
+from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.schemas import (
     Decision,
     LedgerEntry,
@@ -85,7 +85,7 @@ def publish(
     if champion is None:
         return ReleaseState(version=None, changed=False, reason=registered.reason, path="")
     in_production = pointer.version if pointer else None
-    if in_production == champion:
+    if in_production == champion and _is_intact(store, registry, champion):
         return ReleaseState(
             version=champion, changed=False, reason=registered.reason, path=store.path(champion)
         )
@@ -95,7 +95,9 @@ def publish(
         manifest = _manifest(folder, registry.model_name, champion)
         store.upload(folder, manifest)
     # Before the pointer moves: a release that nobody wrote down must not be in production.
-    entry = _announce(store, _entry(manifest, in_production))
+    entry = _entry(manifest, in_production)
+    if in_production != champion:  # else it was damaged, and is whole again
+        entry = _announce(store, entry)
     try:
         require_unchanged(registry.champion(), champion)  # a rollback may have come between
         store.point(champion, pointer, entry.at)
@@ -114,6 +116,28 @@ def publish(
         reason=f"Version {champion} is in production.",
         path=store.path(champion),
     )
+
+
+def _is_intact(store: ReleaseStore, registry: ModelRegistry, version: str) -> bool:
+    """Whether the release in production is the registry's version, and undamaged.
+
+    Raises:
+        ReleaseError: If it is another model of the same number: the registry is not the one that
+            the production folder belongs to.
+    """
+    try:
+        manifest = store.verify(version)
+    except ReleaseError:
+        return False  # the registry has all of it: it is written once more
+    fitted_by = registry.run_of(version)
+    if manifest.mlflow_run_id != fitted_by:
+        raise ReleaseError(
+            f"Production holds version {version} of the MLflow run {manifest.mlflow_run_id}, but "
+            f"the registry's version {version} is of the run {fitted_by}: this production folder "
+            f"({store.path(version)}) belongs to another registry. Point mlflow.yml at that one, "
+            "or name another `production` in globals.yml."
+        )
+    return True
 
 
 def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:

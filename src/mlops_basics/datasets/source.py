@@ -203,6 +203,13 @@ def _records(content: bytes, encoding: str, separator: str, quote: str) -> Any:
 def _check_header(name: str, header: list[str], separator: str) -> None:
     """Refuse a repeated name, which pandas would rename in silence, and a wrong separator."""
     _refuse_duplicate_columns(name, header)
+    nameless = [number for number, column in enumerate(header, 1) if not column.strip()]
+    if nameless:
+        raise DataError(
+            f"The file '{name}' has no name for its column {nameless[0]}: pandas writes its index "
+            "so, which is no feature. Write the file with index=False, or set in globals.yml: "
+            "csv: {index_col: 0}."
+        )
     for other in (";", "\t", "|"):
         if len(header) == 1 and other in header[0] and len(separator) == 1 and other != separator:
             raise DataError(

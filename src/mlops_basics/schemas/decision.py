@@ -39,6 +39,7 @@ class ChallengeRequest(Artifact):
     which_rows: str
     classes: tuple[str, ...]
     huber_delta: float | None = None
+    test: str = ""
     reason: str = ""
 
 

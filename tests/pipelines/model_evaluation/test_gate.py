@@ -300,6 +300,15 @@ def test_a_champion_of_another_question_is_unusable(values, why):
     assert why in request.reason
 
 
+def test_a_champion_of_renamed_classes_is_unusable():
+    """Renaming the labels must not make every answer of the champion a wrong one."""
+    raw = raw_of(np.arange(30), ["new.csv"] * 30)
+    info = table_info().model_copy(update={"classes": ("0", "1")})
+    found = champion_scores(champion_of([]), raw, raw, raw, info, ("0", "1"))
+    assert isinstance(found, str)
+    assert "were they renamed?" in found
+
+
 def test_a_champion_whose_columns_changed_type_is_unusable():
     """Estimators raise errors of many types; each becomes a reason."""
 

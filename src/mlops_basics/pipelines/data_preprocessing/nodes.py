@@ -88,8 +88,9 @@ def preprocess_data(
         duplicate_rows=duplicates,
         missing_target_rows=missing,
         dropped_columns=dropped,
-        warnings=tuple(
-            _warnings(result[params.target], classification, params, dropped, missing, duplicates)
+        warnings=(
+            *_warnings(result[params.target], classification, params, dropped, missing, duplicates),
+            *_identifiers(features),
         ),
     )
     return result, info
@@ -196,6 +197,23 @@ def _warnings(
             f"Class '{name}' has {_rows(count)} only: its predictions cannot be judged."
             for name, count in rare.items()
         ]
+    return found
+
+
+def _identifiers(features: pd.DataFrame) -> list[str]:
+    """Warnings of columns that may identify rows: text or whole numbers, each in one row only."""
+    found = []
+    for name in features:
+        values = features[name]
+        if len(values) < 2 or not values.is_unique or values.isna().any():
+            continue
+        numbers = pd.api.types.is_float_dtype(values.dtype)
+        text = isinstance(values.dtype, pd.StringDtype)
+        if text or (numbers and bool((values == values.round()).all())):
+            found.append(
+                f"Column '{name}' has another value in every row: if it identifies rows, add it "
+                "to `exclude` in globals.yml."
+            )
     return found
 
 

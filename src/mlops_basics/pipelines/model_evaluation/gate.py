@@ -109,7 +109,8 @@ def champion_scores(
         return score_rows(champion.model, typed_features(raw, table.features), rows, shared)
     except MlopsError as error:
         return str(error)
-    except (ValueError, TypeError, KeyError) as error:  # what estimators raise on other columns
+    except (ValueError, TypeError, LookupError, AttributeError, ImportError) as error:
+        # What estimators raise on other columns, or of another version of their library.
         return f"it cannot score the rows ({error})"
 
 
@@ -124,6 +125,9 @@ def why_unusable(champion: Champion, raw: pd.DataFrame, info: TableInfo) -> str:
         was, now = getattr(table, what), getattr(info, what)
         if was != now:
             return f"it was trained with {what} {was!r}, the challenger with {now!r}"
+    if info.classes and len(set(table.classes) & set(info.classes)) < 2:
+        was, now = (", ".join(names[:5]) for names in (table.classes, info.classes))
+        return f"its classes ({was}) are not the challenger's ({now}): were they renamed?"
     try:
         typed_features(raw.head(0), table.features)
     except MlopsError as error:
@@ -198,6 +202,7 @@ def request_challenge(
             "which_rows": which,
             "classes": classes,
             "huber_delta": delta,
+            "test": f"{params.metric} {params.rule} {params.min_gain:g} {params.margin:g}",
             "reason": reason,
         }
     )
