@@ -81,7 +81,7 @@ def planned_versions(
 ) -> dict[str, str]:
     """Version of each data set that belongs to a run that begins: read, kept, or to be written."""
     kept = {name: item.version for name, item in parent.datasets.items()} if parent else {}
-    written = pipeline.outputs() | _between(pipeline)
+    written = pipeline.all_outputs()
     own = {name: run_id for name in written if versioned(catalog, name) is not None}
     read = {
         name: str(dataset.resolve_load_version())
@@ -103,7 +103,7 @@ def describe_versions(
 
     What was made from something that this run wrote anew is not kept: it is out of date.
     """
-    written, read = pipeline.outputs() | _between(pipeline), pipeline.inputs()
+    written, read = pipeline.all_outputs(), pipeline.inputs()
     found = {}
     for name in sorted(written | read):
         dataset = None if name.startswith("params:") else versioned(catalog, name)
@@ -119,10 +119,7 @@ def describe_versions(
 
 def content_path(dataset: AbstractVersionedDataset[Any, Any], access: str) -> str:
     """Where the version that was read or written lies, in its file system."""
-    version = (
-        dataset.resolve_save_version() if access == "written" else dataset.resolve_load_version()
-    )
-    path = dataset._get_versioned_path(str(version))
+    path = dataset._get_versioned_path(_version(dataset, access))
     return get_filepath_str(path, getattr(dataset, "_protocol", "file"))
 
 
@@ -142,9 +139,7 @@ def _describe(
     dataset: AbstractVersionedDataset[Any, Any], rows: int | None, access: str, root: Path
 ) -> DataVersion:
     path = content_path(dataset, access)
-    version = (
-        dataset.resolve_save_version() if access == "written" else dataset.resolve_load_version()
-    )
+    version = _version(dataset, access)
     shown = path.removeprefix(f"{root.as_posix()}/")
     if (protocol := getattr(dataset, "_protocol", "file")) != "file":
         shown = f"{protocol}://{path}"
@@ -154,9 +149,9 @@ def _describe(
     )
 
 
-def _between(pipeline: Pipeline) -> set[str]:
-    """What a pipeline both writes and reads: neither its inputs nor its outputs."""
-    return {name for node in pipeline.nodes for name in node.outputs}
+def _version(dataset: AbstractVersionedDataset[Any, Any], access: str) -> str:
+    written = access == "written"
+    return str(dataset.resolve_save_version() if written else dataset.resolve_load_version())
 
 
 def _descendants(names: Iterable[str], whole: Pipeline) -> set[str]:

@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from mlops_basics.datasets.ledger import origin_of
 from mlops_basics.datasets.release_check import MODEL_FOLDER
 from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.errors import ConflictError, MlopsError, ReleaseError
-from mlops_basics.schemas import LedgerEntry, Pointer, ReleaseManifest
+from mlops_basics.schemas import LedgerEntry, Pointer
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -123,7 +124,7 @@ def rollback(
         at=now, action="rollback", version=target, replaced=present, by=by, reason=reason
     )
     try:
-        entry = _with_origin(announced, store.verify(target))
+        entry = announced.model_copy(update=origin_of(store.verify(target)))
         registry.move_champion(target, champion)
     except MlopsError as error:
         _record_refusal(store, announced, error)
@@ -277,22 +278,6 @@ def _require_known(store: ReleaseStore, registry: Registry, target: str) -> None
             f"There is no release {target!r} of '{store.model_name}' in {place}. "
             f"There are: {', '.join(both) or 'none'}."
         )
-
-
-def _with_origin(entry: LedgerEntry, manifest: ReleaseManifest) -> LedgerEntry:
-    """The entry with what the release knows of its own origin."""
-    decision = manifest.decision
-    return entry.model_copy(
-        update={
-            "run_id": manifest.run_id,
-            "mlflow_run_id": manifest.mlflow_run_id,
-            "data_versions": manifest.data_versions,
-            "metric": decision.metric,
-            "value": decision.gain,
-            "low": decision.low,
-            "high": decision.high,
-        }
-    )
 
 
 def _unfinished(ledger: Sequence[LedgerEntry], entry: LedgerEntry) -> LedgerEntry | None:

@@ -59,8 +59,7 @@ def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: Ta
             predicted = np.asarray(model.predict(features), dtype=np.float64)
         return Scores(info.task, y, predicted, np.empty((len(y), 0)))
     probabilities = class_probabilities(model, features, info)
-    codes = {name: code for code, name in enumerate(info.classes)}
-    y = table[info.target].map(str).map(codes).to_numpy(dtype=np.int64)
+    y = table[info.target].map(str).map(_class_codes(info)).to_numpy(dtype=np.int64)
     return Scores(info.task, y, probabilities.argmax(axis=1), probabilities)
 
 
@@ -69,9 +68,13 @@ def class_probabilities(model: Any, features: pd.DataFrame, info: TableInfo) -> 
     with threads_for(features):
         known = model.predict_proba(features)
     probabilities = np.zeros((len(features), len(info.classes)))
-    codes = {name: code for code, name in enumerate(info.classes)}
+    codes = _class_codes(info)
     probabilities[:, [codes[str(name)] for name in model.classes_]] = known
     return probabilities
+
+
+def _class_codes(info: TableInfo) -> dict[str, int]:
+    return {name: code for code, name in enumerate(info.classes)}
 
 
 def threads_for(table: pd.DataFrame) -> Any:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+from typing import Any
 
 from pydantic import ValidationError
 
 from mlops_basics.datasets.store_files import StoreFiles
-from mlops_basics.schemas import LedgerEntry
+from mlops_basics.schemas import LedgerEntry, ReleaseManifest
 
 _FOLDER = "ledger"
 _ENTRY = re.compile(r"(\d{6,})\.json")
@@ -52,3 +53,17 @@ class Ledger:
     @staticmethod
     def _path(number: int) -> str:
         return f"{_FOLDER}/{number:06d}.json"
+
+
+def origin_of(manifest: ReleaseManifest) -> dict[str, Any]:
+    """What an entry tells of a release's origin, by the entry's fields."""
+    decision = manifest.decision
+    return {
+        "run_id": manifest.run_id,
+        "mlflow_run_id": manifest.mlflow_run_id,
+        "data_versions": manifest.data_versions,
+        "metric": decision.metric,
+        "value": decision.gain,
+        "low": decision.low,
+        "high": decision.high,
+    }

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.datasets.artifact import ArtifactDataset
+from mlops_basics.datasets.ledger import origin_of
 from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
 from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.datasets.store_files import one_run_at_a_time
@@ -159,21 +160,14 @@ def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:
 
 
 def _entry(manifest: ReleaseManifest, replaced: str | None) -> LedgerEntry:
-    decision = manifest.decision
     return LedgerEntry(
         at=_now(),
         action="release",
         version=manifest.version,
         replaced=replaced,
         by=getpass.getuser(),
-        reason=_why(decision),
-        run_id=manifest.run_id,
-        mlflow_run_id=manifest.mlflow_run_id,
-        data_versions=manifest.data_versions,
-        metric=decision.metric,
-        value=decision.gain,
-        low=decision.low,
-        high=decision.high,
+        reason=_why(manifest.decision),
+        **origin_of(manifest),
     )
 
 
