@@ -18,6 +18,7 @@ from kedro.framework.cli.utils import env_option
 from kedro.utils import find_kedro_project
 
 from mlops_basics.errors import MlopsError
+from mlops_basics.safe_text import make_logs_safe, safe_text, short_text
 
 #: conf/logging.yml keeps these quiet: errors reach the terminal once, as a readable message.
 QUIET_LOGGERS = ("kedro", "kedro_mlflow.framework", "mlflow", "py.warnings")
@@ -43,8 +44,8 @@ def readable(command: click.Command) -> click.Command:
             sys.exit(130)
         except Exception as error:
             if verbose:
-                traceback.print_exc()
-            click.secho(f"Error: {explain(error)}", fg="red", err=True)
+                click.echo(safe_text(traceback.format_exc()), err=True)
+            click.secho(f"Error: {short_text(explain(error))}", fg="red", err=True)
             if not verbose:
                 click.echo("(--verbose shows the whole traceback)", err=True)
             sys.exit(1)
@@ -73,6 +74,7 @@ def _show_logs(verbose: bool) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # an arrow must not end a run on an old code page
+    make_logs_safe()
     logging.captureWarnings(True)
     for name in QUIET_LOGGERS if verbose else ():
         logging.getLogger(name).setLevel(logging.INFO)
@@ -142,6 +144,42 @@ def reproduce(metadata: Any, run_id: str, env: str | None) -> None:
         sys.exit(EXIT_DIFFERENT)
 
 
+@click.command()
+@click.pass_obj
+def keygen(metadata: Any) -> None:
+    """Make the keys that releases are signed with and checked by (conf/local)."""
+    from mlops_basics.datasets.signature import make_key_pair
+
+    project = _project_path(metadata)
+    private, public, text = make_key_pair(project / "conf" / "local")
+    click.echo(
+        f"Private key: {private.relative_to(project).as_posix()} (keep it secret, keep a copy)\n"
+        f"Public key:  {public.relative_to(project).as_posix()}\n"
+        f"In globals.yml, signing_key of whoever publishes, verify_key of everybody:\n"
+        f"signing_key: {private.relative_to(project).as_posix()}\n"
+        f"verify_key: {text}"
+    )
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Look and tell, but write and train nothing.")
+@env_option
+@model_name_option
+@click.pass_obj
+def ct(metadata: Any, dry_run: bool, env: str | None, model_name: str | None) -> None:
+    """Watch the release in production, and retrain when it corresponds, and only then.
+
+    Exit codes: 0 nothing to do, 3 retrained and promoted, 4 retrained and kept, 5 would retrain
+    (--dry-run), 1 error.
+    """
+    from mlops_basics.continuous import continuous_training
+
+    params = {"model_name": model_name} if model_name else {}
+    outcome = continuous_training(_project_path(metadata), env, params, dry_run=dry_run)
+    click.echo(outcome.text)
+    sys.exit(outcome.code)
+
+
 def _production(env: str | None, model_name: str | None) -> tuple[Any, Any]:
     """The release store and the registry, as the catalog configures them."""
     from mlops_basics.context import load_context
@@ -163,5 +201,6 @@ def cli() -> None:
 
 
 cli.add_command(run)
-for _command in (sample, releases, rollback, serve, reproduce):
+for _command in (sample, releases, rollback, serve, reproduce, ct):
     cli.add_command(readable(_command))
+cli.add_command(readable(keygen))

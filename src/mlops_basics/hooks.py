@@ -19,6 +19,7 @@ from kedro.io import MemoryDataset
 from kedro.pipeline import Pipeline
 
 from mlops_basics import lineage
+from mlops_basics.datasets.run_claim import RunClaim
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.lineage import Catalog
 from mlops_basics.provenance import describe_code
@@ -36,6 +37,7 @@ from mlops_basics.schemas import (
     Section,
     SplitReport,
     TableInfo,
+    Verdict,
 )
 from mlops_basics.tracking import MODEL, log_model, log_run
 
@@ -45,7 +47,7 @@ RUN_CONTEXT = "run_context"
 OPTIONAL_GLOBALS = ("inference_source",)  # without a value in base
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 #: Layers whose data sets are uploaded to MLflow; tables of the others are named by their hash.
-UPLOADED_FOLDERS = ("models", "reporting", "production")
+UPLOADED_FOLDERS = ("models", "reporting", "production", "monitoring")
 
 
 class RunRecordHooks:
@@ -68,11 +70,12 @@ class RunRecordHooks:
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
     ) -> None:
-        """Make all inputs come from one run."""
+        """Make all inputs come from one run, and all outputs belong to this one."""
         self._rows: dict[str, int] = {}
         self._artifacts: dict[str, Artifact] = {}
         self._trials: pd.DataFrame | None = None
         self._mlflow_run_id: str | None = None
+        self._claim: RunClaim | None = None
         self._catalog, self._pipeline = catalog, pipeline
         self._code = describe_code(self._project_path)
         reproduces = self._parameters.get("reproduces")
@@ -84,6 +87,14 @@ class RunRecordHooks:
             run_params.get("load_versions") or {},
             registered["__default__"],
         )
+        lineage.pin_outputs(catalog, pipeline, run_params.get("load_versions") or {})
+        name = lineage.REPRODUCTION if reproduces else lineage.MANIFEST
+        self._claim = lineage.claim_run(catalog, name)
+
+    @hook_impl
+    def on_pipeline_error(self) -> None:
+        """Let go of the version of a failed run."""
+        self._drop_claim()
 
     @hook_impl
     def after_dataset_loaded(self, dataset_name: str, data: Any) -> None:
@@ -139,10 +150,16 @@ class RunRecordHooks:
         )
         reproduces = self._parameters.get("reproduces")
         catalog.save(lineage.REPRODUCTION if reproduces else lineage.MANIFEST, manifest)
+        self._drop_claim()
         if self._mlflow_run_id:
             files = self._uploads(catalog, manifest)
             log_run(self._mlflow_run_id, manifest, self._artifacts, self._trials, files)
         self._print_summary(manifest)
+
+    def _drop_claim(self) -> None:
+        if self._claim is not None:
+            self._claim.drop()
+            self._claim = None
 
     def _note(self, name: str, data: Any) -> None:
         if isinstance(data, pd.DataFrame):
@@ -174,8 +191,13 @@ class RunRecordHooks:
         import mlflow
         from rich.console import Console
 
-        from mlops_basics.reporting.terminal import run_summary
+        from mlops_basics.reporting.terminal import monitoring_summary, run_summary
 
+        verdict = _of_type(self._artifacts, Verdict)
+        if verdict is not None:
+            path = manifest.datasets["monitoring_report"].path
+            Console().print(monitoring_summary(verdict, path), soft_wrap=True)
+            return
         sides = {name.removesuffix("_metrics"): a for name, a in self._artifacts.items()}
         report = manifest.datasets.get("report")
         summary = run_summary(

@@ -16,6 +16,8 @@ from kedro.io import CatalogProtocol
 from kedro.io.core import AbstractVersionedDataset, Version, get_filepath_str
 from kedro.pipeline import Pipeline
 
+from mlops_basics.datasets.run_claim import RunClaim, taken
+from mlops_basics.datasets.store_files import StoreFiles
 from mlops_basics.errors import LineageError
 from mlops_basics.schemas import DataVersion, Manifest
 
@@ -74,6 +76,56 @@ def pin_inputs(
                 f"'{name}' of the run {parent.run_id} is gone: {parent.datasets[name].path} does "
                 f"not exist. Run again what makes it: {_remedy(name, whole)}"
             )
+
+
+def pin_outputs(catalog: Catalog, pipeline: Pipeline, chosen: Mapping[str, str]) -> None:
+    """Make a run read back what it wrote itself.
+
+    Kedro looks for the latest version after each save and before each load: another run that
+    began later may have written it, and on S3 the look-up costs two requests for every version.
+
+    Args:
+        catalog: The run's catalog; its data sets are pinned in place.
+        pipeline: What is about to run.
+        chosen: Versions that the user asked for; they are left alone.
+    """
+    for name in (pipeline.all_outputs() | {MANIFEST, REPRODUCTION}) - set(chosen):
+        dataset = versioned(catalog, name)
+        if dataset is not None:
+            saved = dataset.resolve_save_version()
+            dataset._version = Version(saved, saved)
+
+
+def claim_run(catalog: Catalog, name: str) -> RunClaim | None:
+    """Make sure that nobody else runs, or has run, under this run's version.
+
+    Args:
+        catalog: The run's catalog.
+        name: The manifest that the run is going to write.
+
+    Returns:
+        The claim, to be dropped in the end; None without a versioned manifest.
+
+    Raises:
+        ConflictError: If another run has the version; nothing was written yet.
+    """
+    dataset = versioned(catalog, name)
+    if dataset is None:
+        return None
+    fs, protocol = getattr(dataset, "_fs", None), getattr(dataset, "_protocol", "file")
+    run_id = str(dataset.resolve_save_version())
+    folder = get_filepath_str(dataset._filepath.parent, protocol)
+    claim = RunClaim(StoreFiles(shown_path(protocol, folder), fs=fs), run_id)
+    claim.take()
+    if dataset.exists():  # pinned to its own version: the other run has ended
+        claim.drop()
+        raise taken(run_id, shown_path(protocol, str(dataset._get_versioned_path(run_id))))
+    return claim
+
+
+def shown_path(protocol: str, path: str) -> str:
+    """A path for people, with its protocol unless it is on this machine."""
+    return path if protocol == "file" else f"{protocol}://{path.split('://')[-1]}"
 
 
 def planned_versions(

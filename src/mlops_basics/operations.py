@@ -107,8 +107,15 @@ def rollback(
 
     Raises:
         ReleaseError: If there is no such release, or it is refused.
-        ConflictError: If somebody else was faster.
+        ConflictError: If somebody else was faster, or works on the same production for long.
     """
+    with store.one_run_at_a_time():
+        return _roll_back(store, registry, to, reason, by, now)
+
+
+def _roll_back(
+    store: ReleaseStore, registry: Registry, to: str | None, reason: str, by: str, now: str
+) -> str:
     pointer, champion, ledger = store.pointer(), registry.champion(), store.ledger()
     history = periods(ledger, pointer)
     present = pointer.version if pointer else None

@@ -12,6 +12,7 @@ from mlops_basics.pipelines import (
     model_publishing,
     model_registry,
     model_training,
+    monitoring,
 )
 
 #: The whole loop, in its order.
@@ -29,7 +30,7 @@ def register_pipelines() -> dict[str, Pipeline]:
     """Each pipeline by its name; ``__default__`` is the whole loop."""
     pipelines = {
         module.__name__.rpartition(".")[2]: module.create_pipeline()
-        for module in (*LOOP, batch_inference)
+        for module in (*LOOP, batch_inference, monitoring)
     }
     pipelines["__default__"] = sum((module.create_pipeline() for module in LOOP), Pipeline([]))
     return pipelines

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import ThreadpoolController
 
-from mlops_basics.schemas import Estimate, Metrics, TableInfo
+from mlops_basics.schemas import Estimate, Metrics, TableInfo, WatchedLoss
 from mlops_basics.stats import metrics as intervals
 from mlops_basics.stats.confusion_metrics import balanced_accuracy, macro_f1, mcc
 from mlops_basics.stats.losses import brier_rows, log_loss_rows, squared_rows
@@ -95,6 +95,41 @@ def losses(scores: Scores) -> Floats:
     if scores.task == "regression":
         return squared_rows(scores.y, scores.predicted)
     return log_loss_rows(scores.y, scores.probabilities)
+
+
+def watched_losses(scores: Scores, clip: float | None) -> dict[WatchedLoss, Floats]:
+    """Losses in [0, 1] that a model in production can be watched by, each of shape (rows,).
+
+    Args:
+        scores: Class code -1 stands for a class that the model does not know: never right.
+        clip: The absolute error that counts as 1 (regression).
+    """
+    if scores.task == "regression":
+        errors = np.abs(scores.y - scores.predicted)
+        return {"absolute_error": np.minimum(errors / clip, 1.0) if clip else (errors > 0) * 1.0}
+    p, known = scores.probabilities, scores.y >= 0
+    of_truth = np.where(known, p[np.arange(len(p)), np.where(known, scores.y, 0)], 0.0)
+    brier = (1 - 2 * of_truth + (p**2).sum(axis=1)) / 2  # halved: Brier's score is at most 2
+    return {
+        "error": (scores.y != scores.predicted).astype(np.float64),
+        "brier": np.clip(brier, 0.0, 1.0),
+    }
+
+
+def error_clip(scores: Scores, quantile: float = 0.99) -> float | None:
+    """The absolute error that counts as a loss of 1: that which few rows exceed (regression)."""
+    if scores.task != "regression":
+        return None
+    return float(np.quantile(np.abs(scores.y - scores.predicted), quantile))
+
+
+def expected_loss(probabilities: Floats, loss: WatchedLoss) -> float | None:
+    """The mean loss if the model's own probabilities are right; None where it gives none."""
+    if loss == "absolute_error" or not len(probabilities):
+        return None
+    if loss == "error":
+        return float((1 - probabilities.max(axis=1)).mean())
+    return float((1 - (probabilities**2).sum(axis=1)).mean() / 2)
 
 
 def baseline_losses(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Floats:

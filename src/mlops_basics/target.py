@@ -74,6 +74,43 @@ def read_target(
     return values.map(str, na_action="ignore").astype("str"), posed
 
 
+def target_values(
+    values: pd.Series, task: Task, positive_above: float | None = None
+) -> pd.Series:
+    """Some rows' target as a model that was trained before names it; see ``read_target``.
+
+    Args:
+        values: The raw target of any rows, of however few classes; missing values included.
+        task: The model's task.
+        positive_above: See ``read_target``.
+
+    Returns:
+        float64 for a regression, the names of classes as text otherwise; missing where it was.
+
+    Raises:
+        DataError: If a value is no number where the model needs one.
+    """
+    if task == "regression" or positive_above is not None:
+        try:
+            numbers = values.astype("float64")
+        except (TypeError, ValueError) as error:
+            raise DataError(
+                f"The target '{values.name}' must hold numbers ({error}). Mend the labels."
+            ) from error
+        if positive_above is None:
+            return numbers
+        values = (numbers > positive_above).astype("Int64").mask(numbers.isna())
+    return values.astype(object).map(_class_name, na_action="ignore")
+
+
+def _class_name(value: object) -> str:
+    """As ``read_target`` names a class: whole numbers and booleans without a decimal point."""
+    if isinstance(value, (bool, int, float, np.number, np.bool_)):
+        number = float(value)
+        return str(int(number)) if number.is_integer() else str(value)
+    return str(value)
+
+
 def class_names(target: pd.Series) -> tuple[str, ...]:
     """The classes as text, in the order in which scikit-learn's ``classes_`` has them."""
     return tuple(str(value) for value in np.unique(target.dropna().to_numpy()))

@@ -9,7 +9,15 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from mlops_basics.schemas import Artifact, Decision, Manifest, Metrics, OverfitCheck, SearchReport
+from mlops_basics.schemas import (
+    Artifact,
+    Decision,
+    Manifest,
+    Metrics,
+    OverfitCheck,
+    SearchReport,
+    Verdict,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +55,7 @@ def log_run(
     parameters = [
         Param(name, value[:MAX_TEXT]) for name, value in flatten(manifest.parameters).items()
     ]
-    texts = _tags(manifest) | _decision_tags(artifacts)
+    texts = _tags(manifest) | _decision_tags(artifacts) | _verdict_tags(artifacts)
     tags = [RunTag(name, value[:MAX_TEXT]) for name, value in texts.items()]
     for start in range(0, max(len(metrics), len(parameters), 1), 100):  # MLflow takes 100 at once
         client.log_batch(
@@ -92,7 +100,43 @@ def _metrics(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
             }
         elif isinstance(artifact, SearchReport):
             found["trials_run"] = float(artifact.trials_run)
+        elif isinstance(artifact, Verdict):
+            found |= _monitoring_metrics(artifact)
     return found
+
+
+def _monitoring_metrics(verdict: Verdict) -> dict[str, float]:
+    concept, batches = verdict.concept, [item.batch for item in verdict.batches]
+    found = {
+        "monitoring_retrain": float(verdict.retrain),
+        "monitoring_batches": float(len(batches)),
+        "monitoring_drifted_columns": float(len({c for b in batches for c in b.drifted})),
+        "monitoring_labelled_rows": float(verdict.labelled_rows),
+        "monitoring_wealth": concept.wealth,
+        "monitoring_tolerated": concept.tolerated,
+        "monitoring_reference": concept.reference,
+    }
+    if concept.observed is not None:
+        found["monitoring_observed"] = concept.observed
+    for batch in batches:
+        if batch.expected_error is not None:
+            found["monitoring_expected"] = batch.expected_error
+    return found
+
+
+def _verdict_tags(artifacts: Mapping[str, Artifact]) -> dict[str, str]:
+    """What the monitor said, to be searched for among the runs."""
+    return {
+        f"verdict.{name}": value
+        for verdict in artifacts.values()
+        if isinstance(verdict, Verdict)
+        for name, value in {
+            "outcome": verdict.outcome,
+            "version": verdict.version,
+            "evidence": json.dumps(verdict.evidence),
+            "reasons": json.dumps(verdict.reasons),
+        }.items()
+    }
 
 
 def _tags(manifest: Manifest) -> dict[str, str]:

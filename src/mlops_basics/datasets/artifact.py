@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from kedro.io.core import VersionNotFoundError
 from kedro.utils import load_obj
 from kedro_datasets._typing import JSONPreview
 from kedro_datasets.json import JSONDataset
 
+from mlops_basics.datasets.faults import readable_faults
+from mlops_basics.datasets.s3_objects import is_s3, newest_version
 from mlops_basics.schemas import Artifact
 
 
@@ -32,6 +35,8 @@ class ArtifactDataset(JSONDataset):  # type: ignore[misc] # kedro-datasets has n
     3
     """
 
+    _cached_load_version: str | None  # Kedro's
+
     def __init__(self, *, model: str, **kwargs: Any) -> None:
         """
         Args:
@@ -46,6 +51,18 @@ class ArtifactDataset(JSONDataset):  # type: ignore[misc] # kedro-datasets has n
 
     def save(self, data: Any) -> None:
         super().save(json.loads(data.model_dump_json()))
+
+    def _fetch_latest_load_version(self) -> str:
+        """The newest version; on S3 by a handful of requests, where Kedro makes two a version."""
+        if self._cached_load_version is not None or not is_s3(self._fs):
+            return str(super()._fetch_latest_load_version())
+        folder = str(self._filepath)
+        with readable_faults("list", f"{self._protocol}://{folder}"):
+            newest = newest_version(self._fs, folder, self._filepath.name)
+        if newest is None:
+            raise VersionNotFoundError(f"Did not find any versions for {self}")
+        self._cached_load_version = newest
+        return newest
 
     def preview(self) -> JSONPreview:
         """What kedro-viz shows beside the node."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
-from mlops_basics.datasets.store_files import one_run_at_a_time
+from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.errors import ConflictError
 from mlops_basics.schemas import NO_CHAMPION, RegisteredVersion, Registration
 
@@ -21,22 +21,27 @@ class RegisteredVersionDataset(ArtifactDataset):
 
         registered_version:
           type: mlops_basics.datasets.RegisteredVersionDataset
+          production: data/production
           model_name: iris
           filepath: data/iris/reporting/registered_version.json
           versioned: true
     """
 
-    def __init__(self, *, model_name: str, **kwargs: Any) -> None:
+    def __init__(self, *, production: str, model_name: str, **kwargs: Any) -> None:
         """
         Args:
+            production: Folder of all releases; its lock is taken while the alias moves.
             model_name: Name of the registered model.
-            kwargs: Arguments of ``ArtifactDataset``.
+            kwargs: Arguments of ``ArtifactDataset``; its credentials are the store's too.
         """
         super().__init__(model="mlops_basics.schemas.RegisteredVersion", **kwargs)
+        self._store = ReleaseStore(
+            production, model_name, [], kwargs.get("credentials"), kwargs.get("fs_args")
+        )
         self._registry = ModelRegistry(model_name)
 
     def save(self, data: Registration) -> None:
-        with one_run_at_a_time(self._protocol, self._filepath.parent):
+        with self._store.one_run_at_a_time():
             promoted, reason = self._promote(data)
         super().save(
             RegisteredVersion(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from mlops_basics.datasets.arrays import write_arrays
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.schemas import Artifact, Decision, ModelRecord, Registration
 
@@ -199,12 +200,14 @@ def _logged_model(client: MlflowClient, run_id: str) -> str:
 
 
 def _stage(client: MlflowClient, run_id: str, files: Mapping[str, Any]) -> None:
-    """Upload artifacts as JSON and tables as Parquet into the run's release folder."""
+    """Upload artifacts (JSON), tables (Parquet) and arrays (.npz) into the run's release folder."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for name, content in files.items():
             if isinstance(content, pd.DataFrame):
                 content.to_parquet(folder / f"{name}.parquet", index=False)
+            elif isinstance(content, dict):
+                (folder / f"{name}.npz").write_bytes(write_arrays(content))
             elif isinstance(content, Artifact):
                 text = content.model_dump_json(indent=2)
                 (folder / f"{name}.json").write_text(text, encoding="utf-8")

@@ -14,7 +14,7 @@ from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.datasets.ledger import origin_of
 from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
 from mlops_basics.datasets.release_store import ReleaseStore
-from mlops_basics.datasets.store_files import one_run_at_a_time
+from mlops_basics.datasets.signature import Signatures
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.schemas import (
     Decision,
@@ -46,23 +46,37 @@ class ReleaseDataset(ArtifactDataset):
     """
 
     def __init__(
-        self, *, production: str, model_name: str, trusted_types: list[str], **kwargs: Any
+        self,
+        *,
+        production: str,
+        model_name: str,
+        trusted_types: list[str],
+        signing_key: str | None = None,
+        verify_key: str | list[str] | None = None,
+        **kwargs: Any,
     ) -> None:
         """
         Args:
             production: Folder of all releases, with any protocol that fsspec knows.
             model_name: Name of the registered model.
             trusted_types: Import paths that a model may hold beside skops' own list.
+            signing_key: Path of the private key that signs what is published.
+            verify_key: Public keys, or paths of them, whose signatures are accepted.
             kwargs: Arguments of ``ArtifactDataset``; its credentials are the store's too.
         """
         super().__init__(model="mlops_basics.schemas.ReleaseState", **kwargs)
         self.store = ReleaseStore(
-            production, model_name, trusted_types, kwargs.get("credentials"), kwargs.get("fs_args")
+            production,
+            model_name,
+            trusted_types,
+            kwargs.get("credentials"),
+            kwargs.get("fs_args"),
+            Signatures(signing_key, verify_key),
         )
         self.registry = ModelRegistry(model_name)
 
     def save(self, data: RegisteredVersion) -> None:
-        with one_run_at_a_time(self._protocol, self._filepath.parent):
+        with self.store.one_run_at_a_time():
             state = publish(self.store, self.registry, data)
         super().save(state)
 
@@ -215,6 +229,9 @@ class ProductionDataset(AbstractDataset[NoReturn, Release]):
         production: str,
         model_name: str,
         trusted_types: list[str],
+        signing_key: str | None = None,
+        verify_key: str | list[str] | None = None,
+        reference: bool = False,
         credentials: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
@@ -224,15 +241,22 @@ class ProductionDataset(AbstractDataset[NoReturn, Release]):
             production: Folder of all releases, with any protocol that fsspec knows.
             model_name: Name of the model.
             trusted_types: Import paths that a model may hold beside skops' own list.
+            signing_key: Path of the private key, from which the public one can be derived.
+            verify_key: Public keys, or paths of them, whose signatures are accepted.
+            reference: Whether to load, too, what later batches are compared with.
             credentials: Arguments of the file system that are secret.
             fs_args: Other arguments of the file system.
             metadata: Ignored by Kedro, read by plugins.
         """
-        self.store = ReleaseStore(production, model_name, trusted_types, credentials, fs_args)
+        signatures = Signatures(signing_key, verify_key)
+        self.store = ReleaseStore(
+            production, model_name, trusted_types, credentials, fs_args, signatures
+        )
+        self._reference = reference
         self.metadata = metadata
 
     def load(self) -> Release:
-        return self.store.load()
+        return self.store.load(reference=self._reference)
 
     def save(self, data: NoReturn) -> NoReturn:
         raise DatasetError(f"{type(self).__name__} is a read only dataset type")

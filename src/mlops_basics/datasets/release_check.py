@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -18,16 +19,20 @@ from mlops_basics.errors import ReleaseError
 from mlops_basics.schemas import FileRecord, ReleaseManifest
 
 MANIFEST = "manifest.json"
+SIGNATURE = "manifest.sig"
 TABLE_FILE = "table_info.json"
 MODEL_FOLDER = "model"
 MLMODEL = f"{MODEL_FOLDER}/MLmodel"
 ARCHIVE = f"{MODEL_FOLDER}/model.skops"
 REQUIRED = (MLMODEL, ARCHIVE, TABLE_FILE)
 
+_MOST_SIGNATURE_BYTES = 200
 _MOST_MANIFEST_BYTES = 16 * 2**20
 _MOST_MLMODEL_BYTES = 2**20
 _MOST_NAME_BYTES = 200
-_NOT_IN_NAMES = re.compile(r"[/\\:*?\[\]{}#\x00-\x1f\x7f]")  # folders, globs, drives, control
+_NOT_IN_NAMES = re.compile(r"[/\\:*?\[\]{}#]")  # folders, globs, drives
+#: Devices of Windows, whatever their ending.
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 #: What MLflow may find in the MLmodel; every other value or key could make it run something.
 _LOADER = {
@@ -53,13 +58,26 @@ _FLAVORS: dict[str, tuple[dict[str, tuple[str | None, ...]], tuple[str, ...], tu
 
 
 def is_component(name: str) -> bool:
-    """Whether a name is one plain part of a path, on every file system."""
+    """Whether a name is one plain part of a path, on every file system.
+
+    Some file systems drop invisible characters, or dots and spaces at the end, or take look-alikes
+    for one another: such a name would be checked as one file and read as another.
+    """
+    if not name.isprintable() or len(name.encode()) > _MOST_NAME_BYTES:
+        return False
+    alike = unicodedata.normalize("NFKC", name)
     return (
-        bool(name.strip())
-        and not name.startswith(".")
-        and not _NOT_IN_NAMES.search(name)
-        and len(name.encode(errors="surrogatepass")) <= _MOST_NAME_BYTES
+        bool(alike)
+        and not alike.startswith((".", " "))
+        and not alike.endswith((".", " "))
+        and not _NOT_IN_NAMES.search(alike)
+        and not _DEVICE.fullmatch(alike)
     )
+
+
+def one_spelling(path: str) -> str:
+    """The same text for all paths that some file system takes for the same file."""
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
 
 
 def sha256(content: bytes) -> str:
@@ -81,25 +99,65 @@ def parse_manifest(content: bytes, model_name: str, version: str) -> ReleaseMani
         model_name: The model it must be of.
         version: The version it must be of.
     """
-    if len(content) > _MOST_MANIFEST_BYTES:
-        raise ReleaseError(f"'{MANIFEST}' has {len(content):,} bytes, which no manifest needs.")
+    check_manifest_file({MANIFEST: len(content)})
     try:
         manifest = ReleaseManifest.model_validate_json(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"])) or "the whole"
         raise ReleaseError(f"'{MANIFEST}' is not a manifest ({place}: {first['msg']}).") from error
+    json.loads(content, object_pairs_hook=_without_repetition)
     if (manifest.model_name, manifest.version) != (model_name, version):
         raise ReleaseError(
             f"'{MANIFEST}' is of another release: version {manifest.version!r} of "
             f"{manifest.model_name!r}."
         )
+    known = {one_spelling(each): each for each in (MANIFEST, SIGNATURE)}
     for name in manifest.files:
         check_path(name)
+        other = known.setdefault(one_spelling(name), name)
+        if other != name:
+            raise ReleaseError(
+                f"'{MANIFEST}' names {name!r} and '{other}', which some systems take for one file."
+            )
     for name in REQUIRED:
         if name not in manifest.files:
             raise ReleaseError(f"'{MANIFEST}' does not name '{name}', which a release needs.")
     return manifest
+
+
+def can_be_manifest(size: int) -> bool:
+    """Whether a file of this size may be read as a manifest; links have a size below 0."""
+    return 0 <= size <= _MOST_MANIFEST_BYTES
+
+
+def check_manifest_file(found: Mapping[str, int]) -> None:
+    """Refuse a manifest or a signature by its size, before it is read.
+
+    Args:
+        found: Size by path of what the folder of the release holds; below 0: no plain file.
+    """
+    for name in (MANIFEST, SIGNATURE):
+        _refuse_link(name, found.get(name, 0))
+    if not can_be_manifest(found.get(MANIFEST, 0)):
+        raise ReleaseError(f"'{MANIFEST}' has {found[MANIFEST]:,} bytes, which no manifest needs.")
+    if found.get(SIGNATURE, 0) > _MOST_SIGNATURE_BYTES:
+        raise ReleaseError(
+            f"'{SIGNATURE}' has {found[SIGNATURE]:,} bytes, which no signature needs."
+        )
+
+
+def _refuse_link(name: str, size: int) -> None:
+    if size < 0:
+        raise ReleaseError(f"'{name}' is a link or another thing that is no plain file.")
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
+        # Readers differ in which one they take.
+        raise ReleaseError(f"'{MANIFEST}' says something twice: a key of it is repeated.")
+    return tree
 
 
 def check_path(name: str) -> None:
@@ -109,7 +167,9 @@ def check_path(name: str) -> None:
         raise ReleaseError(f"'{MANIFEST}' names {name!r}, which is not a plain relative path.")
     if name == MANIFEST:
         raise ReleaseError(f"'{MANIFEST}' names itself.")
-    if "code" in [part.lower() for part in parts]:
+    if name == SIGNATURE:
+        raise ReleaseError(f"'{MANIFEST}' names '{SIGNATURE}', which is made after it.")
+    if "code" in [one_spelling(part) for part in parts]:
         raise ReleaseError(f"'{name}' is code of its own, which a release must not bring along.")
 
 
@@ -117,17 +177,18 @@ def check_listing(found: Mapping[str, int], files: Mapping[str, FileRecord]) -> 
     """Refuse missing files, extra files, and files of another size.
 
     Args:
-        found: Size by path of what the folder of the release holds.
+        found: Size by path of what the folder of the release holds; below 0: no plain file.
         files: What the manifest names.
     """
     for name, record in sorted(files.items()):
         if name not in found:
             raise ReleaseError(f"'{name}' is missing.")
+        _refuse_link(name, found[name])
         if found[name] != record.size:
             raise ReleaseError(
                 f"'{name}' has {found[name]:,} bytes instead of {record.size:,}: it was changed."
             )
-    extra = sorted(set(found) - set(files) - {MANIFEST})
+    extra = sorted(set(found) - set(files) - {MANIFEST, SIGNATURE})
     if extra:
         raise ReleaseError(f"'{extra[0]}' is not in the manifest: somebody put it there.")
 

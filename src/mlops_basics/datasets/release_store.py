@@ -5,24 +5,37 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from mlops_basics.datasets.faults import readable_faults
+from mlops_basics.datasets.lease import PATIENCE
 from mlops_basics.datasets.ledger import Ledger
 from mlops_basics.datasets.release_check import (
     ARCHIVE,
     MANIFEST,
+    SIGNATURE,
     TABLE_FILE,
+    can_be_manifest,
     check_file,
     check_listing,
+    check_manifest_file,
     is_component,
     manifest_bytes,
     parse_manifest,
     sha256,
 )
-from mlops_basics.datasets.store_files import StoreFiles, readable_faults
+from mlops_basics.datasets.release_reference import (
+    BATCHES_FILE,
+    REFERENCE,
+    read_batches,
+    read_reference,
+)
+from mlops_basics.datasets.signature import Signatures
+from mlops_basics.datasets.store_files import StoreFiles
 from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError
 from mlops_basics.schemas import (
     FileRecord,
@@ -35,15 +48,16 @@ from mlops_basics.schemas import (
 
 _POINTER = "current.json"
 _RELEASES = "releases"
+_RUN_LOCK = ".run-lock"
 
 
 class ReleaseStore:
     """Keeps a model's releases, which of them is in production, and the history of that.
 
     Layout below ``<root>/<model_name>``: ``releases/<version>/`` (``model/`` as MLflow saved it,
-    ``table_info.json``, other files, ``manifest.json``), ``current.json``, ``ledger/``. A release
-    is uploaded whole, verified, and only then pointed at; nothing of it is executed before every
-    file was checked.
+    ``table_info.json``, other files, ``manifest.json``, with a key ``manifest.sig``),
+    ``current.json``, ``ledger/``. A release is uploaded whole, verified, and only then pointed at;
+    nothing of it is executed before every file was checked.
     """
 
     def __init__(
@@ -53,6 +67,7 @@ class ReleaseStore:
         trusted_types: list[str],
         credentials: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
+        signatures: Signatures | None = None,
     ) -> None:
         """
         Args:
@@ -61,6 +76,7 @@ class ReleaseStore:
             trusted_types: Import paths that a model may hold beside skops' own list.
             credentials: Arguments of the file system that are secret.
             fs_args: Other arguments of the file system.
+            signatures: The keys that releases are signed with and checked by; None: no keys.
         """
         if not is_component(model_name):
             raise ConfigurationError(
@@ -69,8 +85,22 @@ class ReleaseStore:
             )
         self.model_name = model_name
         self._trusted_types = list(trusted_types)
+        self._signatures = signatures or Signatures()
         self._files = StoreFiles(f"{root.rstrip('/')}/{model_name}", credentials, fs_args)
         self._ledger = Ledger(self._files)
+        self.patience = PATIENCE  # seconds to wait for another run
+
+    def one_run_at_a_time(self) -> AbstractContextManager[None]:
+        """Keep other runs waiting that would register, publish or roll back this model.
+
+        MLflow cannot move an alias on a condition, so that everybody who moves one takes this
+        lock: between the machines that share the store if it is on S3, else on this one. It must
+        not be taken twice by one run.
+
+        Raises:
+            ConflictError: If another run holds it for longer than ``patience``.
+        """
+        return self._files.lock(_RUN_LOCK, self.patience)
 
     def path(self, version: str) -> str:
         """Where a release is, for messages."""
@@ -104,18 +134,23 @@ class ReleaseStore:
         version, content = manifest.version, manifest_bytes(manifest)
         target = self._folder(version)
         self._refusing(version, lambda: parse_manifest(content, self.model_name, version))
+        kept = {*files, MANIFEST}
         if self._files.read(f"{target}/{MANIFEST}") == content:
+            kept.add(SIGNATURE)
             try:
                 return self.verify(version, sha256(content))
             except ReleaseError:
                 pass  # damaged: the same content is written once more
         else:
             self._refuse_to_change_history(version, sha256(content))
+        signature = self._signatures.sign(content)  # of what was made here, never of what is there
         self._files.sweep()
-        for name in sorted(set(self._files.sizes(target)) - {*files, MANIFEST}):
+        for name in sorted(set(self._files.sizes(target)) - kept):
             self._files.remove(f"{target}/{name}")
         for name in files:
             self._files.upload(folder / name, f"{target}/{name}")
+        if signature is not None:
+            self._files.write(f"{target}/{SIGNATURE}", signature)
         self._files.write(f"{target}/{MANIFEST}", content)
         return self.verify(version, sha256(content))
 
@@ -154,18 +189,19 @@ class ReleaseStore:
             copy.rename(target)
         return manifest
 
-    def load(self, version: str | None = None) -> Release:
+    def load(self, version: str | None = None, *, reference: bool = False) -> Release:
         """A verified release with its model, which skops alone reads.
 
         Args:
             version: The release; None: the one in production.
+            reference: Whether to read, too, what later batches are compared with.
         """
         import skops.io
 
         kept: dict[str, bytes] = {}
 
         def keep(name: str, content: bytes) -> None:
-            if name in (ARCHIVE, TABLE_FILE):
+            if name in (ARCHIVE, TABLE_FILE, BATCHES_FILE) or (reference and name in REFERENCE):
                 kept[name] = content
 
         chosen = self._in_production().version if version is None else version
@@ -174,6 +210,8 @@ class ReleaseStore:
             manifest=manifest,
             model=skops.io.loads(kept[ARCHIVE], trusted=self._trusted_types),
             table=TableInfo.model_validate_json(kept[TABLE_FILE]),
+            reference=read_reference(kept) if set(kept) >= set(REFERENCE) else None,
+            batches=read_batches(kept.get(BATCHES_FILE)),
         )
 
     def point(self, version: str, expected: Pointer | None, now: str) -> Pointer:
@@ -221,7 +259,9 @@ class ReleaseStore:
             pointer = self.pointer()
             if pointer is not None and pointer.version == version:
                 manifest_sha256 = pointer.manifest_sha256
-        content = self._files.read(f"{folder}/{MANIFEST}")
+        sizes = self._files.sizes(folder)
+        whole = can_be_manifest(sizes.get(MANIFEST, 0))
+        content = self._files.read(f"{folder}/{MANIFEST}") if whole else b""
         if content is None:
             raise ReleaseError(
                 f"There is no complete release {version!r} of '{self.model_name}' in "
@@ -230,10 +270,13 @@ class ReleaseStore:
             )
 
         def check() -> ReleaseManifest:
+            check_manifest_file(sizes)
             if manifest_sha256 not in (None, sha256(content)):
                 raise ReleaseError(f"'{MANIFEST}' was changed: it is not the one pointed at.")
+            signature = self._files.read(f"{folder}/{SIGNATURE}") if SIGNATURE in sizes else None
+            self._signatures.check(content, signature)
             manifest = parse_manifest(content, self.model_name, version)
-            check_listing(self._files.sizes(folder), manifest.files)
+            check_listing(sizes, manifest.files)
             for name, record in manifest.files.items():
                 read = self._files.read(f"{folder}/{name}")
                 if read is None:
@@ -241,6 +284,8 @@ class ReleaseStore:
                 check_file(name, read, record, self._trusted_types)
                 keep(name, read)
             keep(MANIFEST, content)
+            if signature is not None:
+                keep(SIGNATURE, signature)
             return manifest
 
         return self._refusing(version, check), sha256(content)

@@ -16,6 +16,7 @@ from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_protocol_and_path
 
 from mlops_basics.errors import DataError
+from mlops_basics.safe_text import without_secrets
 from mlops_basics.schemas import Batch
 
 CSV_SUFFIXES = (".csv", ".csv.gz")
@@ -46,7 +47,8 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
     def __init__(
         self,
         *,
-        path: str,
+        path: str | None,
+        optional: bool = False,
         text_columns: list[str] | None = None,
         csv_args: dict[str, Any] | None = None,
         credentials: dict[str, Any] | None = None,
@@ -56,21 +58,30 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
         """
         Args:
             path: A file or a folder, local or with any protocol that fsspec knows.
+            optional: Whether there may be nothing there (yet), or no path at all.
             text_columns: Columns that a CSV file is to be read as text for.
             csv_args: Arguments of ``pandas.read_csv``.
             credentials: Arguments of the file system that are secret.
             fs_args: Other arguments of the file system.
             metadata: Ignored by Kedro, read by plugins.
         """
-        protocol, self._path = get_protocol_and_path(path)
+        protocol, self._path = get_protocol_and_path(path or "")
         self._fs = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
-        self._shown_path = path
+        self._shown_path = without_secrets(path or "")
+        self._optional = optional
         self._text_columns = list(text_columns or [])
         self._csv_args = dict(csv_args or {})
         self.metadata = metadata
 
     def load(self) -> list[Batch]:
         return [self._read(file) for file in self._files()]
+
+    def fingerprints(self) -> dict[str, str]:
+        """SHA-256 of every batch file by its name, without reading what it holds."""
+        return {
+            PurePosixPath(file).name: hashlib.sha256(self._fs.cat_file(file)).hexdigest()
+            for file in self._files()
+        }
 
     def save(self, data: NoReturn) -> NoReturn:
         raise DatasetError(f"{type(self).__name__} is a read only dataset type")
@@ -82,7 +93,9 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
         return {"path": self._shown_path}
 
     def _files(self) -> list[str]:
-        """The batch files, by name; raises DataError where there are none."""
+        """The batch files, by name; raises DataError where there are none and must be some."""
+        if self._optional and not (self._path and self._fs.exists(self._path)):
+            return []
         if not self._fs.exists(self._path):
             raise DataError(
                 f"The source '{self._shown_path}' does not exist. "
@@ -98,7 +111,7 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
             return [self._path]
         names = self._fs.ls(self._path, detail=False)
         files = sorted(name for name in names if name.endswith(CSV_SUFFIXES + PARQUET_SUFFIXES))
-        if not files:
+        if not files and not self._optional:
             raise DataError(
                 f"The source folder '{self._shown_path}' holds no CSV or Parquet file. "
                 "Put at least one batch file into it."
@@ -108,6 +121,14 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
     def _read(self, file: str) -> Batch:
         name = PurePosixPath(file).name
         content = self._fs.cat_file(file)
+        digest = hashlib.sha256(content).hexdigest()
+        try:
+            return Batch(name=name, sha256=digest, table=self._parse(name, content))
+        except DataError as error:
+            # Whoever needs this batch says so; whoever watches many goes on with the others.
+            return Batch(name=name, sha256=digest, table=pd.DataFrame(), fault=str(error))
+
+    def _parse(self, name: str, content: bytes) -> pd.DataFrame:
         if not content:
             raise DataError(f"The file '{name}' is empty. Remove it or write it again.")
         if name.endswith(PARQUET_SUFFIXES):
@@ -119,7 +140,7 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
             raise DataError(
                 f"The file '{name}' has a header but no rows. Remove it or write it again."
             )
-        return Batch(name=name, sha256=hashlib.sha256(content).hexdigest(), table=table)
+        return table
 
 
 def _decompress(name: str, content: bytes) -> bytes:

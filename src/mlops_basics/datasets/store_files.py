@@ -6,23 +6,29 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import sys
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
-from mlops_basics.errors import ReleaseError
+from mlops_basics.datasets.faults import error_code, readable_faults
+from mlops_basics.datasets.lease import PATIENCE, lease
+from mlops_basics.datasets.s3_objects import is_s3, look, put_if
+from mlops_basics.safe_text import without_secrets
 
 _SCRATCH = ".tmp-"
 _SCRATCH_LIFE = 86_400.0  # seconds after which a file that a killed process left is removed
 _LOCK = ".lock"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+#: Locks of file systems that know none: they keep this process's threads apart, no more.
+_IN_PROCESS: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 class StoreFiles:
@@ -30,6 +36,8 @@ class StoreFiles:
 
     A file is replaced in one step: on a local disk by a temporary file that is flushed and
     renamed, elsewhere by one put. Who reads at the same time sees the old or the new content.
+    ``create``, ``replace_if`` and ``lock`` hold between the processes of one machine on a local
+    disk, between machines on S3, and within this process on other file systems.
     """
 
     def __init__(
@@ -37,24 +45,33 @@ class StoreFiles:
         folder: str,
         credentials: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
+        fs: Any = None,
     ) -> None:
         """
         Args:
             folder: Where the files are, with any protocol that fsspec knows.
             credentials: Arguments of the file system that are secret.
             fs_args: Other arguments of the file system.
+            fs: The file system itself, where it is open already.
         """
         self.folder = folder
-        self._fs, base = url_to_fs(folder, **(credentials or {}), **(fs_args or {}))
+        if fs is None:
+            self._fs, base = url_to_fs(folder, **(credentials or {}), **(fs_args or {}))
+        else:
+            self._fs, base = fs, fs._strip_protocol(folder)
         self._base = str(base).rstrip("/")
         self._local = isinstance(self._fs, LocalFileSystem)
+        self._s3 = is_s3(self._fs)
 
     def read(self, path: str) -> bytes | None:
         """The content of a file, None where there is none."""
+        # On S3 one GET, which is repeated when it breaks; several at once would not be.
+        options = {"max_concurrency": 1} if self._s3 else {}
         with readable_faults("read", self.shown(path)):
             try:
-                content: bytes = self._fs.cat_file(self._full(path))
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                content: bytes = self._fs.cat_file(self._full(path), **options)
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+                _refuse_missing_bucket(error)
                 return None
             return content
 
@@ -65,7 +82,11 @@ class StoreFiles:
             self._fs.invalidate_cache()  # another process may have written since
             if self._local:
                 return dict(_local_sizes(Path(base)))
-            found = self._fs.find(base, detail=True)
+            try:
+                found = self._fs.find(base, detail=True)
+            except FileNotFoundError as error:
+                _refuse_missing_bucket(error)
+                return {}
         return {name.removeprefix(f"{base}/"): info["size"] or 0 for name, info in found.items()}
 
     def names(self, folder: str) -> list[str]:
@@ -74,7 +95,8 @@ class StoreFiles:
             self._fs.invalidate_cache()
             try:
                 found = self._fs.ls(self._full(folder), detail=False)
-            except (FileNotFoundError, NotADirectoryError):
+            except (FileNotFoundError, NotADirectoryError) as error:
+                _refuse_missing_bucket(error)
                 return []
         return sorted(PurePosixPath(name).name for name in found)
 
@@ -99,29 +121,50 @@ class StoreFiles:
             else:
                 self._fs.put_file(str(source), self._full(path))
 
-    def create(self, path: str, content: bytes) -> bool:
-        """Write a file that must not exist yet; False if it does."""
+    def create(self, path: str, content: bytes, *, lasting: bool = True) -> bool:
+        """Write a file that must not exist yet; False if it does.
+
+        Args:
+            path: The file.
+            content: What to write.
+            lasting: Whether it has to survive a power cut.
+        """
         full = self._full(path)
         with readable_faults("write", self.shown(path)):
+            if self._s3:
+                return put_if(self._fs, full, content, None) is not None
             try:
                 if self._local:
-                    with self._scratch(lambda file: file.write(content)) as scratch:
+                    with self._scratch(lambda file: file.write(content), lasting) as scratch:
                         Path(full).parent.mkdir(parents=True, exist_ok=True)
                         os.link(scratch, full)
-                        _flush_folder(Path(full).parent)
+                        if lasting:
+                            _flush_folder(Path(full).parent)
                 else:
                     self._fs.pipe_file(full, content, mode="create")
             except FileExistsError:
                 return False
             except OSError as error:
-                # s3fs reports so that the key exists; but other faults, too.
+                # Some file systems report so that the file exists; but other faults, too.
                 if error.errno == errno.EINVAL and self._exists(full):
                     return False
                 raise
         return True
 
     def replace_if(self, path: str, content: bytes, expected: bytes | None) -> bool:
-        """Replace a file if its content is (still) ``expected``, None: absent; else False."""
+        """Replace a file if its content is (still) ``expected``, None: absent; else False.
+
+        On S3 this is one PUT on the condition of the tag that was seen before the content was
+        compared: whoever wrote in between is not overwritten.
+        """
+        if self._s3:
+            with readable_faults("read", self.shown(path)):
+                seen = look(self._fs, self._full(path))
+            if (self.read(path) if seen else None) != expected:
+                return False
+            with readable_faults("write", self.shown(path)):
+                tag = seen.tag if seen else None
+                return put_if(self._fs, self._full(path), content, tag) is not None
         with self.lock():
             if self.read(path) != expected:
                 return False
@@ -148,21 +191,34 @@ class StoreFiles:
                 continue
 
     @contextmanager
-    def lock(self, name: str = _LOCK) -> Iterator[None]:
-        """Keep this machine's other processes waiting; a killed one holds no lock."""
-        if not self._local:
-            yield
-            return
-        with readable_faults("write", self.shown(name)):
-            Path(self._base).mkdir(parents=True, exist_ok=True)
-            file = (Path(self._base) / name).open("ab")
-        with file:
-            _wait_for_lock(file)
-            yield
+    def lock(self, name: str = _LOCK, patience: float = PATIENCE) -> Iterator[None]:
+        """Keep others waiting while the block runs; a killed holder does so for seconds at most.
+
+        Args:
+            name: What is locked.
+            patience: Seconds to wait on S3; on a local disk a holder is awaited for ever.
+
+        Raises:
+            ConflictError: If another holder kept it for longer than that; it names him.
+        """
+        if self._s3:
+            with lease(self._fs, self._full(name), self.shown(name), patience):
+                yield
+        elif self._local:
+            with readable_faults("write", self.shown(name)):
+                Path(self._base).mkdir(parents=True, exist_ok=True)
+                file = (Path(self._base) / name).open("ab")
+            with file:
+                _wait_for_lock(file)
+                yield
+        else:
+            with _IN_PROCESS[self._full(name)]:
+                yield
 
     def shown(self, path: str = "") -> str:
         """The path for messages."""
-        return f"{self.folder.rstrip('/')}/{path}" if path else self.folder
+        folder = without_secrets(self.folder)
+        return f"{folder.rstrip('/')}/{path}" if path else folder
 
     def _full(self, path: str) -> str:
         return f"{self._base}/{path}"
@@ -172,7 +228,7 @@ class StoreFiles:
         return bool(self._fs.exists(full))
 
     @contextmanager
-    def _scratch(self, fill: Callable[[IO[bytes]], Any]) -> Iterator[Path]:
+    def _scratch(self, fill: Callable[[IO[bytes]], Any], lasting: bool = True) -> Iterator[Path]:
         """A temporary file that is on the disk, beside the folders of the store."""
         scratch = Path(self._base) / f"{_SCRATCH}{secrets.token_hex(8)}"
         scratch.parent.mkdir(parents=True, exist_ok=True)
@@ -180,27 +236,31 @@ class StoreFiles:
             with scratch.open("xb") as file:
                 fill(file)
                 file.flush()
-                os.fsync(file.fileno())
+                if lasting:
+                    os.fsync(file.fileno())
             yield scratch
         finally:
             scratch.unlink(missing_ok=True)
 
 
-def one_run_at_a_time(protocol: str, folder: PurePosixPath) -> AbstractContextManager[None]:
-    """Let one run of this machine register or publish at a time.
-
-    MLflow cannot move an alias on a condition; on other file systems nothing is locked.
-    """
-    return StoreFiles(str(folder)).lock(".run-lock") if protocol == "file" else nullcontext()
+def _refuse_missing_bucket(error: OSError) -> None:
+    """A file that is not there is an answer; a bucket that is not there is a fault."""
+    if error_code(error) == "NoSuchBucket":
+        raise error
 
 
 def _local_sizes(base: Path) -> Iterator[tuple[str, int]]:
-    """As ``sizes``; links are named and never followed into folders, nothing is left out."""
+    """As ``sizes``, but links are named and never followed into folders, nothing is left out.
+
+    What is no plain file (a link, a pipe) has the size -1.
+    """
     for folder, folders, files in os.walk(base):
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         for name in [*files, *links]:
             file = Path(folder) / name
-            yield file.relative_to(base).as_posix(), file.lstat().st_size
+            found = file.lstat()
+            size = found.st_size if stat.S_ISREG(found.st_mode) else -1
+            yield file.relative_to(base).as_posix(), size
 
 
 def _replace(scratch: Path, target: Path) -> None:
@@ -230,23 +290,3 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-@contextmanager
-def readable_faults(action: str, path: str) -> Iterator[None]:
-    """Turn faults of the file system into one error for people."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, FileExistsError) and action == "write":
-            hint = "A file stands where a folder should be: move it away."
-        elif error.errno in _FULL:
-            hint = "The disk is full: free some space, then run again. Production is unchanged."
-        elif error.errno in _FORBIDDEN or isinstance(error, PermissionError):
-            hint = (
-                "It is read-only for you: correct the rights, or `production` in globals.yml, "
-                "then run again. Production is unchanged."
-            )
-        else:
-            hint = "Check that the storage can be reached, then run again."
-        raise ReleaseError(f"Cannot {action} {path}: {error.strerror or error}. {hint}") from error

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from .base import Section
+from .monitoring import EVIDENCE_KINDS, EvidenceKind
 from .table import Task
 
 
@@ -15,6 +16,10 @@ class CollectionParams(Section):
 
     num_instances: Annotated[int, Field(ge=1)] | None = None
     seed: int = 0
+    target: str | None = None
+    exclude: tuple[str, ...] = ()
+    key_columns: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
 
 
 class SplitParams(Section):
@@ -133,10 +138,38 @@ class DecisionParams(Section):
     min_gain: Annotated[float, Field(ge=0)] = 0.0
     margin: Annotated[float, Field(gt=0)] = 0.01
     min_rows: Annotated[int, Field(ge=20)] = 20
-    min_fresh_rows: Annotated[int, Field(ge=20)] = 200
+    min_fresh_rows: Annotated[int, Field(ge=20)] = 100
     guards: tuple[TestedMetric, ...] = ()
     guard_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     quality_floor: dict[str, float] = {}
+    seed: int = 0
+
+
+class DriftLimits(Section):
+    """Effects that do not matter: only what is surely larger is called drift."""
+
+    numeric: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    share: Annotated[float, Field(ge=0, lt=1)] = 0.02
+    correlation: Annotated[float, Field(ge=0)] = 0.1
+    auc: Annotated[float, Field(ge=0.5, lt=1)] = 0.55
+
+
+class MonitoringParams(Section):
+    """What a release is watched for, and when its drift leads to a retraining."""
+
+    data_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    thresholds: DriftLimits = DriftLimits()
+    ignore_columns: tuple[str, ...] = ()
+    classifier_rows: Annotated[int, Field(ge=0)] = 5_000
+    loss: Literal["auto", "error", "brier", "absolute_error"] = "auto"
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    concept_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
+    min_coverage: Annotated[float, Field(gt=0, le=1)] = 0.8
+    patience: Annotated[int, Field(ge=1)] = 3
+    strict: bool = False
+    retrain_on: tuple[EvidenceKind, ...] = EVIDENCE_KINDS
+    min_rows: Annotated[int, Field(ge=1)] = 500
+    cool_down: Annotated[int, Field(ge=1)] = 3
     seed: int = 0
 
 
@@ -150,4 +183,5 @@ PARAMETER_SECTIONS: dict[str, type[Section] | None] = {
     "training": TrainingParams,
     "evaluation": EvaluationParams,
     "decision": DecisionParams,
+    "monitoring": MonitoringParams,
 }

@@ -8,15 +8,17 @@ from typing import Any, Literal
 from .base import Artifact
 from .decision import Decision
 from .model import Model
+from .monitoring import ReleaseReference
 from .run import ModelRecord
-from .table import TableInfo
+from .table import BatchRecord, TableInfo
 
 
 @dataclass(frozen=True)
 class Registration:
     """A decided challenger, with the files that its release needs beside the model.
 
-    ``files`` maps names to an ``Artifact`` (saved as JSON) or a table (saved as Parquet).
+    ``files`` maps names to an ``Artifact`` (saved as JSON), a table (saved as Parquet) or a
+    dictionary of arrays (saved as ``.npz``).
     """
 
     decision: Decision
@@ -92,8 +94,13 @@ class ReleaseState(Artifact):
 
 @dataclass(frozen=True)
 class Release:
-    """A release that was verified, as scorers use it."""
+    """A release that was verified, as scorers use it.
+
+    Who watches it asks for its reference, and for the batches that it was trained on.
+    """
 
     manifest: ReleaseManifest
     model: Model
     table: TableInfo
+    reference: ReleaseReference | None = None
+    batches: tuple[BatchRecord, ...] = ()

@@ -25,19 +25,25 @@ Task = Literal["binary", "multiclass", "regression"]
 
 @dataclass(frozen=True)
 class Batch:
-    """One file of the source as read: its name, the SHA-256 of its bytes, its table."""
+    """One file of the source as read: its name, the SHA-256 of its bytes, its table.
+
+    Where it could not be read, ``fault`` says why, and the table is empty: one bad file must not
+    hide the others.
+    """
 
     name: str
     sha256: str
     table: pd.DataFrame
+    fault: str = ""
 
 
 class BatchRecord(Artifact):
-    """One file of the source."""
+    """One file of the source, and how many of its rows had a target by then."""
 
     name: str
     sha256: str
     rows: int
+    labelled: int | None = None
 
 
 class CollectionReport(Artifact):

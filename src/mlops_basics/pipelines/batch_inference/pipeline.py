@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=score_batches,
-                inputs=["inference_source", "production"],
+                inputs=["inference_source", "production", "params:preprocessing"],
                 outputs="predictions",
                 name="score_batches",
             ),

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
+from mlops_basics.labels import LabelBook, RowKeys
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     RESERVED_COLUMNS,
@@ -17,28 +18,55 @@ from mlops_basics.schemas import (
 
 
 def collect_batches(
-    source: list[Batch], params: CollectionParams
+    source: list[Batch], labels: list[Batch], params: CollectionParams
 ) -> tuple[pd.DataFrame, CollectionReport]:
     """Join the batches into one table that names each row's batch, or draw a sample of it.
 
     Args:
-        source: Batches, in the order of their names.
-        params: How many rows to draw; the rows drawn keep their order.
+        source: Batches, in the order of their names. One may lack the target, which is still to
+            come, and what is excluded from the model; it then holds missing values.
+        labels: Label files: their targets are filled in.
+        params: Which batches to leave out, and how many rows to draw; these keep their order.
 
     Returns:
         The raw table and a report of the batches.
 
     Raises:
-        DataError: If the batches do not have the same columns, or use a reserved name.
+        DataError: If a batch cannot be read, does not have the columns of the others, or uses a
+            reserved name.
     """
-    first = source[0]
-    for batch in source:
-        _check_columns(batch, first)
+    warnings = [
+        f"The file '{name}' is left out, as asked for (collection.skip)."
+        for name in params.skip
+        if name in {file.name for file in (*source, *labels)}
+    ]
+    batches = [batch for batch in source if batch.name not in params.skip]
+    book = _read_labels([file for file in labels if file.name not in params.skip], params)
+    for batch in batches:
+        if batch.fault:
+            raise DataError(batch.fault)
+    if not batches:
+        raise DataError(
+            f"All {len(source)} files of the source are left out (collection.skip): nothing is "
+            "left to learn from."
+        )
+    first = _fullest(batches, params)
+    for batch in batches:
+        _check_columns(batch, first, params)
     order = list(first.table.columns)
-    tables = [batch.table[order].assign(**{BATCH_COLUMN: batch.name}) for batch in source]
+    tables, records = [], []
+    for batch in batches:
+        table = batch.table.reindex(columns=order)
+        if params.target in table and book is not None:
+            table[params.target], _ = book.fill(batch)
+        labelled = int(table[params.target].notna().sum()) if params.target in table else None
+        tables.append(table.assign(**{BATCH_COLUMN: batch.name}))
+        records.append(
+            BatchRecord(name=batch.name, sha256=batch.sha256, rows=len(table), labelled=labelled)
+        )
     table = pd.concat(tables, ignore_index=True)
     table[BATCH_COLUMN] = table[BATCH_COLUMN].astype("str")
-    rows_in_source, warnings = len(table), []
+    rows_in_source = len(table)
     if params.num_instances is not None:
         if params.num_instances < len(table):
             rng = np.random.default_rng(params.seed)
@@ -50,10 +78,7 @@ def collect_batches(
                 "all are used."
             )
     report = CollectionReport(
-        batches=tuple(
-            BatchRecord(name=batch.name, sha256=batch.sha256, rows=len(batch.table))
-            for batch in source
-        ),
+        batches=tuple(records),
         rows_in_source=rows_in_source,
         rows=len(table),
         columns=len(order),
@@ -62,14 +87,34 @@ def collect_batches(
     return table, report
 
 
-def _check_columns(batch: Batch, first: Batch) -> None:
+def _read_labels(labels: list[Batch], params: CollectionParams) -> LabelBook | None:
+    if not labels or params.target is None:
+        return None
+    book = LabelBook(labels, RowKeys(params.target, params.exclude, params.key_columns))
+    for fault in book.faults.values():
+        raise DataError(fault)
+    return book
+
+
+def _fullest(batches: list[Batch], params: CollectionParams) -> Batch:
+    """The batch whose columns all others need: the first one with the most of what may lack."""
+    late = {params.target, *params.exclude}
+    return max(batches, key=lambda batch: len(late & set(batch.table.columns)))
+
+
+def _check_columns(batch: Batch, first: Batch, params: CollectionParams) -> None:
     reserved = [name for name in RESERVED_COLUMNS if name in batch.table.columns]
     if reserved:
         raise DataError(
             f"The file '{batch.name}' has a column '{reserved[0]}', a name that is reserved here. "
             "Rename the column."
         )
-    lacking = [str(name) for name in first.table.columns if name not in batch.table.columns]
+    may_lack = {params.target, *params.exclude}
+    lacking = [
+        str(name)
+        for name in first.table.columns
+        if name not in batch.table.columns and name not in may_lack
+    ]
     added = [str(name) for name in batch.table.columns if name not in first.table.columns]
     if lacking or added:
         parts = [

@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=collect_batches,
-                inputs=["source", "params:collection"],
+                inputs=["source", "labels", "params:collection"],
                 outputs=["raw_data", "collection_report"],
                 name="collect_batches",
             ),

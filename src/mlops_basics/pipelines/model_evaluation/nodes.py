@@ -163,27 +163,6 @@ def decide(
     return verdict.decide_tested(result, guards, challenge_request, challenge, params, test_metrics)
 
 
-def sample_reference(
-    test_data: pd.DataFrame,
-    scores: pd.DataFrame,
-    table_info: TableInfo,
-    params: EvaluationParams,
-) -> pd.DataFrame:
-    """Take the test rows, or a sample of them, with the model's scores: what later batches are
-    compared with.
-
-    Returns:
-        A row a test row: its features, then target, prediction, loss and probabilities.
-    """
-    taken = np.arange(len(test_data))
-    if len(taken) > params.reference_rows:
-        rng = np.random.default_rng(params.seed)
-        taken = np.sort(rng.choice(len(taken), params.reference_rows, replace=False))
-    features = test_data[list(table_info.features)].iloc[taken].reset_index(drop=True)
-    own = scores.drop(columns=[ROW_HASH_COLUMN]).iloc[taken].reset_index(drop=True)
-    return pd.concat([features, own.add_prefix("__").add_suffix("__")], axis=1)
-
-
 def plot_evaluation(
     scores: pd.DataFrame,
     confusion_matrix: pd.DataFrame,

@@ -9,10 +9,10 @@ from .nodes import (
     evaluate_model,
     explain_model,
     plot_evaluation,
-    sample_reference,
     score_gate,
     write_report,
 )
+from .reference import describe_reference, sample_reference
 
 
 def create_pipeline() -> Pipeline:
@@ -60,6 +60,12 @@ def create_pipeline() -> Pipeline:
                 inputs=["test_data", "scores", "table_info", "params:evaluation"],
                 outputs="reference",
                 name="sample_reference",
+            ),
+            Node(
+                func=describe_reference,
+                inputs=["model", "test_data", "table_info", "split_report", "params:preprocessing"],
+                outputs=["reference_profile", "reference_losses", "monitoring_reference"],
+                name="describe_reference",
             ),
             Node(
                 func=explain_model,

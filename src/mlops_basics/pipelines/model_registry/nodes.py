@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from mlops_basics.schemas import (
     CollectionReport,
     Decision,
     ModelRecord,
+    MonitoringReference,
     Registration,
     TableInfo,
 )
@@ -20,6 +23,9 @@ def request_registration(
     collection_report: CollectionReport,
     fitted_rows: pd.DataFrame,
     reference: pd.DataFrame,
+    reference_profile: dict[str, Any],
+    reference_losses: pd.DataFrame,
+    monitoring_reference: MonitoringReference,
 ) -> Registration:
     """Put together what a version needs: the decision, and what its release holds beside the model.
 
@@ -36,5 +42,8 @@ def request_registration(
             "collection_report": collection_report,
             "fitted_rows": fitted_rows,
             "reference": reference,
+            "reference_profile": reference_profile,
+            "reference_losses": reference_losses,
+            "monitoring_reference": monitoring_reference,
         },
     )

@@ -1,0 +1,196 @@
+"""Continuous training: look at what is new, and train when it corresponds, and only then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.io import MemoryDataset
+from kedro.runner import SequentialRunner
+
+from mlops_basics.context import load_context
+from mlops_basics.provenance import describe_code
+from mlops_basics.schemas import (
+    Attempt,
+    Decision,
+    MonitoringState,
+    Pointer,
+    RegisteredVersion,
+    RunContext,
+    Verdict,
+    Watch,
+)
+
+
+class ExitCode(IntEnum):
+    """What ``kedro ct`` tells a scheduler; 1 is an error, 2 a wrong option."""
+
+    NOTHING_TO_DO = 0
+    PROMOTED = 3
+    KEPT = 4
+    WOULD_RETRAIN = 5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done, for a scheduler and for people."""
+
+    code: ExitCode
+    text: str
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which model, in which project: what every session needs."""
+
+    project_path: Path
+    env: str | None
+    params: dict[str, Any]
+
+    def catalog(self, **more: Any) -> Any:
+        """A fresh catalog, which sees what other processes have written."""
+        return load_context(self.project_path, self.env, self.params | more).catalog
+
+    def run(self, pipeline: str, **more: Any) -> None:
+        """Run a pipeline as ``kedro run`` does."""
+        session: Any = KedroSession.create(
+            self.project_path, env=self.env, runtime_params=self.params | more
+        )
+        with session:
+            session.run(pipeline_names=[pipeline])
+
+
+def continuous_training(
+    project_path: Path, env: str | None, params: dict[str, Any], *, dry_run: bool = False
+) -> Outcome:
+    """Monitor the release in production, and run the training loop when the verdict says so.
+
+    Two at once do no harm: the second waits, and then finds nothing new. Killed anywhere, the same
+    call finishes the work: a batch counts as seen only once its verdict is written, and a
+    retraining as done only once its outcome is.
+
+    Args:
+        project_path: Root of the project.
+        env: A folder of conf/.
+        params: As in ``kedro run --params``.
+        dry_run: Look and tell, but write, train and publish nothing.
+    """
+    place = Place(project_path, env, params)
+    if dry_run:
+        return _dry_run(place)
+    state_dataset = place.catalog().get("monitoring_state")
+    with state_dataset.one_at_a_time():
+        return _once(place)
+
+
+def _once(place: Place) -> Outcome:
+    catalog = place.catalog()
+    pointer = catalog.get("release").store.pointer()
+    if pointer is None:
+        return _first_release(place)
+    state: MonitoringState = catalog.load("monitoring_state")
+    watch = state.watches.get(pointer.version)
+    if watch is not None and not watch.pending and not _anything_new(catalog, state, watch):
+        return Outcome(ExitCode.NOTHING_TO_DO, _nothing(pointer, watch))
+    place.run("monitoring")
+    verdict: Verdict = place.catalog().load("verdict")
+    if not verdict.retrain:
+        return Outcome(ExitCode.NOTHING_TO_DO, _told(verdict))
+    place.run("__default__", collection={"skip": list(verdict.skip)})
+    return _after_training(place, verdict)
+
+
+def _first_release(place: Place) -> Outcome:
+    place.run("__default__")
+    registered: RegisteredVersion = place.catalog().load("registered_version")
+    if registered.promoted:
+        return Outcome(
+            ExitCode.PROMOTED, f"The first release is in production: version {registered.version}."
+        )
+    return Outcome(ExitCode.KEPT, f"Nothing is in production yet: {registered.reason}")
+
+
+def _after_training(place: Place, verdict: Verdict) -> Outcome:
+    """Remember what came of a retraining, so that it is not repeated on the same evidence."""
+    catalog = place.catalog()
+    decision: Decision = catalog.load("decision")
+    registered: RegisteredVersion = catalog.load("registered_version")
+    state: MonitoringState = catalog.load("monitoring_state")
+    watch = state.watches[verdict.version]
+    attempt = Attempt(
+        run_id=catalog.load("manifest").run_id,
+        evidence=verdict.evidence,
+        batches=max((batch.number for batch in watch.batches), default=0),
+        labelled_batches=sum(batch.entered for batch in watch.batches),
+        promoted=registered.promoted,
+        outcome=decision.outcome,
+    )
+    watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
+    catalog.save(
+        "monitoring_state_next",
+        state.model_copy(
+            update={
+                "revision": state.revision + 1,
+                "watches": {**state.watches, verdict.version: watch},
+            }
+        ),
+    )
+    if registered.promoted:
+        text = f"Retrained and promoted: version {registered.version} replaces {verdict.version}."
+        return Outcome(ExitCode.PROMOTED, text)
+    return Outcome(
+        ExitCode.KEPT, f"Retrained, and version {verdict.version} is kept: {registered.reason}"
+    )
+
+
+def _anything_new(catalog: Any, state: MonitoringState, watch: Watch) -> bool:
+    """Whether a file of the source or of the labels is not as it was at the last look."""
+    seen = watch.trained | {batch.name: batch.sha256 for batch in watch.batches}
+    source: dict[str, str] = catalog.get("source").fingerprints()
+    labels: dict[str, str] = catalog.get("labels").fingerprints()
+    return any(seen.get(name) != sha for name, sha in source.items()) or (
+        labels != state.label_files
+    )
+
+
+def _dry_run(place: Place) -> Outcome:
+    catalog = place.catalog()
+    if catalog.get("release").store.pointer() is None:
+        return Outcome(ExitCode.WOULD_RETRAIN, "Nothing is in production: a run would train.")
+    catalog["run_context"] = MemoryDataset(
+        RunContext(
+            run_id="dry run",
+            mlflow_run_id=None,
+            env=place.env or "local",
+            model_name=str(catalog.load("params:model_name")),
+            code=describe_code(place.project_path),
+            data_versions={},
+        )
+    )
+    look = pipelines["monitoring"].only_nodes("watch_batches", "tell_verdict")
+    catalog["verdict"] = MemoryDataset()
+    SequentialRunner().run(look, catalog)
+    verdict: Verdict = catalog.load("verdict")
+    code = ExitCode.WOULD_RETRAIN if verdict.retrain else ExitCode.NOTHING_TO_DO
+    return Outcome(code, f"{_told(verdict)}\nNothing was written (--dry-run).")
+
+
+def _nothing(pointer: Pointer, watch: Watch) -> str:
+    return (
+        f"Nothing to do: no new batch and no new label since the last look at release "
+        f"{pointer.version} ({len(watch.batches)} batches seen)."
+    )
+
+
+def _told(verdict: Verdict) -> str:
+    return "\n".join(
+        [
+            f"Release {verdict.version}: {verdict.outcome.replace('_', ' ')}.",
+            *verdict.reasons,
+            *verdict.warnings,
+        ]
+    )

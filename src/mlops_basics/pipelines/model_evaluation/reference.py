@@ -1,0 +1,72 @@
+"""What a release keeps of its test rows, for those who watch it in production."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mlops_basics.profiles import feature_profile, time_columns
+from mlops_basics.schemas import (
+    ROW_HASH_COLUMN,
+    EvaluationParams,
+    Model,
+    MonitoringReference,
+    PreprocessingParams,
+    SplitReport,
+    TableInfo,
+)
+from mlops_basics.scoring import error_clip, score_rows, watched_losses
+
+
+def sample_reference(
+    test_data: pd.DataFrame,
+    scores: pd.DataFrame,
+    table_info: TableInfo,
+    params: EvaluationParams,
+) -> pd.DataFrame:
+    """Take the test rows, or a sample of them, with the model's scores: what later batches are
+    compared with.
+
+    Returns:
+        A row a test row: its features, then target, prediction, loss and probabilities.
+    """
+    taken = np.arange(len(test_data))
+    if len(taken) > params.reference_rows:
+        rng = np.random.default_rng(params.seed)
+        taken = np.sort(rng.choice(len(taken), params.reference_rows, replace=False))
+    features = test_data[list(table_info.features)].iloc[taken].reset_index(drop=True)
+    own = scores.drop(columns=[ROW_HASH_COLUMN]).iloc[taken].reset_index(drop=True)
+    return pd.concat([features, own.add_prefix("__").add_suffix("__")], axis=1)
+
+
+def describe_reference(
+    model: Model,
+    test_data: pd.DataFrame,
+    table_info: TableInfo,
+    split_report: SplitReport,
+    params: PreprocessingParams,
+) -> tuple[dict[str, Any], pd.DataFrame, MonitoringReference]:
+    """Summarise all test rows: the distribution of each feature, and the loss of each row.
+
+    Returns:
+        Arrays of the features' ``TableProfile``; a column a watched loss, the rows in time order;
+        and how these came about.
+    """
+    time_column = params.split.time_column
+    rows = test_data.sort_values(time_column, kind="stable") if time_column else test_data
+    features = rows[list(table_info.features)]
+    times = time_columns(features)
+    found = score_rows(model, features, rows, table_info)
+    clip = error_clip(found)
+    losses = watched_losses(found, clip)
+    by_hash = split_report.method == "hash"
+    info = MonitoringReference(
+        rows=len(rows),
+        thinned=max(round(sum(split_report.rows.values()) / len(rows)), 1) if by_hash else 1,
+        losses=tuple(losses),
+        clip=clip,
+        times=times,
+    )
+    return feature_profile(features, times).to_dict(), pd.DataFrame(losses), info

@@ -1,0 +1,187 @@
+"""Has the model's error risen by more than what is tolerated?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.schemas import (
+    ConceptVerdict,
+    MonitoringParams,
+    Release,
+    ReleaseReference,
+    Watch,
+    WatchedBatch,
+    WatchedLoss,
+)
+from mlops_basics.scoring import Scores, class_probabilities, expected_loss, watched_losses
+from mlops_basics.stats import metrics as intervals
+from mlops_basics.stats.blocks import choose_block
+from mlops_basics.stats.sequential import SequentialState, conclude, start_monitor, update
+from mlops_basics.target import target_values
+
+Floats = npt.NDArray[np.float64]
+
+#: A rise is worth knowing when it is found within so many batches.
+BATCHES_AHEAD = 4
+LEAST_HORIZON = 500
+
+
+def begin_watch(release: Release, reference: ReleaseReference, params: MonitoringParams) -> Watch:
+    """Start to watch a release.
+
+    Raises:
+        ConfigurationError: If the loss asked for is none of the release's.
+    """
+    version, known = release.manifest.version, reference.info.losses
+    loss: WatchedLoss = known[0] if params.loss == "auto" else params.loss
+    if loss not in known:
+        raise ConfigurationError(
+            f"monitoring.loss is {loss!r}, but the release {version} can be watched by: "
+            f"{', '.join(known)}."
+        )
+    losses = reference.losses[loss].to_numpy(dtype=np.float64)
+    state = start_monitor(
+        losses,
+        tolerance=params.tolerance,
+        alpha=params.concept_alpha,
+        block=choose_block(losses),
+    )
+    return Watch(
+        version=version,
+        trained={batch.name: batch.sha256 for batch in release.batches if batch.labelled != 0},
+        loss=loss,
+        sequential=in_full_stream(state, losses, reference.info.thinned).to_dict(),
+    )
+
+
+def in_full_stream(state: SequentialState, losses: Floats, thinned: int) -> SequentialState:
+    """Blocks for a stream of which the reference holds every ``thinned``-th row only.
+
+    A burst that hits k reference rows hits k times as many in the stream, and one that is shorter
+    than ``thinned`` rows does not show in the reference at all.
+    """
+    if thinned <= 1:
+        return state
+    block = state.block * thinned
+    variance = state.variance / thinned if state.block > 1 else float(losses.var()) / block
+    return dataclasses.replace(state, block=block, variance=max(variance, 1e-6 * state.mean))
+
+
+def batch_losses(
+    features: pd.DataFrame, target: pd.Series, release: Release, watch: Watch, strict: bool
+) -> tuple[Floats, float | None]:
+    """The losses of a batch's labelled rows, and the mean loss that the model itself expects.
+
+    Args:
+        features: Shape (rows, columns).
+        target: Raw labels of these rows, missing ones included.
+        release: The model and its table.
+        watch: By which loss it is watched.
+        strict: Whether a row without a label counts with a loss of 0, which makes the test valid
+            whichever labels are missing.
+
+    Raises:
+        DataError: If a label is no number where the target is one.
+    """
+    table, model = release.table, release.model
+    y = target_values(target, table.task, table.positive_above)
+    known = y.notna().to_numpy()
+    if table.task == "regression":
+        predicted = np.asarray(model.predict(features), dtype=np.float64)
+        scores = Scores(table.task, y.to_numpy(dtype=np.float64), predicted, np.empty((0, 0)))
+    else:
+        codes = {name: code for code, name in enumerate(table.classes)}
+        p = class_probabilities(model, features, table)
+        of_row = y.map(codes).fillna(-1).to_numpy(dtype=np.int64)
+        scores = Scores(table.task, of_row, p.argmax(axis=1), p)
+    assert release.reference is not None  # noqa: S101 (its watch was begun with it)
+    losses = watched_losses(scores, release.reference.info.clip)[watch.loss]
+    kept = np.where(known, losses, 0.0) if strict else losses[known]
+    return kept, expected_loss(scores.probabilities, watch.loss)
+
+
+def may_enter(record: WatchedBatch, newest: int, params: MonitoringParams) -> bool:
+    """Whether a batch's losses enter the test: enough labels, or old enough; never by its loss."""
+    count = record.labels
+    if record.entered or not record.number or count is None or not count.labelled:
+        return False
+    waited = newest - record.number >= params.patience
+    return count.coverage >= params.min_coverage or waited
+
+
+def enter(watch: Watch, record: WatchedBatch, losses: Floats) -> tuple[Watch, WatchedBatch]:
+    """Let a batch's losses, in time order, enter the test; once in its life."""
+    before = SequentialState.from_dict(watch.sequential)
+    after = update(before, losses)
+    interval = _interval(losses)
+    entered = record.model_copy(
+        update={
+            "entered": True,
+            "alarm": before.alarm_row is None and after.alarm_row is not None,
+            "error": float(losses.mean()),
+            "error_low": interval.low,
+            "error_high": interval.high,
+        }
+    )
+    return watch.model_copy(update={"sequential": after.to_dict()}), entered
+
+
+def conclude_concept(
+    watch: Watch, reference: ReleaseReference, batches: Sequence[WatchedBatch]
+) -> ConceptVerdict:
+    """What the test says after all batches that have entered it."""
+    state = SequentialState.from_dict(watch.sequential)
+    used = [record for record in batches if record.number]
+    entered = [record for record in used if record.entered]
+    sizes = [record.rows for record in used] or [0]
+    horizon = max(LEAST_HORIZON, BATCHES_AHEAD * round(float(np.median(sizes))))
+    result = conclude(state, horizon=horizon)
+    rows = sum(record.labels.labelled for record in entered if record.labels)
+    total = sum(
+        (record.error or 0.0) * record.labels.labelled for record in entered if record.labels
+    )
+    if result.alarm:
+        status, reason = "drift", result.reason
+    elif not any(record.labels and record.labels.labelled for record in used):
+        status, reason = "no_labels", f"no labels yet, of {len(used)} batches"
+    elif not entered:
+        status = "not_enough_labels"
+        reason = f"not enough labels yet, in any of {len(used)} batches"
+    else:
+        status, reason = "no_drift", result.reason
+    losses = reference.losses[watch.loss]
+    return ConceptVerdict.model_validate(
+        {
+            "status": status,
+            "loss": watch.loss,
+            "rows": rows,
+            "reference_rows": len(losses),
+            "reference": float(losses.mean()),
+            "reference_upper": state.reference,
+            "tolerated": state.mean,
+            "tolerance": state.tolerance,
+            "observed": total / rows if rows else None,
+            "wealth": max(result.log_peak / result.log_threshold, 0.0),
+            "block": state.block,
+            "alpha": state.alpha,
+            "alarm_row": result.alarm_row,
+            "smallest": result.smallest,
+            "horizon": horizon,
+            "reason": reason,
+        }
+    )
+
+
+def _interval(losses: Floats) -> intervals.Interval:
+    if set(np.unique(losses)) <= {0.0, 1.0}:
+        return intervals.share(int(losses.sum()), len(losses))
+    if len(losses) < 2:
+        value = float(losses.mean())
+        return intervals.Interval(value, 0.0, 1.0, 0.95)
+    return intervals.mean(losses, 0.95, 0)

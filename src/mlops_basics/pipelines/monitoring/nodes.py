@@ -1,0 +1,213 @@
+"""Nodes of the monitoring pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from mlops_basics.errors import DataError, ReleaseError
+from mlops_basics.labels import LabelBook, RowKeys
+from mlops_basics.reporting.drift_figures import error_figure, history_figure
+from mlops_basics.reporting.monitoring_report import write_monitoring_page
+from mlops_basics.schemas import (
+    Batch,
+    BatchVerdict,
+    ColumnDrift,
+    Findings,
+    LabelCount,
+    MonitoringParams,
+    MonitoringState,
+    PreprocessingParams,
+    Release,
+    ReleaseReference,
+    RunContext,
+    Verdict,
+    Watch,
+    WatchedBatch,
+)
+
+from . import concept_drift, data_drift
+from .intake import Taken, take_in
+from .policy import conclude_policy
+
+
+def watch_batches(
+    source: list[Batch],
+    labels: list[Batch],
+    production: Release,
+    monitoring_state: MonitoringState,
+    run_context: RunContext,
+    params: MonitoringParams,
+    preprocessing: PreprocessingParams,
+) -> Findings:
+    """Look at every batch that came after the release's training data.
+
+    Each is judged for data drift once, and enters the concept test once, when its labels are
+    there; what cannot be used is named and stops no other.
+
+    Returns:
+        The verdict, the state to be remembered, and the profiles of the batches judged now.
+
+    Raises:
+        ReleaseError: If the release holds no reference to compare with.
+    """
+    reference = reference_of(production)
+    version = production.manifest.version
+    watch = monitoring_state.watches.get(version)
+    if watch is None:
+        watch = concept_drift.begin_watch(production, reference, params)
+    profile = data_drift.reference_profile(reference, params)
+    keys = RowKeys(preprocessing.target, preprocessing.exclude, preprocessing.key_columns)
+    book = LabelBook(labels, keys)
+    taken = take_in(source, production, watch, preprocessing, run_context.run_id)
+    newest = max((item.record.number for item in taken), default=0)
+    newest = max(newest, max((record.number for record in watch.batches), default=0))
+    found, profiles = [], {}
+    before = {record.name: record for record in watch.batches}
+    for item in taken:
+        record, notes = item.record, [item.note] if item.note else []
+        columns: tuple[ColumnDrift, ...] = ()
+        if item.is_new and item.features is not None:
+            columns, profiles[record.name] = data_drift.judge_batch(
+                item.features, record.number, reference, profile, params
+            )
+            record = record.model_copy(
+                update={
+                    "drifted": tuple(
+                        dict.fromkeys(column.column for column in columns if column.drifted)
+                    ),
+                    "effects": data_drift.effects(columns),
+                }
+            )
+        if item.features is not None:
+            watch, record, told = _add_labels(
+                item, record, book, production, watch, newest, params, preprocessing
+            )
+            notes += told
+        if record != before.get(record.name) or columns or item.note:
+            found.append(BatchVerdict(batch=record, columns=columns, notes=tuple(notes)))
+    watch = watch.model_copy(update={"batches": _merged(watch.batches, found)})
+    verdict = _verdict(watch, reference, found, book, run_context, params)
+    pending = verdict.evidence if verdict.retrain else ()
+    state = MonitoringState(
+        revision=monitoring_state.revision + 1,
+        watches={
+            **monitoring_state.watches,
+            version: watch.model_copy(update={"pending": pending}),
+        },
+        label_files={file.name: file.sha256 for file in labels},
+    )
+    return Findings(verdict=verdict, state=state, profiles=profiles)
+
+
+def tell_verdict(findings: Findings) -> Verdict:
+    """What the monitor says."""
+    return findings.verdict
+
+
+def remember(findings: Findings, verdict: Verdict, report: str) -> MonitoringState:  # noqa: ARG001
+    """What the next look has to know, once verdict and report are written: not before."""
+    return findings.state
+
+
+def draw_monitoring(findings: Findings) -> tuple[go.Figure, go.Figure]:
+    """Draw the error over time with its bound, and the drift of the columns over the batches."""
+    watch = findings.state.watches[findings.verdict.version]
+    return error_figure(watch, findings.verdict.concept), history_figure(watch)
+
+
+def write_monitoring_report(
+    findings: Findings, production: Release, params: MonitoringParams
+) -> str:
+    """One HTML page that opens without a network."""
+    profile = data_drift.reference_profile(reference_of(production), params)
+    return write_monitoring_page(findings.verdict, findings.state, findings.profiles, profile)
+
+
+def reference_of(release: Release) -> ReleaseReference:
+    """What the release's batches are compared with.
+
+    Raises:
+        ReleaseError: If it holds none.
+    """
+    if release.reference is None:
+        raise ReleaseError(
+            f"The release {release.manifest.version} holds no reference to compare batches with: "
+            "it was made before monitoring was. Train and publish a new one: kedro run"
+        )
+    return release.reference
+
+
+def _add_labels(
+    item: Taken,
+    record: WatchedBatch,
+    book: LabelBook,
+    release: Release,
+    watch: Watch,
+    newest: int,
+    params: MonitoringParams,
+    preprocessing: PreprocessingParams,
+) -> tuple[Watch, WatchedBatch, list[str]]:
+    """Count a batch's labels, and let it enter the concept test when they suffice."""
+    features, notes = item.features, []
+    assert features is not None  # noqa: S101 (the caller has looked)
+    target, count = book.fill(item.batch)
+    target = target.reset_index(drop=True)
+    time_column = preprocessing.split.time_column
+    if time_column:  # bursts are seen in the order of time
+        order = item.batch.table[time_column].reset_index(drop=True).argsort(kind="stable")
+        features, target = features.iloc[order], target.iloc[order]
+    try:
+        losses, expected = concept_drift.batch_losses(
+            features, target, release, watch, params.strict
+        )
+    except DataError as error:
+        none = LabelCount(rows=count.rows, labelled=0)
+        return watch, record.model_copy(update={"labels": none}), [str(error)]
+    record = record.model_copy(update={"labels": count, "expected_error": expected})
+    if count.conflicting:
+        notes.append(
+            f"{count.conflicting} of its labels were contradicted by a later file, which counts."
+        )
+    if concept_drift.may_enter(record, newest, params):
+        watch, record = concept_drift.enter(watch, record, losses)
+    return watch, record, notes
+
+
+def _merged(
+    known: Sequence[WatchedBatch], found: Sequence[BatchVerdict]
+) -> tuple[WatchedBatch, ...]:
+    """What is remembered of each batch, in the order in which it was first seen."""
+    now = {record.name: record for record in known}
+    now |= {item.batch.name: item.batch for item in found}
+    return tuple(now.values())
+
+
+def _verdict(
+    watch: Watch,
+    reference: ReleaseReference,
+    found: Sequence[BatchVerdict],
+    book: LabelBook,
+    run_context: RunContext,
+    params: MonitoringParams,
+) -> Verdict:
+    concept = concept_drift.conclude_concept(watch, reference, watch.batches)
+    concluded = conclude_policy(watch, watch.batches, concept, params, anything_new=bool(found))
+    out = [record for record in watch.batches if record.skip]
+    warnings = [f"{record.name}: {record.reason}" for record in out]
+    warnings += list(book.faults.values())
+    return Verdict(
+        model_name=run_context.model_name,
+        version=watch.version,
+        run_id=run_context.run_id,
+        retrain=concluded.outcome == "retrain",
+        outcome=concluded.outcome,
+        evidence=concluded.evidence,
+        reasons=concluded.reasons,
+        concept=concept,
+        batches=tuple(found),
+        labelled_rows=concluded.labelled_rows,
+        skip=(*(record.name for record in out), *book.faults),
+        warnings=tuple(warnings),
+    )

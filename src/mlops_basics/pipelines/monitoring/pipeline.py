@@ -1,0 +1,55 @@
+"""production, new batches, labels -> verdict, report, state."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from .nodes import (
+    draw_monitoring,
+    remember,
+    tell_verdict,
+    watch_batches,
+    write_monitoring_report,
+)
+
+
+def create_pipeline() -> Pipeline:
+    """Watches the release in production; trains nothing."""
+    return Pipeline(
+        [
+            Node(
+                func=watch_batches,
+                inputs=[
+                    "source",
+                    "labels",
+                    "watched_release",
+                    "monitoring_state",
+                    "run_context",
+                    "params:monitoring",
+                    "params:preprocessing",
+                ],
+                outputs="findings",
+                name="watch_batches",
+            ),
+            Node(func=tell_verdict, inputs="findings", outputs="verdict", name="tell_verdict"),
+            Node(
+                func=draw_monitoring,
+                inputs="findings",
+                outputs=["error_plot", "drift_plot"],
+                name="draw_monitoring",
+            ),
+            Node(
+                func=write_monitoring_report,
+                inputs=["findings", "watched_release", "params:monitoring"],
+                outputs="monitoring_report",
+                name="write_monitoring_report",
+            ),
+            # Last: what was not told must not be remembered as seen.
+            Node(
+                func=remember,
+                inputs=["findings", "verdict", "monitoring_report"],
+                outputs="monitoring_state_next",
+                name="remember",
+            ),
+        ]
+    )

@@ -1,0 +1,103 @@
+"""When drift leads to a retraining, and when it would only repeat the last one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from mlops_basics.schemas import Attempt, ConceptVerdict, MonitoringParams, Watch, WatchedBatch
+
+Outcome = Literal["nothing_new", "no_drift", "waiting", "cooling_down", "retrain"]
+
+
+class Conclusion(NamedTuple):
+    """What follows from the evidence, and why."""
+
+    outcome: Outcome
+    evidence: tuple[str, ...]
+    reasons: tuple[str, ...]
+    labelled_rows: int
+
+
+def conclude_policy(
+    watch: Watch,
+    batches: Sequence[WatchedBatch],
+    concept: ConceptVerdict,
+    params: MonitoringParams,
+    *,
+    anything_new: bool,
+) -> Conclusion:
+    """Decide whether to retrain.
+
+    Drift must have been shown, by a kind that ``retrain_on`` names; enough labelled rows must have
+    come after the release for a challenger to learn from and to be compared on; and they must say
+    something that the last retraining, which was not promoted, did not know.
+
+    Args:
+        watch: Of the release; its last attempt is what would be repeated.
+        batches: All that are known of the release.
+        concept: The concept test's verdict.
+        params: The policy.
+        anything_new: Whether a batch or a label came since the last look.
+    """
+    last = watch.attempts[-1] if watch.attempts else None
+    used = [batch for batch in batches if batch.number]
+    evidence = _evidence(used, concept, last, params)
+    rows = sum(batch.labels.labelled for batch in used if batch.labels)
+    told = (concept.reason,)
+    if not evidence:
+        outcome: Outcome = "no_drift" if anything_new else "nothing_new"
+        return Conclusion(outcome, (), told, rows)
+    reasons = tuple(_in_words(item, concept) for item in evidence)
+    if rows < params.min_rows:
+        wait = (
+            f"Retraining waits for labels: {rows} labelled rows have come after the release, "
+            f"{params.min_rows} are needed (monitoring.min_rows)."
+        )
+        return Conclusion("waiting", evidence, (*reasons, wait), rows)
+    if last is not None and (wait := _repeats(last, evidence, used, params)):
+        return Conclusion("cooling_down", evidence, (*reasons, wait), rows)
+    return Conclusion("retrain", evidence, reasons, rows)
+
+
+def labelled_batches(batches: Sequence[WatchedBatch]) -> int:
+    """Batches whose labels have entered the test."""
+    return sum(batch.entered for batch in batches)
+
+
+def _evidence(
+    used: Sequence[WatchedBatch],
+    concept: ConceptVerdict,
+    last: Attempt | None,
+    params: MonitoringParams,
+) -> tuple[str, ...]:
+    found = []
+    if concept.status == "drift" and "concept_drift" in params.retrain_on:
+        found.append("concept_drift")
+    if "data_drift" in params.retrain_on:
+        since = last.batches if last else 0
+        columns = {name for batch in used if batch.number > since for name in batch.drifted}
+        found += [f"data_drift: {name}" for name in sorted(columns)]
+    return tuple(found)
+
+
+def _repeats(
+    last: Attempt, evidence: Sequence[str], used: Sequence[WatchedBatch], params: MonitoringParams
+) -> str:
+    """Why a retraining now would only repeat the last one; empty if it would not."""
+    fresh = labelled_batches(used) - last.labelled_batches
+    new = [item for item in evidence if item not in last.evidence]
+    if fresh >= params.cool_down or (new and fresh > 0):
+        return ""
+    needed = "1 more" if new else f"{params.cool_down - fresh} more"
+    return (
+        f"The retraining of run {last.run_id} on this evidence was not promoted. The next one "
+        f"needs {needed} labelled batches (monitoring.cool_down), or other evidence."
+    )
+
+
+def _in_words(item: str, concept: ConceptVerdict) -> str:
+    kind, _, column = item.partition(": ")
+    if kind == "concept_drift":
+        return f"Concept drift: {concept.reason}."
+    return f"Data drift: {column} has changed by more than what matters."

@@ -1,0 +1,212 @@
+"""What is watched of a release in production, and what the monitor says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import pandas as pd
+
+from .base import Artifact
+
+#: Losses in [0, 1] that a release can be watched by, those of a classifier first.
+WatchedLoss = Literal["error", "brier", "absolute_error"]
+EvidenceKind = Literal["concept_drift", "data_drift"]
+EVIDENCE_KINDS: tuple[EvidenceKind, ...] = ("concept_drift", "data_drift")
+
+
+class MonitoringReference(Artifact):
+    """How the release did on its own test rows.
+
+    ``thinned`` tells how many rows came in time for each reference row: 1 where the reference is a
+    whole period, 5 where it is the fifth of the rows that a hash has drawn. ``clip`` is the
+    absolute error that counts as 1 (regression). Times are no subject of drift: they only move on.
+    """
+
+    rows: int
+    thinned: int
+    losses: tuple[WatchedLoss, ...]
+    clip: float | None = None
+    times: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ReleaseReference:
+    """What later batches are compared with.
+
+    Attributes:
+        info: How it came about.
+        profile: Arrays of ``TableProfile.to_dict`` of the test rows' features.
+        losses: A column a watched loss, a row a test row, in time order.
+        sample: Features of the test rows, or of some of them.
+    """
+
+    info: MonitoringReference
+    profile: dict[str, Any]
+    losses: pd.DataFrame
+    sample: pd.DataFrame
+
+
+class ColumnDrift(Artifact):
+    """The verdict about a column, or about all columns jointly; see ``stats.DriftVerdict``."""
+
+    column: str
+    kind: str
+    measure: str
+    where: str
+    effect: float | None
+    lower: float
+    threshold: float
+    level: float
+    drifted: bool
+    n_reference: int
+    n_current: int
+    smallest: float | None
+    reason: str
+
+
+class LabelCount(Artifact):
+    """How many rows of a batch have a label."""
+
+    rows: int
+    labelled: int
+    conflicting: int = 0
+
+    @property
+    def coverage(self) -> float:
+        """Share of the rows that have a label."""
+        return self.labelled / self.rows if self.rows else 0.0
+
+
+class WatchedBatch(Artifact):
+    """What is remembered of a batch.
+
+    ``used``: judged, and part of the tests. ``duplicate``: its content was there before under
+    another name. ``quarantined``: it cannot be used as it is; ``reason`` says why. ``rewritten``:
+    it was judged, or trained on, with other content before: what was said of it stands.
+
+    ``content`` is a digest of what was predicted from, without the labels; ``number`` counts the
+    used batches of the release from 1. ``skip`` tells that a training has to leave
+    the file out as it is now. ``entered`` tells whether its losses are part of the
+    concept test; ``error`` is their mean, with a 95 % interval.
+    """
+
+    name: str
+    sha256: str
+    content: str = ""
+    outcome: Literal["used", "duplicate", "quarantined", "rewritten"]
+    reason: str = ""
+    seen_by: str
+    number: int = 0
+    rows: int = 0
+    drifted: tuple[str, ...] = ()
+    effects: dict[str, float] = {}
+    labels: LabelCount | None = None
+    entered: bool = False
+    error: float | None = None
+    error_low: float | None = None
+    error_high: float | None = None
+    expected_error: float | None = None
+    alarm: bool = False
+    skip: bool = False
+
+
+class Attempt(Artifact):
+    """A retraining: on which evidence, how far the watch had come, and what became of it."""
+
+    run_id: str
+    evidence: tuple[str, ...]
+    batches: int
+    labelled_batches: int
+    promoted: bool | None = None
+    outcome: str = ""
+
+
+class Watch(Artifact):
+    """The state of one release: its batches, its concept test, its retrainings.
+
+    ``trained`` are the batches that it was trained on, by name and SHA-256; ``pending`` is the
+    evidence of a retraining that has not taken place yet.
+    """
+
+    version: str
+    trained: dict[str, str] = {}
+    loss: WatchedLoss
+    sequential: dict[str, Any]
+    batches: tuple[WatchedBatch, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    pending: tuple[str, ...] = ()
+
+
+class MonitoringState(Artifact):
+    """What the monitor remembers, by release; ``revision`` counts the times it was written."""
+
+    revision: int = 0
+    watches: dict[str, Watch] = {}
+    label_files: dict[str, str] = {}
+
+
+class ConceptVerdict(Artifact):
+    """Whether the error has risen by more than what is tolerated.
+
+    ``wealth`` is the log of the test's wealth as a share of what raises the alarm: 1 or more at its
+    peak is an alarm. ``smallest`` is the smallest error that would be found within ``horizon``
+    rows.
+    """
+
+    status: Literal["drift", "no_drift", "not_enough_labels", "no_labels"]
+    loss: WatchedLoss
+    rows: int
+    reference_rows: int
+    reference: float
+    reference_upper: float
+    tolerated: float
+    tolerance: float
+    observed: float | None
+    wealth: float
+    block: int
+    alpha: float
+    alarm_row: int | None = None
+    smallest: float | None = None
+    horizon: int = 0
+    reason: str
+
+
+class BatchVerdict(Artifact):
+    """What was found about one batch in this run."""
+
+    batch: WatchedBatch
+    columns: tuple[ColumnDrift, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Verdict(Artifact):
+    """What the monitor says: whether to retrain, why, and what it could have seen.
+
+    ``skip`` names the batches and label files that a training has to leave out.
+    """
+
+    model_name: str
+    version: str
+    run_id: str
+    retrain: bool
+    outcome: Literal["nothing_new", "no_drift", "waiting", "cooling_down", "retrain"]
+    evidence: tuple[str, ...]
+    reasons: tuple[str, ...]
+    concept: ConceptVerdict
+    batches: tuple[BatchVerdict, ...] = ()
+    labelled_rows: int = 0
+    skip: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that one look at the batches gave: the verdict, the next state, profiles to draw.
+
+    ``profiles`` holds the ``TableProfile`` of each batch that was judged in this run.
+    """
+
+    verdict: Verdict
+    state: MonitoringState
+    profiles: dict[str, Any]
