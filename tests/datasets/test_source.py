@@ -14,6 +14,7 @@ from kedro.io import DatasetError
 from pandas.testing import assert_frame_equal
 
 from mlops_basics.datasets import SourceDataset
+from mlops_basics.errors import DataError
 
 TABLE = pd.DataFrame({"x": [1, 2, 3], "y": [0.5, np.nan, -1e-9], "z": ["a", "b, c", "ü"]})
 
@@ -33,6 +34,9 @@ def read(tmp_path):
         path = tmp_path / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         [batch] = SourceDataset(path=str(path), **arguments).load()
+        if batch.fault:
+            assert batch.table.empty
+            raise DataError(batch.fault)
         return batch.table
 
     return read_file
@@ -211,13 +215,13 @@ def test_numbers_of_a_csv_file_are_exact(read):
 )
 def test_ragged_lines_are_refused(read, content, message):
     """Too many or too few fields: the line of the file is named, also after quoted newlines."""
-    with pytest.raises(DatasetError, match=message):
+    with pytest.raises(DataError, match=message):
         read(content)
 
 
 def test_a_ragged_line_after_a_long_row(read):
     """The second look, at all of the file at once, misses nothing."""
-    with pytest.raises(DatasetError, match="line 3 has 1 fields"):
+    with pytest.raises(DataError, match="line 3 has 1 fields"):
         read(f"a,b\n{'x' * 1_500_000},1\n3\n")
 
 
@@ -253,8 +257,39 @@ def test_a_ragged_line_after_a_long_row(read):
 )
 def test_damaged_files_are_refused(read, content, name, options, message):
     """Each error names the file and what is wrong with it."""
-    with pytest.raises(DatasetError, match=rf"(?s){message}"):
+    with pytest.raises(DataError, match=rf"(?s){message}"):
         read(content, name, csv_args=options)
+
+
+def test_a_damaged_file_hides_no_other(folder):
+    """It is a batch with a fault; those beside it are read."""
+    put(f"{folder}/a.csv", b"a,b\n1,2\n3\n")
+    put(f"{folder}/b.csv", b"a,b\n1,2\n")
+    damaged, whole = SourceDataset(path=folder).load()
+    assert "'a.csv' is ragged" in damaged.fault
+    assert damaged.sha256 == hashlib.sha256(b"a,b\n1,2\n3\n").hexdigest()
+    assert whole.fault == ""
+    assert len(whole.table) == 1
+
+
+def test_an_optional_source_may_not_be_there(folder):
+    """No path, no such folder, an empty folder: no batches; then those that came."""
+    assert SourceDataset(path=None, optional=True).load() == []
+    assert SourceDataset(path=f"{folder}/none", optional=True).load() == []
+    put(f"{folder}/notes.txt", b"x")
+    dataset = SourceDataset(path=folder, optional=True)
+    assert dataset.load() == []
+    assert dataset.fingerprints() == {}
+    put(f"{folder}/a.csv", b"a,b\n1,2\n")
+    assert [batch.name for batch in dataset.load()] == ["a.csv"]
+
+
+def test_fingerprints_are_those_of_the_batches(folder):
+    """Of every file, also of a damaged one."""
+    put(f"{folder}/a.csv", b"a,b\n1,2\n")
+    put(f"{folder}/b.csv", b"")
+    dataset = SourceDataset(path=folder)
+    assert dataset.fingerprints() == {batch.name: batch.sha256 for batch in dataset.load()}
 
 
 def test_a_parquet_index_is_not_data(read):

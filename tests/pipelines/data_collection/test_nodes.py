@@ -24,7 +24,7 @@ ALL = CollectionParams()
 
 def test_batches_are_joined_in_order():
     """Rows in the order of the batches, each with its batch's name, under a fresh index."""
-    table, report = collect_batches([make_batch("a.csv", 2), make_batch("b.csv", 3, 2)], ALL)
+    table, report = collect_batches([make_batch("a.csv", 2), make_batch("b.csv", 3, 2)], [], ALL)
     assert table["x"].tolist() == [0, 1, 2, 3, 4]
     assert table[BATCH_COLUMN].tolist() == ["a.csv"] * 2 + ["b.csv"] * 3
     assert table.index.tolist() == list(range(5))
@@ -41,7 +41,7 @@ def test_columns_may_come_in_another_order():
     """They are matched by name; the first batch gives the order."""
     other = make_batch("b.csv", 1, 7)
     other = Batch(other.name, other.sha256, other.table[["y", "x"]])
-    table, _ = collect_batches([make_batch("a.csv", 1), other], ALL)
+    table, _ = collect_batches([make_batch("a.csv", 1), other], [], ALL)
     assert table["x"].tolist() == [0, 7]
     assert table["y"].tolist() == ["a", "a"]
 
@@ -49,7 +49,7 @@ def test_columns_may_come_in_another_order():
 def test_a_first_missing_value_in_a_later_batch():
     """Whole numbers become floats, no value is lost."""
     other = make_batch("b.csv", 1, x=np.nan)
-    table, _ = collect_batches([make_batch("a.csv", 2), other], ALL)
+    table, _ = collect_batches([make_batch("a.csv", 2), other], [], ALL)
     assert table["x"].tolist()[:2] == [0, 1]
     assert table["x"].isna().tolist() == [False, False, True]
 
@@ -58,9 +58,9 @@ def test_a_sample_is_seeded_and_keeps_the_order():
     """The same seed draws the same rows; another one others; each row at most once."""
     source = [make_batch("a.csv", 50), make_batch("b.csv", 50, 50)]
     params = CollectionParams(num_instances=30, seed=1)
-    table, report = collect_batches(source, params)
-    again, _ = collect_batches(source, params)
-    other, _ = collect_batches(source, CollectionParams(num_instances=30, seed=2))
+    table, report = collect_batches(source, [], params)
+    again, _ = collect_batches(source, [], params)
+    other, _ = collect_batches(source, [], CollectionParams(num_instances=30, seed=2))
     assert_frame_equal(table, again)
     assert table["x"].tolist() != other["x"].tolist()
     assert table["x"].is_monotonic_increasing
@@ -74,7 +74,7 @@ def test_a_sample_is_seeded_and_keeps_the_order():
 def test_a_sample_of_all_rows_is_all_rows(wanted, warnings):
     """Asking for more than there is brings a warning with both numbers."""
     table, report = collect_batches(
-        [make_batch("a.csv", 5)], CollectionParams(num_instances=wanted)
+        [make_batch("a.csv", 5)], [], CollectionParams(num_instances=wanted)
     )
     assert table["x"].tolist() == list(range(5))
     assert len(report.warnings) == warnings
@@ -87,7 +87,7 @@ def test_every_row_can_be_drawn():
     """The sample is uniform over the batches: over many seeds each row comes up."""
     source = [make_batch("a.csv", 5), make_batch("b.csv", 5, 5)]
     drawn = [
-        collect_batches(source, CollectionParams(num_instances=2, seed=seed))[0]["x"]
+        collect_batches(source, [], CollectionParams(num_instances=2, seed=seed))[0]["x"]
         for seed in range(40)
     ]
     counts = pd.concat(drawn).value_counts()
@@ -109,7 +109,7 @@ def test_every_row_can_be_drawn():
 def test_batches_of_other_columns_are_refused(other, message):
     """The file is named, with what it lacks and what it adds."""
     with pytest.raises(DataError, match=message):
-        collect_batches([make_batch("a.csv", 1), other], ALL)
+        collect_batches([make_batch("a.csv", 1), other], [], ALL)
 
 
 @pytest.mark.parametrize("name", RESERVED_COLUMNS)
@@ -118,10 +118,51 @@ def test_reserved_names_are_refused(name):
     with pytest.raises(
         DataError, match=rf"'a\.csv' has a column '{name}', a name that is reserved"
     ):
-        collect_batches([make_batch("a.csv", 1, **{name: 1})], ALL)
+        collect_batches([make_batch("a.csv", 1, **{name: 1})], [], ALL)
 
 
 def test_the_inputs_stay_as_they_were():
     """The batches are not changed."""
     source = [make_batch("a.csv", 5), make_batch("b.csv", 5)]
-    assert_inputs_unchanged(collect_batches, source, CollectionParams(num_instances=3))
+    assert_inputs_unchanged(collect_batches, source, [], CollectionParams(num_instances=3))
+
+
+TARGETED = CollectionParams(target="y", exclude=("late",), key_columns=("x",))
+
+
+def test_a_batch_may_wait_for_its_target_and_for_what_is_excluded():
+    """It is collected with missing values; the report counts the labelled rows of each."""
+    whole = make_batch("a.csv", 2, late=1.0)
+    waiting = Batch("b.csv", "00", make_batch("b.csv", 3, 2).table[["x"]])
+    table, report = collect_batches([waiting, whole], [], TARGETED)
+    assert list(table.columns) == ["x", "y", "late", BATCH_COLUMN]
+    assert table["y"].isna().tolist() == [True] * 3 + [False] * 2
+    assert [batch.labelled for batch in report.batches] == [0, 2]
+
+
+def test_labels_that_came_later_are_filled_in():
+    """By the key columns, into the batch that waits for them."""
+    waiting = Batch("b.csv", "00", pd.DataFrame({"x": [5, 6, 7]}))
+    labels = Batch("l.csv", "11", pd.DataFrame({"x": [7, 5], "y": [70, 50]}))
+    table, report = collect_batches([make_batch("a.csv", 2), waiting], [labels], TARGETED)
+    assert table["y"].tolist()[2:] == pytest.approx([50, np.nan, 70], nan_ok=True)
+    assert [batch.labelled for batch in report.batches] == [2, 2]
+
+
+def test_what_is_to_be_left_out_is_left_out():
+    """Damaged batches and label files that were named: told in a warning; without, an error."""
+    bad = Batch("bad.csv", "00", pd.DataFrame(), fault="The file 'bad.csv' is empty.")
+    source = [make_batch("a.csv", 2), bad]
+    with pytest.raises(DataError, match=r"'bad\.csv' is empty"):
+        collect_batches(source, [], TARGETED)
+    wrong = Batch("l.csv", "11", pd.DataFrame({"x": [1]}))
+    with pytest.raises(DataError, match=r"'l\.csv' lacks the target"):
+        collect_batches(source[:1], [wrong], TARGETED)
+    params = TARGETED.model_copy(update={"skip": ("bad.csv", "l.csv", "gone.csv")})
+    table, report = collect_batches(source, [wrong], params)
+    assert len(table) == 2
+    assert [batch.name for batch in report.batches] == ["a.csv"]
+    assert len(report.warnings) == 2
+    assert "'bad.csv' is left out" in report.warnings[0]
+    with pytest.raises(DataError, match="All 1 files of the source are left out"):
+        collect_batches([bad], [], params)

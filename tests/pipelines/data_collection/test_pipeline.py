@@ -13,7 +13,8 @@ def test_source_to_bronze():
     """Batches in, one raw table and its report out."""
     source = [Batch(name, "00", pd.DataFrame({"x": [1, 2]})) for name in ("a.csv", "b.csv")]
     outputs = run_slice(
-        create_pipeline(), {"source": source, "params:collection": CollectionParams()}
+        create_pipeline(),
+        {"source": source, "labels": [], "params:collection": CollectionParams()},
     )
     assert set(outputs) == {"raw_data", "collection_report"}
     assert outputs["raw_data"][BATCH_COLUMN].tolist() == ["a.csv", "a.csv", "b.csv", "b.csv"]

@@ -121,7 +121,9 @@ def test_other_files_move_no_row(tmp_path_factory, drawn, cuts, kind):
             part.to_csv(folder / f"{number}.csv", index=False)
         else:
             part.to_parquet(folder / f"{number}.parquet")
-    collected, report = collect_batches(SourceDataset(path=str(folder)).load(), CollectionParams())
+    collected, report = collect_batches(
+        SourceDataset(path=str(folder)).load(), [], CollectionParams()
+    )
     assert len(report.batches) == len(bounds) - 1
     assert sides_of(collected) == sides_of(raw)
 

@@ -250,7 +250,7 @@ def test_each_task_has_four_figures(evaluated, importance, binary, regression, r
 def report_inputs(data, model, candidates):
     """Everything that the report is written from, by name, in the order the node takes it."""
     batch = Batch("mine.csv", "ab" * 32, pd.DataFrame({"x": range(300)}))
-    _, collection = collect_batches([batch], CollectionParams())
+    _, collection = collect_batches([batch], [], CollectionParams())
     params = training_params(data.info.task, candidates, n_trials=1)
     _, _, search, plot = search_model(data.train, data.valid, data.info, params, NoMonitor())
     train, valid, check = measure_fit(model, data.train, data.valid, data.info, params, PARAMS)

@@ -7,7 +7,13 @@ import pytest
 
 from mlops_basics.pipelines.model_registry import create_pipeline
 from mlops_basics.pipelines.model_registry.nodes import request_registration
-from mlops_basics.schemas import ROW_HASH_COLUMN, Artifact, CollectionReport, ModelRecord
+from mlops_basics.schemas import (
+    ROW_HASH_COLUMN,
+    Artifact,
+    CollectionReport,
+    ModelRecord,
+    MonitoringReference,
+)
 from tests.challengers import FITTED_ROWS, INFO, ROWS, decision_of, refused
 from tests.pipelines.helpers import assert_inputs_unchanged, run_slice
 
@@ -31,18 +37,23 @@ def inputs(**values):
         "collection_report": COLLECTED,
         "fitted_rows": pd.DataFrame({ROW_HASH_COLUMN: FITTED_ROWS}),
         "reference": ROWS,
+        "reference_profile": {"n": 6},
+        "reference_losses": pd.DataFrame({"error": [0.0, 1.0]}),
+        "monitoring_reference": MonitoringReference(rows=6, thinned=5, losses=("error",)),
     }
 
 
 @pytest.mark.parametrize("values", [{}, refused()], ids=["yes", "no"])
 def test_a_registration_holds_all_that_a_release_needs(values):
-    """Whatever the decision says; each file is an artifact or a table, by its catalog name."""
+    """Whatever the decision says; artifacts, tables and arrays, by their names."""
     given = inputs(**values)
     registration = assert_inputs_unchanged(request_registration, *given.values())
     assert registration.decision == given["decision"]
     assert registration.record == RECORD
     assert set(registration.files) == set(given)
-    assert all(isinstance(file, (Artifact, pd.DataFrame)) for file in registration.files.values())
+    assert all(
+        isinstance(file, (Artifact, pd.DataFrame, dict)) for file in registration.files.values()
+    )
     for name, file in given.items():
         assert registration.files[name] is file
 
