@@ -7,12 +7,13 @@ export PYTHONPATH := src
 # Modules are compiled once, not in every run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv run test test-fast lint format viz mlflow jupyter bench lock clean
+.PHONY: help venv run test test-fast lint format ct data-push data-pull viz mlflow services services-stop jupyter bench lock clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The environment is made once, and again only when the lock has changed.
+# One package (antlr4, of DVC) has no wheel: it is built by the lock's setuptools, not by the newest.
 venv: ## create or update .venv from requirements.txt
 	@cmp -s requirements.txt $(VENV)/installed.txt || $(MAKE) --no-print-directory install
 
@@ -29,9 +30,9 @@ install:
 	  exit 1; fi; \
 	if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
 	  echo "Creating $(VENV) with $$($$python --version) ..."; $$python -m venv --clear $(VENV); fi
-	@awk '/^uv==/ {found=1} found {print} found && !/\\$$/ {exit}' requirements.txt > $(VENV)/uv.txt
+	@awk '/^(uv|setuptools)==/ {found=1} found {print} found && !/\\$$/ {found=0}' requirements.txt > $(VENV)/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
-	@$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements.txt
+	@$(BIN)/uv pip sync --quiet --require-hashes --no-build-isolation --python $(BIN)/python requirements.txt
 	@cp requirements.txt $(VENV)/installed.txt
 
 run: venv ## the whole loop on iris; ENV=flights for another table
@@ -53,11 +54,26 @@ format: venv ## mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+ct: venv ## watch what is in production, retrain when it corresponds; ENV=mine for your table
+	@$(BIN)/kedro ct $(if $(ENV),--env $(ENV))
+
+data-push: venv ## version the source with DVC and send it to data_remote
+	@$(BIN)/kedro data-push $(if $(ENV),--env $(ENV))
+
+data-pull: venv ## bring the version of the source that its .dvc file names
+	@$(BIN)/kedro data-pull $(if $(ENV),--env $(ENV))
+
 viz: venv ## the graph with previews, in the browser
 	@$(BIN)/kedro viz run $(if $(ENV),--env $(ENV))
 
 mlflow: venv ## MLflow's pages of all runs, in the browser
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/kedro mlflow ui $(if $(ENV),--env $(ENV))
+
+services: venv ## S3, PostgreSQL and MLflow on this machine, for development: make run ENV=s3
+	@$(BIN)/kedro services start
+
+services-stop: venv ## stop them; their data stays in data/services
+	@$(BIN)/kedro services stop
 
 jupyter: venv ## notebooks with the catalog loaded
 	@$(BIN)/kedro jupyter lab $(if $(ENV),--env $(ENV))
@@ -67,7 +83,8 @@ bench: venv ## measured ratios against plain scripts
 
 lock: venv ## resolve the dependencies anew
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra flights \
-	  --group dev --generate-hashes --no-annotate --no-emit-index-url --upgrade -o requirements.txt
+	  --extra services --extra dvc --group dev --generate-hashes --no-annotate --no-emit-index-url \
+	  --upgrade -o requirements.txt
 
 clean: ## remove the environment and everything produced
 	@git clean -fdXq --exclude '!conf/local/*'

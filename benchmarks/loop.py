@@ -44,6 +44,24 @@ def iris(project: Project, runs: int) -> list[tuple[str, float, float]]:
     ]
 
 
+def idle(project: Project, runs: int) -> list[tuple[str, float, float]]:
+    """CPU of `kedro ct` with nothing to do over the imports that any such command makes."""
+    cost_of(KEDRO, project.path)
+    command = [KEDRO[0], "ct"]
+    cost_of(command, project.path)  # the first look begins the watch
+    costs = compare(
+        {"imports": [sys.executable, "-c", FLOOR], "kedro ct": command}, project.path, runs
+    )
+    show("idle", costs)
+    return [
+        (
+            "iris: kedro ct with nothing to do / imports, CPU",
+            costs["kedro ct"].cpu / costs["imports"].cpu,
+            1.3,
+        )
+    ]
+
+
 def flights(project: Project, runs: int, trials: int) -> list[tuple[str, float, float]]:
     """CPU and memory of the whole loop over those of a plain script."""
     write_sample("flights", project.path / "data" / "source")

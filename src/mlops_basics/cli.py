@@ -180,6 +180,59 @@ def ct(metadata: Any, dry_run: bool, env: str | None, model_name: str | None) ->
     sys.exit(outcome.code)
 
 
+@click.command()
+@click.argument("action", type=click.Choice(["start", "stop", "status"]))
+@click.option("--s3-port", type=int, help="Default: that of the last time, or 8333.")
+@click.option("--mlflow-port", type=int, help="Default: that of the last time, or 5002.")
+@click.pass_obj
+def services(metadata: Any, action: str, s3_port: int | None, mlflow_port: int | None) -> None:
+    """S3, PostgreSQL and MLflow on this machine, for development and tests only."""
+    from mlops_basics.services import Instance, command
+
+    project = _project_path(metadata)
+    instance = Instance(project / "data" / "services", s3_port, mlflow_port)
+    if action == "start":
+        click.echo(command.start(instance, project))
+    else:
+        click.echo(command.stop(instance) if action == "stop" else command.status(instance))
+
+
+@click.command(name="data-push")
+@env_option
+@click.pass_obj
+def data_push(metadata: Any, env: str | None) -> None:
+    """Take a version of the source (and labels) with DVC, and send it to `data_remote`."""
+    from mlops_basics.data_versions import push
+
+    project = _project_path(metadata)
+    sources, remote = _sources(project, env)
+    for path in sources:
+        click.echo(push(project, path, remote))
+
+
+@click.command(name="data-pull")
+@env_option
+@click.pass_obj
+def data_pull(metadata: Any, env: str | None) -> None:
+    """Bring the version of the source (and labels) that their .dvc files name."""
+    from mlops_basics.data_versions import pull
+
+    project = _project_path(metadata)
+    for path in _sources(project, env)[0]:
+        click.echo(pull(project, path))
+
+
+def _sources(project: Path, env: str | None) -> tuple[list[Path], str | None]:
+    """The local paths of source and labels, and DVC's remote, as configured."""
+    from mlops_basics.context import load_context
+
+    context = load_context(project, env, {})
+    catalog: Any = context.catalog
+    paths = (catalog.get(name).local_path for name in ("source", "labels"))
+    remote = context.config_loader["globals"].get("data_remote")
+    return [project / path for path in paths if path is not None], remote
+
+
 def _production(env: str | None, model_name: str | None) -> tuple[Any, Any]:
     """The release store and the registry, as the catalog configures them."""
     from mlops_basics.context import load_context
@@ -201,6 +254,7 @@ def cli() -> None:
 
 
 cli.add_command(run)
-for _command in (sample, releases, rollback, serve, reproduce, ct):
+for _command in (sample, releases, rollback, serve, reproduce, ct, data_push, data_pull):
     cli.add_command(readable(_command))
 cli.add_command(readable(keygen))
+cli.add_command(readable(services))

@@ -19,9 +19,11 @@ from kedro.io import MemoryDataset
 from kedro.pipeline import Pipeline
 
 from mlops_basics import lineage
+from mlops_basics.data_versions import source_version
 from mlops_basics.datasets.run_claim import RunClaim
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.lineage import Catalog
+from mlops_basics.local_credentials import export_credentials
 from mlops_basics.provenance import describe_code
 from mlops_basics.schemas import (
     PARAMETER_SECTIONS,
@@ -35,6 +37,7 @@ from mlops_basics.schemas import (
     RunContext,
     SearchReport,
     Section,
+    SourceVersion,
     SplitReport,
     TableInfo,
     Verdict,
@@ -59,6 +62,7 @@ class RunRecordHooks:
         """Refuse an unknown environment or parameter before anything is read or written."""
         self._project_path = context.project_path
         self._env = context.env or "local"
+        export_credentials(context.project_path)
         check_environment(self._env, context.config_loader)
         check_globals(self._env, context.config_loader)
         # As configured: what Kedro's own validation says of them is hard to read.
@@ -80,6 +84,9 @@ class RunRecordHooks:
         self._code = describe_code(self._project_path)
         reproduces = self._parameters.get("reproduces")
         self._parent = None if reproduces else lineage.latest_manifest(catalog)
+        self._sources = self._parent.sources if self._parent else {}
+        if "source" in pipeline.inputs():
+            self._sources = describe_sources(catalog, self._project_path)
         lineage.pin_inputs(
             catalog,
             pipeline,
@@ -147,6 +154,7 @@ class RunRecordHooks:
                 registered["__default__"],
                 self._project_path,
             ),
+            sources=self._sources,
         )
         reproduces = self._parameters.get("reproduces")
         catalog.save(lineage.REPRODUCTION if reproduces else lineage.MANIFEST, manifest)
@@ -240,6 +248,8 @@ class MlflowRunHooks:
         """Remember a run that was active before: it is not ours to end."""
         # A bar a file, in the middle of our own lines.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+        # Four lines that a server's address adds to every run; the summary has the address.
+        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         import mlflow
 
         outer = mlflow.active_run()
@@ -274,6 +284,17 @@ class MlflowRunHooks:
 
 def _of_type(artifacts: Mapping[str, Artifact], kind: type[A]) -> A | None:
     return next((artifact for artifact in artifacts.values() if isinstance(artifact, kind)), None)
+
+
+def describe_sources(catalog: Catalog, project_path: Path) -> dict[str, SourceVersion]:
+    """The version by DVC of what a run reads, where DVC tracks it."""
+    found = {}
+    for name in ("source", "labels"):
+        path: Path | None = getattr(catalog.get(name), "local_path", None)
+        version = source_version(project_path / path) if path else None
+        if version is not None:
+            found[name] = version
+    return found
 
 
 def shown_address(uri: str, project_path: Path) -> str:

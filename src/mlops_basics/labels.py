@@ -97,8 +97,9 @@ class LabelBook:
         labelled = int(filled.notna().sum())
         count = LabelCount(rows=len(table), labelled=labelled, conflicting=int(conflicts.sum()))
         values = filled.infer_objects() if labelled else filled.astype("float64")
-        result: pd.Series = values.rename(target).set_axis(table.index)
-        return result, count
+        values.name = target
+        values.index = table.index
+        return values, count
 
     def _fault_of(self, file: Batch) -> str:
         columns, target = file.table.columns, self._keys.target
@@ -125,7 +126,7 @@ def _known(ids: pd.Series, labels: pd.Series) -> pd.Series:
 def _latest(parts: Sequence[pd.Series]) -> pd.Series:
     if not parts:
         return pd.Series(dtype=object)
-    joined = pd.concat(parts)
+    joined: pd.Series = pd.concat(parts)
     return joined[~joined.index.duplicated(keep="last")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 from kedro.framework.session import KedroSession
 
 from mlops_basics.context import load_context
+from mlops_basics.data_versions import fetch
 from mlops_basics.errors import ConfigurationError, ReleaseError
 from mlops_basics.lineage import REPRODUCTION
 from mlops_basics.schemas import Manifest, SearchReport
 
 #: What a reproduction makes anew, and compares with what was recorded.
 RESULTS = ("train_data", "valid_data", "test_data", "trials", "test_metrics", "scores")
+_INLETS = ("source", "labels")
 #: Of these, what has to be equal for the run to count as reproduced.
 DECISIVE = ("test_metrics", "scores")
 
@@ -73,23 +76,59 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
             f"The run {run_id} ({', '.join(recorded.pipelines)}) has no metrics of its own that "
             "could be reproduced. Name a run that trained and evaluated."
         )
-    if "://" not in raw.path and not (project_path / raw.path).exists():
-        raise ReleaseError(
-            f"The data of the run {run_id} are gone: {raw.path} does not exist. Restore them."
-        )
     params = {name: value for name, value in recorded.parameters.items() if value is not None}
     params["training"] = {**params["training"], "n_trials": trials}
     params["reproduces"] = recorded.run_id
+    if "://" in raw.path or (project_path / raw.path).exists():
+        _run(project_path, recorded, params, ["raw_data"], {"raw_data": raw.version})
+    else:
+        with tempfile.TemporaryDirectory(prefix="mlops-basics-data-") as scratch:
+            fetched = _fetch_sources(project_path, recorded, Path(scratch))
+            _run(project_path, recorded, params | fetched, list(_INLETS), {})
+    repeated: Manifest = load_context(project_path, recorded.env, params).catalog.load(REPRODUCTION)
+    return compare_runs(recorded, repeated)
+
+
+def _run(
+    project_path: Path,
+    recorded: Manifest,
+    params: dict[str, Any],
+    inputs: list[str],
+    versions: dict[str, str],
+) -> None:
+    """Run the part of the loop that makes the results again."""
     session: Any = KedroSession.create(project_path, env=recorded.env, runtime_params=params)
     with session:
         session.run(
             pipeline_names=["__default__"],
-            from_inputs=["raw_data"],
+            from_inputs=inputs,
             to_outputs=list(RESULTS),
-            load_versions={"raw_data": raw.version},
+            load_versions=versions,
         )
-    repeated: Manifest = load_context(project_path, recorded.env, params).catalog.load(REPRODUCTION)
-    return compare_runs(recorded, repeated)
+
+
+def _fetch_sources(project_path: Path, recorded: Manifest, scratch: Path) -> dict[str, str]:
+    """Bring the raw data of a run from DVC; their paths, as runtime parameters.
+
+    Raises:
+        ReleaseError: If nobody knows which version of the raw data the run has read.
+    """
+    gone = (
+        f"The data of the run {recorded.run_id} are gone: {recorded.datasets['raw_data'].path} "
+        "does not exist"
+    )
+    if "source" not in recorded.sources:
+        raise ReleaseError(f"{gone}, and its source was not versioned with DVC. Restore them.")
+    changed = [name for name, version in recorded.sources.items() if not version.unchanged]
+    if changed:
+        raise ReleaseError(
+            f"{gone}, and its {changed[0]} had been changed since its version was taken with DVC: "
+            "no version holds what the run read. Restore them."
+        )
+    return {
+        name: str(fetch(project_path, version, scratch / name))
+        for name, version in recorded.sources.items()
+    }
 
 
 def compare_runs(recorded: Manifest, repeated: Manifest) -> Reproduction:

@@ -153,6 +153,8 @@ def _tags(manifest: Manifest) -> dict[str, str]:
     if code.git_commit:
         tags["mlflow.source.git.commit"] = code.git_commit
     tags |= {f"data.{name}": item.version for name, item in manifest.datasets.items()}
+    for name, source in manifest.sources.items():
+        tags[f"dvc.{name}"] = source.md5 if source.unchanged else f"{source.md5} (changed since)"
     return tags
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import s3fs
+from fsspec.asyn import sync_wrapper
 
 #: Of botocore: it repeats stalls, resets, 500, 503 and refused connections, waiting longer each
 #: time (up to 1, 2, 4 seconds, by chance).
@@ -14,14 +16,20 @@ CONFIG: dict[str, Any] = {
     "retries": {"mode": "standard", "total_max_attempts": 4},
 }
 
+#: Seconds for which a file that was just listed is believed to exist.
+_BELIEVED = 5.0
+
 
 class S3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
     """``s3://`` for StoreFiles, our datasets and Kedro's alike; fsspec's registry names it.
 
     - Listings are not kept: another process may have written since.
     - What fails is repeated a bounded number of times: botocore repeats requests, s3fs what
-      breaks while a body is read. ``config_kwargs`` of the catalog's ``credentials`` or
-      ``fs_args`` change single values of ``CONFIG``.
+      breaks while a body is read.
+    - Kedro's look-up of the latest version lists all versions at once (1,000 files a request),
+      where s3fs asks for each version's folder and once more for each file.
+
+    ``config_kwargs`` in the catalog's ``credentials`` or ``fs_args`` change values of ``CONFIG``.
     """
 
     # s3fs repeats what botocore gave up, so that both numbers multiply: a server that accepts
@@ -40,3 +48,27 @@ class S3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
         """
         kwargs.setdefault("use_listings_cache", False)
         super().__init__(*args, config_kwargs={**CONFIG, **(config_kwargs or {})}, **kwargs)
+        self._listed: dict[str, float] = {}
+
+    async def _glob(self, path: str, **kwargs: Any) -> Any:
+        folder, star, name = str(path).rpartition("/*/")
+        if not star or kwargs or any(sign in folder + name for sign in "*?["):
+            return await super()._glob(path, **kwargs)
+        base = str(self._strip_protocol(folder))
+        parts = (file.removeprefix(f"{base}/").split("/") for file in await self._find(base))
+        found = sorted({f"{base}/{p[0]}/{name}" for p in parts if p[1:2] == [name]})
+        self._listed = dict.fromkeys(found, time.monotonic())
+        return found
+
+    async def _exists(self, path: str) -> bool:
+        listed = self._listed.get(str(self._strip_protocol(path)))
+        if listed is not None and time.monotonic() - listed < _BELIEVED:
+            return True
+        return bool(await super()._exists(path))
+
+    exists = sync_wrapper(_exists)
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        """As ever; s3fs calls it after each change that goes through this object."""
+        self._listed.clear()
+        super().invalidate_cache(path)

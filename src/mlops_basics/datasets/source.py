@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import io
 import zlib
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 import fsspec
@@ -65,8 +65,8 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
             fs_args: Other arguments of the file system.
             metadata: Ignored by Kedro, read by plugins.
         """
-        protocol, self._path = get_protocol_and_path(path or "")
-        self._fs = fsspec.filesystem(protocol, **(credentials or {}), **(fs_args or {}))
+        self._protocol, self._path = get_protocol_and_path(path or "")
+        self._fs = fsspec.filesystem(self._protocol, **(credentials or {}), **(fs_args or {}))
         self._shown_path = without_secrets(path or "")
         self._optional = optional
         self._text_columns = list(text_columns or [])
@@ -75,6 +75,11 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
 
     def load(self) -> list[Batch]:
         return [self._read(file) for file in self._files()]
+
+    @property
+    def local_path(self) -> Path | None:
+        """The file or folder on this machine, None where it is elsewhere or not configured."""
+        return Path(self._path) if self._protocol == "file" and self._path else None
 
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of every batch file by its name, without reading what it holds."""

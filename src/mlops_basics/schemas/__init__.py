@@ -47,7 +47,7 @@ from .release import (
     ReleaseManifest,
     ReleaseState,
 )
-from .run import Code, DataVersion, Manifest, ModelRecord, RunContext
+from .run import Code, DataVersion, Manifest, ModelRecord, RunContext, SourceVersion
 from .table import (
     BATCH_COLUMN,
     RESERVED_COLUMNS,
@@ -117,6 +117,7 @@ __all__ = [
     "SearchRange",
     "SearchReport",
     "Section",
+    "SourceVersion",
     "SplitParams",
     "SplitReport",
     "TableInfo",

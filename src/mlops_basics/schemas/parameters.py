@@ -178,6 +178,8 @@ PARAMETER_SECTIONS: dict[str, type[Section] | None] = {
     "model_name": None,
     "num_instances": None,
     "reproduces": None,
+    "source": None,
+    "labels": None,
     "collection": CollectionParams,
     "preprocessing": PreprocessingParams,
     "training": TrainingParams,

@@ -17,6 +17,14 @@ class DataVersion(Artifact):
     access: Literal["read", "written", "kept"]
 
 
+class SourceVersion(Artifact):
+    """A version of raw data by DVC; ``unchanged``: the working copy was this version."""
+
+    name: str
+    md5: str
+    unchanged: bool
+
+
 class Code(Artifact):
     """What the run was made with."""
 
@@ -38,6 +46,7 @@ class Manifest(Artifact):
     code: Code
     parameters: dict[str, Any]
     datasets: dict[str, DataVersion]
+    sources: dict[str, SourceVersion] = {}
 
 
 class RunContext(Artifact):

@@ -1,0 +1,182 @@
+"""Versions of the raw batches with DVC: pushed, pulled, recorded with each run, fetched again.
+
+Kedro versions everything from bronze on; DVC only what comes before it. Reading a version takes a
+pointer file (``<source>.dvc``) and no DVC; pushing and pulling call the ``dvc`` command.
+"""
+
+from __future__ import annotations
+
+import configparser
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import yaml
+
+from mlops_basics.errors import ConfigurationError, DataError
+from mlops_basics.schemas import SourceVersion
+
+_REMOTE = "storage"
+
+
+def source_version(path: Path) -> SourceVersion | None:
+    """What DVC knows of a file or a folder; None where it does not track it.
+
+    ``unchanged`` tells whether the working copy is still what the pointer names: its hash is
+    computed anew, as DVC does it (of a folder: MD5 of the sorted list of its files' MD5).
+    """
+    pointer = _pointer(path)
+    if not pointer.is_file():
+        return None
+    try:
+        recorded = str(yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"])
+    except (yaml.YAMLError, KeyError, IndexError, TypeError) as error:
+        raise DataError(
+            f"{pointer} is not readable as a DVC pointer. Restore it from git, or write it anew: "
+            "make data-push"
+        ) from error
+    return SourceVersion(name=path.name, md5=recorded, unchanged=_md5_of(path) == recorded)
+
+
+def push(project_path: Path, path: Path, remote: str | None) -> str:
+    """Take a version of a source with DVC, and send it to the remote.
+
+    Args:
+        project_path: Root of the project; it becomes a DVC repository if it is none.
+        path: The source, inside the project.
+        remote: Address of the remote; None: the one that is configured already.
+
+    Returns:
+        What was done, for people.
+
+    Raises:
+        ConfigurationError: If there is no DVC, no remote, or DVC refuses.
+        DataError: If there is no such source.
+    """
+    if not path.exists():
+        raise DataError(f"The source {path} does not exist: there is nothing to push.")
+    if not (project_path / ".dvc").is_dir():
+        scm = [] if (project_path / ".git").exists() else ["--no-scm"]
+        _dvc(project_path, "init", "--quiet", *scm)
+        _dvc(project_path, "config", "core.analytics", "false")
+        _dvc(project_path, "config", "core.autostage", "false")
+    if remote is not None:
+        _dvc(project_path, "remote", "add", "--quiet", "--force", "--default", _REMOTE, remote)
+    elif not _has_remote(project_path):
+        raise ConfigurationError(
+            "There is no remote to push to. Set data_remote in globals.yml, such as "
+            "s3://bucket/dvc; credentials come from the usual AWS variables."
+        )
+    _dvc(project_path, "add", "--quiet", str(path))
+    _dvc(project_path, "push", "--quiet", str(_pointer(path)))
+    version = source_version(path)
+    assert version is not None  # noqa: S101 (it was just added)
+    shown = _pointer(path).relative_to(project_path).as_posix()
+    return (
+        f"Pushed {path.relative_to(project_path).as_posix()} as {version.md5}. "
+        f"Commit what names it: git add .dvc {shown} {Path(shown).parent.as_posix()}/.gitignore"
+    )
+
+
+def pull(project_path: Path, path: Path) -> str:
+    """Bring the version of a source that its pointer names; changed files are not overwritten.
+
+    Returns:
+        What was done, for people.
+
+    Raises:
+        ConfigurationError: If there is no DVC or no pointer, or DVC refuses.
+    """
+    if not _pointer(path).is_file():
+        raise ConfigurationError(
+            f"{_pointer(path)} does not exist: DVC does not track this source. Take a version of "
+            "it first: make data-push"
+        )
+    # `dvc checkout` without a cache would remove the data; `dvc pull` fetches first.
+    _dvc(project_path, "pull", "--quiet", str(_pointer(path)))
+    return f"{path.relative_to(project_path).as_posix()} is at the version that its pointer names."
+
+
+def fetch(project_path: Path, version: SourceVersion, target: Path) -> Path:
+    """Bring a version of a source beside the working copy, which stays as it is.
+
+    Args:
+        project_path: Root of the project, with DVC's configuration.
+        version: Which one.
+        target: An empty folder outside of any git repository's rules.
+
+    Returns:
+        Path of the file or folder.
+
+    Raises:
+        ConfigurationError: If DVC is missing, or has that version neither here nor in the remote.
+    """
+    own = target / ".dvc"
+    own.mkdir(parents=True)
+    config = configparser.ConfigParser()
+    known = [project_path / ".dvc" / name for name in ("config", "config.local")]
+    config.read([file for file in known if file.is_file()], encoding="utf-8")
+    for section in ("core", "cache"):
+        if not config.has_section(section):
+            config.add_section(section)
+    config["core"]["no_scm"] = "true"
+    config["core"]["analytics"] = "false"
+    config["cache"].setdefault("dir", str((project_path / ".dvc" / "cache").resolve()))
+    with (own / "config").open("w", encoding="utf-8") as file:
+        config.write(file)
+    (target / ".dvcignore").touch()
+    pointer = {"outs": [{"md5": version.md5, "hash": "md5", "path": version.name}]}
+    name = f"{version.name}.dvc"
+    (target / name).write_text(yaml.safe_dump(pointer), encoding="utf-8")
+    _dvc(target, "pull", "--quiet", name)
+    return target / version.name
+
+
+def _pointer(path: Path) -> Path:
+    return path.with_name(f"{path.name}.dvc")
+
+
+def _md5_of(path: Path) -> str:
+    if path.is_file():
+        return _md5(path)
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != ".gitignore")
+    listing = [{"md5": _md5(file), "relpath": file.relative_to(path).as_posix()} for file in files]
+    listing.sort(key=lambda entry: entry["relpath"].split("/"))
+    text = json.dumps(listing, sort_keys=True)
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest() + ".dir"
+
+
+def _md5(file: Path) -> str:
+    with file.open("rb") as content:
+        digest = hashlib.file_digest(content, lambda: hashlib.md5(usedforsecurity=False))
+    return digest.hexdigest()
+
+
+def _has_remote(project_path: Path) -> bool:
+    config = configparser.ConfigParser()
+    known = [project_path / ".dvc" / name for name in ("config", "config.local")]
+    config.read([file for file in known if file.is_file()], encoding="utf-8")
+    return config.has_option("core", "remote")
+
+
+def _dvc(folder: Path, *arguments: str) -> None:
+    if find_spec("dvc") is None:
+        raise ConfigurationError(
+            "DVC is not installed. Install the extra: pip install 'mlops-basics[dvc]' "
+            "(requirements.txt holds it)."
+        )
+    command = [sys.executable, "-m", "dvc", *arguments]
+    environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False, env=environment
+    )
+    if done.returncode:
+        said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise ConfigurationError(
+            f"dvc {arguments[0]} failed: {' '.join(said[:4]) or 'it says nothing'}. Check that the "
+            "remote can be reached (data_remote in globals.yml, AWS variables), then run again."
+        )
