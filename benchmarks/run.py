@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from tests.conftest import make_mlflow_store, make_project  # noqa: E402
 
-from benchmarks import gate, loop, proof  # noqa: E402
+from benchmarks import drift_speed, gate, loop, proof  # noqa: E402
 
 
 def main() -> None:
@@ -21,7 +21,9 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3, help="counted runs; the median is shown")
     parser.add_argument("--trials", type=int, default=20, help="trials of the flights search")
     parser.add_argument(
-        "--only", choices=["iris", "flights", "gate", "proof"], help="one part instead of all"
+        "--only",
+        choices=["iris", "idle", "flights", "gate", "proof", "drift"],
+        help="one part instead of all",
     )
     given = parser.parse_args()
     most, least = [], []
@@ -30,6 +32,8 @@ def main() -> None:
         project = make_project(folder / "project", make_mlflow_store(folder / "mlflow.db"))
         if given.only in (None, "iris"):
             most += loop.iris(project, given.runs)
+        if given.only in (None, "idle"):
+            most += loop.idle(project, given.runs)
         if given.only in (None, "flights"):
             most += loop.flights(project, 1, given.trials)
         if given.only in (None, "gate"):
@@ -37,6 +41,8 @@ def main() -> None:
             most, least = most + at_most, least + at_least
         if given.only in (None, "proof"):
             most += proof.measure()
+        if given.only in (None, "drift"):
+            least += drift_speed.measure(folder, turns=given.runs)
     print()
     missed = False
     for rows, word, sign in ((most, "most", 1), (least, "least", -1)):

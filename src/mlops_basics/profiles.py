@@ -19,9 +19,7 @@ def feature_profile(features: pd.DataFrame, leave_out: Collection[str] = ()) -> 
     """
     kept = {str(name): features[name] for name in features if name not in leave_out}
     text = [name for name, values in kept.items() if values.dtype != np.float64]
-    return TableProfile.from_columns(
-        {name: values.to_numpy() for name, values in kept.items()}, categorical=text
-    )
+    return TableProfile.from_columns(kept, categorical=text)
 
 
 def time_columns(features: pd.DataFrame) -> tuple[str, ...]:

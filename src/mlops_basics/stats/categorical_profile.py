@@ -62,7 +62,8 @@ class CategoricalProfile:
         Parameters
         ----------
         values : array_like, shape (n,)
-            Strings, numbers or booleans; None and NaN are missing.
+            Strings, numbers or booleans; None and NaN are missing. A pandas column is counted
+            by its codes, without an object for each row.
         max_levels : int, at least 1
             Bound of the summary's size.
 
@@ -84,6 +85,10 @@ class CategoricalProfile:
 
         Two rows of level a, one of b, one without a value.
         """
+        factorize = getattr(values, "factorize", None)
+        if factorize is not None:
+            codes, levels = factorize()
+            return cls.from_codes(codes, list(levels), max_levels=max_levels)
         array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
         if array.ndim != 1:
             raise ValueError(f"values must be one-dimensional, got {array.shape!r}")
@@ -114,9 +119,8 @@ class CategoricalProfile:
         ValueError
             If a code is out of range.
         """
-        array = np.asarray(codes)
-        _check.codes(np.maximum(array, -1) + 1, "codes + 1", len(levels) + 1)
-        found = np.bincount(array.astype(np.int64) + 1, minlength=len(levels) + 1).tolist()
+        shifted = _check.codes(np.asarray(codes) + 1, "codes + 1", len(levels) + 1)
+        found = np.bincount(shifted, minlength=len(levels) + 1).tolist()
         return cls._of(zip(levels, found[1:], strict=True), found[0], max_levels)
 
     @classmethod

@@ -8,7 +8,12 @@ from numpy.typing import NDArray
 from mlops_basics.stats import _check
 from mlops_basics.stats._special import binom_lower, binom_ppf, binom_upper
 from mlops_basics.stats.categorical_profile import CategoricalProfile
-from mlops_basics.stats.drift_verdict import DriftThresholds, DriftVerdict, describe
+from mlops_basics.stats.drift_verdict import (
+    DriftThresholds,
+    DriftVerdict,
+    describe,
+    verdict_of,
+)
 from mlops_basics.stats.ks import ks_distance, ks_margin
 from mlops_basics.stats.numeric_profile import NumericProfile
 from mlops_basics.stats.result import POWER_Z
@@ -82,35 +87,29 @@ def judge_numeric(
     """
     level = _check.level(level, "level")
     n, m = reference.n, current.n
-    effect, lower, smallest, where = None, 0.0, None, ""
     if n == 0 or m == 0:
         reason = f"{column}: not judged, the {'batch' if n else 'reference'} has no values"
-    else:
-        found = ks_distance(reference, current)
-        margin = ks_margin(n, m, level)
-        effect, lower = found.distance, max(found.distance - margin, 0.0)
-        needed = threshold + margin + POWER_Z * 0.5 * math.sqrt(1 / n + 1 / m)
-        smallest = needed if needed <= 1 else None
-        where = f"{found.at:.4g}"
-        change = (
-            f"has {found.current:.1%} of its values at or below {where}, "
-            f"it had {found.reference:.1%}"
-        )
-        reason = describe(column, change, lower, threshold, smallest)
-    return DriftVerdict(
-        column=column,
-        kind="numeric",
-        measure="KS distance",
+        return verdict_of("numeric", column, level, threshold, (n, m), reason)
+    found = ks_distance(reference, current)
+    margin = ks_margin(n, m, level)
+    lower = max(found.distance - margin, 0.0)
+    needed = threshold + margin + POWER_Z * 0.5 * math.sqrt(1 / n + 1 / m)
+    smallest = needed if needed <= 1 else None
+    where = f"{found.at:.4g}"
+    change = (
+        f"has {found.current:.1%} of its values at or below {where}, it had {found.reference:.1%}"
+    )
+    return verdict_of(
+        "numeric",
+        column,
+        level,
+        threshold,
+        (n, m),
+        describe(column, change, lower, threshold, smallest),
         where=where,
-        effect=effect,
+        effect=found.distance,
         lower=lower,
-        threshold=threshold,
-        level=level,
-        drifted=lower > threshold,
-        n_reference=n,
-        n_current=m,
         smallest=smallest,
-        reason=reason,
     )
 
 
@@ -274,40 +273,33 @@ def _shares(
     threshold: float,
 ) -> DriftVerdict:
     n, m = rows
-    effect, lower, smallest, where = None, 0.0, None, ""
     if n == 0 or m == 0:
         reason = f"{column}: not judged, the {'batch' if n else 'reference'} has no rows"
-    else:
-        each = level / (4 * len(cells))
-        change = np.abs(c / m - r / n)
-        order = np.argsort(-change, kind="stable")
-        lowers = _lower(r[order[:_FIRST]], n, c[order[:_FIRST]], m, each)
-        rest = order[_FIRST:][change[order[_FIRST:]] > lowers.max()]
-        lowers = np.concatenate([lowers, _lower(r[rest], n, c[rest], m, each)])
-        judged = np.concatenate([order[:_FIRST], rest])
-        # the cell whose bound is largest; without any, the one that changed most
-        best = int(judged[lowers.argmax()]) if lowers.max() > 0 else int(order[0])
-        effect, lower = float(change[order[0]]), float(lowers.max())
-        where = cells[best]
-        smallest = _smallest(int(r[best]), n, m, each, threshold)
-        what = f"{column}: the share of {where if kind == 'missing' else repr(where)}"
-        reason = describe(
-            what, f"went from {r[best] / n:.1%} to {c[best] / m:.1%}", lower, threshold, smallest
-        )
-    return DriftVerdict(
-        column=column,
-        kind=kind,
-        measure="change of one share",
+        return verdict_of(kind, column, level, threshold, rows, reason)
+    each = level / (4 * len(cells))
+    change = np.abs(c / m - r / n)
+    order = np.argsort(-change, kind="stable")
+    lowers = _lower(r[order[:_FIRST]], n, c[order[:_FIRST]], m, each)
+    rest = order[_FIRST:][change[order[_FIRST:]] > lowers.max()]
+    lowers = np.concatenate([lowers, _lower(r[rest], n, c[rest], m, each)])
+    judged = np.concatenate([order[:_FIRST], rest])
+    # the cell whose bound is largest; without any, the one that changed most
+    best = int(judged[lowers.argmax()]) if lowers.max() > 0 else int(order[0])
+    where, lower = cells[best], float(lowers.max())
+    smallest = _smallest(int(r[best]), n, m, each, threshold)
+    what = f"{column}: the share of {where if kind == 'missing' else repr(where)}"
+    shift = f"went from {r[best] / n:.1%} to {c[best] / m:.1%}"
+    return verdict_of(
+        kind,
+        column,
+        level,
+        threshold,
+        rows,
+        describe(what, shift, lower, threshold, smallest),
         where=where,
-        effect=effect,
+        effect=float(change[order[0]]),
         lower=lower,
-        threshold=threshold,
-        level=level,
-        drifted=lower > threshold,
-        n_reference=n,
-        n_current=m,
         smallest=smallest,
-        reason=reason,
     )
 
 

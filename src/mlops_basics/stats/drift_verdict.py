@@ -83,6 +83,61 @@ class DriftVerdict:
     reason: str
 
 
+_MEASURES = {
+    "numeric": "KS distance",
+    "missing": "change of one share",
+    "categorical": "change of one share",
+    "correlation": "change of Fisher's z",
+    "classifier": "AUC",
+}
+
+
+def verdict_of(
+    kind: str,
+    column: str,
+    level: float,
+    threshold: float,
+    rows: tuple[int, int],
+    reason: str,
+    *,
+    where: str = "",
+    effect: float | None = None,
+    lower: float | None = None,
+    smallest: float | None = None,
+) -> DriftVerdict:
+    """The verdict of one kind; what is left out could not be computed.
+
+    Parameters
+    ----------
+    kind, column, level, threshold, reason, where, effect, lower, smallest
+        As in `DriftVerdict`.
+    rows : tuple of int
+        Values (rows) behind the effect: reference, current.
+
+    Returns
+    -------
+    DriftVerdict
+        Drifted when the lower bound is above the threshold.
+    """
+    if lower is None:
+        lower = 0.5 if kind == "classifier" else 0.0
+    return DriftVerdict(
+        column=column,
+        kind=kind,
+        measure=_MEASURES[kind],
+        where=where,
+        effect=effect,
+        lower=lower,
+        threshold=threshold,
+        level=level,
+        drifted=lower > threshold,
+        n_reference=rows[0],
+        n_current=rows[1],
+        smallest=smallest,
+        reason=reason,
+    )
+
+
 def describe(what: str, change: str, lower: float, threshold: float, smallest: float | None) -> str:
     """The sentence about an effect that could be computed."""
     if lower > threshold:

@@ -11,7 +11,12 @@ from scipy import special  # type: ignore[import-untyped, unused-ignore]
 from mlops_basics.stats import _check
 from mlops_basics.stats._special import normal_isf
 from mlops_basics.stats.auc import compare_auc, midranks
-from mlops_basics.stats.drift_verdict import DriftThresholds, DriftVerdict, describe
+from mlops_basics.stats.drift_verdict import (
+    DriftThresholds,
+    DriftVerdict,
+    describe,
+    verdict_of,
+)
 from mlops_basics.stats.result import MIN_ROWS, POWER_Z
 
 Floats = NDArray[np.float64]
@@ -252,36 +257,32 @@ def judge_correlations(
     i, j = np.triu_indices(len(names), 1)
     pairs = len(i)
     usable = np.flatnonzero(np.minimum(n1[i, j], n2[i, j]) >= MIN_ROWS)
-    effect, lower, smallest, where, rows = None, 0.0, None, "", (0, 0)
+    column = "all pairs of columns"
     if len(usable) == 0:
         reason = "correlations: not judged, no two numeric columns vary on enough common rows"
-    else:
-        at = (i[usable], j[usable])
-        distance = np.abs(np.arctanh(r1[at]) - np.arctanh(r2[at]))
-        error = np.sqrt(v1[at] / (n1[at] - 3) + v2[at] / (n2[at] - 3))
-        critical = normal_isf(level / (2 * pairs))
-        lowers = distance - critical * error
-        best = int(lowers.argmax())
-        effect, lower = float(distance[best]), max(float(lowers[best]), 0.0)
-        smallest = threshold + float(error[best]) * (critical + POWER_Z)
-        a, b = int(at[0][best]), int(at[1][best])
-        where, rows = f"{names[a]}, {names[b]}", (int(n1[a, b]), int(n2[a, b]))
-        change = f"went from {r1[a, b]:.2f} to {r2[a, b]:.2f}, by {effect:.3g} of Fisher's z"
-        reason = describe(f"the correlation of {where}", change, lower, threshold, smallest)
-    return DriftVerdict(
-        column="all pairs of columns",
-        kind="correlation",
-        measure="change of Fisher's z",
+        return verdict_of("correlation", column, level, threshold, (0, 0), reason)
+    at = (i[usable], j[usable])
+    distance = np.abs(np.arctanh(r1[at]) - np.arctanh(r2[at]))
+    error = np.sqrt(v1[at] / (n1[at] - 3) + v2[at] / (n2[at] - 3))
+    critical = normal_isf(level / (2 * pairs))
+    lowers = distance - critical * error
+    best = int(lowers.argmax())
+    effect, lower = float(distance[best]), max(float(lowers[best]), 0.0)
+    smallest = threshold + float(error[best]) * (critical + POWER_Z)
+    a, b = int(at[0][best]), int(at[1][best])
+    where = f"{names[a]}, {names[b]}"
+    change = f"went from {r1[a, b]:.2f} to {r2[a, b]:.2f}, by {effect:.3g} of Fisher's z"
+    return verdict_of(
+        "correlation",
+        column,
+        level,
+        threshold,
+        (int(n1[a, b]), int(n2[a, b])),
+        describe(f"the correlation of {where}", change, lower, threshold, smallest),
         where=where,
         effect=effect,
         lower=lower,
-        threshold=threshold,
-        level=level,
-        drifted=lower > threshold,
-        n_reference=rows[0],
-        n_current=rows[1],
         smallest=smallest,
-        reason=reason,
     )
 
 
@@ -358,18 +359,14 @@ def judge_classifier(
         reason = describe("a classifier", "tells all rows apart", lower, threshold, None)
     else:
         reason = f"classifier: {result.reason}"
-    return DriftVerdict(
-        column="all columns",
-        kind="classifier",
-        measure="AUC",
-        where="",
+    return verdict_of(
+        "classifier",
+        "all columns",
+        level,
+        threshold,
+        (n, m),
+        reason,
         effect=effect,
         lower=lower,
-        threshold=threshold,
-        level=level,
-        drifted=lower > threshold,
-        n_reference=n,
-        n_current=m,
         smallest=smallest,
-        reason=reason,
     )

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
+from mlops_basics.stats.order_statistics import rank_by_buckets
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MAX_POINTS = 8192  # 0.26 MB a column, ranks known to 0.012 % of the rows
+_SORT_BELOW = 100_000  # rows: fewer are sorted sooner than counted in buckets
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -58,7 +60,7 @@ class NumericProfile:
 
     @classmethod
     def from_values(cls, values: ArrayLike, *, max_points: int = MAX_POINTS) -> Self:
-        """Summarise a column: one sort.
+        """Summarise a column: one count in buckets, or one sort when there are few rows.
 
         Parameters
         ----------
@@ -88,10 +90,24 @@ class NumericProfile:
         array = np.asarray(values, dtype=np.float64)
         if array.ndim != 1:
             raise ValueError(f"values must be one-dimensional, got {array.shape!r}")
-        ordered = np.sort(array)
-        n = int(np.searchsorted(ordered, np.nan))  # NaN is sorted to the end
-        missing = len(ordered) - n
-        return cls.from_sorted(ordered[:n], missing=missing, max_points=max_points)
+        max_points = _check.count(max_points, "max_points", at_least=2)
+        there = ~np.isnan(array)
+        n = int(there.sum())
+        missing = len(array) - n
+        values = array[there] if missing else array
+        ranked = rank_by_buckets(values, max_points) if n >= _SORT_BELOW else None
+        if ranked is None:
+            return cls.from_sorted(np.sort(values), missing=missing, max_points=max_points)
+        return cls(
+            points=ranked.points + 0.0,  # -0 is 0: the order of the rows must not matter
+            low=ranked.at_most,
+            high=ranked.at_most,
+            below=ranked.below,
+            n=n,
+            missing=missing,
+            exact=ranked.exact,
+            max_points=max_points,
+        )
 
     @classmethod
     def from_sorted(cls, values: Floats, *, missing: int = 0, max_points: int = MAX_POINTS) -> Self:
@@ -130,7 +146,7 @@ class NumericProfile:
             at_most = np.searchsorted(values, points, side="right").astype(np.int64)
             below = np.searchsorted(values, points, side="left").astype(np.int64)
         return cls(
-            points=points.copy(),
+            points=points + 0.0,  # a copy, in which -0 is 0: the order of the rows must not matter
             low=at_most,
             high=at_most,
             below=below,

@@ -1,4 +1,4 @@
-"""All columns of a batch at once: one sort or one count of each, one level for all."""
+"""All columns of a batch at once: one count of each, one level for all."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from mlops_basics.stats import _check
 from mlops_basics.stats.categorical_profile import CategoricalProfile
 from mlops_basics.stats.drift import judge_categorical, judge_missing, judge_numeric
 from mlops_basics.stats.drift_spending import drift_alpha_at
-from mlops_basics.stats.drift_verdict import DriftThresholds, DriftVerdict
+from mlops_basics.stats.drift_verdict import DriftThresholds, DriftVerdict, verdict_of
 from mlops_basics.stats.joint import JointMoments, judge_classifier, judge_correlations
 from mlops_basics.stats.numeric_profile import NumericProfile
 
@@ -41,7 +41,7 @@ class TableProfile:
         Parameters
         ----------
         columns : mapping of str to array_like, shape (n,)
-            The columns of the same rows.
+            The columns of the same rows; a pandas DataFrame is one, and the fastest.
         categorical : collection of str
             Which of them are categorical; all others are numeric.
 
@@ -226,18 +226,11 @@ def _not_judged(
 ) -> DriftVerdict:
     numeric = isinstance(before, NumericProfile)
     what = "is absent from the batch" if now is None else "is of another kind in the batch"
-    return DriftVerdict(
-        column=name,
-        kind="numeric" if numeric else "categorical",
-        measure="KS distance" if numeric else "change of one share",
-        where="",
-        effect=None,
-        lower=0.0,
-        threshold=thresholds.numeric if numeric else thresholds.share,
-        level=level,
-        drifted=False,
-        n_reference=before.rows,
-        n_current=0 if now is None else now.rows,
-        smallest=None,
-        reason=f"{name}: not judged, it {what}: a change of the schema",
+    return verdict_of(
+        "numeric" if numeric else "categorical",
+        name,
+        level,
+        thresholds.numeric if numeric else thresholds.share,
+        (before.rows, 0 if now is None else now.rows),
+        f"{name}: not judged, it {what}: a change of the schema",
     )
