@@ -14,6 +14,8 @@ import pytest
 import yaml
 from hypothesis import settings
 
+from tests.services_fixture import *  # noqa: F403 (fixtures, and pytest's hooks around them)
+
 # Two test processes share two cores: threads of their own would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -99,6 +101,7 @@ def make_project(folder: Path, mlflow_store: Path) -> Project:
     shutil.copytree(ROOT / "conf", folder / "conf", ignore=shutil.ignore_patterns("local"))
     (folder / "conf" / "local").mkdir()
     shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copy(ROOT / ".telemetry", folder)
     shutil.copy(ROOT / "requirements.txt", folder)
     shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
     (folder / "data" / "source").mkdir(parents=True)
@@ -139,6 +142,8 @@ def shared_project(tmp_path_factory: pytest.TempPathFactory, mlflow_store: Path)
 @pytest.fixture(autouse=True)
 def mlflow_state() -> Iterator[None]:
     """Leave no MLflow run, tracking or registry address behind."""
+    # MLflow keeps its address in this variable: a run overwrites it, and None removes it.
+    address = os.environ.get("MLFLOW_TRACKING_URI")
     yield
     import sys
 
@@ -149,3 +154,5 @@ def mlflow_state() -> Iterator[None]:
             mlflow.end_run()
         mlflow.set_tracking_uri(None)
         mlflow.set_registry_uri(None)
+        if address is not None:
+            os.environ["MLFLOW_TRACKING_URI"] = address

@@ -159,3 +159,10 @@ def test_an_address_is_shown_without_its_password(tmp_path):
     """Summaries end up in the logs of CI; a path inside the project is shown from there."""
     assert shown_address("postgresql://me:secret@host/db", tmp_path) == "postgresql://host/db"
     assert shown_address(f"sqlite:///{tmp_path}/data/x.db", tmp_path) == "sqlite:///data/x.db"
+
+
+@pytest.mark.parametrize("name", ["iris.", "CON", "nul.txt", "Com1"])
+def test_a_model_name_that_is_no_folder_everywhere_is_refused(name):
+    """Before anything is trained: Windows would refuse it, or read another file."""
+    with pytest.raises(ConfigurationError, match=r"^model_name must be"):
+        check_parameters(with_value("model_name", name))

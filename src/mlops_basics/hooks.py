@@ -48,7 +48,10 @@ A = TypeVar("A", bound=Artifact)
 
 RUN_CONTEXT = "run_context"
 OPTIONAL_GLOBALS = ("inference_source",)  # without a value in base
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+#: One part of a path on every system: no device of Windows, no dot at the end.
+MODEL_NAME = re.compile(
+    r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(\.|$))[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?"
+)
 #: Layers whose data sets are uploaded to MLflow; tables of the others are named by their hash.
 UPLOADED_FOLDERS = ("models", "reporting", "production", "monitoring")
 
@@ -334,6 +337,11 @@ def check_globals(env: str, config_loader: AbstractConfigLoader) -> None:
                 f"Unknown option '{name}' in conf/{env}/globals.yml.{hint} "
                 f"Known are: {', '.join(sorted(known))}."
             )
+        if re.match(r"\w+://[^/]*@", str(given[name])):
+            raise ConfigurationError(
+                f"'{name}' in conf/{env}/globals.yml holds a user or a password: a file that is "
+                "tracked must not. Use the AWS variables, or conf/local/credentials.yml."
+            )
     if "source" in given and "model_name" not in given:
         raise ConfigurationError(
             f"conf/{env}/globals.yml names a `source` but no `model_name`: its runs would be mixed "
@@ -361,7 +369,8 @@ def check_parameters(parameters: dict[str, Any]) -> None:
     if given is None or not MODEL_NAME.fullmatch(model_name):
         raise ConfigurationError(
             "model_name must be 1 to 64 letters, digits, '_', '-' or '.', starting with a letter "
-            f"or digit, got {model_name[:80]!r}"
+            "or digit, not ending in '.', and no device name of Windows, "
+            f"got {model_name[:80]!r}"
         )
 
 

@@ -15,6 +15,7 @@ from mlops_basics.datasets.release_check import (
     check_archive,
     check_file,
     check_listing,
+    check_manifest_file,
     check_mlmodel,
     is_component,
     manifest_bytes,
@@ -71,7 +72,9 @@ def mlmodel_with(flavor, **values):
     return yaml.safe_dump(tree).encode()
 
 
-@pytest.mark.parametrize("name", ["1", "a-b_c.d", "Größe", "<script>", "=cmd()", "🌼", "a b"])
+@pytest.mark.parametrize(
+    "name", ["1", "a-b_c.d", "Größe", "<script>", "=cmd()", "🌼", "a b", "console", "com10", "é"]
+)
 def test_plain_names_are_parts_of_paths(name):
     """Whatever stays in its folder on every file system is allowed."""
     assert is_component(name)
@@ -80,10 +83,14 @@ def test_plain_names_are_parts_of_paths(name):
 @pytest.mark.parametrize(
     "name",
     ["", " ", ".", "..", ".git", "a/b", "/a", "a\\b", "C:", "a\nb", "a\0b", "*", "a?", "[a]",
-     "{a}", "a#b", "x" * 10_000, "\ud800" * 100],
+     "{a}", "a#b", "x" * 10_000, "\ud800" * 100, "a.", "a ", " a", "CON", "nul.txt", "LPT1",
+     "a\u200bb", "a\u202eb", "a\u2028b", "\ufeffa", "a\u2215b\uff0fc", "\uff0e\uff0e", "\u2026",
+     "a\uff0f..", "\ud800"],
 )  # fmt: skip
 def test_names_that_lead_elsewhere_are_no_parts_of_paths(name):
-    """Folders, globs, drives, control characters and endless names are refused."""
+    """Folders, globs, drives, devices, control and invisible characters, endless names, and
+    look-alikes of dots and slashes.
+    """
     assert not is_component(name)
 
 
@@ -106,7 +113,16 @@ def test_paths_that_leave_the_release_are_refused(name):
         parse_manifest(manifest_bytes(manifest_with(name)), NAME, "1")
 
 
-@pytest.mark.parametrize("name", ["code/evil.py", "model/code/evil.py", "model/Code/x", "code"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "code/evil.py",
+        "model/code/evil.py",
+        "model/Code/x",
+        "code",
+        "model/\uff43\uff4f\uff44\uff45/x",
+    ],
+)
 def test_code_in_a_release_is_refused(name):
     """Even when the manifest names it."""
     with pytest.raises(ReleaseError, match="is code of its own"):
@@ -121,7 +137,11 @@ def test_code_in_a_release_is_refused(name):
         (b"[]", "is not a manifest"),
         (b'{"model_name": "flowers"}', "is not a manifest"),
         (b" " * (2**24 + 1), "which no manifest needs"),
+        (b"[" * 100_000, "is not a manifest"),
         (manifest_bytes(manifest_with("manifest.json")), "names itself"),
+        (manifest_bytes(manifest_with("manifest.sig")), "which is made after it"),
+        (manifest_bytes(manifest_with("MANIFEST.JSON")), "some systems take for one file"),
+        (manifest_bytes(manifest_with("Manifest.SIG")), "some systems take for one file"),
         (manifest_bytes(make_manifest()), "does not name 'model/MLmodel'"),
     ],
 )
@@ -129,6 +149,46 @@ def test_other_manifests_are_refused(content, message):
     """Damaged, endless, recursive and incomplete ones."""
     with pytest.raises(ReleaseError, match=message):
         parse_manifest(content, NAME, "1")
+
+
+@pytest.mark.parametrize(
+    "name", ["model/mlmodel", "MODEL/MLmodel", "model/\uff2d\uff2cmodel", "Table_Info.json"]
+)
+def test_two_names_of_one_file_are_refused(name):
+    """On some systems the second would replace the first, which alone was checked."""
+    with pytest.raises(ReleaseError, match="some systems take for one file"):
+        parse_manifest(manifest_bytes(manifest_with(name)), NAME, "1")
+
+
+def test_composed_and_decomposed_letters_are_one_name():
+    """As on a Mac."""
+    both = manifest_bytes(manifest_with("model/\u00e9", "model/e\u0301"))
+    with pytest.raises(ReleaseError, match="some systems take for one file"):
+        parse_manifest(both, NAME, "1")
+
+
+@pytest.mark.parametrize("key", ["model_name", "table_info.json", "sha256", "outcome"])
+def test_a_manifest_that_says_something_twice_is_refused(key):
+    """Readers of JSON differ in which one they take; the same value twice is refused as well."""
+    good = manifest_bytes(manifest_with()).decode()
+    line = next(line for line in good.splitlines() if f'"{key}"' in line)
+    if key == "table_info.json":
+        twice = good.replace(f'"{key}"', f'"{key}": {{"sha256": "0", "size": 9}},\n"{key}"')
+    else:
+        twice = good.replace(line, f"{line.rstrip(',')},\n{line}", 1)
+    assert parse_manifest(good.encode(), NAME, "1")
+    with pytest.raises(ReleaseError, match=r"'manifest\.json' says something twice"):
+        parse_manifest(twice.encode(), NAME, "1")
+
+
+def test_what_is_no_plain_file_is_refused():
+    """A link or a pipe in place of a file; its size is below 0."""
+    found = dict.fromkeys(FILES, 1)
+    with pytest.raises(ReleaseError, match=r"'table_info\.json' is a link or another thing"):
+        check_listing({**found, "table_info.json": -1}, FILES)
+    for name in ("manifest.json", "manifest.sig"):
+        with pytest.raises(ReleaseError, match="is a link or another thing"):
+            check_manifest_file({name: -1})
 
 
 @pytest.mark.parametrize(("name", "version"), [("other", "1"), (NAME, "2")])
@@ -216,6 +276,18 @@ def test_an_mlmodel_that_is_no_plain_yaml_is_refused(content):
     """Damage, Python tags and endless nesting."""
     with pytest.raises(ReleaseError, match="not readable as YAML"):
         check_mlmodel(content, [])
+
+
+def test_an_mlmodel_that_says_something_twice_is_read_as_mlflow_reads_it():
+    """The last one counts, in a merged mapping as well; none hides behind a good first one."""
+    good = yaml.safe_dump(GOOD)
+    line = "    loader_module: mlflow.sklearn\n"
+    assert line in good
+    hidden = good.replace(line, f"{line}    loader_module: evil\n")
+    merged = good.replace(line, "    <<: {loader_module: evil, data: x}\n")
+    for text in (hidden, merged):
+        with pytest.raises(ReleaseError, match=r"loader_module 'evil'|data, which is not allowed"):
+            check_mlmodel(text.encode(), ["numpy.dtype"])
 
 
 def test_an_endless_mlmodel_is_refused():

@@ -5,10 +5,17 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from mlops_basics.reporting.run_report import RunFindings
-from mlops_basics.reporting.terminal import run_summary
+from mlops_basics.reporting.terminal import monitoring_summary, run_summary
+from mlops_basics.schemas import BatchVerdict, Verdict, WatchedBatch
+
+from .conftest import HOSTILE
+from .monitored import make_monitored
+
+LONG_PATH = "data/" + "long/" * 30 + "report.html"
 
 
 def _shown(findings: RunFindings, **changes: Any) -> str:
@@ -54,6 +61,28 @@ def test_summary_breaks_no_path(findings: RunFindings) -> None:
     assert "p" * 200 in longer.replace("\n", "")
 
 
+def test_paths_are_whole_where_the_terminal_wraps(findings: RunFindings) -> None:
+    """Printed as the hook does it, the report's path is one line, whatever the width."""
+    summaries = [
+        monitoring_summary(make_monitored(4).verdict, LONG_PATH),
+        run_summary(
+            model_name="m",
+            table=findings.table,
+            search=None,
+            overfit=None,
+            metrics={},
+            versions={},
+            report_path=LONG_PATH,
+            mlflow_uri="",
+            run_id="",
+        ),
+    ]
+    for summary in summaries:
+        out = io.StringIO()
+        Console(file=out, width=80).print(summary, soft_wrap=True)
+        assert out.getvalue().splitlines()[-1] == LONG_PATH
+
+
 def test_summary_shows_differing_versions_and_few_warnings(findings: RunFindings) -> None:
     """Older versions that a run read are named; many warnings are counted."""
     shown = _shown(findings, versions={"raw_data": "v1", "train_data": "v2"}, warnings=["w"] * 9)
@@ -74,3 +103,92 @@ def test_summary_of_a_part_of_the_pipelines(findings: RunFindings) -> None:
     shown = _shown(findings, versions={}, report_path="", run_id="", **nothing)
     assert shown.split() == [findings.model_name, "MLflow", "sqlite:///mlflow.db"]
     assert "version v1" in _shown(findings, **nothing)
+
+
+def _monitored(verdict: Verdict, **changes: Any) -> list[str]:
+    out = io.StringIO()
+    changed = verdict.model_copy(update=changes)
+    Console(file=out, width=80).print(monitoring_summary(changed, "monitoring.html"))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def test_monitoring_is_summed_up_in_a_few_lines() -> None:
+    """Outcome, reason, a line for each new batch, the error, the warning, and the report."""
+    verdict = make_monitored().verdict
+    lines = _monitored(verdict)
+    assert len(lines) <= 13
+    assert lines[0] == "flights: version 2 in production"
+    assert lines[1].split() == ["Outcome", "retrain"]
+    shown = " ".join(" ".join(lines).split())
+    assert f"Error {verdict.concept.observed:.3f} in 18,000 rows" in shown
+    assert f"tolerated up to {verdict.concept.tolerated:.3f}): the error has risen" in shown
+    assert "and 3 more in the report" in shown
+    for item in verdict.batches:
+        (line,) = [each for each in lines if f"{item.batch.name}:" in each and "rows" in each]
+        assert "2,000 rows, 0 % labelled, drift: dep_delay + 2" in line
+    assert "Warning flights_broken.csv" in shown
+    assert lines[-1] == "monitoring.html"
+
+
+def test_monitoring_without_anything_new_is_shorter() -> None:
+    """The reason that the error's line tells already is not told twice."""
+    verdict = make_monitored(4, labelled=3).verdict
+    reason = verdict.concept.reason
+    lines = _monitored(
+        verdict, outcome="nothing_new", retrain=False, reasons=(reason,), batches=(), warnings=()
+    )
+    assert lines[1].split() == ["Outcome", "nothing", "new"]
+    assert "none is new" in " ".join(lines)
+    assert reason[:30] not in " ".join(lines)
+    assert len(lines) <= 7
+
+
+@pytest.mark.parametrize("outcome", ["waiting", "cooling_down"])
+def test_what_it_waits_for_is_told(outcome: str) -> None:
+    """However many reasons there are, the last says what is needed."""
+    verdict = make_monitored().verdict
+    reasons = (*verdict.reasons, "500 labelled rows are needed.")
+    lines = _monitored(verdict, outcome=outcome, retrain=False, reasons=reasons)
+    shown = " ".join(lines)
+    assert "500 labelled rows are needed." in shown
+    assert "and 3 more in the report" in shown
+    assert "Concept drift: " in shown
+
+
+def test_many_batches_and_warnings_are_counted() -> None:
+    """A hundred new batches do not scroll the outcome away; the newest are named."""
+    verdict = make_monitored(4).verdict
+    batches = tuple(
+        BatchVerdict(
+            batch=WatchedBatch(
+                name=f"b{i:03}.csv", sha256="0", outcome="quarantined", seen_by="r", rows=i
+            )
+        )
+        for i in range(100)
+    )
+    lines = _monitored(verdict, batches=batches, warnings=("w",) * 50)
+    shown = " ".join(lines)
+    assert len(lines) <= 18
+    assert "b099.csv: 99 rows, quarantined" in shown
+    assert "b000.csv" not in shown
+    assert "and 96 more" in shown
+    assert "and 48 more in the report" in shown
+
+
+def test_monitoring_reads_no_markup_from_names() -> None:
+    """Terminal codes, rich markup, line breaks and endless names are short, plain text."""
+    verdict = make_monitored(4).verdict
+    evil = "[red]x[/red]\x1b[31m\nsecond"
+    batch = verdict.batches[0].batch.model_copy(update={"name": evil, "drifted": HOSTILE})
+    lines = _monitored(
+        verdict,
+        model_name=evil,
+        version=HOSTILE[2],
+        reasons=(evil, HOSTILE[2]),
+        warnings=(HOSTILE[2],),
+        batches=(BatchVerdict(batch=batch),),
+    )
+    shown = "\n".join(lines)
+    assert "\x1b" not in shown
+    assert lines[0].startswith("[red]x[/red] [31m second: version xxx")
+    assert len(shown) < 1_500

@@ -17,14 +17,17 @@ from mlops_basics.schemas import (
     ReleaseState,
     SearchReport,
     TableInfo,
+    Verdict,
 )
 
+from . import monitoring_text
 from .decision_section import outcome_text
 from .metric_text import metric_name, reading_order, verdict
 from .style import number, plain
 
 MOST_WARNINGS = 2
 MOST_PARAMETERS = 60  # characters
+MOST_REASONS, MOST_BATCHES = 2, 4
 
 
 def run_summary(
@@ -86,9 +89,70 @@ def run_summary(
         facts.append(("Report", Text()))
     parts.append(_facts(facts))
     if report_path:
-        # The whole width for the path: broken into lines it could not be clicked.
-        parts.append(Text(plain(report_path, 1_000), overflow="fold"))
+        parts.append(_path(report_path))
     return Group(*parts)
+
+
+def monitoring_summary(verdict: Verdict, report_path: str) -> Group:
+    """Make the summary of a look at a release: about 12 lines of 80 columns, no markup from data.
+
+    Args:
+        verdict: What the monitor says.
+        report_path: Where the HTML report is; empty if there is none.
+    """
+    title = f"{plain(verdict.model_name, 40)}: version {plain(verdict.version, 20)} in production"
+    style = {"good": "bold green", "bad": "bold red", "neutral": "bold yellow"}
+    outcome = Text(
+        monitoring_text.outcome_text(verdict), style=style[monitoring_text.outcome_tone(verdict)]
+    )
+    # The concept test's sentence has a line of its own; what it waits for is told last.
+    reasons = [each for each in verdict.reasons if each != verdict.concept.reason]
+    if len(reasons) > MOST_REASONS:
+        last = [] if verdict.outcome == "retrain" else reasons[-1:]
+        left = len(reasons) - 1 - len(last)
+        reasons = [reasons[0], f"and {left} more in the report", *last]
+    facts = [("Outcome", outcome), *(("", Text(plain(each, 150))) for each in reasons)]
+    facts.append(("Error", Text(monitoring_text.concept_text(verdict.concept))))
+    facts += _new_batches(verdict)
+    facts += _warnings(verdict.warnings)
+    parts: list[Text | Table] = [Text(title, style="bold")]
+    if report_path:
+        facts.append(("Report", Text()))
+    parts.append(_facts(facts))
+    if report_path:
+        parts.append(_path(report_path))
+    return Group(*parts)
+
+
+def _path(path: str) -> Text:
+    """A path with the whole width for itself: broken into lines it could not be clicked.
+
+    It has no overflow of its own: printed with ``soft_wrap``, "fold" would cut it off.
+    """
+    return Text(plain(path, 1_000))
+
+
+def _new_batches(verdict: Verdict) -> list[tuple[str, Text]]:
+    """A line for each new batch, the newest first."""
+    if not verdict.batches:
+        return [("Batches", Text("none is new"))]
+    lines = []
+    for item in reversed(verdict.batches[-MOST_BATCHES:]):
+        batch = item.batch
+        parts = [f"{plain(batch.name, 20)}: {batch.rows:,} rows"]
+        if batch.outcome != "used":
+            parts.append(batch.outcome)
+        if batch.labels:
+            parts.append(f"{monitoring_text.labelled_text(batch)} labelled")
+        if batch.error is not None:
+            parts.append(f"error {number(batch.error)}")
+        if batch.drifted:
+            more = f" + {len(batch.drifted) - 1}" if len(batch.drifted) > 1 else ""
+            parts.append(f"drift: {plain(batch.drifted[0], 14)}{more}")
+        lines.append(("", Text(", ".join(parts))))
+    lines[0] = ("Batches", lines[0][1])
+    left = len(verdict.batches) - len(lines)
+    return [*lines, ("", Text(f"and {left:,} more"))] if left > 0 else lines
 
 
 def _metrics_table(metrics: Mapping[str, Metrics]) -> Table:

@@ -127,6 +127,8 @@ def _coded(table: pd.DataFrame) -> Floats:
         if values.dtype == np.float64:
             columns.append(values.to_numpy())
         else:
-            codes, _ = pd.factorize(values.astype(object), sort=False)
+            # In their own order: numbered by first appearance, a level that only one side drew
+            # would tell that side by its number alone.
+            codes, _ = pd.factorize(values.astype(object), sort=True)
             columns.append(np.where(codes < 0, np.nan, codes.astype(np.float64)))
     return np.column_stack(columns)

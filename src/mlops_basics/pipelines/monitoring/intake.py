@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
 from mlops_basics.errors import DataError
 from mlops_basics.prediction import batch_features
 from mlops_basics.row_hash import row_hashes
-from mlops_basics.schemas import (
-    RESERVED_COLUMNS,
-    Batch,
-    PreprocessingParams,
-    Release,
-    TableInfo,
-    Watch,
-    WatchedBatch,
-)
+from mlops_basics.schemas import Batch, PreprocessingParams, Release, Watch, WatchedBatch
+
+from .usable import column_kinds, usable_features
 
 
 @dataclass(frozen=True)
@@ -36,103 +30,208 @@ class Taken:
     note: str = ""
 
 
+@dataclass(frozen=True)
+class Intake:
+    """All that a look at the source gave.
+
+    ``renamed`` maps the old names of batches to their new ones; what is known of the batches in
+    ``forgotten`` no longer holds.
+    """
+
+    taken: list[Taken] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
+
+
 def take_in(
     source: list[Batch], release: Release, watch: Watch, params: PreprocessingParams, run_id: str
-) -> list[Taken]:
+) -> Intake:
     """Look at every batch that came after the release's training data, in the order of names.
 
-    A batch is judged once. One that was rewritten keeps what was said of it; one that is as it was
-    is returned only while its labels are awaited.
+    A batch is judged once. One that was rewritten keeps what was said of it, one that was renamed
+    too; one that is as it was is returned only while its labels are awaited. What could not be
+    used is looked at anew each time: options may have changed, or the batch whose rows it repeats
+    may be gone.
     """
-    trained = watch.trained
-    known = {record.name: record for record in watch.batches}
-    owners = {sha: name for name, sha in trained.items()}
-    owners |= {
-        key: record.name
-        for record in watch.batches
-        if record.number
-        for key in (record.sha256, record.content)
-    }
-    number = max((record.number for record in watch.batches), default=0)
-    taken = []
+    look = _Look(source, release, watch, params, run_id)
     for batch in source:
-        before = known.get(batch.name)
-        if before is not None and before.sha256 == batch.sha256:
-            if before.number and not before.entered and not before.skip:
-                features = batch_features(batch, release.table)
-                taken.append(Taken(batch, before, features))
-            continue
-        if before is None and trained.get(batch.name) == batch.sha256:
-            continue
-        found = _look_at(batch, before, release, params, trained, owners, run_id)
-        if found.is_new:
-            number += 1
-            numbered = found.record.model_copy(update={"number": number})
-            found = Taken(batch, numbered, found.features, is_new=True)
-        owners |= {key: batch.name for key in (batch.sha256, found.record.content) if key}
-        taken.append(found)
-    return taken
+        look.at(batch)
+    return look.intake
 
 
-def _look_at(
-    batch: Batch,
-    before: WatchedBatch | None,
-    release: Release,
-    params: PreprocessingParams,
-    trained: dict[str, str],
-    owners: dict[str, str],
-    run_id: str,
-) -> Taken:
-    record = WatchedBatch(
-        name=batch.name,
-        sha256=batch.sha256,
-        outcome="quarantined",
-        seen_by=run_id,
-        rows=len(batch.table),
-        skip=True,
-    )
-    judged = before is not None and before.number > 0
-    try:
-        features = _usable_features(batch, release.table, params)
-    except DataError as error:
-        reason = str(error)
-        if before is None or not judged:
-            return Taken(batch, record.model_copy(update={"reason": reason}))
-        reason = f"It was rewritten after it was judged, and cannot be used as it is now: {reason}"
-        return Taken(batch, _again(before, batch, reason, skip=True), note=reason)
-    content = content_digest(features)
-    if before is not None and judged:
-        return _seen_again(before, batch, features, content)
-    if batch.name in trained:
-        reason = (
-            "The release was trained on this file with other content. It is not watched; the next "
-            "training reads it as it is now. Put new rows into a file of their own."
+class _Look:
+    """One look at a source; knows which rows have been counted under which name."""
+
+    def __init__(
+        self,
+        source: list[Batch],
+        release: Release,
+        watch: Watch,
+        params: PreprocessingParams,
+        run_id: str,
+    ) -> None:
+        self.intake = Intake()
+        self._release, self._params, self._run_id = release, params, run_id
+        self._trained = watch.trained
+        self._present = {batch.name: batch for batch in source}
+        self._records = {record.name: record for record in watch.batches}
+        self._number = max((record.number for record in watch.batches), default=0)
+        as_trained = [batch for batch in source if watch.trained.get(batch.name) == batch.sha256]
+        self._kinds = column_kinds(
+            release, [batch.table for batch in as_trained if not batch.fault]
         )
-        update = {"outcome": "rewritten", "reason": reason, "skip": False}
-        return Taken(batch, record.model_copy(update=update), note=reason)
-    twin = owners.get(batch.sha256) or owners.get(content)
-    if twin is not None and twin != batch.name:
-        reason = f"It holds the same rows as '{twin}', which count once. Remove one of them."
-        update = {"outcome": "duplicate", "reason": reason}
-        return Taken(batch, record.model_copy(update=update))
-    update = {"outcome": "used", "content": content, "skip": False}
-    return Taken(batch, record.model_copy(update=update), features, is_new=True)
+        self._contents: dict[str, str] = {}
+
+    def at(self, batch: Batch) -> None:
+        """Look at the next batch."""
+        before = self._records.get(batch.name)
+        if self._trained.get(batch.name) == batch.sha256:
+            if before is not None:  # it was another file for a while
+                self.intake.forgotten.add(batch.name)
+            return
+        same = before is not None and before.sha256 == batch.sha256
+        if before is not None and same and not before.skip:
+            if before.number and not before.entered:
+                features = batch_features(batch, self._release.table)
+                self.intake.taken.append(Taken(batch, before, features))
+            if before.outcome in ("used", "rewritten"):
+                return
+        found = self._look_at(batch, before)
+        if before is not None and same and found.record == _seen_by(before, self._run_id):
+            return  # nothing has changed
+        if found.is_new:
+            self._number += 1
+            numbered = found.record.model_copy(update={"number": self._number})
+            found = replace(found, record=numbered)
+        self._records[batch.name] = found.record
+        self.intake.taken.append(found)
+
+    def _look_at(self, batch: Batch, before: WatchedBatch | None) -> Taken:
+        judged = before is not None and before.number > 0
+        try:
+            features = usable_features(batch, self._release.table, self._kinds, self._params)
+        except DataError as error:
+            reason = str(error)
+            if before is None or not judged:
+                record = self._record(batch, outcome="quarantined", reason=reason, skip=True)
+                return Taken(batch, record)
+            reason = (
+                f"It was rewritten after it was judged, and cannot be used as it is now: {reason}"
+            )
+            return Taken(batch, _rewritten(before, batch, reason, skip=True), note=reason)
+        content = content_digest(features)
+        self._contents[batch.name] = content
+        if before is not None and judged:
+            return _seen_again(before, batch, features, content)
+        if batch.name in self._trained:
+            reason = (
+                "The release was trained on this file with other content. It is not watched; the "
+                "next training reads it as it is now. Put new rows into a file of their own."
+            )
+            return Taken(
+                batch, self._record(batch, outcome="rewritten", reason=reason), note=reason
+            )
+        return self._repeated(batch, features, content) or Taken(
+            batch, self._record(batch, outcome="used", content=content), features, is_new=True
+        )
+
+    def _repeated(self, batch: Batch, features: pd.DataFrame, content: str) -> Taken | None:
+        """What to do with rows that were counted under another name; None if they were not."""
+        for name in self._present:
+            if (
+                name != batch.name
+                and self._counts(name)
+                and self._content_of(name, batch) == content
+            ):
+                reason = (
+                    f"It holds the same rows as '{name}', which count once. Remove one of them."
+                )
+                record = self._record(batch, outcome="duplicate", reason=reason, skip=True)
+                return Taken(batch, record)
+        for record in self._records.values():
+            if not record.number or record.name == batch.name or record.content != content:
+                continue
+            if record.name not in self._present:
+                return self._move(record, batch, features)
+            reason = (
+                f"Its rows were judged as '{record.name}', which holds others now: they count "
+                "once, and the next training reads both files."
+            )
+            return Taken(
+                batch, self._record(batch, outcome="duplicate", reason=reason), note=reason
+            )
+        for name, sha in self._trained.items():
+            if name != batch.name and sha == batch.sha256:
+                reason = (
+                    f"The release was trained on these rows, which were in '{name}'. They are not "
+                    "watched; the next training reads them here."
+                )
+                again = self._record(batch, outcome="duplicate", reason=reason)
+                return Taken(batch, again, note=reason)
+        return None
+
+    def _move(self, record: WatchedBatch, batch: Batch, features: pd.DataFrame) -> Taken:
+        """A batch that has another name now keeps what was said of it."""
+        self.intake.renamed[record.name] = batch.name
+        del self._records[record.name]
+        update = {"name": batch.name, "sha256": batch.sha256, "outcome": "used", "reason": ""}
+        note = (
+            f"It was '{record.name}' before. Labels by prediction_id that were made for the old "
+            "name no longer find its rows."
+        )
+        moved = record.model_copy(update={**update, "skip": False})
+        return Taken(batch, moved, features, note=note)
+
+    def _counts(self, name: str) -> bool:
+        record = self._records.get(name)
+        return name in self._trained or (record is not None and record.number > 0)
+
+    def _content_of(self, name: str, like: Batch) -> str:
+        """What a batch holds now; empty if it has another number of rows, or cannot be read."""
+        batch, record = self._present[name], self._records.get(name)
+        if len(batch.table) != len(like.table):
+            return ""
+        if record is not None and record.outcome == "used" and record.sha256 == batch.sha256:
+            return record.content
+        if name not in self._contents:
+            try:
+                features = batch_features(batch, self._release.table)
+                self._contents[name] = content_digest(features)
+            except DataError:
+                self._contents[name] = ""
+        return self._contents[name]
+
+    def _record(self, batch: Batch, **values: object) -> WatchedBatch:
+        common = {
+            "name": batch.name,
+            "sha256": batch.sha256,
+            "seen_by": self._run_id,
+            "rows": len(batch.table),
+        }
+        return WatchedBatch.model_validate(common | values)
 
 
-def _seen_again(
-    before: WatchedBatch, batch: Batch, features: pd.DataFrame, content: str
-) -> Taken:
+def _seen_by(record: WatchedBatch, run_id: str) -> WatchedBatch:
+    """The record as a new one would be; what was judged keeps who judged it."""
+    return record if record.number else record.model_copy(update={"seen_by": run_id})
+
+
+def _seen_again(before: WatchedBatch, batch: Batch, features: pd.DataFrame, content: str) -> Taken:
     if before.content == content:
-        again = before.model_copy(update={"sha256": batch.sha256, "skip": False})
-        return Taken(batch, again, features, note="Its labels have changed.")
+        update = {"outcome": "used", "reason": "", "sha256": batch.sha256, "skip": False}
+        as_before = before.outcome == "used" and not before.skip
+        note = "Its labels have changed." if as_before else "It holds what was judged again."
+        return Taken(batch, before.model_copy(update=update), features, note=note)
     reason = (
         "It was rewritten after it was judged: what was said of it stands, and the next training "
         "reads it as it is now."
     )
-    return Taken(batch, _again(before, batch, reason), features, note=reason)
+    return Taken(batch, _rewritten(before, batch, reason), features, note=reason)
 
 
-def _again(before: WatchedBatch, batch: Batch, reason: str, *, skip: bool = False) -> WatchedBatch:
+def _rewritten(
+    before: WatchedBatch, batch: Batch, reason: str, *, skip: bool = False
+) -> WatchedBatch:
     update = {"outcome": "rewritten", "reason": reason, "sha256": batch.sha256, "skip": skip}
     return before.model_copy(update=update)
 
@@ -141,40 +240,3 @@ def content_digest(features: pd.DataFrame) -> str:
     """A digest of what is predicted from, whatever the labels and the file's type."""
     hashes = row_hashes(features, [str(name) for name in features.columns])
     return hashlib.sha256(hashes.tobytes()).hexdigest()
-
-
-def _usable_features(batch: Batch, table: TableInfo, params: PreprocessingParams) -> pd.DataFrame:
-    """The features of a batch that can be judged now and trained on later.
-
-    Raises:
-        DataError: If it cannot; the message says why and what to do.
-    """
-    features = batch_features(batch, table)
-    reserved = [name for name in RESERVED_COLUMNS if name in batch.table.columns]
-    if reserved:
-        raise DataError(
-            f"The file '{batch.name}' has a column '{reserved[0]}', a name that is reserved here. "
-            "Rename the column."
-        )
-    time_column = params.split.time_column
-    needed = {*table.features, *table.dropped_columns, *([time_column] if time_column else [])}
-    may_lack = {params.target, *params.exclude}
-    lacking = sorted(needed - may_lack - set(batch.table.columns))
-    added = [str(name) for name in batch.table.columns if name not in needed | may_lack]
-    if lacking or added:
-        parts = [
-            f"{what} {', '.join(repr(name) for name in names[:5])}"
-            for what, names in (("lacks", lacking), ("adds", added))
-            if names
-        ]
-        raise DataError(
-            f"The file '{batch.name}' does not have the columns that the release was trained on: "
-            f"it {' and '.join(parts)}. Mend the file; to make a new column a feature, add it to "
-            "all files (empty values are allowed)."
-        )
-    if features.isna().all(axis=None):
-        raise DataError(
-            f"The file '{batch.name}' holds no value in any of the model's {len(features.columns)} "
-            "columns. Write it again."
-        )
-    return features

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import plotly.graph_objects as go
 
-from mlops_basics.errors import DataError, ReleaseError
+from mlops_basics.errors import ConfigurationError, ReleaseError
 from mlops_basics.labels import LabelBook, RowKeys
 from mlops_basics.reporting.drift_figures import error_figure, history_figure
 from mlops_basics.reporting.monitoring_report import write_monitoring_page
 from mlops_basics.schemas import (
     Batch,
     BatchVerdict,
+    CollectionParams,
     ColumnDrift,
     Findings,
-    LabelCount,
     MonitoringParams,
     MonitoringState,
     PreprocessingParams,
@@ -28,8 +29,9 @@ from mlops_basics.schemas import (
 )
 
 from . import concept_drift, data_drift
-from .intake import Taken, take_in
+from .intake import Intake, Taken, take_in
 from .policy import conclude_policy
+from .usable import read_times, target_fault
 
 
 def watch_batches(
@@ -40,19 +42,25 @@ def watch_batches(
     run_context: RunContext,
     params: MonitoringParams,
     preprocessing: PreprocessingParams,
+    collection: CollectionParams,
 ) -> Findings:
     """Look at every batch that came after the release's training data.
 
     Each is judged for data drift once, and enters the concept test once, when its labels are
-    there; what cannot be used is named and stops no other.
+    there; what cannot be used is named and stops no other. Files that the collection skips are not
+    looked at.
 
     Returns:
         The verdict, the state to be remembered, and the profiles of the batches judged now.
 
     Raises:
         ReleaseError: If the release holds no reference to compare with.
+        ConfigurationError: If it predicts another target than the one that is configured.
     """
     reference = reference_of(production)
+    _require_same_target(production, preprocessing)
+    source = [batch for batch in source if batch.name not in collection.skip]
+    labels = [_checked(file, production) for file in labels if file.name not in collection.skip]
     version = production.manifest.version
     watch = monitoring_state.watches.get(version)
     if watch is None:
@@ -60,12 +68,12 @@ def watch_batches(
     profile = data_drift.reference_profile(reference, params)
     keys = RowKeys(preprocessing.target, preprocessing.exclude, preprocessing.key_columns)
     book = LabelBook(labels, keys)
-    taken = take_in(source, production, watch, preprocessing, run_context.run_id)
-    newest = max((item.record.number for item in taken), default=0)
+    intake = take_in(source, production, watch, preprocessing, run_context.run_id)
+    newest = max((item.record.number for item in intake.taken), default=0)
     newest = max(newest, max((record.number for record in watch.batches), default=0))
     found, profiles = [], {}
     before = {record.name: record for record in watch.batches}
-    for item in taken:
+    for item in intake.taken:
         record, notes = item.record, [item.note] if item.note else []
         columns: tuple[ColumnDrift, ...] = ()
         if item.is_new and item.features is not None:
@@ -87,8 +95,9 @@ def watch_batches(
             notes += told
         if record != before.get(record.name) or columns or item.note:
             found.append(BatchVerdict(batch=record, columns=columns, notes=tuple(notes)))
-    watch = watch.model_copy(update={"batches": _merged(watch.batches, found)})
-    verdict = _verdict(watch, reference, found, book, run_context, params)
+    watch = watch.model_copy(update={"batches": _merged(watch.batches, found, intake)})
+    rows = _labelled_rows(watch, source, book)
+    verdict = _verdict(watch, reference, found, book, run_context, params, rows)
     pending = verdict.evidence if verdict.retrain else ()
     state = MonitoringState(
         revision=monitoring_state.revision + 1,
@@ -96,7 +105,7 @@ def watch_batches(
             **monitoring_state.watches,
             version: watch.model_copy(update={"pending": pending}),
         },
-        label_files={file.name: file.sha256 for file in labels},
+        label_files=_labels_seen(monitoring_state.label_files, version, labels),
     )
     return Findings(verdict=verdict, state=state, profiles=profiles)
 
@@ -150,21 +159,17 @@ def _add_labels(
     preprocessing: PreprocessingParams,
 ) -> tuple[Watch, WatchedBatch, list[str]]:
     """Count a batch's labels, and let it enter the concept test when they suffice."""
+    if record.entered:  # what it was tested with stands
+        return watch, record, []
     features, notes = item.features, []
     assert features is not None  # noqa: S101 (the caller has looked)
     target, count = book.fill(item.batch)
     target = target.reset_index(drop=True)
     time_column = preprocessing.split.time_column
     if time_column:  # bursts are seen in the order of time
-        order = item.batch.table[time_column].reset_index(drop=True).argsort(kind="stable")
+        order = read_times(item.batch.table[time_column]).reset_index(drop=True).argsort()
         features, target = features.iloc[order], target.iloc[order]
-    try:
-        losses, expected = concept_drift.batch_losses(
-            features, target, release, watch, params.strict
-        )
-    except DataError as error:
-        none = LabelCount(rows=count.rows, labelled=0)
-        return watch, record.model_copy(update={"labels": none}), [str(error)]
+    losses, expected = concept_drift.batch_losses(features, target, release, watch, params.strict)
     record = record.model_copy(update={"labels": count, "expected_error": expected})
     if count.conflicting:
         notes.append(
@@ -176,12 +181,60 @@ def _add_labels(
 
 
 def _merged(
-    known: Sequence[WatchedBatch], found: Sequence[BatchVerdict]
+    known: Sequence[WatchedBatch], found: Sequence[BatchVerdict], intake: Intake
 ) -> tuple[WatchedBatch, ...]:
     """What is remembered of each batch, in the order in which it was first seen."""
-    now = {record.name: record for record in known}
+    now = {
+        intake.renamed.get(record.name, record.name): record
+        for record in known
+        if record.name not in intake.forgotten
+    }
     now |= {item.batch.name: item.batch for item in found}
     return tuple(now.values())
+
+
+def _require_same_target(release: Release, preprocessing: PreprocessingParams) -> None:
+    if release.table.target != preprocessing.target:
+        raise ConfigurationError(
+            f"The release {release.manifest.version} predicts '{release.table.target}', but the "
+            f"target in globals.yml is '{preprocessing.target}'. Correct it; to predict another "
+            "column from now on, train and publish a new release: kedro run"
+        )
+
+
+def _checked(file: Batch, release: Release) -> Batch:
+    """A label file; one whose labels no training could use becomes one with a fault."""
+    target = release.table.target
+    if file.fault or target not in file.table.columns:
+        return file
+    fault = target_fault(file.table[target], release.table)
+    return replace(
+        file, fault=f"The label file '{file.name}' cannot be used: {fault}" if fault else ""
+    )
+
+
+def _labels_seen(before: Mapping[str, str], version: str, files: Sequence[Batch]) -> dict[str, str]:
+    """The label files that the watch of each release has seen; a rollback resumes an older one."""
+    others = {key: sha for key, sha in before.items() if not key.startswith(f"{version}/")}
+    return others | {f"{version}/{file.name}": file.sha256 for file in files}
+
+
+def _labelled_rows(watch: Watch, source: Sequence[Batch], book: LabelBook) -> int:
+    """Rows with a label that a training would find now, of the batches that are watched.
+
+    Labels that come after a batch was tested count, too; rows that are gone do not.
+    """
+    present = {batch.name: batch for batch in source}
+    rows = 0
+    for record in watch.batches:
+        if not record.number or record.skip or record.name not in present:
+            continue
+        whole = record.entered and record.outcome == "used"
+        if whole and record.labels and record.labels.coverage == 1:
+            rows += record.labels.labelled
+        else:
+            rows += book.fill(present[record.name])[1].labelled
+    return rows
 
 
 def _verdict(
@@ -191,9 +244,12 @@ def _verdict(
     book: LabelBook,
     run_context: RunContext,
     params: MonitoringParams,
+    labelled_rows: int,
 ) -> Verdict:
     concept = concept_drift.conclude_concept(watch, reference, watch.batches)
-    concluded = conclude_policy(watch, watch.batches, concept, params, anything_new=bool(found))
+    concluded = conclude_policy(
+        watch, concept, params, labelled_rows=labelled_rows, anything_new=bool(found)
+    )
     out = [record for record in watch.batches if record.skip]
     warnings = [f"{record.name}: {record.reason}" for record in out]
     warnings += list(book.faults.values())
@@ -207,7 +263,7 @@ def _verdict(
         reasons=concluded.reasons,
         concept=concept,
         batches=tuple(found),
-        labelled_rows=concluded.labelled_rows,
+        labelled_rows=labelled_rows,
         skip=(*(record.name for record in out), *book.faults),
         warnings=tuple(warnings),
     )

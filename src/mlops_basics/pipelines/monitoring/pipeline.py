@@ -27,6 +27,7 @@ def create_pipeline() -> Pipeline:
                     "run_context",
                     "params:monitoring",
                     "params:preprocessing",
+                    "params:collection",
                 ],
                 outputs="findings",
                 name="watch_batches",

@@ -16,15 +16,14 @@ class Conclusion(NamedTuple):
     outcome: Outcome
     evidence: tuple[str, ...]
     reasons: tuple[str, ...]
-    labelled_rows: int
 
 
 def conclude_policy(
     watch: Watch,
-    batches: Sequence[WatchedBatch],
     concept: ConceptVerdict,
     params: MonitoringParams,
     *,
+    labelled_rows: int,
     anything_new: bool,
 ) -> Conclusion:
     """Decide whether to retrain.
@@ -34,30 +33,29 @@ def conclude_policy(
     something that the last retraining, which was not promoted, did not know.
 
     Args:
-        watch: Of the release; its last attempt is what would be repeated.
-        batches: All that are known of the release.
+        watch: Of the release: its batches, and its last attempt, which would be repeated.
         concept: The concept test's verdict.
         params: The policy.
+        labelled_rows: Rows with a label that came after the release and are still there.
         anything_new: Whether a batch or a label came since the last look.
     """
     last = watch.attempts[-1] if watch.attempts else None
-    used = [batch for batch in batches if batch.number]
+    used = [batch for batch in watch.batches if batch.number]
     evidence = _evidence(used, concept, last, params)
-    rows = sum(batch.labels.labelled for batch in used if batch.labels)
     told = (concept.reason,)
     if not evidence:
         outcome: Outcome = "no_drift" if anything_new else "nothing_new"
-        return Conclusion(outcome, (), told, rows)
+        return Conclusion(outcome, (), told)
     reasons = tuple(_in_words(item, concept) for item in evidence)
-    if rows < params.min_rows:
+    if labelled_rows < params.min_rows:
         wait = (
-            f"Retraining waits for labels: {rows} labelled rows have come after the release, "
-            f"{params.min_rows} are needed (monitoring.min_rows)."
+            f"Retraining waits for labels: {labelled_rows} labelled rows have come after the "
+            f"release, {params.min_rows} are needed (monitoring.min_rows)."
         )
-        return Conclusion("waiting", evidence, (*reasons, wait), rows)
+        return Conclusion("waiting", evidence, (*reasons, wait))
     if last is not None and (wait := _repeats(last, evidence, used, params)):
-        return Conclusion("cooling_down", evidence, (*reasons, wait), rows)
-    return Conclusion("retrain", evidence, reasons, rows)
+        return Conclusion("cooling_down", evidence, (*reasons, wait))
+    return Conclusion("retrain", evidence, reasons)
 
 
 def labelled_batches(batches: Sequence[WatchedBatch]) -> int:

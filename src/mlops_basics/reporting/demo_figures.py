@@ -1,0 +1,108 @@
+"""Figures of the demo: two models month by month, and what keeping up gained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from .style import BLUE, GREY, RED, figure, label
+
+
+def loss_figure(
+    months: Sequence[str],
+    first: Sequence[float],
+    kept: Sequence[float],
+    unit: str,
+    changes: Sequence[tuple[str, str]],
+    guess: tuple[str, Sequence[float]] | None = None,
+) -> go.Figure:
+    """Draw the mean loss of both models.
+
+    Args:
+        months: Names, in the order of time.
+        first, kept: Mean loss of each month.
+        unit: Of the loss.
+        changes: Month and version of each release that replaced another.
+        guess: Name and mean losses of a prediction that needs no model.
+    """
+    drawn = figure(
+        unit,
+        "Lower is better. A dotted line marks a new release: it predicts from the next month on.",
+        height=420,
+        hovermode="x unified",
+    )
+    if guess is not None:
+        drawn.add_scatter(
+            x=list(months),
+            y=list(guess[1]),
+            mode="lines",
+            name=label(guess[0]),
+            line={"color": GREY, "dash": "dot", "width": 1.5},
+            hovertemplate="%{y:.4f}",
+        )
+    for name, values, style in (
+        ("never retrained", first, {"color": RED, "dash": "dash", "width": 2}),
+        ("kept up", kept, {"color": BLUE, "width": 2.5}),
+    ):
+        drawn.add_scatter(
+            x=list(months),
+            y=list(values),
+            mode="lines+markers",
+            name=name,
+            line=style,
+            hovertemplate="%{y:.4f}",
+        )
+    for month, version in changes:
+        if month in months:
+            drawn.add_vline(x=month, line={"dash": "dot", "color": BLUE, "width": 1})
+            drawn.add_annotation(
+                x=month,
+                y=1,
+                yref="paper",
+                yanchor="bottom",
+                text=label(version, 8),
+                showarrow=False,
+                font={"color": BLUE, "size": 12},
+            )
+    drawn.update_xaxes(type="category", showgrid=False)
+    return drawn
+
+
+def gain_figure(
+    months: Sequence[str], gains: Sequence[tuple[float, float, float]], unit: str
+) -> go.Figure:
+    """Draw each month's gain with its interval.
+
+    Args:
+        months: Names, in the order of time.
+        gains: Gain, lower and upper limit of each.
+        unit: Of the gain.
+    """
+    drawn = figure(
+        unit,
+        "Above 0, keeping up was worth it. Bars are 95 % intervals with days as the independent "
+        "units; a month without a bar was predicted by one and the same model.",
+        height=420,
+    )
+    drawn.add_hline(y=0, line={"color": GREY, "width": 1})
+    drawn.add_scatter(
+        x=list(months),
+        y=[gain for gain, _, _ in gains],
+        mode="markers",
+        marker={"size": 9, "color": BLUE},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [high - gain for gain, _, high in gains],
+            "arrayminus": [gain - low for gain, low, _ in gains],
+            "thickness": 1.6,
+            "width": 4,
+        },
+        customdata=[(low, high) for _, low, high in gains],
+        hovertemplate="%{x}: %{y:+.4f}, %{customdata[0]:+.4f} to %{customdata[1]:+.4f}"
+        "<extra></extra>",
+        showlegend=False,
+    )
+    drawn.update_xaxes(type="category", showgrid=False)
+    return drawn

@@ -1,0 +1,302 @@
+"""Figures of a release in production: its error, the drift of its columns, one column."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mlops_basics.schemas import ColumnDrift, ConceptVerdict, Watch, WatchedBatch
+from mlops_basics.stats.categorical_profile import CategoricalProfile
+from mlops_basics.stats.numeric_profile import NumericProfile
+
+from .monitoring_text import LOSSES, share_text
+from .profile_bins import histogram, largest_changes, quantile_range, single_values
+from .style import BLUE, GREY, RED, Floats, empty_figure, figure, label, number
+
+MOST_TICKS = 14
+LONGEST_TICK = 12  # characters: below a figure on a phone they stand on end
+LONGEST_LEVEL = 3  # characters: longer names are turned where there is little room
+MOST_NAME = 200
+_WORDS = re.compile(r"[^\W_]+|[\W_]+")
+MARKS_UP_TO = 80  # batches; beyond, the cells are too narrow for a mark
+MOST_VALUES = 12  # distinct values of a numeric column that are drawn as bars of their own
+BEFORE, NOW = "#b9bec6", BLUE
+# Up to the threshold blue, above it orange: as far apart for the colour-blind as in grey.
+DRIFT_COLOURS = (
+    (0.0, "#f4f7fb"),
+    (1 / 3, "#79b1d8"),
+    (1 / 3, "#f2a15f"),
+    (1.0, "#a03a00"),
+)
+
+
+def error_figure(watch: Watch, concept: ConceptVerdict) -> go.Figure:
+    """Draw the error of each batch beside the error that is tolerated.
+
+    Args:
+        watch: The release's batches; those whose labels count are dots, those that still wait
+            for labels are open marks at the error that the model itself expects.
+        concept: Reference and limit.
+    """
+    used = _used(watch)
+    entered = [batch for batch in used if batch.entered and batch.error is not None]
+    awaited = [batch for batch in used if not batch.entered and batch.expected_error is not None]
+    if not entered and not awaited:
+        return empty_figure("Error over time", "No batch has labels or an expected error yet.")
+    drawn = figure(
+        f"Error of {len(entered)} labelled batches",
+        "Each dot is a batch with its 95 % interval (rows taken as independent). Single dots "
+        "above the line prove nothing; the alarm is raised when all rows together do. Open marks "
+        "are what the model itself expects where labels are missing: no measurement.",
+        height=450,
+        wide=True,
+    )
+    ends = [used[0].number - 0.5, used[-1].number + 0.5]
+    for name, value, style in (
+        ("tolerated up to", concept.tolerated, {"color": RED, "width": 2}),
+        ("reference", concept.reference, {"color": GREY, "width": 1.5, "dash": "dash"}),
+    ):
+        drawn.add_scatter(
+            x=ends,
+            y=[value, value],
+            mode="lines",
+            line=style,
+            name=f"{name} {number(value)}",
+            hoverinfo="skip",
+        )
+    if entered:
+        _add_errors(drawn, entered)
+    if awaited:
+        drawn.add_scatter(
+            x=[batch.number for batch in awaited],
+            y=[batch.expected_error for batch in awaited],
+            mode="markers",
+            name="expected by the model",
+            marker={"symbol": "diamond-open", "size": 10, "color": BLUE, "line_width": 1.5},
+            customdata=[label(batch.name) for batch in awaited],
+            hovertemplate="%{customdata}<br>expected %{y:.4g}, no labels yet<extra></extra>",
+        )
+    for batch in used:
+        if batch.alarm:
+            drawn.add_vline(
+                x=batch.number,
+                line={"dash": "dot", "color": RED, "width": 1.5},
+                annotation={"text": "alarm", "font": {"color": RED}, "yanchor": "bottom", "y": 1},
+                annotation_position="top",
+            )
+    drawn.update_xaxes(range=ends, showgrid=False)
+    names = _name_batches(drawn, used)
+    if max(len(name) for name in names) > LONGEST_LEVEL:
+        drawn.update_layout(height=530, legend_y=-0.42)  # below names that stand on end
+    drawn.update_yaxes(title_text=LOSSES[watch.loss], rangemode="tozero")
+    return drawn
+
+
+def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
+    """Draw how far the columns have drifted in each batch.
+
+    Args:
+        watch: The release's batches; an effect above 1 is drift.
+        limit: Most columns that are drawn, those with the largest effects.
+    """
+    judged = [batch for batch in _used(watch) if batch.effects]
+    if not judged:
+        return empty_figure("Drift of the columns", "No batch has been judged yet.")
+    largest: dict[str, float] = {}
+    for batch in judged:
+        for name, effect in batch.effects.items():
+            largest[name] = max(effect, largest.get(name, effect))
+    columns = sorted(largest, key=lambda name: (-largest[name], name))[:limit]
+    names = [label(name, 20) for name in columns]
+    effects = np.array(
+        [[batch.effects.get(name, np.nan) for batch in judged] for name in columns],
+        dtype=np.float64,
+    )
+    drifted = np.array([[name in batch.drifted for batch in judged] for name in columns])
+    shown = f", top {len(columns)} of {len(largest)}" if len(columns) < len(largest) else ""
+    drawn = figure(
+        f"Drift of the columns{shown}",
+        "White: no change is certain. The darker the blue, the closer the certain change comes to "
+        "the one that matters; orange with a cross: it is larger, that is drift. Empty: not "
+        "judged.",
+        height=150 + 26 * max(3, len(columns)),
+        wide=True,
+    )
+    hover = np.empty((*effects.shape, 2), dtype=object)
+    hover[..., 0] = np.array(names, dtype=object)[:, None]
+    hover[..., 1] = np.array([label(batch.name) for batch in judged], dtype=object)[None, :]
+    marks = len(judged) <= MARKS_UP_TO
+    drawn.add_heatmap(
+        x=[batch.number for batch in judged],
+        y=np.arange(len(columns)),
+        z=effects,
+        zmin=0,
+        zmax=3,
+        colorscale=DRIFT_COLOURS,
+        showscale=False,
+        xgap=1 if marks else 0,
+        ygap=1,
+        text=np.where(drifted, "✕", ""),
+        texttemplate="%{text}" if marks else None,
+        textfont={"color": "#ffffff", "size": 12},
+        customdata=hover,
+        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<br>"
+        "certain change: %{z:.2f} of the one that matters<extra></extra>",
+    )
+    drawn.update_xaxes(showgrid=False)
+    _name_batches(drawn, judged)
+    drawn.update_yaxes(
+        tickvals=np.arange(len(columns)), ticktext=names, autorange="reversed", showgrid=False
+    )
+    return drawn
+
+
+def column_figure(
+    column: ColumnDrift,
+    reference: NumericProfile | CategoricalProfile,
+    current: NumericProfile | CategoricalProfile,
+) -> go.Figure:
+    """Draw a column of the reference against the same of a batch.
+
+    Args:
+        column: What was found about it.
+        reference, current: Profiles of both sides. Where the missing values have drifted, these
+            are drawn; else the distribution of the values, or the levels that changed most.
+    """
+    name = label(column.column, 24)
+    if reference.rows == 0 or current.rows == 0:
+        return empty_figure(name, "One side has no rows.")
+    missing = [each.missing / each.rows for each in (reference, current)]
+    told = (
+        f"Grey: the release's reference, {reference.rows:,} rows; blue: the batch, "
+        f"{current.rows:,}. Missing: {share_text(missing[0])} before, {share_text(missing[1])} now."
+    )
+    if column.kind == "missing":
+        shares = np.array([missing, [1 - each for each in missing]])
+        return _bars(f"{name}: missing values", told, ["missing", "present"], shares)
+    if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile):
+        return _numeric(name, told, reference, current)
+    if isinstance(reference, CategoricalProfile) and isinstance(current, CategoricalProfile):
+        names, shares = largest_changes(reference, current)
+        levels = [label(each, 20) for each in names]
+        return _bars(f"{name}: share of rows", told, levels, shares)
+    return empty_figure(name, "One side holds numbers, the other text: not comparable.")
+
+
+def _numeric(name: str, told: str, reference: NumericProfile, current: NumericProfile) -> go.Figure:
+    values = single_values(reference, current, MOST_VALUES)
+    if values is not None:
+        points, shares = values
+        return _bars(f"{name}: share of values", told, [f"{each:.6g}" for each in points], shares)
+    limits = quantile_range(reference, current)
+    if limits is None:
+        return empty_figure(name, "There are no finite values on either side.")
+    edges, before, now = histogram(reference, current, *limits)
+    if min(before.sum(), now.sum()) < 1 - 1e-9:
+        told += " The outermost values of both sides, 0.5 % at each end, are not drawn."
+    drawn = figure(f"{name}: share of values", told, height=300)
+    for side, shares, style in (
+        ("reference", before, {"fill": "tozeroy", "line": {"color": BEFORE, "width": 1}}),
+        ("batch", now, {"line": {"color": NOW, "width": 2}}),
+    ):
+        drawn.add_scatter(
+            x=edges,
+            y=[*shares, shares[-1]],
+            mode="lines",
+            line_shape="hv",
+            name=side,
+            hovertemplate=f"{side}: %{{y:.1%}} from %{{x:.4g}} on<extra></extra>",
+            **style,
+        )
+    drawn.update_yaxes(rangemode="tozero", tickformat=".0%")
+    return drawn
+
+
+def _bars(title: str, told: str, names: list[str], shares: Floats) -> go.Figure:
+    """Bars of both sides; ``shares`` has the shape (names, 2)."""
+    drawn = figure(title, told, height=150 + 34 * max(2, len(names)), barmode="group", bargap=0.25)
+    at = np.arange(len(names))
+    for side, colour, values in zip(("reference", "batch"), (BEFORE, NOW), shares.T, strict=True):
+        drawn.add_bar(
+            x=values,
+            y=at,
+            orientation="h",
+            name=side,
+            marker_color=colour,
+            customdata=names,
+            hovertemplate=f"{side}: %{{x:.1%}} %{{customdata}}<extra></extra>",
+        )
+    drawn.update_xaxes(tickformat=".0%", rangemode="tozero")
+    drawn.update_yaxes(tickvals=at, ticktext=names, autorange="reversed", showgrid=False)
+    return drawn
+
+
+def _add_errors(drawn: go.Figure, entered: list[WatchedBatch]) -> None:
+    errors = np.array([batch.error for batch in entered], dtype=np.float64)
+    low = np.array([_or(batch.error_low, batch.error) for batch in entered], dtype=np.float64)
+    high = np.array([_or(batch.error_high, batch.error) for batch in entered], dtype=np.float64)
+    told = np.empty((len(entered), 4), dtype=object)
+    told[:, 0] = [label(batch.name) for batch in entered]
+    told[:, 1], told[:, 2] = low, high
+    told[:, 3] = [batch.labels.labelled if batch.labels else batch.rows for batch in entered]
+    drawn.add_scatter(
+        x=[batch.number for batch in entered],
+        y=errors,
+        mode="markers",
+        name="error of a batch",
+        marker={
+            "size": 9,
+            "color": [RED if batch.alarm else BLUE for batch in entered],
+        },
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": high - errors,
+            "arrayminus": errors - low,
+            "thickness": 1.4,
+            "width": 4,
+            "color": GREY,
+        },
+        customdata=told,
+        hovertemplate="%{customdata[0]}<br>error %{y:.4g}, 95 % interval %{customdata[1]:.4g} to "
+        "%{customdata[2]:.4g}<br>%{customdata[3]:,} labelled rows<extra></extra>",
+    )
+
+
+def _used(watch: Watch) -> list[WatchedBatch]:
+    """The batches that are judged, in their order."""
+    return sorted((batch for batch in watch.batches if batch.number), key=lambda b: b.number)
+
+
+def _name_batches(drawn: go.Figure, batches: list[WatchedBatch]) -> list[str]:
+    """Write and return names below the axis, at most as many as a phone has room for."""
+    step = -(-len(batches) // MOST_TICKS)
+    short = distinct_parts([batch.name for batch in batches])[::step]
+    names = [label(name, LONGEST_TICK) for name in short]
+    drawn.update_xaxes(tickvals=[batch.number for batch in batches[::step]], ticktext=names)
+    return names
+
+
+def distinct_parts(names: list[str]) -> list[str]:
+    """Names without the beginning and the end that all of them share: ``flights_01.csv``: ``01``.
+
+    Words and numbers stay whole, so that 2013-10 and 2013-11 become 10 and 11, not 0 and 1.
+    """
+    parts = [_WORDS.findall(name[:MOST_NAME]) for name in names]
+    if len(set(names)) < 2 or any(len(name) > MOST_NAME for name in names):
+        return names
+    shortest = min(len(each) for each in parts)
+    start = 0
+    while start < shortest - 1 and len({each[start] for each in parts}) == 1:
+        start += 1
+    end = 0
+    while end < shortest - 1 - start and len({each[-1 - end] for each in parts}) == 1:
+        end += 1
+    found = ["".join(each[start : len(each) - end]).strip(" _-./") for each in parts]
+    return found if all(found) and len(set(found)) == len(set(names)) else names
+
+
+def _or(value: float | None, instead: float | None) -> float | None:
+    return instead if value is None else value

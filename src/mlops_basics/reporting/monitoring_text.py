@@ -1,0 +1,105 @@
+"""How what the monitor says is put into words, the same on its page and in the terminal."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mlops_basics.schemas import ConceptVerdict, Verdict, WatchedBatch, WatchedLoss
+
+from .style import number
+
+Tone = Literal["good", "bad", "neutral"]
+
+OUTCOMES = {
+    "retrain": "retrain",
+    "no_drift": "no drift",
+    "waiting": "waiting for labels",
+    "cooling_down": "cooling down",
+    "nothing_new": "nothing new",
+}
+CONCEPT_STATUSES = {
+    "drift": "the error has risen",
+    "no_drift": "no rise of the error is shown",
+    "not_enough_labels": "not enough labels yet",
+    "no_labels": "no labels yet",
+}
+LOSSES: dict[WatchedLoss, str] = {
+    "error": "share of wrong predictions",
+    "brier": "Brier score (halved)",
+    "absolute_error": "absolute error (limit: 1)",
+}
+NO_CHANGE_NEEDED = "Nothing that calls for a retraining has been shown."
+UNUSED_DRIFT = (
+    "Drift was found, but no new reason to retrain: either monitoring.retrain_on leaves it out, "
+    "or a retraining has already answered it."
+)
+
+
+def outcome_text(verdict: Verdict) -> str:
+    """The outcome in a few words; "no drift" only where none was found."""
+    if verdict.outcome in ("no_drift", "nothing_new") and drift_found(verdict):
+        return "drift, no new reason to retrain"
+    return OUTCOMES[verdict.outcome]
+
+
+def outcome_tone(verdict: Verdict) -> Tone:
+    """How the outcome looks: bad where something has to be done."""
+    if verdict.outcome == "retrain":
+        return "bad"
+    calm = verdict.outcome == "no_drift" and not drift_found(verdict)
+    return "good" if calm else "neutral"
+
+
+def drift_found(verdict: Verdict) -> bool:
+    """Whether the error has risen, or a column of a batch of this run has drifted."""
+    drifted = any(item.batch.drifted for item in verdict.batches)
+    return verdict.concept.status == "drift" or drifted
+
+
+def sentence_that_matters(verdict: Verdict) -> str:
+    """What a reader who stops after one sentence should know."""
+    if verdict.outcome in ("no_drift", "nothing_new"):
+        return UNUSED_DRIFT if drift_found(verdict) else NO_CHANGE_NEEDED
+    if not verdict.reasons:
+        return OUTCOMES[verdict.outcome]
+    # What it waits for is told last, what drifted first.
+    return verdict.reasons[0 if verdict.outcome == "retrain" else -1]
+
+
+def error_text(batch: WatchedBatch) -> str:
+    """Error of a batch with its interval, or nothing."""
+    if batch.error is None:
+        return ""
+    if batch.error_low is None or batch.error_high is None:
+        return number(batch.error)
+    return f"{number(batch.error)} ({number(batch.error_low)} to {number(batch.error_high)})"
+
+
+def labelled_text(batch: WatchedBatch) -> str:
+    """Share of the rows that have a label."""
+    return "" if batch.labels is None else share_text(batch.labels.coverage)
+
+
+def share_text(value: float) -> str:
+    """A share in percent; never 0 or 100 where it is not exactly so."""
+    percent = 100 * value
+    if 0 < percent < 0.1:
+        return "below 0.1 %"
+    if 99.9 < percent < 100:
+        return "above 99.9 %"
+    return f"{percent:.1f}".removesuffix(".0") + " %"
+
+
+def concept_text(concept: ConceptVerdict) -> str:
+    """Observed, reference and tolerated error in one line."""
+    limits = f"reference {number(concept.reference)}, tolerated up to {number(concept.tolerated)}"
+    status = CONCEPT_STATUSES[concept.status]
+    if concept.observed is None:
+        return f"{status} ({limits})"
+    return f"{number(concept.observed)} in {concept.rows:,} rows ({limits}): {status}"
+
+
+def evidence_text(item: str) -> str:
+    """A piece of evidence as people write it."""
+    kind, _, column = item.partition(": ")
+    return f"drift of {column}" if column else kind.replace("_", " ")

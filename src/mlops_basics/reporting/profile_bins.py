@@ -1,0 +1,121 @@
+"""What is drawn of two profiles of a column: shared bins, or the levels that changed most."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mlops_basics.stats.categorical_profile import CategoricalProfile
+from mlops_basics.stats.numeric_profile import NumericProfile
+
+from .style import Floats
+
+BINS = 40
+TAIL = 0.005  # of the values at each end, which are not drawn
+LARGEST = 8e307  # twice of it is still a number
+WHOLE_UP_TO = 2.0**52
+
+
+def quantile_range(
+    reference: NumericProfile, current: NumericProfile
+) -> tuple[float, float] | None:
+    """The range that holds the middle 99 % of both sides; None without a finite value."""
+    ends = [_quantiles(each) for each in (reference, current)]
+    found = [each for each in ends if each is not None]
+    if not found:
+        return None
+    low, high = min(each[0] for each in found), max(each[1] for each in found)
+    if low == high:  # more than 99 % of the values are the same
+        every = np.concatenate([_finite(reference), _finite(current)])
+        low, high = float(every.min()), float(every.max())
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+def histogram(
+    reference: NumericProfile, current: NumericProfile, low: float, high: float
+) -> tuple[Floats, Floats, Floats]:
+    """Shares of each side's values in shared bins.
+
+    Args:
+        reference, current: Both sides.
+        low, high: Range that the bins cover.
+
+    Returns:
+        Edges of shape (bins + 1,), shares of the reference and of the batch of shape (bins,).
+        Each bin holds its upper edge; the first one its lower edge as well.
+    """
+    every = np.concatenate([_finite(reference), _finite(current)])
+    within = every[(every >= low) & (every <= high)]
+    whole = bool((np.abs(within) < WHOLE_UP_TO).all() and (within == np.round(within)).all())
+    if whole and high - low >= 1:
+        # Bins of equally many whole numbers: others would show teeth that are not in the data.
+        step = max(1.0, np.ceil((high - low + 1) / BINS))
+        first = np.ceil(low) - 0.5
+        edges = first + step * np.arange(np.ceil((high - first) / step) + 1)
+    else:
+        edges = np.linspace(low, high, BINS + 1)
+    return edges, _shares(reference, edges), _shares(current, edges)
+
+
+def single_values(
+    reference: NumericProfile, current: NumericProfile, most: int
+) -> tuple[Floats, Floats] | None:
+    """Each distinct value, and its share on both sides, shape (values, 2); None if too many."""
+    if not (reference.exact and current.exact):
+        return None
+    points = np.union1d(reference.points, current.points)
+    if not 0 < len(points) <= most:
+        return None
+    sides = []
+    for each in (reference, current):
+        counts = np.diff(each.bounds(points)[0], prepend=0)
+        sides.append(counts / max(each.n, 1))
+    return points, np.column_stack(sides)
+
+
+def largest_changes(
+    reference: CategoricalProfile, current: CategoricalProfile, most: int = 12
+) -> tuple[list[str], Floats]:
+    """The levels whose share of the rows changed most, all others pooled in a last one.
+
+    Returns:
+        Names, largest change first, and the shares on both sides, shape (names, 2).
+    """
+    rows = np.array([max(reference.rows, 1), max(current.rows, 1)], dtype=np.float64)
+    levels = list(reference.counts | current.counts)
+    counts = np.array(
+        [[reference.counts.get(name, 0), current.counts.get(name, 0)] for name in levels],
+        dtype=np.float64,
+    ).reshape(-1, 2)
+    if reference.missing or current.missing:
+        levels.append("(missing)")
+        counts = np.vstack([counts, [reference.missing, current.missing]])
+    shares = counts / rows
+    order = np.argsort(-np.abs(shares[:, 1] - shares[:, 0]), kind="stable")
+    kept, rest = order[:most], order[most:]
+    other = np.array([reference.other, current.other]) / rows
+    names = [levels[at] for at in kept]
+    if len(rest) == 0 and not other.any():
+        return names, shares[kept]
+    return [*names, "(other levels)"], np.vstack([shares[kept], shares[rest].sum(axis=0) + other])
+
+
+def _quantiles(profile: NumericProfile) -> tuple[float, float] | None:
+    points = _finite(profile)
+    if len(points) == 0:
+        return None
+    middle = (profile.low + profile.high) / 2
+    ranks = np.array([TAIL, 1 - TAIL]) * profile.n
+    at = np.searchsorted(middle, ranks).clip(0, len(profile.points) - 1)
+    low, high = np.clip(profile.points[at], max(points[0], -LARGEST), min(points[-1], LARGEST))
+    return float(low), float(high)
+
+
+def _finite(profile: NumericProfile) -> Floats:
+    return np.clip(profile.points[np.isfinite(profile.points)], -LARGEST, LARGEST)
+
+
+def _shares(profile: NumericProfile, edges: Floats) -> Floats:
+    starts = edges.copy()
+    starts[0] = np.nextafter(edges[0], -np.inf)
+    low, high = profile.bounds(starts)
+    return np.diff((low + high) / 2) / max(profile.n, 1)
