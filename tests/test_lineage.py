@@ -12,13 +12,15 @@ from kedro.pipeline import Node, Pipeline
 from kedro_datasets.json import JSONDataset
 
 from mlops_basics.datasets import ArtifactDataset
-from mlops_basics.errors import LineageError
+from mlops_basics.errors import ConflictError, LineageError
 from mlops_basics.lineage import (
+    claim_run,
     content_hash,
     content_path,
     describe_versions,
     latest_manifest,
     pin_inputs,
+    pin_outputs,
     versioned,
 )
 from mlops_basics.schemas import Code, DataVersion, Manifest
@@ -221,3 +223,35 @@ def test_a_files_hash_is_that_of_its_bytes(tmp_path):
     (tmp_path / "a").write_bytes(b"one")
     filesystem = fsspec.filesystem("file")
     assert content_hash(filesystem, str(tmp_path / "a")) == hashlib.sha256(b"one").hexdigest()
+
+
+def test_a_run_reads_back_what_it_wrote_itself(catalog_of):
+    """Also when another run has saved a later version meanwhile; what was chosen stays."""
+    ours, theirs = catalog_of(V1), catalog_of(V2)
+    pin_outputs(ours, FIRST + SECOND, {"model": V3})
+    save(ours, clean=1)
+    save(theirs, clean=2)
+    assert (ours.load("clean"), theirs.load("clean")) == (1, 2)
+    assert versioned(ours, "raw").resolve_save_version() == V1
+    assert versioned(ours, "model")._version == Version(None, V1)
+    assert versioned(ours, "manifest")._version == Version(V1, V1)
+
+
+def test_two_runs_of_one_version_are_told_apart(catalog_of):
+    """While the first one runs, and after it has ended; a failed one may be run again."""
+
+    def claim():
+        catalog = catalog_of(V1)
+        pin_outputs(catalog, FIRST, {})
+        return claim_run(catalog, "manifest")
+
+    first = claim()
+    with pytest.raises(ConflictError, match=f"Another run has the version {V1} already"):
+        claim()
+    first.drop()
+    claim().drop()
+    catalog_of(V1).save("manifest", make_manifest())
+    for _ in range(2):  # it leaves no claim of its own
+        with pytest.raises(ConflictError, match="Nothing was written; run again"):
+            claim()
+    assert claim_run(DataCatalog(), "manifest") is None

@@ -16,6 +16,7 @@ from mlops_basics.context import load_context
 from mlops_basics.provenance import describe_code
 from mlops_basics.schemas import (
     Attempt,
+    CollectionParams,
     Decision,
     MonitoringState,
     Pointer,
@@ -100,16 +101,20 @@ def _once(place: Place) -> Outcome:
     verdict: Verdict = place.catalog().load("verdict")
     if not verdict.retrain:
         return Outcome(ExitCode.NOTHING_TO_DO, _told(verdict))
-    place.run("__default__", collection={"skip": list(verdict.skip)})
+    skip = dict.fromkeys((*_skipped(place.catalog()), *verdict.skip))
+    place.run("__default__", collection={"skip": list(skip)})
     return _after_training(place, verdict)
 
 
 def _first_release(place: Place) -> Outcome:
     place.run("__default__")
-    registered: RegisteredVersion = place.catalog().load("registered_version")
-    if registered.promoted:
+    catalog = place.catalog()
+    registered: RegisteredVersion = catalog.load("registered_version")
+    pointer = catalog.get("release").store.pointer()
+    # Not what this run has promoted: one that was killed may have left it to be published.
+    if pointer is not None:
         return Outcome(
-            ExitCode.PROMOTED, f"The first release is in production: version {registered.version}."
+            ExitCode.PROMOTED, f"The first release is in production: version {pointer.version}."
         )
     return Outcome(ExitCode.KEPT, f"Nothing is in production yet: {registered.reason}")
 
@@ -121,12 +126,15 @@ def _after_training(place: Place, verdict: Verdict) -> Outcome:
     registered: RegisteredVersion = catalog.load("registered_version")
     state: MonitoringState = catalog.load("monitoring_state")
     watch = state.watches[verdict.version]
+    # As above: what counts is whether production moved.
+    pointer: Pointer = catalog.get("release").store.pointer()
+    promoted = pointer.version != verdict.version
     attempt = Attempt(
         run_id=catalog.load("manifest").run_id,
         evidence=verdict.evidence,
         batches=max((batch.number for batch in watch.batches), default=0),
         labelled_batches=sum(batch.entered for batch in watch.batches),
-        promoted=registered.promoted,
+        promoted=promoted,
         outcome=decision.outcome,
     )
     watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
@@ -139,8 +147,8 @@ def _after_training(place: Place, verdict: Verdict) -> Outcome:
             }
         ),
     )
-    if registered.promoted:
-        text = f"Retrained and promoted: version {registered.version} replaces {verdict.version}."
+    if promoted:
+        text = f"Retrained and promoted: version {pointer.version} replaces {verdict.version}."
         return Outcome(ExitCode.PROMOTED, text)
     return Outcome(
         ExitCode.KEPT, f"Retrained, and version {verdict.version} is kept: {registered.reason}"
@@ -152,9 +160,18 @@ def _anything_new(catalog: Any, state: MonitoringState, watch: Watch) -> bool:
     seen = watch.trained | {batch.name: batch.sha256 for batch in watch.batches}
     source: dict[str, str] = catalog.get("source").fingerprints()
     labels: dict[str, str] = catalog.get("labels").fingerprints()
-    return any(seen.get(name) != sha for name, sha in source.items()) or (
-        labels != state.label_files
+    labels_seen = state.label_files
+    skip = _skipped(catalog)
+    return any(seen.get(name) != sha for name, sha in source.items() if name not in skip) or any(
+        labels_seen.get(f"{watch.version}/{name}") != sha
+        for name, sha in labels.items()
+        if name not in skip
     )
+
+
+def _skipped(catalog: Any) -> tuple[str, ...]:
+    """Files that are left out by configuration."""
+    return CollectionParams.model_validate(catalog.load("params:collection")).skip
 
 
 def _dry_run(place: Place) -> Outcome:

@@ -74,9 +74,7 @@ def read_target(
     return values.map(str, na_action="ignore").astype("str"), posed
 
 
-def target_values(
-    values: pd.Series, task: Task, positive_above: float | None = None
-) -> pd.Series:
+def target_values(values: pd.Series, task: Task, positive_above: float | None = None) -> pd.Series:
     """Some rows' target as a model that was trained before names it; see ``read_target``.
 
     Args:
@@ -91,12 +89,13 @@ def target_values(
         DataError: If a value is no number where the model needs one.
     """
     if task == "regression" or positive_above is not None:
-        try:
-            numbers = values.astype("float64")
-        except (TypeError, ValueError) as error:
+        known = values.dropna()
+        if not known.empty and not _is_number(values):  # nor digits as text, as in a training
+            stray = next((value for value in known if not _is_plain_number(value)), known.iloc[0])
             raise DataError(
-                f"The target '{values.name}' must hold numbers ({error}). Mend the labels."
-            ) from error
+                f"The target '{values.name}' must hold numbers, but holds {stray!r}. Mend it."
+            )
+        numbers = values.astype("float64")
         if positive_above is None:
             return numbers
         values = (numbers > positive_above).astype("Int64").mask(numbers.isna())
@@ -140,7 +139,11 @@ def _is_number(values: pd.Series) -> bool:
         return True
     if not pd.api.types.is_object_dtype(kind):
         return False
-    return all(isinstance(value, (bool, int, float, np.number)) for value in values.dropna())
+    return all(_is_plain_number(value) for value in values.dropna())
+
+
+def _is_plain_number(value: object) -> bool:
+    return isinstance(value, (bool, int, float, np.number))
 
 
 def _is_whole(known: pd.Series) -> bool:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
+from tests.faulty_proxy import FaultyProxy, faulty_proxy
+from tests.s3_bucket import Bucket, make_bucket
 
 CATALOG = Path(__file__).resolve().parents[2] / "conf" / "base" / "catalog_models.yml"
 
@@ -70,3 +74,16 @@ def pipeline(request, table):
 def trusted():
     """The reviewed types of the catalog."""
     return yaml.safe_load(CATALOG.read_text(encoding="utf-8"))["_trusted_types"]
+
+
+@pytest.fixture
+def bucket(s3_server) -> Bucket:
+    """An empty bucket of one's own."""
+    return make_bucket(s3_server)
+
+
+@pytest.fixture
+def proxy(s3_server) -> Iterator[FaultyProxy]:
+    """A proxy before the S3 server, which breaks what it is told to."""
+    with faulty_proxy(s3_server.endpoint) as running:
+        yield running

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import mlflow
@@ -27,14 +28,17 @@ def database(mlflow_store, tmp_path_factory):
 def workshop(database, request):
     """Challengers of a model that no other test knows."""
     mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
-    return Workshop(request.node.name, database / request.node.name)
+    name = re.sub(r"\W", "_", request.node.name)
+    return Workshop(name, database / name)
 
 
 @pytest.fixture
 def register(workshop, tmp_path):
     """Saves a registration and reads back what came of it."""
     dataset = RegisteredVersionDataset(
-        model_name=workshop.name, filepath=str(tmp_path / "registered_version.json")
+        production=str(tmp_path / "production"),
+        model_name=workshop.name,
+        filepath=str(tmp_path / "registered_version.json"),
     )
 
     def register_(registration):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -23,7 +24,11 @@ def read_arrays(content: bytes) -> Arrays:
 def write_arrays(arrays: Arrays) -> bytes:
     """The arrays as an ``.npz`` file, byte for byte the same whenever it is written."""
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    # numpy.savez takes names as keywords: no array could be called "file"
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, values in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(values), allow_pickle=False)
     return buffer.getvalue()
 
 

@@ -9,11 +9,11 @@ import s3fs
 from fsspec.asyn import sync_wrapper
 
 #: Of botocore: it repeats stalls, resets, 500, 503 and refused connections, waiting longer each
-#: time (up to 1, 2, 4 seconds, by chance).
+#: time (up to 1, 2, 4, 8 seconds, by chance).
 CONFIG: dict[str, Any] = {
     "connect_timeout": 5,  # seconds
     "read_timeout": 10,  # seconds without a byte
-    "retries": {"mode": "standard", "total_max_attempts": 4},
+    "retries": {"mode": "standard", "total_max_attempts": 5},
 }
 
 #: Seconds for which a file that was just listed is believed to exist.
@@ -33,7 +33,7 @@ class S3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
     """
 
     # s3fs repeats what botocore gave up, so that both numbers multiply: a server that accepts
-    # connections and never answers is given up after 2 * 4 (writing) or 2 * 2 * 4 (reading)
+    # connections and never answers is given up after 2 * 5 (writing) or 2 * 2 * 5 (reading)
     # read time-outs.
     retries = 2
 

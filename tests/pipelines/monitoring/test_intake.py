@@ -1,0 +1,317 @@
+"""Tests of what becomes of each batch: watched, left alone or quarantined, and why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_basics.pipelines.monitoring.intake import content_digest, take_in
+from mlops_basics.schemas import SplitParams, Watch
+
+from .releases import (
+    OF_SIZE,
+    PREPROCESSING,
+    file_of,
+    look,
+    records_of,
+    renamed,
+    rows_of,
+    trained_batches,
+    turned,
+    watch_of,
+)
+
+NEW = file_of("c.csv", rows_of())
+
+
+def second_look(release, first, then, **options):
+    """What is remembered after two looks at these batches."""
+    state = look(release, first, **options).state
+    return records_of(look(release, then, state, run_id="second", **options))
+
+
+def test_what_the_release_was_trained_on_is_left_alone(release):
+    """Neither watched nor mentioned."""
+    found = look(release, [])
+    assert watch_of(found).batches == ()
+    assert found.verdict.outcome == "nothing_new"
+
+
+def test_a_batch_that_had_no_label_at_training_is_watched(release):
+    """It was in the source, but nothing was learned from it."""
+    old = trained_batches()
+    record = release.batches[1].model_copy(update={"labelled": 0})
+    waiting = type(release)(
+        release.manifest, release.model, release.table, release.reference,
+        (release.batches[0], record),
+    )  # fmt: skip
+    assert records_of(look(waiting, old))["b.csv"].outcome == "used"
+
+
+def test_new_batches_are_numbered_in_the_order_of_names(release):
+    """From 1, and on from there in later looks."""
+    first = [file_of("d.csv", rows_of(seed=1)), file_of("c.csv", rows_of(seed=2))]
+    state = look(release, first).state
+    found = look(release, [*first, file_of("bb.csv", rows_of(seed=3))], state)
+    numbers = {name: record.number for name, record in records_of(found).items()}
+    assert numbers == {"c.csv": 1, "d.csv": 2, "bb.csv": 3}
+
+
+BAD = {
+    "lacking": (rows_of().drop(columns="count"), "lacks 1 of the model's 3 columns: count"),
+    "added": (rows_of(weight=1.0), "adds 'weight'.*to all files"),
+    "reserved": (rows_of(__row_hash__=1), "'__row_hash__', a name that is reserved"),
+    "text in a number": (rows_of(count="many"), "column 'count' must hold numbers, .*'many'"),
+    "numbers in a text": (rows_of(colour=7), "number in its column 'colour', .*text_columns"),
+    "lists": (rows_of(3, colour=pd.Series([[1], [2], [3]])), "'colour' holds values .* list"),
+    "infinite": (rows_of(size=np.inf), "infinite in 60 rows of its column 'size'"),
+    "only nulls": (rows_of(size=None, count=None, colour=None), "no value in any of the model's 3"),
+    "empty": (pd.DataFrame(), "is empty"),
+    "unknown classes": (rows_of(kind="ugly"), r"none of the release's classes \(short, tall\)"),
+    "numbered classes": (rows_of(kind=1), "none of the release's classes"),
+    "excluded as time": (rows_of(day=5), "number in its column 'day', which held text"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_batch_that_cannot_be_used_is_quarantined(release, name):
+    """With the reason; a training leaves it out; a good one beside it is used."""
+    table, message = BAD[name]
+    found = look(release, [file_of("bad.csv", table), NEW])
+    record = records_of(found)["bad.csv"]
+    assert (record.outcome, record.number, record.skip) == ("quarantined", 0, True)
+    assert pd.Series(record.reason).str.contains(message).all(), record.reason
+    assert found.verdict.skip == ("bad.csv",)
+    assert f"bad.csv: {record.reason}" in found.verdict.warnings
+    assert records_of(found)["c.csv"].number == 1
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        rows_of(1),
+        rows_of(labelled=False),
+        rows_of(kind=None),
+        rows_of().drop(columns="day"),
+        rows_of(colour=None),
+        rows_of()[["kind", "day", "colour", "count", "size"]],
+        rows_of(count=rows_of()["count"].astype("Int64").mask(rows_of().index == 3)),
+        rows_of(colour="ultraviolet"),
+        rows_of(kind=["tall", "ugly"] * 30),
+    ],
+    ids=[
+        "a row", "no target", "no label", "excluded lacks", "an empty column", "another order",
+        "a first gap", "a new level", "some unknown classes",
+    ],
+)  # fmt: skip
+def test_a_batch_that_is_merely_unusual_is_used(release, table):
+    """It is judged, and a training may have it."""
+    record = records_of(look(release, [file_of("c.csv", table)]))["c.csv"]
+    assert (record.outcome, record.number, record.skip) == ("used", 1, False)
+    assert record.rows == len(table)
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("huge", "must hold numbers, but holds 'huge'"), ("1.5", "holds '1.5'"), (np.inf, "infinite")],
+)
+def test_a_target_that_is_no_number_in_a_regression(of_size, target, message):
+    """Digits as text neither: a training would refuse them, and all files with them."""
+    found = look(of_size, [file_of("c.csv", rows_of(size=target))], preprocessing=OF_SIZE)
+    record = records_of(found)["c.csv"]
+    assert record.outcome == "quarantined"
+    assert message in record.reason
+
+
+@pytest.mark.parametrize(
+    ("day", "message"),
+    [
+        (["2024-01-05"] * 59 + ["soon"], "in its time column 'day' that is no time"),
+        (["2024-01-05"] * 59 + [None], "'day' of the file 'c.csv' is missing in 1 of 60"),
+    ],
+)
+def test_times_that_a_training_would_refuse(release, day, message):
+    """Where rows are split by time."""
+    split = PREPROCESSING.model_copy(update={"split": SplitParams(time_column="day")})
+    for params in (split, split.model_copy(update={"exclude": ()})):
+        found = look(release, [file_of("c.csv", rows_of(day=day))], preprocessing=params)
+        assert message in records_of(found)["c.csv"].reason
+        lacking = look(release, [file_of("c.csv", rows_of().drop(columns="day"))],
+                       preprocessing=params)  # fmt: skip
+        assert "lacks 'day'" in records_of(lacking)["c.csv"].reason
+
+
+def test_key_columns_may_not_lack(release):
+    """Labels are joined by them, and rows are split by them, even if the model sees them not."""
+    keyed = PREPROCESSING.model_copy(update={"key_columns": ("day",)})
+    labels = [file_of("l.csv", pd.DataFrame({"day": ["2024-01-01"], "kind": ["tall"]}))]
+    batches = [file_of("c.csv", rows_of().drop(columns="day")), file_of("d.csv", rows_of(seed=6))]
+    found = records_of(look(release, batches, labels=labels, preprocessing=keyed))
+    assert "lacks 'day'" in found["c.csv"].reason
+    assert found["d.csv"].labels.labelled == 60
+
+
+def test_a_file_to_be_skipped_is_not_looked_at(release):
+    """Whoever configures that a batch is left out does not want to hear of it."""
+    found = look(release, [NEW, file_of("d.csv", pd.DataFrame())], skip=("c.csv", "d.csv"))
+    assert records_of(found) == {}
+    assert found.verdict.warnings == ()
+
+
+def test_the_same_rows_under_another_name_count_once(release):
+    """Whether new, seen before, or trained on; another file type, or labels, make no difference."""
+    twin = file_of("d.csv", NEW.table.drop(columns="kind").assign(count=NEW.table["count"] * 1.0))
+    of_trained = file_of("e.csv", trained_batches()[0].table.drop(columns="day"))
+    for records in (
+        records_of(look(release, [NEW, twin, of_trained])),
+        second_look(release, [NEW], [NEW, twin, of_trained]),
+    ):
+        assert [record.number for record in records.values()] == [1, 0, 0]
+        assert records["d.csv"].outcome == records["e.csv"].outcome == "duplicate"
+        assert "same rows as 'c.csv'" in records["d.csv"].reason
+        assert "same rows as 'a.csv'" in records["e.csv"].reason
+        assert records["d.csv"].skip
+
+
+def test_a_renamed_batch_keeps_what_was_said_of_it(release):
+    """It is no duplicate that a training leaves out: then its rows would be lost."""
+    drifted = file_of("c.csv", rows_of(size=9.0))
+    state = look(release, [drifted, file_of("d.csv", rows_of())]).state
+    found = look(release, [renamed(drifted, "z.csv"), file_of("d.csv", rows_of())], state)
+    records = records_of(found)
+    before = state.watches["1"].batches[0]
+    assert list(records) == ["z.csv", "d.csv"]
+    assert records["z.csv"] == before.model_copy(update={"name": "z.csv"})
+    assert found.verdict.skip == ()
+    assert "It was 'c.csv' before" in found.verdict.batches[0].notes[0]
+
+
+def test_labels_of_a_renamed_batch_still_enter(release):
+    """Once, under its new name."""
+    state = look(release, [file_of("c.csv", rows_of(labelled=False))]).state
+    found = look(release, [file_of("z.csv", rows_of())], state)
+    assert records_of(found)["z.csv"].entered
+    assert watch_of(found).sequential["rows"] == 60
+
+
+def test_the_copy_takes_over_when_its_original_goes(release):
+    """A duplicate was to be left out of trainings only as long as there were two."""
+    twin = renamed(NEW, "d.csv")
+    state = look(release, [NEW, twin]).state
+    found = look(release, [twin], state)
+    (record,) = records_of(found).values()
+    assert (record.name, record.number, record.skip) == ("d.csv", 1, False)
+
+
+def test_a_trained_file_that_was_renamed_is_trained_on_again(release):
+    """It is not watched, and not left out either."""
+    old = trained_batches()[0]
+    found = look(release, [file_of("a.csv", rows_of(seed=8)), renamed(old, "z.csv")])
+    record = records_of(found)["z.csv"]
+    assert (record.outcome, record.number, record.skip) == ("duplicate", 0, False)
+    assert "were in 'a.csv'" in record.reason
+
+
+def test_the_old_rows_in_a_new_file_and_new_rows_in_the_old_one(release):
+    """What was judged counts once, and a training reads both."""
+    other = file_of("c.csv", rows_of(seed=9))
+    records = second_look(release, [NEW], [other, renamed(NEW, "d.csv")])
+    assert records["c.csv"].outcome == "rewritten"
+    assert (records["d.csv"].outcome, records["d.csv"].skip) == ("duplicate", False)
+    assert "judged as 'c.csv', which holds others now" in records["d.csv"].reason
+
+
+def test_a_batch_that_was_rewritten(release):
+    """What was said of it stands, and a training may read it as it is now."""
+    before = records_of(look(release, [NEW]))["c.csv"]
+    after = second_look(release, [NEW], [file_of("c.csv", rows_of(seed=9))])["c.csv"]
+    assert (after.outcome, after.skip) == ("rewritten", False)
+    assert "rewritten after it was judged" in after.reason
+    unchanged = {"number", "entered", "error", "drifted", "content", "seen_by"}
+    assert after.model_dump(include=unchanged) == before.model_dump(include=unchanged)
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_rewritten_into_garbage_and_mended(release, labelled):
+    """A training leaves it out meanwhile; mended, it is as if nothing had been."""
+    batch = file_of("c.csv", rows_of(labelled=labelled))
+    first = look(release, [batch])
+    second = look(release, [file_of("c.csv", rows_of(count="?"))], first.state)
+    record = records_of(second)["c.csv"]
+    assert (record.outcome, record.skip, record.number) == ("rewritten", True, 1)
+    assert "cannot be used as it is now" in record.reason
+    assert second.verdict.skip == ("c.csv",)
+    assert second.verdict.labelled_rows == 0
+    again = look(release, [file_of("c.csv", rows_of(count="?"))], second.state)
+    assert again.state.watches == second.state.watches
+    third = look(release, [batch], second.state)
+    assert records_of(third) == records_of(first)
+    assert third.verdict.skip == ()
+
+
+def test_only_the_labels_were_rewritten(release):
+    """The batch is as it was; labels that it has now enter."""
+    state = look(release, [file_of("c.csv", rows_of(labelled=False))]).state
+    found = look(release, [NEW], state)
+    record = records_of(found)["c.csv"]
+    assert (record.outcome, record.entered) == ("used", True)
+    assert found.verdict.batches[0].notes == ("Its labels have changed.",)
+    wrong = look(release, [file_of("c.csv", turned(NEW.table))], found.state)
+    assert records_of(wrong)["c.csv"].error == record.error
+    assert watch_of(wrong).sequential == watch_of(found).sequential
+
+
+def test_a_trained_batch_that_was_rewritten(release):
+    """It is not watched; as garbage, a training leaves it out; mended, it is as before."""
+    records = second_look(release, [], [file_of("a.csv", rows_of(seed=9))])
+    assert records["a.csv"].outcome == "rewritten"
+    assert (records["a.csv"].number, records["a.csv"].skip) == (0, False)
+    garbage = look(release, [file_of("a.csv", rows_of(count="?"))])
+    assert (records_of(garbage)["a.csv"].outcome, garbage.verdict.skip) == (
+        "quarantined", ("a.csv",),
+    )  # fmt: skip
+    mended = look(release, [], garbage.state)
+    assert records_of(mended) == {}
+    assert mended.verdict.warnings == ()
+
+
+def test_what_could_not_be_used_is_used_when_the_options_change(release):
+    """The file is the same, but a column is excluded now."""
+    batch = file_of("c.csv", rows_of(weight=1.0))
+    state = look(release, [batch]).state
+    again = look(release, [batch], state, run_id="second")
+    assert again.state.watches == state.watches
+    assert again.verdict.batches == ()
+    wider = PREPROCESSING.model_copy(update={"exclude": ("day", "weight")})
+    assert records_of(look(release, [batch], state, preprocessing=wider))["c.csv"].number == 1
+
+
+def test_a_batch_that_is_gone_is_remembered(release):
+    """What it said stands, but its labelled rows no longer count for a training."""
+    first = look(release, [NEW])
+    found = look(release, [], first.state)
+    assert records_of(found) == records_of(first)
+    assert (first.verdict.labelled_rows, found.verdict.labelled_rows) == (60, 0)
+    back = look(release, [NEW], found.state)
+    assert records_of(back) == records_of(first)
+    assert back.verdict.batches == ()
+
+
+def test_the_digest_is_of_the_features(release):
+    """In their order of rows."""
+    features = NEW.table[["size", "count"]]
+    assert content_digest(features) == content_digest(features[["count", "size"]])
+    assert content_digest(features) != content_digest(features[::-1])
+    assert content_digest(features) != content_digest(features[:-1])
+
+
+def test_the_source_is_not_changed(release):
+    """Nor is the watch."""
+    watch = Watch(version="1", loss="error", sequential={})
+    table = NEW.table.copy(deep=True)
+    intake = take_in([NEW], release, watch, PREPROCESSING, "run")
+    pd.testing.assert_frame_equal(NEW.table, table)
+    assert [item.record.name for item in intake.taken] == ["c.csv"]
+    assert intake.renamed == {}
+    assert intake.forgotten == set()
