@@ -6,7 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
+from kedro.framework.hooks.manager import _NullPluginManager
+from kedro.framework.project import PACKAGE_NAME, settings
 from kedro.framework.session import KedroSession
+
+from mlops_basics.hooks import check_environment, check_globals
+from mlops_basics.local_credentials import export_credentials
 
 
 def load_context(
@@ -22,3 +27,35 @@ def load_context(
     session: Any = KedroSession.create(project_path, env=env, runtime_params=runtime_params)
     context: KedroContext = session.load_context()
     return context
+
+
+def bare_context(
+    project_path: Path, env: str | None, runtime_params: dict[str, Any]
+) -> KedroContext:
+    """The context without any hook: MLflow is not touched, which saves opening its database.
+
+    Args:
+        project_path: Root of the project.
+        env: A folder of conf/.
+        runtime_params: As in ``kedro run --params``.
+
+    Raises:
+        ConfigurationError: If the environment, or an option of its globals.yml, is unknown.
+    """
+    export_credentials(project_path)
+    loader = settings.CONFIG_LOADER_CLASS(
+        conf_source=str(project_path / settings.CONF_SOURCE),
+        env=env,
+        runtime_params=runtime_params,
+        **settings.CONFIG_LOADER_ARGS,
+    )
+    check_environment(env or "local", loader)
+    check_globals(env or "local", loader)
+    return KedroContext(
+        project_path=project_path,
+        config_loader=loader,
+        env=env,
+        package_name=PACKAGE_NAME or "mlops_basics",
+        hook_manager=_NullPluginManager(),
+        runtime_params=runtime_params,
+    )

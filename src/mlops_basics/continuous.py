@@ -12,7 +12,7 @@ from kedro.framework.session import KedroSession
 from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 
-from mlops_basics.context import load_context
+from mlops_basics.context import bare_context, load_context
 from mlops_basics.provenance import describe_code
 from mlops_basics.schemas import (
     Attempt,
@@ -56,6 +56,10 @@ class Place:
         """A fresh catalog, which sees what other processes have written."""
         return load_context(self.project_path, self.env, self.params | more).catalog
 
+    def bare_catalog(self) -> Any:
+        """A fresh catalog without hooks: to find that there is nothing to do takes no MLflow."""
+        return bare_context(self.project_path, self.env, self.params).catalog
+
     def run(self, pipeline: str, **more: Any) -> None:
         """Run a pipeline as ``kedro run`` does."""
         session: Any = KedroSession.create(
@@ -83,13 +87,13 @@ def continuous_training(
     place = Place(project_path, env, params)
     if dry_run:
         return _dry_run(place)
-    state_dataset = place.catalog().get("monitoring_state")
+    state_dataset = place.bare_catalog().get("monitoring_state")
     with state_dataset.one_at_a_time():
         return _once(place)
 
 
 def _once(place: Place) -> Outcome:
-    catalog = place.catalog()
+    catalog = place.bare_catalog()
     pointer = catalog.get("release").store.pointer()
     if pointer is None:
         return _first_release(place)

@@ -13,7 +13,7 @@ from mlops_basics.datasets import ArtifactDataset
 from mlops_basics.schemas import BatchRecord, CollectionReport, SearchReport
 
 REPORT = CollectionReport(
-    batches=(BatchRecord(name="ü.csv", sha256="00", rows=3),),
+    batches=(BatchRecord(name="ü.csv", sha256="00", rows=3, labelled=2),),
     rows_in_source=3,
     rows=3,
     columns=2,
@@ -48,7 +48,8 @@ def test_the_file_is_plain_json(address):
     """Other programs read it without this project."""
     ArtifactDataset(filepath=address, model=TYPE).save(REPORT)
     with fsspec.open(address, "r", encoding="utf-8") as file:
-        assert json.load(file)["batches"] == [{"name": "ü.csv", "sha256": "00", "rows": 3}]
+        stored = json.load(file)["batches"]
+    assert stored == [{"name": "ü.csv", "sha256": "00", "rows": 3, "labelled": 2}]
 
 
 def test_versions_are_kept(address):
