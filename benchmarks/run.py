@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from tests.conftest import make_mlflow_store, make_project  # noqa: E402
 
-from benchmarks import drift_speed, gate, loop, proof  # noqa: E402
+from benchmarks import drift_speed, gate, loop, proof, storage  # noqa: E402
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20, help="trials of the flights search")
     parser.add_argument(
         "--only",
-        choices=["iris", "idle", "flights", "gate", "proof", "drift"],
+        choices=["iris", "idle", "flights", "gate", "proof", "drift", "storage"],
         help="one part instead of all",
     )
     given = parser.parse_args()
@@ -43,6 +43,9 @@ def main() -> None:
             most += proof.measure()
         if given.only in (None, "drift"):
             least += drift_speed.measure(folder, turns=given.runs)
+        if given.only in (None, "storage"):
+            at_most, at_least = storage.measure(project, given.runs)
+            most, least = most + at_most, least + at_least
     print()
     missed = False
     for rows, word, sign in ((most, "most", 1), (least, "least", -1)):
