@@ -7,7 +7,7 @@ export PYTHONPATH := src
 # Modules are compiled once, not in every run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv run test test-fast lint format ct data-push data-pull viz mlflow services services-stop jupyter bench lock clean
+.PHONY: help venv run test test-fast lint format ct data-push data-pull viz mlflow services services-stop jupyter demo bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,6 +77,9 @@ services-stop: venv ## stop them; their data stays in data/services
 
 jupyter: venv ## notebooks with the catalog loaded
 	@$(BIN)/kedro jupyter lab $(if $(ENV),--env $(ENV))
+
+demo: venv ## a year of production on flights, month by month, and a page about it
+	@$(BIN)/kedro demo
 
 bench: venv ## measured ratios against plain scripts
 	@$(BIN)/python benchmarks/run.py

@@ -43,11 +43,14 @@ class FaultyProxy:
     Attributes:
         endpoint: Where it listens.
         upstream: The server's address.
+        keep_host: Whether the server is told by which name it was asked: S3's signatures hold it,
+            MLflow's list of allowed hosts does not know it.
         requests: Every request that came in: method and path.
     """
 
     endpoint: str
     upstream: str
+    keep_host: bool = True
     requests: list[tuple[str, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
@@ -82,7 +85,7 @@ class FaultyProxy:
 
 
 @contextmanager
-def faulty_proxy(upstream: str) -> Iterator[FaultyProxy]:
+def faulty_proxy(upstream: str, *, keep_host: bool = True) -> Iterator[FaultyProxy]:
     """A proxy before a server, on a free port of loopback."""
 
     class Handler(_Handler):
@@ -90,7 +93,7 @@ def faulty_proxy(upstream: str) -> Iterator[FaultyProxy]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    proxy = FaultyProxy(f"http://127.0.0.1:{server.server_address[1]}", upstream)
+    proxy = FaultyProxy(f"http://127.0.0.1:{server.server_address[1]}", upstream, keep_host)
     Handler.proxy = proxy
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
@@ -122,7 +125,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _forward(self, body: bytes, mode: str | None) -> None:
         connection = http.client.HTTPConnection(urlsplit(self.proxy.upstream).netloc, timeout=60)
-        headers = {name: value for name, value in self.headers.items() if name != "Expect"}
+        unsent = ("Expect",) if self.proxy.keep_host else ("Expect", "Host")
+        headers = {name: value for name, value in self.headers.items() if name not in unsent}
         try:
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
@@ -177,4 +181,4 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Say nothing."""
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass  # noqa: N815
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _pass  # noqa: N815

@@ -18,8 +18,11 @@ from mlops_basics.scoring import (
     class_probabilities,
     compute_metrics,
     confusion_counts,
+    error_clip,
+    expected_loss,
     losses,
     score_rows,
+    watched_losses,
 )
 
 EPSILON = 0.01  # the smoothing of the log loss
@@ -199,3 +202,61 @@ def test_scoring_changes_nothing():
     baseline_scores(table, table, info)
     assert_frame_equal(table, before)
     assert (model.coef_ == coefficients).all()
+
+
+PROBABILITIES = np.array([[0.8, 0.2], [0.3, 0.7], [0.5, 0.5], [1.0, 0.0]])
+KNOWN = Scores("binary", np.array([0, 0, 1, 1]), PROBABILITIES.argmax(axis=1), PROBABILITIES)
+
+
+def test_a_classifier_is_watched_by_its_errors_and_its_brier_score():
+    """Both in [0, 1]; the Brier score is halved, as it may reach 2."""
+    found = watched_losses(KNOWN, None)
+    assert list(found) == ["error", "brier"]
+    assert found["error"].tolist() == [0, 1, 1, 1]
+    brier = [
+        reference.brier_score_loss([y], [p])
+        for y, p in zip(KNOWN.y, PROBABILITIES[:, 1], strict=True)
+    ]
+    assert found["brier"] == pytest.approx(brier)
+    assert found["brier"][3] == 1
+
+
+def test_a_class_that_the_model_does_not_know_is_never_right():
+    """Its code is -1, and it must not be read as the last class."""
+    strange = Scores("binary", np.array([-1] * 4), KNOWN.predicted, PROBABILITIES)
+    found = watched_losses(strange, None)
+    assert found["error"].tolist() == [1] * 4
+    assert found["brier"] == pytest.approx((1 + (PROBABILITIES**2).sum(axis=1)) / 2)
+    assert (found["brier"] >= watched_losses(KNOWN, None)["brier"] - 1e-12).all()
+
+
+def test_a_regression_is_watched_by_errors_over_their_clip():
+    """Larger errors count as 1; without a clip any error does."""
+    y = np.array([0.0, 1.0, -5.0, 3.0])
+    scores = Scores("regression", y, np.zeros(4), np.empty((4, 0)))
+    assert watched_losses(scores, 4.0)["absolute_error"].tolist() == [0, 0.25, 1, 0.75]
+    for clip in (None, 0.0):
+        assert watched_losses(scores, clip)["absolute_error"].tolist() == [0, 1, 1, 1]
+
+
+def test_the_clip_is_what_few_errors_exceed():
+    """Of a regression; a classifier's losses have a bound of their own."""
+    y = np.arange(-100.0, 101.0)
+    scores = Scores("regression", y, np.zeros(201), np.empty((201, 0)))
+    assert error_clip(scores) == 99
+    assert error_clip(scores, 0.5) == 50
+    assert error_clip(KNOWN) is None
+
+
+def test_the_expected_loss_is_that_of_right_probabilities():
+    """The mean over labels that are drawn from them; none without probabilities."""
+    p = PROBABILITIES[:, 1]
+    by_label = {
+        y: watched_losses(Scores("binary", np.full(4, y), KNOWN.predicted, PROBABILITIES), None)
+        for y in (0, 1)
+    }
+    for name in ("error", "brier"):
+        mean = ((1 - p) * by_label[0][name] + p * by_label[1][name]).mean()
+        assert expected_loss(PROBABILITIES, name) == pytest.approx(mean)
+    assert expected_loss(np.empty((4, 0)), "absolute_error") is None
+    assert expected_loss(np.empty((0, 2)), "error") is None

@@ -8,7 +8,7 @@ import pytest
 from pandas.testing import assert_series_equal
 
 from mlops_basics.errors import DataError
-from mlops_basics.target import class_names, read_target
+from mlops_basics.target import class_names, read_target, target_values
 
 NUMBERS = np.arange(100)
 TEXT = pd.Series(["a", "b", "c"] * 10, name="kind")
@@ -94,3 +94,57 @@ def test_the_input_stays_as_it_was():
     before = values.copy(deep=True)
     read_target(values, positive_above=10)
     assert_series_equal(values, before)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["yes", "no", None] * 10,
+        [0, 1] * 10,
+        [1.0, 2.0, None] * 10,
+        [True, False] * 10,
+        pd.Series([True, False, None] * 10, dtype="boolean"),
+        pd.Series([3, 4, None] * 10, dtype="Int64"),
+        pd.Series(["a", "b"] * 10, dtype="category"),
+        [0.5, 1.5, None] * 10,
+        [1, 2, 3] * 10,
+    ],
+)
+def test_later_rows_name_classes_as_the_training_did(values):
+    """Row by row, whichever of them come, and as which type."""
+    raw = pd.Series(values, name="y")
+    target, task = read_target(raw)
+    expected = target.astype(object).map(str, na_action="ignore")
+    found = target_values(raw, task)
+    assert found.dropna().tolist() == expected.dropna().tolist()
+    assert (found.isna() == raw.isna()).all()
+    assert set(found.dropna()) == set(class_names(target))
+    one = target_values(raw[:1], task)
+    assert one.tolist() == found[:1].tolist()
+    assert target_values(raw.astype(object), task).dropna().tolist() == found.dropna().tolist()
+
+
+def test_later_rows_of_a_quantity():
+    """Numbers of any kind as floats; none known at all is no error."""
+    for values in ([1, None, 2.5], [True, False], pd.array([1, None], "Int64")):
+        assert target_values(pd.Series(values), "regression").dtype == np.float64
+    for empty in ([None, None], pd.Series([None, None], dtype="str"), np.array([np.nan])):
+        assert target_values(pd.Series(empty), "regression").isna().all()
+
+
+def test_later_rows_above_a_number():
+    """Named as the two classes are; the bound itself is not above."""
+    found = target_values(pd.Series([15, 16.0, None]), "binary", positive_above=15)
+    assert found[:2].tolist() == ["0", "1"]
+    assert pd.isna(found[2])
+
+
+@pytest.mark.parametrize(
+    "values", [["1.5", "x"], ["1.5", "2"], pd.Series([1, 2], dtype="category")]
+)
+@pytest.mark.parametrize("positive_above", [None, 1.0])
+def test_later_rows_that_are_no_numbers(values, positive_above):
+    """Digits as text neither: a training on them with all others would fail."""
+    task = "regression" if positive_above is None else "binary"
+    with pytest.raises(DataError, match="'y' must hold numbers, but holds"):
+        target_values(pd.Series(values, name="y"), task, positive_above)

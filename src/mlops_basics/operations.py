@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )
+SHORT_RUN_ID = 8  # characters of a run's id in the table; the commands take so many, too
 _PATIENCE = 10.0  # seconds a server gets to stop by itself
 
 
@@ -185,7 +186,7 @@ def releases_table(store: ReleaseStore, registry: Registry) -> Table:
         caption_justify="left",
         pad_edge=False,
     )
-    for column in ("Version", "In production", "Gain (interval)", "Why", "Data"):
+    for column in ("Version", "In production", "Gain (interval)", "Why", "Run", "Data"):
         table.add_column(column, overflow="fold")
     for entry in ledger:
         period = history.get(id(entry))
@@ -194,6 +195,7 @@ def releases_table(store: ReleaseStore, registry: Registry) -> Table:
             _when(entry, period, is_present=bool(pointer)),
             _gain(entry),
             plain(f"{entry.action} by {plain(entry.by)}: {entry.reason}", 160),
+            plain((entry.mlflow_run_id or entry.run_id or "")[:SHORT_RUN_ID]),
             _data(entry.data_versions),
         )
         present = period is not None and period.until is None and pointer is not None

@@ -14,7 +14,10 @@ from mlops_basics.local_credentials import export_credentials
 # Before MLflow is imported: its own notes of a first run, and a warning that kedro-mlflow's import
 # triggers in every command, are nothing that a user could act on. `--verbose` shows them.
 logging.captureWarnings(True)
-os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "ERROR")
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # what it logs as an error, it raises
+# A request that fails is repeated after 0, 4, 8 and 16 seconds; MLflow's own 7 times would be four
+# minutes a request, of which a failed run makes several.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
 
 
 def in_project(path: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from mlops_basics.errors import ReleaseError
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # space, a quota, a limit on a file's size
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 #: Packages below s3fs whose errors come through as they are.
 _CLIENTS = ("botocore", "aiobotocore", "aiohttp", "urllib3", "fsspec", "s3fs")
@@ -45,13 +45,15 @@ def is_storage_fault(error: BaseException) -> bool:
 
 
 def storage_problem(error: BaseException) -> str | None:
-    """What an object store objected to, with a remedy, wherever it sits in an error's chain.
+    """What an object store or a full disk objected to, wherever it sits in an error's chain.
 
-    For errors of Kedro's own data sets, which are wrapped and say little. None: it was no
-    object store.
+    For errors of Kedro's own data sets, which are wrapped and say little. None: it was neither.
     """
     seen: BaseException | None = error
     while seen is not None:
+        if getattr(seen, "errno", None) in _FULL:
+            where = str(error).strip().splitlines()[0] if seen is not error else ""
+            return f"{where} {seen}. {_remedy(seen, 'write')}".strip()
         if error_code(seen) or _is_client_error(seen):
             return f"{str(seen).rstrip('.')}. {_remedy(seen, _action_of(seen))}"
         seen = seen.__cause__ or seen.__context__
@@ -117,7 +119,7 @@ def _remedy_of_s3(error: BaseException, code: str, action: str) -> str:
         return _remedy_of_denial(action)
     return (
         "It was tried several times. Check that the storage runs and can be reached "
-        "(AWS_ENDPOINT_URL, network), then run again. Production is unchanged."
+        "(AWS_ENDPOINT_URL, network), then run again. What is in production is valid."
     )
 
 

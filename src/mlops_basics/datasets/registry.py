@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +14,7 @@ import pandas as pd
 
 from mlops_basics.datasets.arrays import write_arrays
 from mlops_basics.errors import ConflictError, ReleaseError
-from mlops_basics.schemas import Artifact, Decision, ModelRecord, Registration
+from mlops_basics.schemas import Artifact, Decision, ModelRecord, Override, Registration
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,6 +25,8 @@ RELEASE_FOLDER = "release"  # of a run's artifacts: what a release needs beside 
 MODEL_FOLDER = "model"
 CHALLENGE_TAG = "challenge_id"
 FORMER_TAG = "was_champion"
+OVERRIDE_TAG = "override"
+OVERRIDE_FILE = "override.json"  # beside the release files, where an operator promoted it
 
 
 class ModelRegistry:
@@ -51,6 +55,20 @@ class ModelRegistry:
         """Id of the MLflow run that fitted a version."""
         return str(_client().get_model_version(self.model_name, version).run_id)
 
+    def origin(self, version: str) -> ModelRecord | None:
+        """Which run fitted a version, and from which data; None where MLflow has lost it."""
+        from mlflow.artifacts import load_text
+        from mlflow.exceptions import MlflowException
+
+        uri = f"runs:/{self.run_of(version)}/{RELEASE_FOLDER}/model_record.json"
+        try:
+            return ModelRecord.model_validate_json(load_text(uri))
+        except (MlflowException, OSError) as error:
+            code = getattr(error, "error_code", "RESOURCE_DOES_NOT_EXIST")
+            if code not in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+                raise
+            return None
+
     def register(self, registration: Registration) -> str:
         """Register a decided challenger, with its reasons; the same one again is the same version.
 
@@ -67,24 +85,35 @@ class ModelRegistry:
         model_id = _logged_model(client, run_id)
         _stage(client, run_id, registration.files)
         _create_name(client, self.model_name)
-        created = client.create_model_version(
-            self.model_name,
+        return self._create(
+            registration,
             source=f"models:/{model_id}",
             run_id=run_id,
             model_id=model_id,
-            tags=_tags(decision),
+            tags=_tags(decision) | _override_tags(registration.override),
             description="\n".join(decision.reasons),
         )
-        return str(created.version)
 
     def find(self, registration: Registration) -> str | None:
-        """The version that this challenger has already, or None."""
+        """The version that this challenger has already, or None.
+
+        Challengers that were not compared share a challenge, so that one that is promoted by hand
+        is told by its run alone.
+        """
         for known in self._all():
-            if CHALLENGE_TAG in known.tags and _is_same(
-                known, registration.record, registration.decision
-            ):
+            if CHALLENGE_TAG in known.tags and _is_same(known, registration):
                 return str(known.version)
         return None
+
+    def override(self, version: str) -> Override | None:
+        """Who promoted a version by hand, when and why; None if its test did."""
+        return _override_of(_client().get_model_version(self.model_name, version))
+
+    def note_override(self, version: str, override: Override) -> None:
+        """Note that a version is promoted by hand; who did so first stays noted."""
+        if self.override(version) is None:
+            for name, value in _override_tags(override).items():
+                _client().set_model_version_tag(self.model_name, version, name, value)
 
     def was_champion(self, version: str) -> bool:
         """Whether a version was champion before, and was replaced or taken back."""
@@ -120,9 +149,27 @@ class ModelRegistry:
         folder.rmdir()
         if (target / "files").exists():
             (target / "files").rmdir()
+        if (override := _override_of(found)) is not None:
+            text = override.model_dump_json(indent=2)
+            (target / OVERRIDE_FILE).write_text(text, encoding="utf-8")
         model = _downloaded(str(found.source), target / MODEL_FOLDER, version)
         if model != target / MODEL_FOLDER:
             raise ReleaseError(f"MLflow stored version {version} in an unknown layout, at {model}.")
+
+    def _create(self, registration: Registration, **version: Any) -> str:
+        """Make a version once, also where MLflow's answer is lost on the way."""
+        from mlflow.exceptions import MlflowException
+
+        def create() -> str:
+            with _not_repeated():
+                made = _client().create_model_version(self.model_name, **version)
+            return str(made.version)
+
+        try:
+            return create()
+        except MlflowException:
+            # Asked patiently: the server may be back by then.
+            return self.find(registration) or create()
 
     def _alias(self, alias: str) -> str | None:
         from mlflow.exceptions import MlflowException
@@ -150,6 +197,21 @@ def require_unchanged(champion: str | None, expected: str | None) -> None:
         )
 
 
+@contextmanager
+def _not_repeated() -> Iterator[None]:
+    """MLflow's client repeats what was not answered, and would make a second version of a model."""
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    before = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
 def _client() -> MlflowClient:
     from mlflow import MlflowClient
 
@@ -171,11 +233,20 @@ def _downloaded(uri: str, target: Path, version: str) -> Path:
         ) from error
 
 
-def _is_same(known: ModelVersion, record: ModelRecord, decision: Decision) -> bool:
-    return (
-        known.run_id == record.mlflow_run_id
-        or known.tags[CHALLENGE_TAG] == decision.challenge.challenge_id
-    )
+def _is_same(known: ModelVersion, registration: Registration) -> bool:
+    if known.run_id == registration.record.mlflow_run_id:
+        return True
+    challenge_id = registration.decision.challenge.challenge_id
+    return registration.override is None and known.tags[CHALLENGE_TAG] == challenge_id
+
+
+def _override_of(known: ModelVersion) -> Override | None:
+    text = known.tags.get(OVERRIDE_TAG)
+    return Override.model_validate_json(text) if text else None
+
+
+def _override_tags(override: Override | None) -> dict[str, str]:
+    return {} if override is None else {OVERRIDE_TAG: override.model_dump_json()}
 
 
 def _run_id(record: ModelRecord) -> str:
@@ -188,10 +259,14 @@ def _run_id(record: ModelRecord) -> str:
 
 
 def _logged_model(client: MlflowClient, run_id: str) -> str:
+    from mlflow.entities import LoggedModelStatus
+
     experiment = client.get_run(run_id).info.experiment_id
-    found = client.search_logged_models(
+    known = client.search_logged_models(
         experiment_ids=[experiment], filter_string=f"source_run_id='{run_id}'"
     )
+    # One whose upload broke off, or whose creation was answered too late, has no files.
+    found = [model for model in known if model.status == LoggedModelStatus.READY]
     if not found:
         raise ReleaseError(
             f"The MLflow run {run_id} has no logged model. Train it again: kedro run"

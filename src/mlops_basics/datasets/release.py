@@ -12,7 +12,7 @@ from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.datasets.ledger import origin_of
-from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
+from mlops_basics.datasets.registry import OVERRIDE_FILE, ModelRegistry, require_unchanged
 from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.datasets.signature import Signatures
 from mlops_basics.errors import ConflictError, ReleaseError
@@ -20,6 +20,7 @@ from mlops_basics.schemas import (
     Decision,
     LedgerEntry,
     ModelRecord,
+    Override,
     RegisteredVersion,
     Release,
     ReleaseManifest,
@@ -104,13 +105,9 @@ def publish(
         return ReleaseState(
             version=champion, changed=False, reason=registered.reason, path=store.path(champion)
         )
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        registry.download(champion, folder)
-        manifest = _manifest(folder, registry.model_name, champion)
-        store.upload(folder, manifest)
+    manifest, override = prepare(store, registry, champion)
     # Before the pointer moves: a release that nobody wrote down must not be in production.
-    entry = _entry(manifest, in_production)
+    entry = _entry(manifest, in_production, override)
     if in_production != champion:  # else it was damaged, and is whole again
         entry = _announce(store, entry)
     try:
@@ -131,6 +128,26 @@ def publish(
         reason=f"Version {champion} is in production.",
         path=store.path(champion),
     )
+
+
+def prepare(
+    store: ReleaseStore, registry: ModelRegistry, version: str
+) -> tuple[ReleaseManifest, Override | None]:
+    """Store a version's release and verify it; production does not change.
+
+    Returns:
+        Its manifest, and who promoted it by hand, if somebody did.
+
+    Raises:
+        ReleaseError: If MLflow has it no longer, it cannot be written or would be refused.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        registry.download(version, folder)
+        manifest = store.upload(folder, _manifest(folder, registry.model_name, version))
+        file = folder / OVERRIDE_FILE
+        text = file.read_text(encoding="utf-8") if file.exists() else None
+    return manifest, None if text is None else Override.model_validate_json(text)
 
 
 def _is_intact(store: ReleaseStore, registry: ModelRegistry, version: str) -> bool:
@@ -173,14 +190,17 @@ def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:
     )
 
 
-def _entry(manifest: ReleaseManifest, replaced: str | None) -> LedgerEntry:
+def _entry(
+    manifest: ReleaseManifest, replaced: str | None, override: Override | None
+) -> LedgerEntry:
+    why = _why(manifest.decision)
     return LedgerEntry(
         at=_now(),
-        action="release",
+        action="promoted" if override else "release",
         version=manifest.version,
         replaced=replaced,
-        by=getpass.getuser(),
-        reason=_why(manifest.decision),
+        by=override.by if override else getpass.getuser(),
+        reason=f"{override.reason} (the decision was: {why})" if override else why,
         **origin_of(manifest),
     )
 

@@ -154,6 +154,18 @@ class ReleaseStore:
         self._files.write(f"{target}/{MANIFEST}", content)
         return self.verify(version, sha256(content))
 
+    def origin(self, version: str) -> ReleaseManifest | None:
+        """What a release says of itself, unverified: fit to tell where it came from, no more.
+
+        Returns:
+            Its manifest, None where it has none that can be read.
+        """
+        content = self._files.read(f"{self._folder(version)}/{MANIFEST}")
+        try:
+            return None if content is None else ReleaseManifest.model_validate_json(content)
+        except ValidationError:
+            return None
+
     def verify(self, version: str, manifest_sha256: str | None = None) -> ReleaseManifest:
         """Check every file of a release; nothing of it is executed.
 

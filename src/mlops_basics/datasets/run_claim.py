@@ -10,7 +10,7 @@ import socket
 from mlops_basics.datasets.store_files import StoreFiles
 from mlops_basics.errors import ConflictError, ReleaseError
 
-_RUNNING = "running"
+FOLDER = "running"  # of the manifests
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class RunClaim:
             run_id: The run's version.
         """
         self._files, self._run_id = files, run_id
-        self._path = f"{_RUNNING}/{run_id}.json"
+        self._path = f"{FOLDER}/{run_id}.json"
 
     def take(self) -> None:
         """Claim the version.

@@ -24,6 +24,7 @@ from mlops_basics.datasets.lease import PATIENCE, lease
 from mlops_basics.datasets.s3_objects import is_s3, look, put_if
 from mlops_basics.safe_text import without_secrets
 
+_PART = 8 * 2**20  # bytes of a part of a large file; as boto3 does, many are on their way at once
 _SCRATCH = ".tmp-"
 _SCRATCH_LIFE = 86_400.0  # seconds after which a file that a killed process left is removed
 _LOCK = ".lock"
@@ -119,7 +120,8 @@ class StoreFiles:
                 ):
                     _replace(scratch, Path(self._full(path)))
             else:
-                self._fs.put_file(str(source), self._full(path))
+                parts = {"chunksize": _PART} if self._s3 else {}
+                self._fs.put_file(str(source), self._full(path), **parts)
 
     def create(self, path: str, content: bytes, *, lasting: bool = True) -> bool:
         """Write a file that must not exist yet; False if it does.
@@ -176,6 +178,14 @@ class StoreFiles:
         with readable_faults("remove", self.shown(path)):
             try:
                 self._fs.rm_file(self._full(path))
+            except FileNotFoundError:
+                return
+
+    def remove_folder(self, path: str) -> None:
+        """Remove a folder with all it holds, if it is there; links are not followed."""
+        with readable_faults("remove", self.shown(path)):
+            try:
+                self._fs.rm(self._full(path), recursive=True)
             except FileNotFoundError:
                 return
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
+from .drift_figures import LONGEST_TICK, distinct_parts
 from .style import BLUE, GREY, RED, figure, label
 
 
@@ -65,44 +66,58 @@ def loss_figure(
                 showarrow=False,
                 font={"color": BLUE, "size": 12},
             )
-    drawn.update_xaxes(type="category", showgrid=False)
+    _name_months(drawn, months)
     return drawn
 
 
 def gain_figure(
-    months: Sequence[str], gains: Sequence[tuple[float, float, float]], unit: str
+    months: Sequence[str], gains: Sequence[tuple[float, float, float] | None], unit: str
 ) -> go.Figure:
     """Draw each month's gain with its interval.
 
     Args:
         months: Names, in the order of time.
-        gains: Gain, lower and upper limit of each.
+        gains: Gain, lower and upper limit of each; None where both models are one.
         unit: Of the gain.
     """
     drawn = figure(
         unit,
         "Above 0, keeping up was worth it. Bars are 95 % intervals with days as the independent "
-        "units; a month without a bar was predicted by one and the same model.",
+        "units; a month without a mark was predicted by one and the same model.",
         height=420,
     )
     drawn.add_hline(y=0, line={"color": GREY, "width": 1})
+    shown = [(name, *gain) for name, gain in zip(months, gains, strict=True) if gain is not None]
     drawn.add_scatter(
-        x=list(months),
-        y=[gain for gain, _, _ in gains],
+        x=[name for name, _, _, _ in shown],
+        y=[gain for _, gain, _, _ in shown],
         mode="markers",
         marker={"size": 9, "color": BLUE},
         error_y={
             "type": "data",
             "symmetric": False,
-            "array": [high - gain for gain, _, high in gains],
-            "arrayminus": [gain - low for gain, low, _ in gains],
+            "array": [high - gain for _, gain, _, high in shown],
+            "arrayminus": [gain - low for _, gain, low, _ in shown],
             "thickness": 1.6,
             "width": 4,
         },
-        customdata=[(low, high) for _, low, high in gains],
+        customdata=[(low, high) for _, _, low, high in shown],
         hovertemplate="%{x}: %{y:+.4f}, %{customdata[0]:+.4f} to %{customdata[1]:+.4f}"
         "<extra></extra>",
         showlegend=False,
     )
-    drawn.update_xaxes(type="category", showgrid=False)
+    _name_months(drawn, months)
     return drawn
+
+
+def _name_months(drawn: go.Figure, months: Sequence[str]) -> None:
+    """All months in their order, also those without a mark."""
+    drawn.update_xaxes(
+        type="category",
+        categoryorder="array",
+        categoryarray=list(months),
+        range=[-0.5, len(months) - 0.5],
+        tickvals=list(months),
+        ticktext=[label(name, LONGEST_TICK) for name in distinct_parts(list(months))],
+        showgrid=False,
+    )

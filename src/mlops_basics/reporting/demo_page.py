@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlops_basics.schemas import Decision, Verdict
+from mlops_basics.schemas import NO_CHAMPION, Decision, Verdict
 
 from .decision_section import outcome_text as decision_text
 from .demo_figures import gain_figure, loss_figure
@@ -31,6 +31,11 @@ from .style import number
 LONG = 600  # characters of a reason
 MOST_REASONS = 4
 EXIT_CODES = {0: "nothing to do", 3: "retrained and promoted", 4: "retrained and kept"}
+TWO_MEASURES = (
+    "The two measures need not agree. A promotion is decided by log loss: how good are the "
+    "probabilities? The share of wrong predictions asks only on which side of one half they lie; "
+    "for flights, of which hardly one is more likely late than not, that is mostly the same guess."
+)
 LIMITS = (
     "The gain is a paired difference: both models predict the same flights. Its intervals take "
     "days as independent, not flights: one storm delays a whole day. Where storms last for days "
@@ -40,8 +45,9 @@ LIMITS = (
     "It is one year of one city. Another year has other weather, and another answer.",
     "The models see the timetable and not the weather: most of what decides whether a flight is "
     "late is unknown to them. Their error stays close to that of the guess that no flight is late.",
-    "A retraining in a month that has its labels late helps from the month after next on. What "
-    "has been learned from a bad summer is applied to a good autumn.",
+    "Retraining looks back: labels come a month late, and the newest two months with labels tune "
+    "and test the model, which is fitted on those before. What was learned from a bad summer "
+    "predicts a good autumn. Whether keeping up is worth it, the numbers above say.",
 )
 
 
@@ -146,7 +152,9 @@ def demo_page(year: YearResult) -> str:
         Section("Each look of kedro ct", [_looks(year)]),
         Section("Each release", [_releases(year)]),
         Section("What it cost", [_cost(year)]),
-        Section("What this can say, and what not", [paragraph(text(each, LONG)) for each in LIMITS]),
+        Section(
+            "What this can say, and what not", [paragraph(text(each, LONG)) for each in LIMITS]
+        ),
     ]
     return page("A year of production: flights", _headline(year), sections)
 
@@ -183,10 +191,13 @@ def _headline(year: YearResult) -> Html:
         [
             paragraph(join(lead, " "), "lead"),
             paragraph(
-                join([_gain_badge(year.error, "error"), _gain_badge(year.log_loss, "log loss")], " ")
+                join(
+                    [_gain_badge(year.error, "error"), _gain_badge(year.log_loss, "log loss")], " "
+                )
             ),
             paragraph(text(f"Gain in error {_interval(year.error)}.")),
             paragraph(text(f"Gain in log loss {_interval(year.log_loss)}.")),
+            paragraph(small(text(TWO_MEASURES))),
             paragraph(text(told)),
         ]
     )
@@ -220,7 +231,9 @@ def _what(year: YearResult) -> list[Html | Plot]:
 def _plots(year: YearResult) -> list[Html | Plot]:
     names = [month.month for month in year.months]
     changes = [
-        (look.month, look.after or "") for look in year.looks if look.before not in (None, look.after)
+        (look.month, look.after or "")
+        for look in year.looks
+        if look.before not in (None, look.after)
     ]
     error = [month.error for month in year.months]
     nats = [month.log_loss for month in year.months]
@@ -255,8 +268,8 @@ def _plots(year: YearResult) -> list[Html | Plot]:
     ]
 
 
-def _triples(gains: Sequence[Gain]) -> list[tuple[float, float, float]]:
-    return [(each.gain, each.low, each.high) for each in gains]
+def _triples(gains: Sequence[Gain]) -> list[tuple[float, float, float] | None]:
+    return [None if each.same else (each.gain, each.low, each.high) for each in gains]
 
 
 def _months(year: YearResult) -> Html:
@@ -281,7 +294,9 @@ def _months(year: YearResult) -> Html:
     rows.append(
         [
             strong(text("all")),
-            join([text(f"{total:,}"), small(text(f"of {sum(m.rows for m in year.months):,}"))], " "),
+            join(
+                [text(f"{total:,}"), small(text(f"of {sum(m.rows for m in year.months):,}"))], " "
+            ),
             text(share_text(late)),
             text(""),
             text(number(year.error.first)),
@@ -356,7 +371,9 @@ def _reasons(look: LookResult) -> list[str]:
 
 
 def _outcome_cell(look: LookResult) -> Html:
-    code = EXIT_CODES.get(look.exit_code, "")
+    code = (
+        EXIT_CODES.get(look.exit_code, "") if look.before is not None else "trained and published"
+    )
     parts: list[Html] = [text(f"exit {look.exit_code}: {code}")]
     if look.decision is not None:
         tone: Tone = "good" if look.decision.promote else "neutral"
@@ -373,8 +390,10 @@ def _gate_text(decision: Decision) -> str:
         around = f" ({decision.low:+.4f} to {decision.high:+.4f})"
     vetoes = [metric_name(guard.metric) for guard in decision.guards if guard.shown_worse]
     veto = f"; shown to be worse: {', '.join(vetoes)}" if vetoes else ""
+    champion = decision.champion_version
+    against = "a constant prediction" if champion == NO_CHAMPION else f"version {champion}"
     return (
-        f"{metric_name(decision.metric)}: gain {decision.gain:+.4f}{around} on "
+        f"{metric_name(decision.metric)}: gain over {against} {decision.gain:+.4f}{around} on "
         f"{decision.rows:,} rows{veto}"
     )
 

@@ -40,6 +40,7 @@ from .parameters import (
 from .release import (
     FileRecord,
     LedgerEntry,
+    Override,
     Pointer,
     RegisteredVersion,
     Registration,
@@ -105,6 +106,7 @@ __all__ = [
     "MonitoringReference",
     "MonitoringState",
     "OverfitCheck",
+    "Override",
     "Pointer",
     "PreprocessingParams",
     "RegisteredVersion",

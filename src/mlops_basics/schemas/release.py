@@ -13,17 +13,26 @@ from .run import ModelRecord
 from .table import BatchRecord, TableInfo
 
 
+class Override(Artifact):
+    """An operator's word for a challenger; the decision stays as it was recorded."""
+
+    by: str
+    at: str
+    reason: str
+
+
 @dataclass(frozen=True)
 class Registration:
     """A decided challenger, with the files that its release needs beside the model.
 
     ``files`` maps names to an ``Artifact`` (saved as JSON), a table (saved as Parquet) or a
-    dictionary of arrays (saved as ``.npz``).
+    dictionary of arrays (saved as ``.npz``). ``override``: an operator promotes it by hand.
     """
 
     decision: Decision
     record: ModelRecord
     files: dict[str, Any]
+    override: Override | None = None
 
 
 class RegisteredVersion(Artifact):
@@ -66,10 +75,10 @@ class Pointer(Artifact):
 
 
 class LedgerEntry(Artifact):
-    """One line of the production's history."""
+    """One line of the production's history; ``promoted``: released by an operator's override."""
 
     at: str
-    action: Literal["release", "rollback", "refused"]
+    action: Literal["release", "promoted", "rollback", "refused"]
     version: str
     replaced: str | None
     by: str

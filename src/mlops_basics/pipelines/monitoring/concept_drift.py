@@ -184,4 +184,5 @@ def _interval(losses: Floats) -> intervals.Interval:
     if len(losses) < 2:
         value = float(losses.mean())
         return intervals.Interval(value, 0.0, 1.0, 0.95)
-    return intervals.mean(losses, 0.95, 0)
+    found = intervals.mean(losses, 0.95, 0)  # of few rows it may reach past the largest loss
+    return dataclasses.replace(found, high=min(found.high, 1.0))

@@ -83,14 +83,15 @@ def two_sample_scores(
 
     Returns:
         Labels (0 reference, 1 batch) and scores of the held-out halves; None where a side has too
-        few rows, or the classifier is switched off.
+        few rows, no column is left, or the classifier is switched off.
     """
-    if min(len(before), len(now)) < LEAST_ROWS or params.classifier_rows < LEAST_ROWS:
+    columns = [name for name in now.columns if name not in ignored]
+    few = min(len(before), len(now), params.classifier_rows) < LEAST_ROWS
+    if few or not columns:
         return None
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     rng = np.random.default_rng([params.seed, number])
-    columns = [name for name in now.columns if name not in ignored]
     parts = [_draw(table[columns], params.classifier_rows, rng) for table in (before, now)]
     sides = np.repeat([0, 1], [len(part) for part in parts])
     coded = _coded(pd.concat(parts, ignore_index=True))

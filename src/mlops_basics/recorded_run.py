@@ -1,0 +1,90 @@
+"""A recorded run, as MLflow keeps it: found by whichever of its names somebody has at hand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.schemas import Manifest
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+_MANIFEST = "manifest.json"
+_VERSION = re.compile(r"[0-9TZ.-]+")
+_SHORT = re.compile(r"[0-9a-f]{6,31}")
+
+
+def find_run(model_name: str, run_id: str) -> Run:
+    """A run of a model by its MLflow id, the beginning of it, or its version (its time).
+
+    Args:
+        model_name: Its runs are those of the experiment of this name.
+        run_id: The name; MLflow must point at the project's server.
+
+    Raises:
+        ConfigurationError: If there is no such run, or several begin so.
+    """
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient()
+    try:
+        return client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+    found: list[Run] = []
+    if _VERSION.fullmatch(run_id):
+        found = list(_runs(client, model_name, f"tags.run_version = '{run_id}'"))
+    if not found and _SHORT.fullmatch(run_id):
+        found = [run for run in _runs(client, model_name) if run.info.run_id.startswith(run_id)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise ConfigurationError(
+            f"{len(found)} runs of '{model_name}' are named '{run_id}'. Name one by its whole "
+            f"MLflow run id: {', '.join(run.info.run_id for run in found[:5])}"
+        )
+    raise ConfigurationError(
+        f"There is no run {run_id[:80]!r} of '{model_name}' in MLflow. Name an MLflow run id or a "
+        "run version, as `kedro releases` and the end of each run show them."
+    )
+
+
+def manifest_of(run: Run, model_name: str) -> Manifest:
+    """The manifest that a run wrote at its end.
+
+    Raises:
+        ConfigurationError: If the run did not finish, or is of another model.
+    """
+    from mlflow import MlflowClient
+    from mlflow.artifacts import load_text
+
+    run_id = run.info.run_id
+    if _MANIFEST not in {item.path for item in MlflowClient().list_artifacts(run_id)}:
+        raise ConfigurationError(
+            f"The run {run_id} did not finish: it has no manifest, which would tell what it made. "
+            "Make it again: kedro run"
+        )
+    manifest = Manifest.model_validate_json(load_text(f"runs:/{run_id}/{_MANIFEST}"))
+    if manifest.model_name != model_name:
+        raise ConfigurationError(
+            f"The run {run_id} is of the model '{manifest.model_name}', not of '{model_name}'. "
+            f"Name its environment: --env {manifest.env}, or --model-name {manifest.model_name}"
+        )
+    return manifest
+
+
+def _runs(client: MlflowClient, model_name: str, condition: str = "") -> Iterator[Run]:
+    experiment = client.get_experiment_by_name(model_name)
+    token: str | None = ""
+    while experiment is not None and token is not None:
+        page = client.search_runs(
+            [experiment.experiment_id], condition, page_token=token or None, max_results=1000
+        )
+        yield from page
+        token = page.token or None

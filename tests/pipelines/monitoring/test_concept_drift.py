@@ -1,0 +1,186 @@
+"""Tests of the error over time, and of when a batch's losses enter the test."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.pipelines.monitoring.concept_drift import (
+    batch_losses,
+    begin_watch,
+    conclude_concept,
+    enter,
+    in_full_stream,
+    may_enter,
+)
+from mlops_basics.schemas import LabelCount, MonitoringParams, WatchedBatch
+from mlops_basics.stats.sequential import SequentialState, start_known, start_monitor, update
+
+from .releases import rows_of
+
+PARAMS = MonitoringParams()
+
+
+def record_of(number=1, labelled=60, rows=60, **values):
+    """A batch that was judged."""
+    labels = None if labelled is None else LabelCount(rows=rows, labelled=labelled)
+    return WatchedBatch(
+        name=f"{number}.csv", sha256="ab", outcome="used", seen_by="run", number=number, rows=rows,
+        labels=labels, **values,
+    )  # fmt: skip
+
+
+def features_of(release, table):
+    """As the model takes them."""
+    return table[list(release.table.features)].assign(count=lambda t: t["count"].astype(float))
+
+
+def test_a_watch_begins_with_the_release(release):
+    """What it was trained on, by which loss, and the test before its first row."""
+    watch = begin_watch(release, release.reference, PARAMS)
+    assert watch.version == "1"
+    assert list(watch.trained) == ["a.csv", "b.csv"]
+    assert watch.loss == "error"
+    state = SequentialState.from_dict(watch.sequential)
+    assert (state.rows, state.alpha, state.tolerance) == (0, 0.01, 0.01)
+    own = release.reference.losses["error"].to_numpy()
+    assert state.mean == start_monitor(own).mean > own.mean()
+
+
+def test_the_loss_can_be_chosen(release, of_size):
+    """Of those that the release was measured by."""
+    brier = PARAMS.model_copy(update={"loss": "brier"})
+    assert begin_watch(release, release.reference, brier).loss == "brier"
+    assert begin_watch(of_size, of_size.reference, PARAMS).loss == "absolute_error"
+    with pytest.raises(ConfigurationError, match=r"'brier', but the release 1 .*: absolute_error"):
+        begin_watch(of_size, of_size.reference, brier)
+
+
+def test_blocks_are_those_of_the_whole_stream():
+    """Every fifth row was seen: what hit one of them hits five in the stream."""
+    rng = np.random.default_rng(0)
+    losses = (rng.random(500) < 0.2).astype(float)
+    state = start_known(0.2)
+    assert in_full_stream(state, losses, 1) == state
+    wider = in_full_stream(state, losses, 5)
+    assert wider.block == 5
+    assert wider.variance == pytest.approx(losses.var() / 5)
+    assert (wider.mean, wider.log_threshold) == (state.mean, state.log_threshold)
+    blocks = start_known(0.2, length=4, variance=0.03)
+    assert in_full_stream(blocks, losses, 5).block == 20
+    assert in_full_stream(blocks, losses, 5).variance == pytest.approx(0.006)
+    assert in_full_stream(state, np.zeros(500), 5).variance > 0
+
+
+def test_the_losses_are_those_of_the_labelled_rows(release):
+    """A class that the model does not know is an error; missing labels are no rows."""
+    table = rows_of(6)
+    features = features_of(release, table)
+    predicted = pd.Series(release.model.predict(features))
+    wrong = predicted.map({"tall": "short", "short": "tall"})
+    target = pd.Series([predicted[0], wrong[1], None, "ugly", predicted[4], None])
+    watch = begin_watch(release, release.reference, PARAMS)
+    losses, expected = batch_losses(features, target, release, watch, strict=False)
+    assert losses.tolist() == [0, 1, 1, 0]
+    p = release.model.predict_proba(features).max(axis=1)
+    assert expected == pytest.approx((1 - p).mean())
+    strict, _ = batch_losses(features, target, release, watch, strict=True)
+    assert strict.tolist() == [0, 1, 0, 1, 0, 0]
+
+
+def test_the_losses_of_a_regression_are_clipped(of_size):
+    """At the error that few reference rows exceed; the model expects none of its own."""
+    table = rows_of(4)
+    features = features_of(of_size, table)
+    clip = of_size.reference.info.clip
+    off = np.array([0, clip / 2, -9 * clip, np.nan])
+    target = pd.Series(of_size.model.predict(features) + off)
+    watch = begin_watch(of_size, of_size.reference, PARAMS)
+    losses, expected = batch_losses(features, target, of_size, watch, strict=False)
+    assert losses == pytest.approx([0, 0.5, 1])
+    assert expected is None
+    strict, _ = batch_losses(features, target, of_size, watch, strict=True)
+    assert strict == pytest.approx([0, 0.5, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("record", "newest", "expected"),
+    [
+        (record_of(labelled=48), 1, True),
+        (record_of(labelled=47), 1, False),
+        (record_of(labelled=47), 3, False),
+        (record_of(labelled=47), 4, True),
+        (record_of(labelled=0), 99, False),
+        (record_of(labelled=None), 99, False),
+        (record_of(entered=True), 99, False),
+        (record_of(number=0), 99, False),
+    ],
+    ids=["enough", "too few", "young", "old enough", "no label", "not counted", "again", "unused"],
+)
+def test_a_batch_enters_by_its_labels_or_its_age(record, newest, expected):
+    """80 % of the rows, or three further batches; once; never without any label."""
+    assert may_enter(record, newest, PARAMS) == expected
+
+
+def test_entering_is_an_update_of_the_test(release):
+    """The record tells the error with its interval, and whether it was this batch that alarmed."""
+    watch = begin_watch(release, release.reference, PARAMS)
+    before = SequentialState.from_dict(watch.sequential)
+    losses = np.ones(400)
+    after, record = enter(watch, record_of(), losses)
+    assert after.sequential == update(before, losses).to_dict()
+    assert record.entered
+    assert record.alarm
+    assert record.error == 1
+    assert 0.9 < record.error_low < record.error_high == 1
+    _, second = enter(after, record_of(2), losses)
+    assert not second.alarm
+
+
+@pytest.mark.parametrize("losses", [[0.3], [1.0], [0.2, 0.2], [0.0, 0.5, 1.0]])
+def test_the_interval_of_few_losses(of_size, losses):
+    """Also of a single row there is one."""
+    watch = begin_watch(of_size, of_size.reference, PARAMS)
+    _, record = enter(watch, record_of(), np.array(losses))
+    assert 0 <= record.error_low <= record.error <= record.error_high <= 1
+
+
+def test_the_verdict_tells_which_labels_it_rests_on(release):
+    """None yet, too few, enough, drift: each a status of its own."""
+    watch = begin_watch(release, release.reference, PARAMS)
+
+    def conclude(*records, watch=watch):
+        return conclude_concept(watch, release.reference, records)
+
+    assert conclude().status == "no_labels"
+    none = conclude(record_of(labelled=0), record_of(2, labelled=None))
+    assert (none.status, none.reason) == ("no_labels", "no labels yet, of 2 batches")
+    few = conclude(record_of(labelled=5))
+    assert (few.status, few.observed) == ("not_enough_labels", None)
+    calm, entered = enter(watch, record_of(), np.zeros(60))
+    quiet = conclude(entered, record_of(2, labelled=0), watch=calm)
+    assert (quiet.status, quiet.observed, quiet.rows) == ("no_drift", 0.0, 60)
+    assert quiet.smallest is None or quiet.smallest > quiet.tolerated
+    bad, second = enter(calm, record_of(2, 120, 120), np.ones(120))
+    drift = conclude(entered, second, watch=bad)
+    assert (drift.status, drift.rows) == ("drift", 180)
+    assert drift.observed == pytest.approx(2 / 3)
+    assert drift.wealth >= 1 > quiet.wealth >= 0
+    assert drift.alarm_row is not None
+
+
+def test_a_release_with_few_or_perfect_test_rows_can_be_watched(release):
+    """Then the limit is far away, but nothing fails."""
+    for losses in ([0.0] * 10, [1.0] * 10, [0.0]):
+        reference = dataclasses.replace(
+            release.reference, losses=pd.DataFrame({"error": losses, "brier": losses})
+        )
+        watch = begin_watch(release, reference, PARAMS)
+        after, record = enter(watch, record_of(), np.ones(60))
+        verdict = conclude_concept(after, reference, [record])
+        assert verdict.reference == losses[0]
+        assert verdict.tolerated > losses[0] or losses[0] == 1

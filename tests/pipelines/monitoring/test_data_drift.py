@@ -1,0 +1,182 @@
+"""Tests of what is said about a batch's columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_basics.pipelines.monitoring.data_drift import (
+    effects,
+    ignored_columns,
+    judge_batch,
+    reference_profile,
+    two_sample_scores,
+)
+from mlops_basics.profiles import feature_profile, time_columns
+from mlops_basics.schemas import ColumnDrift, MonitoringParams, MonitoringReference
+from mlops_basics.schemas.monitoring import ReleaseReference
+from mlops_basics.stats.drift_spending import drift_alpha_at
+from mlops_basics.stats.table_drift import judge_table
+
+PARAMS = MonitoringParams()
+
+
+def table_of(rows=3000, seed=0, turn=1.0):
+    """Two numbers that go together, or against each other; a level; a time."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=rows)
+    return pd.DataFrame(
+        {
+            "x": x,
+            "y": turn * 0.5 * x + rng.normal(scale=np.sqrt(0.75), size=rows),
+            "colour": pd.Series(rng.choice(["red", "blue"], rows), dtype="str"),
+            "when": pd.date_range(f"20{24 + seed}-01-01", periods=rows, unit="us"),
+        }
+    )
+
+
+def reference_of(table):
+    """What a release would hold of these rows."""
+    times = time_columns(table)
+    info = MonitoringReference(rows=len(table), thinned=1, losses=("error",), times=times)
+    profile = feature_profile(table, times).to_dict()
+    return ReleaseReference(info, profile, pd.DataFrame({"error": [0.0] * len(table)}), table)
+
+
+REFERENCE = reference_of(table_of())
+
+
+def judge(table, number=1, reference=REFERENCE, params=PARAMS):
+    """The verdicts about a batch."""
+    profile = reference_profile(reference, params)
+    return judge_batch(table, number, reference, profile, params)[0]
+
+
+def drifted(columns):
+    """Names of what has drifted."""
+    return {column.column for column in columns if column.drifted}
+
+
+def test_a_batch_like_the_reference_has_not_drifted():
+    """Every column but the times has a verdict, and the columns jointly two."""
+    columns = judge(table_of(seed=1))
+    assert drifted(columns) == set()
+    assert {column.column for column in columns[:-2]} == {"x", "y", "colour"}
+    assert [column.kind for column in columns[-2:]] == ["correlation", "classifier"]
+
+
+@pytest.mark.parametrize(
+    ("change", "column"),
+    [
+        ({"x": lambda t: t["x"] + 0.5}, "x"),
+        ({"y": lambda t: t["y"].mask(t.index % 10 == 0)}, "y"),
+        ({"colour": lambda t: t["colour"].where(t.index % 10 != 0, "green")}, "colour"),
+        ({"colour": lambda t: t["colour"].where(t.index % 10 != 0, None)}, "colour"),
+    ],
+    ids=["a shift", "missing numbers", "a new level", "missing levels"],
+)
+def test_a_change_that_matters_is_named(change, column):
+    """With its column; the others have not drifted by themselves."""
+    found = judge(table_of(seed=1).assign(**change))
+    assert column in drifted(found)
+    assert drifted(found) <= {column, *(item.column for item in found[-2:])}
+
+
+def test_a_joint_change_is_found_without_one_of_any_column():
+    """By the correlation; and by the classifier, which sees more than pairs."""
+    found = judge(table_of(seed=1, turn=-1.0))
+    assert {item.kind for item in found if item.drifted} == {"correlation", "classifier"}
+
+
+def test_the_classifier_may_be_switched_off_or_lack_rows():
+    """Fewer than 100 rows on either side teach nothing."""
+    off = PARAMS.model_copy(update={"classifier_rows": 0})
+    assert judge(table_of(seed=1), params=off)[-1].kind == "correlation"
+    assert judge(table_of(99, seed=1))[-1].kind == "correlation"
+    assert judge(table_of(100, seed=1))[-1].kind == "classifier"
+    assert judge(table_of(seed=1), reference=reference_of(table_of(99)))[-1].kind == "correlation"
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_few_rows_prove_nothing(rows):
+    """And stop nothing."""
+    found = judge(table_of(rows, seed=1).assign(x=99.0))
+    assert len(found) == 6
+    assert drifted(found) == set()
+
+
+def test_later_batches_have_smaller_levels():
+    """So that all of a release's life together keeps its level."""
+    batch = table_of(seed=1)
+    levels = [{column.level for column in judge(batch, number)} for number in (1, 2, 50)]
+    for number, found in zip((1, 2, 50), levels, strict=True):
+        assert max(found) == pytest.approx(drift_alpha_at(number, PARAMS.data_alpha) / 5)
+    assert max(levels[0]) > max(levels[1]) > max(levels[2])
+
+
+def test_ignored_columns_are_no_subject():
+    """Neither alone nor jointly, nor for the classifier; times are left out anyway."""
+    batch = table_of(seed=1).assign(x=lambda table: table["x"] + 5)
+    params = PARAMS.model_copy(update={"ignore_columns": ("x",)})
+    assert ignored_columns(REFERENCE, params) == {"x", "when"}
+    found = judge(batch, params=params)
+    assert drifted(found) == set()
+    assert {column.column for column in found[:-2]} == {"y", "colour"}
+    assert found[-1].kind == "classifier"
+
+
+def test_all_columns_may_be_ignored():
+    """Then nothing is said, and nothing fails."""
+    params = PARAMS.model_copy(update={"ignore_columns": ("x", "y", "colour")})
+    assert drifted(judge(table_of(seed=1), params=params)) == set()
+
+
+def test_the_same_batch_has_the_same_verdicts():
+    """The classifier's draws follow from seed and number."""
+    batch, few = table_of(500, seed=1), PARAMS.model_copy(update={"classifier_rows": 200})
+    assert judge(batch, params=few) == judge(batch, params=few)
+    scores = [two_sample_scores(table_of(), batch, {"when"}, few, number) for number in (1, 1, 2)]
+    np.testing.assert_array_equal(scores[0][1], scores[1][1])
+    assert scores[0][1].shape == (200,)
+    assert not np.array_equal(scores[0][1], scores[2][1])
+
+
+def test_the_classifier_sees_levels_and_gaps():
+    """What has changed are only the levels, or only the gaps: it tells the sides apart."""
+    from sklearn.metrics import roc_auc_score
+
+    batch = table_of(seed=1)
+    for column, value in (("colour", "green"), ("colour", None), ("y", np.nan)):
+        changed = batch.assign(**{column: value})
+        sides, scores = two_sample_scores(table_of(), changed, {"when"}, PARAMS, 1)
+        assert roc_auc_score(sides, scores) > 0.95
+
+
+def test_the_profile_of_the_reference_is_the_stored_one():
+    """Read back, a judgement from it is that of the rows themselves."""
+    batch = table_of(seed=1)
+    direct = judge_table(
+        feature_profile(REFERENCE.sample, ("when",)), feature_profile(batch, ("when",)), 3
+    )
+    found = judge(batch, 3, params=PARAMS.model_copy(update={"classifier_rows": 0}))
+    assert [column.lower for column in found] == [verdict.lower for verdict in direct]
+
+
+def test_effects_are_shares_of_the_threshold():
+    """Above 1 is drift; an AUC begins at 0.5; of several verdicts about a column the largest."""
+    told = {"where": "", "effect": None, "level": 0.01, "n_reference": 1, "n_current": 1,
+            "smallest": None, "reason": "", "measure": ""}  # fmt: skip
+    columns = [
+        ColumnDrift(
+            column=column, kind=kind, lower=lower, threshold=threshold,
+            drifted=lower > threshold, **told,
+        )
+        for column, kind, lower, threshold in (
+            ("x", "numeric", 0.1, 0.05),
+            ("x", "missing", 0.01, 0.02),
+            ("all", "classifier", 0.6, 0.55),
+            ("y", "numeric", 0.0, 0.0),
+        )
+    ]  # fmt: skip
+    assert effects(columns) == {"x": 2.0, "all": 2.0, "y": 0.0}

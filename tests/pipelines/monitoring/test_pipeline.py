@@ -1,0 +1,60 @@
+"""Tests of the monitoring pipeline in memory."""
+
+from __future__ import annotations
+
+import json
+
+from mlops_basics.pipelines.monitoring import create_pipeline
+from mlops_basics.schemas import CollectionParams, MonitoringState
+
+from .releases import (
+    PARAMS,
+    PREPROCESSING,
+    file_of,
+    look,
+    rows_of,
+    run_context,
+    trained_batches,
+)
+
+
+def inputs_of(release):
+    """What the pipeline reads."""
+    return {
+        "source": [*trained_batches(), file_of("c.csv", rows_of())],
+        "labels": [],
+        "watched_release": release,
+        "monitoring_state": MonitoringState(),
+        "run_context": run_context(),
+        "params:monitoring": PARAMS,
+        "params:preprocessing": PREPROCESSING,
+        "params:collection": CollectionParams(),
+    }
+
+
+def test_batches_in_and_verdict_out(release):
+    """It reads production and the source, and nothing that a training has left behind."""
+    from tests.pipelines.helpers import run_slice
+
+    pipeline = create_pipeline()
+    inputs = inputs_of(release)
+    assert pipeline.inputs() == set(inputs)
+    assert pipeline.outputs() == {
+        "error_plot", "drift_plot", "monitoring_state_next",
+    }  # fmt: skip
+    found = run_slice(pipeline, inputs)
+    expected = look(release, [file_of("c.csv", rows_of())])
+    assert found["verdict"] == expected.verdict
+    assert found["monitoring_state_next"] == expected.state
+    assert found["monitoring_report"].startswith("<!DOCTYPE html>")
+    assert "c.csv" in found["monitoring_report"]
+    for name in ("error_plot", "drift_plot"):
+        assert json.loads(found[name].to_json())["data"]
+
+
+def test_the_state_is_written_last():
+    """What was not told must not be remembered as seen."""
+    order = [node.name for node in create_pipeline().nodes]
+    assert order[-1] == "remember"
+    (last,) = create_pipeline().only_nodes("remember").nodes
+    assert {"verdict", "monitoring_report"} < set(last.inputs)
