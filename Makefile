@@ -7,7 +7,7 @@ export PYTHONPATH := src
 # Modules are compiled once, not in every run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv run test test-fast lint format ct data-push data-pull viz mlflow services services-stop jupyter demo bench lock clean
+.PHONY: help venv run test test-fast test-hostile lint format ct data-push data-pull viz mlflow services services-stop jupyter demo bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test: venv ## every test
 
 test-fast: venv ## the unit tests that take no model, no server and no simulation
 	@$(BIN)/pytest -m "not slow" --ignore tests/integration
+
+test-hostile: venv ## servers killed, full disks, wrong keys, twelve at once: minutes, not in make test
+	@$(BIN)/pytest tests/hostile
 
 lint: venv ## ruff, mypy and the import rules
 	@$(BIN)/ruff check .

@@ -140,13 +140,16 @@ class MemoryClient:
         return self._server.killer.around(found) if changes else found
 
     def get_experiment_by_name(self, name: str) -> Any:
+        """As MLflow\'s."""
         known = self._server.experiments.get(name)
         return SimpleNamespace(experiment_id=known) if known else None
 
     def create_experiment(self, name: str) -> str:
+        """As MLflow\'s."""
         return self._server.experiments.setdefault(name, str(len(self._server.experiments) + 1))
 
-    def create_run(self, experiment_id: str, run_name: str = "", tags: Any = None) -> Any:
+    def create_run(self, experiment_id: str, tags: Any = None, **_: Any) -> Any:
+        """As MLflow\'s."""
         number = next(self._server.numbers)
         info = SimpleNamespace(
             run_id=f"{number:032x}",
@@ -159,17 +162,21 @@ class MemoryClient:
         return run
 
     def get_run(self, run_id: str) -> Any:
+        """As MLflow\'s."""
         if run_id not in self._server.runs:
             raise MlflowException(f"No run {run_id}", error_code=RESOURCE_DOES_NOT_EXIST)
         return self._server.runs[run_id]
 
     def set_terminated(self, run_id: str) -> None:
+        """As MLflow\'s."""
         self.get_run(run_id)
 
     def set_tag(self, run_id: str, key: str, value: str) -> None:
+        """As MLflow\'s."""
         self.get_run(run_id).data.tags[key] = value
 
     def search_runs(self, experiment_ids: list[str], filter_string: str = "", **_: Any) -> Page:
+        """As MLflow\'s."""
         wanted = re.findall(r"tags\.`([^`]+)` = '([^']*)'", filter_string)
         return Page(
             run
@@ -178,15 +185,18 @@ class MemoryClient:
             and all(run.data.tags.get(key) == value for key, value in wanted)
         )
 
-    def search_logged_models(self, experiment_ids: list[str], filter_string: str) -> list[Any]:
+    def search_logged_models(self, filter_string: str, **_: Any) -> list[Any]:
+        """As MLflow\'s."""
         run_id = re.search(r"'([^']*)'", filter_string)[1]
         return [model for model in self._server.models.values() if model.run_id == run_id]
 
     def list_artifacts(self, run_id: str) -> list[Any]:
+        """As MLflow\'s."""
         names = {name.split("/")[0] for name in self._server.artifacts.get(run_id, {})}
         return [SimpleNamespace(path=name) for name in sorted(names)]
 
     def log_artifacts(self, run_id: str, local_dir: str, artifact_path: str = "") -> None:
+        """As MLflow\'s."""
         kept = self._server.artifacts.setdefault(run_id, {})
         for file in sorted(Path(local_dir).rglob("*")):
             if file.is_file():
@@ -194,11 +204,13 @@ class MemoryClient:
                 self._server.killer.step("log_artifacts")
 
     def create_registered_model(self, name: str) -> None:
+        """As MLflow\'s."""
         if name in self._server.names:
             raise MlflowException(f"{name} exists", error_code=RESOURCE_ALREADY_EXISTS)
         self._server.names.add(name)
 
     def create_model_version(self, name: str, **values: Any) -> Any:
+        """As MLflow\'s."""
         assert name in self._server.names
         version = str(max(map(int, self._server.versions), default=0) + 1)
         tags = dict(values.pop("tags", None) or {})
@@ -207,22 +219,27 @@ class MemoryClient:
         return made
 
     def search_model_versions(self, filter_string: str) -> list[Any]:
+        """As MLflow\'s."""
         assert any(name in filter_string for name in self._server.names) or not self._server.names
         return list(self._server.versions.values())
 
     def get_model_version(self, name: str, version: str) -> Any:
+        """As MLflow\'s."""
         if version not in self._server.versions:
             raise MlflowException(f"No {name} {version}", error_code=RESOURCE_DOES_NOT_EXIST)
         return self._server.versions[version]
 
     def get_model_version_by_alias(self, name: str, alias: str) -> Any:
+        """As MLflow\'s."""
         if alias not in self._server.aliases:
             raise MlflowException(f"No {alias} of {name}", error_code=RESOURCE_DOES_NOT_EXIST)
         return self._server.versions[self._server.aliases[alias]]
 
     def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None:
+        """As MLflow\'s."""
         self.get_model_version(name, version).tags[key] = value
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
+        """As MLflow\'s."""
         self.get_model_version(name, version)
         self._server.aliases[alias] = version

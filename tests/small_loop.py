@@ -25,7 +25,6 @@ from kedro.pipeline import Node, Pipeline
 from mlops_basics import lineage
 from mlops_basics.labels import RowKeys
 from mlops_basics.pipeline_registry import register_pipelines
-from mlops_basics.settings import CONFIG_LOADER_ARGS
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     Code,
@@ -40,6 +39,7 @@ from mlops_basics.schemas import (
     SearchReport,
     SplitParams,
 )
+from mlops_basics.settings import CONFIG_LOADER_ARGS
 from tests.memory_mlflow import Killer, MemoryServer
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
@@ -135,7 +135,9 @@ def make_rows(regime: int, seed: int, rows: int = 60, shift: float = 0.0) -> pd.
     table = pd.DataFrame(rng.normal(size=(rows, 2)).round(6), columns=FEATURES)
     table[TARGET] = labels_of(table["x"].to_numpy(), regime)
     wrong = rng.random(rows) < 0.05
-    table.loc[wrong, TARGET] = labels_of(-table["x"].to_numpy()[wrong] + 2 * REGIMES[regime][0], regime)
+    table.loc[wrong, TARGET] = labels_of(
+        -table["x"].to_numpy()[wrong] + 2 * REGIMES[regime][0], regime
+    )
     table["x"] += shift
     return table
 
@@ -161,7 +163,7 @@ def search_stump(train_data: pd.DataFrame) -> tuple[int, SearchReport]:
     return regime, report
 
 
-def check_stump(train_data: pd.DataFrame) -> OverfitCheck:  # noqa: ARG001
+def check_stump(train_data: pd.DataFrame) -> OverfitCheck:
     """A stump does not overfit."""
     losses = {"train_loss": 0.1, "valid_loss": 0.1, "baseline_loss": 0.7}
     interval = {"gap": 0.0, "low": -0.1, "high": 0.1, "confidence": 0.95, "tolerance": 0.25}

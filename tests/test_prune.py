@@ -94,6 +94,16 @@ def test_leftovers_of_killed_runs_go_when_they_are_old():
         assert (("raw_data", killed) in removed(plan)) is goes, (days, claimed)
 
 
+def test_a_run_that_has_its_manifest_but_not_let_go_of_its_claim_stays():
+    """It still sends its files to MLflow."""
+    plan = make_plan(everything([RUNS[3], RUNS[4]]), [run_reference(RUNS[-1])], NOW)
+    assert {run for _, run in removed(plan)} == set(RUNS[:4])  # ten days are too long
+    young = version(1.5)
+    there = stored({name: [young, *RUNS] for name in NAMES[:3]}, [young])
+    plan = make_plan(there, [run_reference(RUNS[-1])], NOW)
+    assert young not in {run for _, run in removed(plan)}
+
+
 def test_what_a_working_run_may_have_begun_from_stays():
     """It reads from the run that was the newest when it began."""
     began_before_the_last = version(7)

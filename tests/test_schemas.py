@@ -12,6 +12,7 @@ from mlops_basics.schemas import (
     Artifact,
     Candidate,
     CollectionParams,
+    DriftLimits,
     EvaluationParams,
     PreprocessingParams,
     SearchRange,
@@ -131,5 +132,5 @@ def test_the_configured_search_spaces_are_valid():
 
 def test_every_section_has_its_parameter():
     """What a node takes is what ``parameters*.yml`` may hold, in a section or within one."""
-    nested = {SplitParams, SearchRange, Candidate}
+    nested = {SplitParams, SearchRange, Candidate, DriftLimits}
     assert sections() - nested == {section for section in PARAMETER_SECTIONS.values() if section}

@@ -3,8 +3,8 @@
 A step is one thing that somebody does. Real nodes, catalog, store, ledger, monitoring state and
 commands; MLflow's server is in memory, the clock is false, the search a stump.
 
-A longer soak: ``STATE_MACHINE_SECONDS=300 pytest -n 0 tests/test_state_machine.py``, which draws new
-sequences until the time is over (``-s`` shows the count).
+A longer soak, which draws new sequences until the time is over (``-s`` shows the counts):
+``STATE_MACHINE_SECONDS=300 pytest -n 0 -s tests/test_state_machine.py``
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,12 @@ from mlops_basics import continuous, promotion
 from mlops_basics.continuous import ExitCode
 from mlops_basics.datasets import release, store_files
 from mlops_basics.datasets.store_files import StoreFiles
-from mlops_basics.errors import ConfigurationError, DataError, LineageError, MlopsError, ReleaseError
+from mlops_basics.errors import (
+    ConfigurationError,
+    LineageError,
+    MlopsError,
+    ReleaseError,
+)
 from mlops_basics.labels import prediction_ids
 from mlops_basics.operations import periods, rollback
 from mlops_basics.prune import command as prune
@@ -50,7 +55,6 @@ from tests.memory_mlflow import Killed, Killer, MemoryServer
 from tests.small_loop import (
     FEATURES,
     KEYS,
-    NAME,
     REGIMES,
     TARGET,
     Clock,
@@ -61,24 +65,23 @@ from tests.small_loop import (
 
 pytestmark = pytest.mark.slow
 
+Kill = tuple[str, int] | None
+#: How often each rule ran, and how it ended.
+told: Counter[str] = Counter()
 #: Calls that change something, before and after each of which an operation may be killed.
-CHANGES = [
-    "save",
-    "log_model",
-    "log_text",
-    "create_run",
-    "log_artifacts",
-    "create_model_version",
-    "set_model_version_tag",
-    "set_registered_model_alias",
-    "create",
-    "upload",
-    "write",
-    "replace_if",
-    "remove",
-    "remove_folder",
-]
-kills = st.none() | st.tuples(st.sampled_from(CHANGES), st.integers(1, 5) | st.integers(1, 40))
+MOVING = ["set_model_version_tag", "set_registered_model_alias", "create", "replace_if"]
+PUBLISHING = [*MOVING, "log_artifacts", "create_model_version", "upload", "write"]
+TRAINING = [*PUBLISHING, "log_model", "log_text", "create_run", "save", "remove"]
+PRUNING = ["remove_folder", "remove"]
+
+
+def kills(changes: list[str]) -> st.SearchStrategy[Kill]:
+    """Where to kill: at which of these calls, and the how-manieth moment of them; often not."""
+    kinds = st.sampled_from(changes) | st.sampled_from(changes[:7])
+    few = st.tuples(kinds, st.integers(1, 2))
+    return st.none() | few | few | st.tuples(kinds, st.integers(1, 50))
+
+
 BAD = {
     "empty": lambda _table: "",
     "no rows": lambda table: table.head(0).to_csv(index=False),
@@ -89,9 +92,6 @@ BAD = {
     "other classes": lambda table: table.assign(**{TARGET: "maybe"}).to_csv(index=False),
     "ragged": lambda table: table.to_csv(index=False) + "1\n",
 }
-Kill = tuple[str, int] | None
-#: How often each rule ran, and how it ended.
-told: Counter[str] = Counter()
 
 
 @dataclass
@@ -122,6 +122,7 @@ class Loop(RuleBasedStateMachine):
         self.unfinished = False  # something was killed, and nothing has mended it since
         self.revision, self.state_text = 0, ""
         self.seed, self.regime = 0, 0
+        self.due = False  # a retraining that was killed
 
     def _replace_the_world(self) -> None:
         patch = self.patch.setattr
@@ -137,6 +138,7 @@ class Loop(RuleBasedStateMachine):
             patch(StoreFiles, name, self.killer.around(getattr(StoreFiles, name)))
 
     def teardown(self) -> None:
+        """Leave nothing behind."""
         self.patch.undo()
         self.folder.cleanup()
 
@@ -243,7 +245,11 @@ class Loop(RuleBasedStateMachine):
             table.to_csv(self.place.root / "labels" / label_file, index=False)
 
     @precondition(lambda self: self.history)
-    @rule(text=st.sampled_from(["", "prediction_id,z\na,b\n", "y\nyes\n", "prediction_id,y\na,maybe\n"]))
+    @rule(
+        text=st.sampled_from(
+            ["", "prediction_id,z\na,b\n", "y\nyes\n", "prediction_id,y\na,maybe\n"]
+        )
+    )
     def bad_label_file(self, text: str) -> None:
         """Labels that nobody can use."""
         name = self._name("l")
@@ -252,22 +258,31 @@ class Loop(RuleBasedStateMachine):
 
     # -- what people and schedulers do -----------------------------------------------------------
 
-    @rule(kill=kills, again=st.booleans())
+    @rule(kill=kills(TRAINING), again=st.booleans())
     def train(self, kill: Kill, again: bool) -> None:
         """``kedro run``, without what the operator knows to be bad."""
         bad = [name for name, file in self.files.items() if file.kind == "bad"]
         skip = {"skip": (*bad, *self.bad_labels)}
-        ended = self._operate("train", kill, again, lambda: self.place.run("__default__", collection=skip))
+        ended = self._operate(
+            "train", kill, again, lambda: self.place.run("__default__", collection=skip)
+        )
         assert not isinstance(ended, MlopsError), ended
 
-    @rule(kill=kills, again=st.booleans())
+    @rule(kill=kills(TRAINING), again=st.booleans())
     def ct(self, kill: Kill, again: bool) -> None:
         """``kedro ct``."""
-        had_release = bool(self.history)
+        had_release, before = bool(self.history), self._watch()
+        attempts = len(before.attempts) if before else 0
+        self.due = False
         ended = self._operate("ct", kill, again, self._ct)
         if isinstance(ended, MlopsError):
             assert not had_release, ended
         elif ended is not None:
+            trained = ended.code in (ExitCode.PROMOTED, ExitCode.KEPT)
+            assert trained or not self.due  # a retraining that was killed is not forgotten
+            watch = self._watch()
+            if ended.code == ExitCode.KEPT and had_release and watch is not None:
+                assert len(watch.attempts) == attempts + 1
             self._check_look(ended)
 
     def _ct(self) -> continuous.Outcome:
@@ -275,7 +290,7 @@ class Loop(RuleBasedStateMachine):
             return continuous._once(self.place)
 
     @precondition(lambda self: self.server.versions)
-    @rule(data=st.data(), named=st.booleans(), kill=kills, again=st.booleans())
+    @rule(data=st.data(), named=st.booleans(), kill=kills(MOVING), again=st.booleans())
     def go_back(self, data: st.DataObject, named: bool, kill: Kill, again: bool) -> None:
         """``kedro rollback``."""
         known = [*sorted(self.server.versions), "77"]
@@ -292,7 +307,7 @@ class Loop(RuleBasedStateMachine):
             assert self._present() == to
 
     @precondition(lambda self: self.server.models)
-    @rule(data=st.data(), kill=kills, again=st.booleans())
+    @rule(data=st.data(), kill=kills(PUBLISHING), again=st.booleans())
     def promote(self, data: st.DataObject, kill: Kill, again: bool) -> None:
         """``kedro promote``: of a run that was recorded, whatever its decision."""
         runs = sorted({model.run_id for model in self.server.models.values()})
@@ -309,7 +324,7 @@ class Loop(RuleBasedStateMachine):
             assert self.server.versions[str(self._present())].run_id == run_id
 
     @precondition(lambda self: self.server.models)
-    @rule(keep=st.integers(1, 3), kill=kills, again=st.booleans())
+    @rule(keep=st.integers(1, 3), kill=kills(PRUNING), again=st.booleans())
     def prune(self, keep: int, kill: Kill, again: bool) -> None:
         """``kedro prune``: what is referred to stays, also when it is killed."""
         before = self._referred_to()
@@ -329,12 +344,22 @@ class Loop(RuleBasedStateMachine):
         ended = self._attempt(name, kill, act)
         self._see_production()
         if ended is None and again:
+            self.due = name == "ct" and len(self.history) == begun > 0 and self._retraining_is_due()
             ended = self._attempt(f"{name} again", None, act)
             self._see_production()
             if name == "ct":  # it finishes what itself has begun
                 self.unfinished &= unfinished
         assert len(self.history) <= begun + 1
         return ended
+
+    def _retraining_is_due(self) -> bool:
+        """Whether the last look said so, was remembered, and nothing came of it yet."""
+        catalog, state = self.place.catalog(), self._state()
+        if state.revision == self.revision or not catalog.exists("verdict"):
+            return False  # the killed call has not looked, or its look was not remembered
+        verdict, watch = catalog.load("verdict"), self._watch()
+        tried = [attempt.evidence for attempt in watch.attempts[-1:]] if watch else []
+        return bool(verdict.retrain and verdict.evidence not in tried)
 
     def _attempt(self, name: str, kill: Kill, act: Callable[[], Any]) -> Any:
         try:
@@ -379,7 +404,9 @@ class Loop(RuleBasedStateMachine):
         ledger = store.ledger()
         assert [period.entry.version for period in periods(ledger, pointer)] == self.history
         moves = [(e.action, e.version, e.replaced) for e in ledger]
-        again = [one for one, two in itertools.pairwise(moves) if one == two and one[0] != "refused"]
+        again = [
+            one for one, two in itertools.pairwise(moves) if one == two and one[0] != "refused"
+        ]
         assert again == []  # what was announced is not announced once more
         for version in self.history:
             entries = [e for e in ledger if e.version == version and e.reason and e.by]
@@ -463,6 +490,9 @@ class Loop(RuleBasedStateMachine):
         found: MonitoringState = self.place.bare_catalog().load("monitoring_state")
         return found
 
+    def _watch(self) -> Watch | None:
+        return self._state().watches.get(str(self._present()))
+
     def _rows(self, rows: int, shift: float = 0.0) -> pd.DataFrame:
         self.seed += 1
         return make_rows(self.regime, self.seed, rows, shift)
@@ -499,7 +529,9 @@ class Loop(RuleBasedStateMachine):
         files = [path for path in data.rglob("*") if path.is_file()]
         kept = [path for path in files if {newest, *runs} & set(path.parts)]
         state = [path for path in files if path.parent.name == "monitoring"]
-        production = [path for path in (self.place.root / "production").rglob("*") if path.is_file()]
+        production = [
+            path for path in (self.place.root / "production").rglob("*") if path.is_file()
+        ]
         locks = (".lock", ".run-lock", ".ct-lock")
         return {
             path: path.read_bytes()
@@ -535,4 +567,4 @@ def test_whatever_happens_the_promises_hold() -> None:
             ),
         )
     for what, count in sorted(told.items()):
-        print(f"{what}: {count}")  # noqa: T201 (asked for)
+        print(f"{what}: {count}")

@@ -51,11 +51,13 @@ def bare_context(
     )
     check_environment(env or "local", loader)
     check_globals(env or "local", loader)
+    no_hooks: Any = _NullPluginManager()
+    more: Any = runtime_params
     return KedroContext(
         project_path=project_path,
         config_loader=loader,
         env=env,
         package_name=PACKAGE_NAME or "mlops_basics",
-        hook_manager=_NullPluginManager(),
-        runtime_params=runtime_params,
+        hook_manager=no_hooks,
+        runtime_params=more,
     )

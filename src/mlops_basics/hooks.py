@@ -161,10 +161,12 @@ class RunRecordHooks:
         )
         reproduces = self._parameters.get("reproduces")
         catalog.save(lineage.REPRODUCTION if reproduces else lineage.MANIFEST, manifest)
-        self._drop_claim()
-        if self._mlflow_run_id:
-            files = self._uploads(catalog, manifest)
-            log_run(self._mlflow_run_id, manifest, self._artifacts, self._trials, files)
+        try:  # the claim keeps others from removing what is still being sent
+            if self._mlflow_run_id:
+                files = self._uploads(catalog, manifest)
+                log_run(self._mlflow_run_id, manifest, self._artifacts, self._trials, files)
+        finally:
+            self._drop_claim()
         self._print_summary(manifest)
 
     def _drop_claim(self) -> None:

@@ -13,6 +13,7 @@ from mlops_basics.context import load_context
 from mlops_basics.data_versions import fetch
 from mlops_basics.errors import ConfigurationError, ReleaseError
 from mlops_basics.lineage import REPRODUCTION
+from mlops_basics.recorded_run import find_run
 from mlops_basics.schemas import Manifest, SearchReport
 
 #: What a reproduction makes anew, and compares with what was recorded.
@@ -178,26 +179,11 @@ def _recorded(project_path: Path, run_id: str, env: str | None) -> tuple[Manifes
     """The manifest of a run, and how many trials its search made."""
     from mlflow import MlflowClient
     from mlflow.artifacts import load_text
-    from mlflow.exceptions import MlflowException
 
     context = load_context(project_path, env, {})  # points MLflow at the project's server
     model_name = str(context.params["model_name"])
     client = MlflowClient()
-    try:
-        run: Any = client.get_run(run_id)
-    except MlflowException:
-        experiment = client.get_experiment_by_name(model_name)
-        found = (
-            client.search_runs([experiment.experiment_id], f"tags.run_version = '{run_id}'")
-            if experiment
-            else []
-        )
-        if not found:
-            raise ConfigurationError(
-                f"There is no run '{run_id}' of '{model_name}' in MLflow. Name an MLflow run id or "
-                "a run version, as `kedro releases` and the end of each run show them."
-            ) from None
-        run = found[0]
+    run = find_run(model_name, run_id)
     files = {item.path for item in client.list_artifacts(run.info.run_id)}
     if "manifest.json" not in files:
         raise ConfigurationError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.faulty_proxy import Fault
 from tests.hostile.world import (
     ENV,
     QUICK,
@@ -72,3 +73,26 @@ def kept(world: World, name: str) -> dict[str, str]:
     prefixes = (f"data/{name}/", f"production/{name}/releases/", f"production/{name}/ledger/")
     found = [objects(world.own.s3, world.own.bucket, prefix) for prefix in prefixes]
     return found[0] | found[1] | found[2]
+
+
+def test_each_answer_of_mlflow_is_lost_once(world: World) -> None:
+    """MLflow's client asks again; nothing is made twice that must not be."""
+    name = "answers-lost"
+    lost: set[tuple[str, str]] = set()
+
+    class LoseFirst(Fault):
+        def concerns(self, method: str, path: str) -> bool:
+            seen = (method, path.split("?")[0])
+            first = method in ("POST", "PATCH", "PUT") and seen not in lost
+            lost.add(seen)
+            return first
+
+    fault = LoseFirst("lose")
+    world.mlflow.faults.append(fault)
+    try:
+        ended = Command(world.project, "run", "--env", ENV, "--params", strong(name)).end()
+    finally:
+        world.mlflow.faults.remove(fault)
+    assert ended.code == 0, str(ended)
+    assert any(path.endswith("/model-versions/create") for _, path in lost)
+    released(world.project, name, "1")

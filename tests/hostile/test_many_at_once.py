@@ -6,6 +6,7 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.services_fixture import use_environment
 pytestmark = pytest.mark.slow
 
 RUNS, WATCHES = 8, 4
+PATIENCE = 900.0  # seconds; a command waits for the others for ten minutes at most
 QUICK = {
     "training": {"n_trials": 1},
     "evaluation": {"resamples": 100, "importance_repeats": 1},
@@ -108,16 +110,24 @@ def test_all_at_once(crowd: Crowd) -> None:
     """Each ends well or says who was faster; versions, pointer, alias and ledger are one story."""
     # Freer and freer models of the same kind: challengers that differ, and some that win.
     freedom = "training__candidates__multiclass__linear__space__C"
-    runs = [
-        crowd.start(
-            "run",
-            training__seed=number,
-            **{f"{freedom}__low": 0.001 * 4**number, f"{freedom}__high": 0.002 * 4**number},
-        )
-        for number in range(RUNS)
-    ]
-    watches = [crowd.start("ct") for _ in range(WATCHES)]
-    ran, watched = [run.end() for run in runs], [watch.end() for watch in watches]
+    with ExitStack() as last:
+
+        def start(action: str, **params: Any) -> Command:
+            command = crowd.start(action, **params)
+            last.callback(command.kill)
+            return command
+
+        runs = [
+            start(
+                "run",
+                training__seed=number,
+                **{f"{freedom}__low": 0.001 * 4**number, f"{freedom}__high": 0.002 * 4**number},
+            )
+            for number in range(RUNS)
+        ]
+        watches = [start("ct") for _ in range(WATCHES)]
+        ran = [run.end(PATIENCE) for run in runs]
+        watched = [watch.end(PATIENCE) for watch in watches]
     for ended in (*ran, *watched):
         print(ended)
     assert all(ended.code == 0 or overtaken(ended) for ended in ran)

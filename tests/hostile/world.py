@@ -23,7 +23,7 @@ from tests.faulty_proxy import Fault, FaultyProxy
 from tests.integration.helpers import STRONG, history_of, make_table, production_of
 
 #: No command may take longer than this, whatever fails while it runs.
-PATIENCE = 240.0  # seconds
+PATIENCE = 300.0  # seconds
 ENV = "table"
 QUICK = {"evaluation__resamples": 100, "evaluation__importance_repeats": 1}
 
@@ -69,6 +69,11 @@ class Command:
             text=True,
             encoding="utf-8",
         )
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        self._process.kill()
+        self._process.wait()
 
     def end(self, patience: float = PATIENCE) -> Ended:
         """Wait for its end; one that takes too long is a failure."""

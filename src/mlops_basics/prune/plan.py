@@ -113,7 +113,7 @@ def make_plan(stored: Stored, references: Sequence[Reference], now: datetime) ->
                 continue
             if version == newest:
                 reasons[version][NEWEST_OF_ITS_KIND] = None
-            elif version not in recorded and _may_work(version, stored.claimed, now):
+            elif _may_work(version, stored, now):
                 reasons[version][YOUNG] = None
             else:
                 removed.append((name, version, stored.folders[name][version]))
@@ -176,9 +176,13 @@ def _short(names: Sequence[str], most: int = 6) -> str:
     return ", ".join(names[:most]) + more
 
 
-def _may_work(version: str, claimed: Collection[str], now: datetime) -> bool:
+def _may_work(version: str, stored: Stored, now: datetime) -> bool:
+    """Whether a run may be writing still; one lets go of its claim after its manifest."""
+    claimed = version in stored.claimed
+    if version in stored.recorded() and not claimed:
+        return False
     try:
         began = datetime.strptime(version, "%Y-%m-%dT%H.%M.%S.%fZ").replace(tzinfo=UTC)
     except ValueError:  # digits, but no time: left alone
         return True
-    return now - began < (CLAIMED_LIFE if version in claimed else LIFE)
+    return now - began < (CLAIMED_LIFE if claimed else LIFE)

@@ -185,4 +185,4 @@ def _interval(losses: Floats) -> intervals.Interval:
         value = float(losses.mean())
         return intervals.Interval(value, 0.0, 1.0, 0.95)
     found = intervals.mean(losses, 0.95, 0)  # of few rows it may reach past the largest loss
-    return dataclasses.replace(found, high=min(found.high, 1.0))
+    return dataclasses.replace(found, high=1.0 if found.high is None else min(found.high, 1.0))
