@@ -550,7 +550,7 @@ def test_whatever_happens_the_promises_hold() -> None:
     told.clear()
     if not seconds:
         run_state_machine_as_test(
-            Loop, settings=settings(max_examples=20, stateful_step_count=20, print_blob=False)
+            Loop, settings=settings(max_examples=12, stateful_step_count=30, print_blob=False)
         )
         assert told["steps"] >= 200
         return
