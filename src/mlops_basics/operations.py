@@ -186,7 +186,7 @@ def releases_table(store: ReleaseStore, registry: Registry) -> Table:
         caption_justify="left",
         pad_edge=False,
     )
-    for column in ("Version", "In production", "Gain (interval)", "Why", "Run", "Data"):
+    for column in ("Version", "In production", "Gain (interval)", "Why", "Run, data"):
         table.add_column(column, overflow="fold")
     for entry in ledger:
         period = history.get(id(entry))
@@ -195,8 +195,7 @@ def releases_table(store: ReleaseStore, registry: Registry) -> Table:
             _when(entry, period, is_present=bool(pointer)),
             _gain(entry),
             plain(f"{entry.action} by {plain(entry.by)}: {entry.reason}", 160),
-            plain((entry.mlflow_run_id or entry.run_id or "")[:SHORT_RUN_ID]),
-            _data(entry.data_versions),
+            _run_and_data(entry),
         )
         present = period is not None and period.until is None and pointer is not None
         style = "bold" if present else "" if period else "dim"
@@ -350,6 +349,14 @@ def _gain(entry: LedgerEntry) -> str:
     if entry.low is not None and entry.high is not None:
         limits = f" ({number(entry.low)} to {number(entry.high)})"
     return f"{plain(metric_name(entry.metric))} {number(entry.value)}{limits}"
+
+
+def _run_and_data(entry: LedgerEntry) -> str:
+    """The run's id, as short as `kedro reproduce` takes it, and the version of its data."""
+    from mlops_basics.reporting.style import plain
+
+    run = plain((entry.mlflow_run_id or entry.run_id or "")[:SHORT_RUN_ID])
+    return "\n".join(part for part in (run, _data(entry.data_versions)) if part)
 
 
 def _data(versions: Mapping[str, str]) -> str:

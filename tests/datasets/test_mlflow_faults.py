@@ -42,9 +42,7 @@ def test_a_remedy_for_what_can_be_mended(error, words):
 
 def test_the_line_that_says_something_is_told():
     """Neither SQLAlchemy's preface nor the statement."""
-    text = (
-        "(raised as a result of a flush)\n(sqlite3.OperationalError) disk I/O error\n[SQL: A]"
-    )
+    text = "(raised as a result of a flush)\n(sqlite3.OperationalError) disk I/O error\n[SQL: A]"
     told = tracking_problem(sqlite3.OperationalError(text))
     assert "disk I/O error. The disk of its database is full" in told
     assert "SQL: A" not in told

@@ -95,8 +95,18 @@ def _spent(run: Run) -> str:
 
 
 def _experiment(client: MlflowClient, name: str) -> str:
+    from mlflow.exceptions import MlflowException
+
     found = client.get_experiment_by_name(name)
-    return str(found.experiment_id if found else client.create_experiment(name))
+    if found is None:
+        try:
+            return str(client.create_experiment(name))
+        except MlflowException:
+            # Somebody else was faster, or MLflow's answer was lost and the request repeated.
+            found = client.get_experiment_by_name(name)
+            if found is None:
+                raise
+    return str(found.experiment_id)
 
 
 def _challenges(client: MlflowClient, experiment: str, champion: str) -> list[Run]:
