@@ -474,6 +474,9 @@ class Loop(RuleBasedStateMachine):
             if kind == "bad":
                 assert record.outcome in ("quarantined", "rewritten")
                 assert record.skip
+        used = [r.name for r in records.values() if r.number and r.outcome == "used"]
+        rows = [self._table(name)[FEATURES].to_csv() for name in used if name in self.files]
+        assert len(set(rows)) == len(rows)  # whatever the monitor takes for the same
         if ended.code in (ExitCode.NOTHING_TO_DO, ExitCode.KEPT):
             assert self._ct().code == ExitCode.NOTHING_TO_DO
             assert self._state() == state

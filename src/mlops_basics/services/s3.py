@@ -109,6 +109,7 @@ class S3Server:
             "s3.port.iceberg": "0",
             "s3.port.lance": "0",
             "s3.autoCreateBucket": "false",
+            "volume.max": "2000",  # each bucket takes some; by default about 60 buckets fill it
             **off,
             **{f"{name}.port": str(port) for name, port in self._inner_ports().items()},
         }
