@@ -136,8 +136,8 @@ def _after_training(place: Place, verdict: Verdict) -> Outcome:
     attempt = Attempt(
         run_id=catalog.load("manifest").run_id,
         evidence=verdict.evidence,
-        batches=max((batch.number for batch in watch.batches), default=0),
-        labelled_batches=sum(batch.entered for batch in watch.batches),
+        batches=watch.newest,
+        labelled_batches=watch.labelled_batches,
         promoted=promoted,
         outcome=decision.outcome,
     )

@@ -66,7 +66,7 @@ def push(project_path: Path, path: Path, remote: str | None) -> str:
         _dvc(project_path, "config", "core.autostage", "false")
     if remote is not None:
         _dvc(project_path, "remote", "add", "--quiet", "--force", "--default", _REMOTE, remote)
-    elif not _has_remote(project_path):
+    elif not _config(project_path).has_option("core", "remote"):
         raise ConfigurationError(
             "There is no remote to push to. Set data_remote in globals.yml, such as "
             "s3://bucket/dvc; credentials come from the usual AWS variables."
@@ -117,9 +117,7 @@ def fetch(project_path: Path, version: SourceVersion, target: Path) -> Path:
     """
     own = target / ".dvc"
     own.mkdir(parents=True)
-    config = configparser.ConfigParser()
-    known = [project_path / ".dvc" / name for name in ("config", "config.local")]
-    config.read([file for file in known if file.is_file()], encoding="utf-8")
+    config = _config(project_path)
     for section in ("core", "cache"):
         if not config.has_section(section):
             config.add_section(section)
@@ -156,11 +154,11 @@ def _md5(file: Path) -> str:
     return digest.hexdigest()
 
 
-def _has_remote(project_path: Path) -> bool:
+def _config(project_path: Path) -> configparser.ConfigParser:
+    """DVC's configuration of a project; empty where there is none."""
     config = configparser.ConfigParser()
-    known = [project_path / ".dvc" / name for name in ("config", "config.local")]
-    config.read([file for file in known if file.is_file()], encoding="utf-8")
-    return config.has_option("core", "remote")
+    config.read([project_path / ".dvc" / name for name in ("config", "config.local")], "utf-8")
+    return config
 
 
 def _dvc(folder: Path, *arguments: str) -> None:

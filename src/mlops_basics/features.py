@@ -59,6 +59,19 @@ def typed_column(values: pd.Series) -> pd.Series:
     return _typed_objects(values)
 
 
+def read_times(values: pd.Series) -> pd.Series:
+    """A column of times in UTC.
+
+    Raises:
+        ValueError: If a value is no time.
+        TypeError: If a value cannot even be one.
+    """
+    try:
+        return pd.to_datetime(values, utc=True, errors="raise", format="ISO8601")
+    except (ValueError, TypeError):
+        return pd.to_datetime(values, utc=True, errors="raise")
+
+
 def _naive_utc(values: pd.Series) -> pd.Series:
     if values.dt.tz is not None:
         values = values.dt.tz_convert("UTC").dt.tz_localize(None)

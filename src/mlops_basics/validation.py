@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.schemas import BATCH_COLUMN
+from mlops_basics.schemas import BATCH_COLUMN, RESERVED_COLUMNS, Batch
 from mlops_basics.target import read_target
 
 MIN_ROWS = 3
@@ -78,6 +78,25 @@ class TableValidator:
             raise DataError(_explain(errors.failure_cases, data)) from errors
         read_target(data[self._target], self._task, self._positive_above)
         return data
+
+
+def refuse_reserved(batch: Batch) -> None:
+    """Raises DataError if a batch uses a name that the project adds to tables itself."""
+    reserved = [name for name in RESERVED_COLUMNS if name in batch.table.columns]
+    if reserved:
+        raise DataError(
+            f"The file '{batch.name}' has a column '{reserved[0]}', a name that is reserved here. "
+            "Rename the column."
+        )
+
+
+def column_difference(lacking: Sequence[str], added: Sequence[str]) -> str:
+    """Which columns a batch lacks and adds, in words; empty if none."""
+    return " and ".join(
+        f"{what} {', '.join(repr(name) for name in names[:5])}"
+        for what, names in (("lacks", lacking), ("adds", added))
+        if names
+    )
 
 
 def require_columns(parameter: str, names: Iterable[str], table: pd.DataFrame) -> None:

@@ -88,7 +88,7 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
             model=load_model(content, self._trusted_types, f"version {version}"),
             table=TableInfo.model_validate_json(text("table_info")),
             fitted_rows=rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64),
-            batches=tuple(batch.name for batch in collected.batches if batch.labelled != 0),
+            batches=tuple(batch.name for batch in collected.batches if batch.learned_from),
         )
 
     def _describe(self) -> dict[str, Any]:

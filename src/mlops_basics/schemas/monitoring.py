@@ -137,6 +137,16 @@ class Watch(Artifact):
     attempts: tuple[Attempt, ...] = ()
     pending: tuple[str, ...] = ()
 
+    @property
+    def newest(self) -> int:
+        """Number of the newest batch that was used, 0 before the first."""
+        return max((batch.number for batch in self.batches), default=0)
+
+    @property
+    def labelled_batches(self) -> int:
+        """Batches whose labels have entered the concept test."""
+        return sum(batch.entered for batch in self.batches)
+
 
 class MonitoringState(Artifact):
     """What the monitor remembers, by release; ``revision`` counts the times it was written."""
@@ -204,9 +214,11 @@ class Verdict(Artifact):
 class Findings:
     """All that one look at the batches gave: the verdict, the next state, profiles to draw.
 
-    ``profiles`` holds the ``TableProfile`` of each batch that was judged in this run.
+    ``profiles`` holds the ``TableProfile`` of each batch that was judged in this run, ``reference``
+    that of the release.
     """
 
     verdict: Verdict
     state: MonitoringState
     profiles: dict[str, Any]
+    reference: Any

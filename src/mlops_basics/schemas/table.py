@@ -45,6 +45,11 @@ class BatchRecord(Artifact):
     rows: int
     labelled: int | None = None
 
+    @property
+    def learned_from(self) -> bool:
+        """Whether a model could learn from it; a record that does not tell is taken for one."""
+        return self.labelled != 0
+
 
 class CollectionReport(Artifact):
     """What was collected from where."""

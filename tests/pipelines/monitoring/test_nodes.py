@@ -272,7 +272,7 @@ def test_figures_and_page_of_any_look(release):
     ):  # fmt: skip
         found = look(release, batches)
         assert all(figure.to_json() for figure in draw_monitoring(found))
-        page = write_monitoring_report(found, release, PARAMS)
+        page = write_monitoring_report(found)
         assert all(batch.name in page for batch in batches)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlops_basics.pipelines.monitoring.policy import conclude_policy, labelled_batches
+from mlops_basics.pipelines.monitoring.policy import conclude_policy
 from mlops_basics.schemas import Attempt, ConceptVerdict, MonitoringParams, Watch, WatchedBatch
 
 PARAMS = MonitoringParams(min_rows=500, cool_down=3)
@@ -147,4 +147,7 @@ def test_quarantined_batches_are_no_evidence():
     """They have no number."""
     record = batch_of(0, ("a",), entered=False)
     assert conclude([record]).outcome == "no_drift"
-    assert labelled_batches([record, batch_of(1), batch_of(2, entered=False)]) == 1
+    batches = (record, batch_of(1), batch_of(2, entered=False))
+    watch = Watch(version="1", loss="error", sequential={}, batches=batches)
+    assert watch.labelled_batches == 1
+    assert watch.newest == 2

@@ -9,12 +9,12 @@ from mlops_basics.errors import DataError
 from mlops_basics.labels import LabelBook, RowKeys
 from mlops_basics.schemas import (
     BATCH_COLUMN,
-    RESERVED_COLUMNS,
     Batch,
     BatchRecord,
     CollectionParams,
     CollectionReport,
 )
+from mlops_basics.validation import column_difference, refuse_reserved
 
 
 def collect_batches(
@@ -103,12 +103,7 @@ def _fullest(batches: list[Batch], params: CollectionParams) -> Batch:
 
 
 def _check_columns(batch: Batch, first: Batch, params: CollectionParams) -> None:
-    reserved = [name for name in RESERVED_COLUMNS if name in batch.table.columns]
-    if reserved:
-        raise DataError(
-            f"The file '{batch.name}' has a column '{reserved[0]}', a name that is reserved here. "
-            "Rename the column."
-        )
+    refuse_reserved(batch)
     may_lack = {params.target, *params.exclude}
     lacking = [
         str(name)
@@ -116,13 +111,8 @@ def _check_columns(batch: Batch, first: Batch, params: CollectionParams) -> None
         if name not in batch.table.columns and name not in may_lack
     ]
     added = [str(name) for name in batch.table.columns if name not in first.table.columns]
-    if lacking or added:
-        parts = [
-            f"{what} {', '.join(repr(name) for name in names[:5])}"
-            for what, names in (("lacks", lacking), ("adds", added))
-            if names
-        ]
+    if difference := column_difference(lacking, added):
         raise DataError(
             f"The file '{batch.name}' does not have the columns of '{first.name}': it "
-            f"{' and '.join(parts)}. All batches of a source need the same columns."
+            f"{difference}. All batches of a source need the same columns."
         )

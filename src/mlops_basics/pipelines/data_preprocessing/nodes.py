@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.features import typed_column, typed_features
+from mlops_basics.features import read_times, typed_column, typed_features
 from mlops_basics.row_hash import row_hashes, salted_fractions
 from mlops_basics.schemas import (
     BATCH_COLUMN,
@@ -160,15 +160,12 @@ def _useless_columns(features: pd.DataFrame) -> dict[str, str]:
 
 def _times(values: pd.Series) -> pd.Series:
     try:
-        times = pd.to_datetime(values, utc=True, errors="raise", format="ISO8601")
-    except (ValueError, TypeError):
-        try:
-            times = pd.to_datetime(values, utc=True, errors="raise")
-        except (ValueError, TypeError) as error:
-            raise DataError(
-                f"The time column '{values.name}' holds a value that is no time ({error}). "
-                "Mend it, or set time_column: null in globals.yml."
-            ) from error
+        times = read_times(values)
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"The time column '{values.name}' holds a value that is no time ({error}). "
+            "Mend it, or set time_column: null in globals.yml."
+        ) from error
     if times.isna().any():
         raise DataError(
             f"The time column '{values.name}' is missing in {int(times.isna().sum())} of "

@@ -54,7 +54,7 @@ def begin_watch(release: Release, reference: ReleaseReference, params: Monitorin
     )
     return Watch(
         version=version,
-        trained={batch.name: batch.sha256 for batch in release.batches if batch.labelled != 0},
+        trained={batch.name: batch.sha256 for batch in release.batches if batch.learned_from},
         loss=loss,
         sequential=in_full_stream(state, losses, reference.info.thinned).to_dict(),
     )

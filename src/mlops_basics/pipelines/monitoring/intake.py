@@ -75,7 +75,7 @@ class _Look:
         self._trained = watch.trained
         self._present = {batch.name: batch for batch in source}
         self._records = {record.name: record for record in watch.batches}
-        self._number = max((record.number for record in watch.batches), default=0)
+        self._number = watch.newest
         as_trained = [batch for batch in source if watch.trained.get(batch.name) == batch.sha256]
         self._kinds = column_kinds(
             release, [batch.table for batch in as_trained if not batch.fault]

@@ -8,6 +8,7 @@ from dataclasses import replace
 import plotly.graph_objects as go
 
 from mlops_basics.errors import ConfigurationError, ReleaseError
+from mlops_basics.features import read_times
 from mlops_basics.labels import LabelBook, RowKeys
 from mlops_basics.reporting.drift_figures import error_figure, history_figure
 from mlops_basics.reporting.monitoring_report import write_monitoring_page
@@ -31,7 +32,7 @@ from mlops_basics.schemas import (
 from . import concept_drift, data_drift
 from .intake import Intake, Taken, take_in
 from .policy import conclude_policy
-from .usable import read_times, target_fault
+from .usable import target_fault
 
 
 def watch_batches(
@@ -69,8 +70,7 @@ def watch_batches(
     keys = RowKeys(preprocessing.target, preprocessing.exclude, preprocessing.key_columns)
     book = LabelBook(labels, keys)
     intake = take_in(source, production, watch, preprocessing, run_context.run_id)
-    newest = max((item.record.number for item in intake.taken), default=0)
-    newest = max(newest, max((record.number for record in watch.batches), default=0))
+    newest = max([watch.newest, *(item.record.number for item in intake.taken)])
     found, profiles = [], {}
     before = {record.name: record for record in watch.batches}
     for item in intake.taken:
@@ -107,7 +107,7 @@ def watch_batches(
         },
         label_files=_labels_seen(monitoring_state.label_files, version, labels),
     )
-    return Findings(verdict=verdict, state=state, profiles=profiles)
+    return Findings(verdict=verdict, state=state, profiles=profiles, reference=profile)
 
 
 def tell_verdict(findings: Findings) -> Verdict:
@@ -126,12 +126,11 @@ def draw_monitoring(findings: Findings) -> tuple[go.Figure, go.Figure]:
     return error_figure(watch, findings.verdict.concept), history_figure(watch)
 
 
-def write_monitoring_report(
-    findings: Findings, production: Release, params: MonitoringParams
-) -> str:
+def write_monitoring_report(findings: Findings) -> str:
     """One HTML page that opens without a network."""
-    profile = data_drift.reference_profile(reference_of(production), params)
-    return write_monitoring_page(findings.verdict, findings.state, findings.profiles, profile)
+    return write_monitoring_page(
+        findings.verdict, findings.state, findings.profiles, findings.reference
+    )
 
 
 def reference_of(release: Release) -> ReleaseReference:

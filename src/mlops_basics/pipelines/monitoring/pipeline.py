@@ -41,7 +41,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=write_monitoring_report,
-                inputs=["findings", "watched_release", "params:monitoring"],
+                inputs="findings",
                 outputs="monitoring_report",
                 name="write_monitoring_report",
             ),

@@ -53,14 +53,9 @@ def conclude_policy(
             f"release, {params.min_rows} are needed (monitoring.min_rows)."
         )
         return Conclusion("waiting", evidence, (*reasons, wait))
-    if last is not None and (wait := _repeats(last, evidence, used, params)):
+    if last is not None and (wait := _repeats(last, evidence, watch.labelled_batches, params)):
         return Conclusion("cooling_down", evidence, (*reasons, wait))
     return Conclusion("retrain", evidence, reasons)
-
-
-def labelled_batches(batches: Sequence[WatchedBatch]) -> int:
-    """Batches whose labels have entered the test."""
-    return sum(batch.entered for batch in batches)
 
 
 def _evidence(
@@ -80,10 +75,10 @@ def _evidence(
 
 
 def _repeats(
-    last: Attempt, evidence: Sequence[str], used: Sequence[WatchedBatch], params: MonitoringParams
+    last: Attempt, evidence: Sequence[str], labelled_batches: int, params: MonitoringParams
 ) -> str:
     """Why a retraining now would only repeat the last one; empty if it would not."""
-    fresh = labelled_batches(used) - last.labelled_batches
+    fresh = labelled_batches - last.labelled_batches
     new = [item for item in evidence if item not in last.evidence]
     if fresh >= params.cool_down or (new and fresh > 0):
         return ""

@@ -11,16 +11,16 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.features import typed_column
+from mlops_basics.features import read_times, typed_column
 from mlops_basics.prediction import batch_features
 from mlops_basics.schemas import (
-    RESERVED_COLUMNS,
     Batch,
     PreprocessingParams,
     Release,
     TableInfo,
 )
 from mlops_basics.target import target_values
+from mlops_basics.validation import column_difference, refuse_reserved
 
 
 def usable_features(
@@ -99,27 +99,17 @@ def kind_of(values: pd.Series) -> str:
 
 
 def _check_columns(batch: Batch, table: TableInfo, params: PreprocessingParams) -> None:
-    reserved = [name for name in RESERVED_COLUMNS if name in batch.table.columns]
-    if reserved:
-        raise DataError(
-            f"The file '{batch.name}' has a column '{reserved[0]}', a name that is reserved here. "
-            "Rename the column."
-        )
+    refuse_reserved(batch)
     time_column = params.split.time_column
     always = {*params.key_columns, *([time_column] if time_column else [])}
     needed = {*table.features, *table.dropped_columns, *always}
     may_lack = {params.target, *params.exclude} - always
     lacking = sorted(needed - may_lack - set(batch.table.columns))
     added = [str(name) for name in batch.table.columns if name not in needed | may_lack]
-    if lacking or added:
-        parts = [
-            f"{what} {', '.join(repr(name) for name in names[:5])}"
-            for what, names in (("lacks", lacking), ("adds", added))
-            if names
-        ]
+    if difference := column_difference(lacking, added):
         raise DataError(
             f"The file '{batch.name}' does not have the columns that the release was trained on: "
-            f"it {' and '.join(parts)}. Mend the file; to make a new column a feature, add it to "
+            f"it {difference}. Mend the file; to make a new column a feature, add it to "
             "all files (empty values are allowed)."
         )
 
@@ -163,16 +153,3 @@ def _check_times(batch: Batch, name: str) -> None:
             f"The time column '{name}' of the file '{batch.name}' is missing in "
             f"{int(times.isna().sum())} of {len(times)} rows. Fill it in, or remove these rows."
         )
-
-
-def read_times(values: pd.Series) -> pd.Series:
-    """A column of times in UTC.
-
-    Raises:
-        ValueError: If a value is no time.
-        TypeError: If a value cannot even be one.
-    """
-    try:
-        return pd.to_datetime(values, utc=True, errors="raise", format="ISO8601")
-    except (ValueError, TypeError):
-        return pd.to_datetime(values, utc=True, errors="raise")
