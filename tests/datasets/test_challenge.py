@@ -73,6 +73,7 @@ def test_a_challenge_is_written_down_with_what_it_is_about(ask, request):
         "challenge.rows": "120",
         "challenge.rows_hash": "rows",
         "challenge.test": "",
+        "challenge.number": "1",
     }
 
 
@@ -164,7 +165,7 @@ def test_many_challenges_are_all_counted(ask, monkeypatch):
 
 
 def test_a_challenge_that_somebody_wrote_at_the_same_time_is_counted(ask, request, monkeypatch):
-    """Both see each other's, in the same order, and so have different numbers."""
+    """Whoever is told the number later has seen the other's, whatever the clocks say."""
     ask()
     create = MlflowClient.create_run
 
@@ -179,6 +180,43 @@ def test_a_challenge_that_somebody_wrote_at_the_same_time_is_counted(ask, reques
     theirs = ask(predictions_hash="somebody else's")
     assert theirs.repeated
     assert {mine.number, theirs.number} == {2, 3}
+
+
+def test_of_two_at_once_none_takes_the_place_of_the_other(ask, monkeypatch):
+    """Each is written before the other is counted: no level is spent twice, one may be left out."""
+    get, runs = MlflowClient.search_runs, []
+
+    def later(self, *args, **kwargs):
+        found = get(self, *args, **kwargs)
+        if not runs:  # between my look whether it is known, and my writing
+            runs.append(None)
+            monkeypatch.setattr(MlflowClient, "set_tag", lambda *_: None)
+            runs.append(ask(predictions_hash="theirs, not yet numbered"))
+            monkeypatch.undo()
+        return found
+
+    monkeypatch.setattr(MlflowClient, "search_runs", later)
+    mine = ask(predictions_hash="mine")
+    theirs = ask(predictions_hash="theirs, not yet numbered")
+    assert (mine.number, theirs.number) == (2, 2)
+    assert theirs.repeated
+    assert ask(predictions_hash="next").number == 3
+    assert ask(predictions_hash="mine").number == 2
+
+
+def test_a_clock_that_is_behind_takes_no_number_again(ask, monkeypatch):
+    """A machine whose clock is an hour behind writes later, and is later."""
+    assert ask(predictions_hash="first").number == 1
+    create = MlflowClient.create_run
+
+    def behind(self, *args, **kwargs):
+        return create(self, *args, start_time=1_600_000_000_000, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "create_run", behind)
+        assert ask(predictions_hash="behind").number == 2
+    assert ask(predictions_hash="first").number == 1
+    assert ask(predictions_hash="behind").number == 2
 
 
 def test_the_same_challenge_written_twice_counts_once(ask, request, monkeypatch):

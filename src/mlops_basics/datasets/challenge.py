@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 #: Every challenge spends a part of alpha, also one that was refused or whose run died: all of a
 #: champion's challenges have to be counted, and in the order in which they came.
 ID_TAG, CHAMPION_TAG, TEST_TAG = "challenge.id", "challenge.champion", "challenge.test"
+#: The number that a challenge was tested with: the same challenge again is told the same.
+NUMBER_TAG = "challenge.number"
 
 
 class ChallengeDataset(ArtifactDataset):
@@ -79,11 +81,17 @@ def _record(request: ChallengeRequest, experiment_name: str) -> Challenge:
         client.set_terminated(run.info.run_id)
         # Read again: whoever wrote at the same time is counted too.
         known = _challenges(client, experiment, request.champion_version)
-    order = list(dict.fromkeys(_spent(run) for run in known))
     own = next(run for run in known if _spent(run) == spent)
+    number = own.data.tags.get(NUMBER_TAG)
+    if number is None:
+        # How many there are now, not a place in an order by time: clocks of two machines differ,
+        # and of two that write at once both would be the first. The j-th to be written reads at
+        # least j, so that all of them together spend at most what the first ones in a row would.
+        number = str(len({_spent(run) for run in known}))
+        client.set_tag(own.info.run_id, NUMBER_TAG, number)
     return Challenge(
         champion_version=request.champion_version,
-        number=order.index(spent) + 1,
+        number=int(number),
         challenge_id=challenge_id,
         repeated=repeated,
         mlflow_run_id=own.info.run_id,
