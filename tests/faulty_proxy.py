@@ -108,6 +108,7 @@ def faulty_proxy(upstream: str, *, keep_host: bool = True) -> Iterator[FaultyPro
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else each answer waits 40 ms for the client's acknowledgement
     proxy: FaultyProxy
 
     def _pass(self) -> None:

@@ -301,11 +301,14 @@ def test_a_rollback_killed_at_any_step_is_finished_by_the_same_call(small, monke
             pass
         left[0] = 0
         assert store.verify(store.pointer().version).version in ("2", "3")
+        pointer, alias = state(store, registry)
+        assert pointer == alias or store.is_moving()  # so that `kedro ct` knows
         rollback(store, registry, None, "complaints", "me", "2026-01-10")
         assert state(store, registry) == ("2", "2")
         ledger = store.ledger()
         assert [e.version for e in ledger if e.action == "rollback"] == ["2"]
         assert [v for v, *_ in told(ledger)] == ["1", "2", "3", "2"]
+        assert not store.is_moving()
     assert step == 5
 
 

@@ -218,6 +218,8 @@ def test_killed_anywhere_it_is_finished(workshop, store, monkeypatch, last):
                     with pytest.raises(Killed):
                         promote(store, workshop.registry, challenger)
             assert store.verify(store.pointer().version).version == "1"
+            alias, pointer = in_production(workshop, store)
+            assert alias == pointer or store.is_moving()  # so that `kedro ct` knows
     if last == "promote":
         promote(store, workshop.registry, challenger)
     else:
@@ -226,6 +228,7 @@ def test_killed_anywhere_it_is_finished(workshop, store, monkeypatch, last):
     assert workshop.registry.versions() == ["1", "2"]
     assert [e.action for e in store.ledger()] == ["release", "promoted"]
     assert store.ledger()[-1].by == "ada"
+    assert not store.is_moving()
 
 
 def test_who_registers_or_publishes_is_waited_for(released, store, monkeypatch):

@@ -340,15 +340,13 @@ class Loop(RuleBasedStateMachine):
         Returns:
             What it gave, the error that it ended with, or None if it was killed and not repeated.
         """
-        unfinished, begun = self.unfinished, len(self.history)
+        begun = len(self.history)
         ended = self._attempt(name, kill, act)
         self._see_production()
         if ended is None and again:
             self.due = name == "ct" and len(self.history) == begun > 0 and self._retraining_is_due()
             ended = self._attempt(f"{name} again", None, act)
             self._see_production()
-            if name == "ct":  # it finishes what itself has begun
-                self.unfinished &= unfinished
         assert len(self.history) <= begun + 1
         return ended
 
@@ -372,8 +370,7 @@ class Loop(RuleBasedStateMachine):
         except MlopsError as error:
             told[f"{name}: {type(error).__name__}"] += 1
             return error
-        trained = getattr(ended, "code", None) in (ExitCode.PROMOTED, ExitCode.KEPT)
-        if name.split()[0] in ("train", "rollback", "promote") or trained:
+        if name.split()[0] in ("train", "ct", "rollback", "promote"):
             self.unfinished = False
         told[f"{name}: {ended.code.name if hasattr(ended, 'code') else 'done'}"] += 1
         return ended
@@ -456,6 +453,8 @@ class Loop(RuleBasedStateMachine):
 
     def _check_look(self, ended: continuous.Outcome) -> None:
         """After a look no file is without a word, and a second look finds nothing new."""
+        if ended.text.startswith("What was interrupted is finished"):
+            return  # it did no more than that
         state = self._state()
         watch = state.watches.get(str(self._present()))
         if watch is None:

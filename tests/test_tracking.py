@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import fsspec
 import pandas as pd
@@ -149,3 +151,20 @@ def test_many_parameters_are_logged_in_parts(client, run_id):
     many = {f"p{number}": number for number in range(250)}
     log_run(run_id, make_manifest(run_id, **many), {}, None, {})
     assert len(client.get_run(run_id).data.params) == 250
+
+
+@pytest.mark.slow
+def test_runs_that_end_at_once_all_log_the_same_data(client, run_id):
+    """MLflow looks for a data set and then inserts it, which only one of many can."""
+    experiment = client.get_run(run_id).info.experiment_id
+    runs = [client.create_run(experiment).info.run_id for _ in range(8)]
+    together = Barrier(len(runs))
+
+    def log(own):
+        together.wait()
+        log_run(own, make_manifest(own), {}, None, {})
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        list(pool.map(log, runs))
+    logged = [client.get_run(own).inputs.dataset_inputs for own in runs]
+    assert [[item.dataset.name for item in own] for own in logged] == [["train"]] * len(runs)

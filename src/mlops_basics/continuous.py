@@ -94,6 +94,12 @@ def continuous_training(
 
 def _once(place: Place) -> Outcome:
     catalog = place.bare_catalog()
+    if catalog.get("release").store.is_moving():
+        finished = place.catalog().get("release").finish()
+        if finished.changed:
+            return Outcome(
+                ExitCode.PROMOTED, f"What was interrupted is finished: {finished.reason}"
+            )
     pointer = catalog.get("release").store.pointer()
     if pointer is None:
         return _first_release(place)
@@ -197,7 +203,10 @@ def _dry_run(place: Place) -> Outcome:
     SequentialRunner().run(look, catalog)
     verdict: Verdict = catalog.load("verdict")
     code = ExitCode.WOULD_RETRAIN if verdict.retrain else ExitCode.NOTHING_TO_DO
-    return Outcome(code, f"{_told(verdict)}\nNothing was written (--dry-run).")
+    told = [_told(verdict), "Nothing was written (--dry-run)."]
+    if catalog.get("release").store.is_moving():
+        told.append("A promotion or a rollback goes on or was interrupted: `kedro ct` finishes it.")
+    return Outcome(code, "\n".join(told))
 
 
 def _nothing(pointer: Pointer, watch: Watch) -> str:

@@ -133,6 +133,7 @@ def _roll_back(
     )
     try:
         entry = announced.model_copy(update=origin_of(store.verify(target)))
+        store.begin_move()
         registry.move_champion(target, champion)
     except MlopsError as error:
         _record_refusal(store, announced, error)
@@ -140,6 +141,7 @@ def _roll_back(
     if target == present:
         dropped = announced.model_copy(update={"version": champion or target})
         _record_refusal(store, dropped, reason)
+        store.end_move()
         return (
             f"Release {target} of '{store.model_name}' stays in production; the registry's "
             f"champion, which was {champion or 'none'}, is {target} again."
@@ -157,6 +159,7 @@ def _roll_back(
             with suppress(MlopsError):  # production did not change, so the alias should not
                 registry.move_champion(champion, target)
         raise
+    store.end_move()
     return (
         f"Release {target} of '{store.model_name}' is in production, in place of "
         f"{present or 'nothing'}. Undo with: kedro rollback --to {present or 'VERSION'}"

@@ -148,6 +148,7 @@ def promote(store: ReleaseStore, registry: ModelRegistry, registration: Registra
             version = registry.register(registration)
             registry.note_override(version, override)
             _prepare(store, registry, version, override)
+            store.begin_move()
             registry.move_champion(version, champion)
         before = store.pointer()
         state = publish(store, registry, _registered(registry))

@@ -22,9 +22,11 @@ from mlops_basics.schemas import (
 if TYPE_CHECKING:
     import pandas as pd
     from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
 
 MODEL = "model"
 MAX_TEXT = 5_000  # characters of a tag's or a parameter's value that MLflow stores
+_TIMES = 8  # that data sets are logged while others log the same ones
 
 
 def log_run(
@@ -191,7 +193,25 @@ def _log_inputs(client: MlflowClient, run_id: str, manifest: Manifest) -> None:
         if item.rows is not None and item.access != "kept"
     ]
     if inputs:
-        client.log_inputs(run_id, inputs)
+        _log_once_more(client, run_id, inputs)
+
+
+def _log_once_more(client: MlflowClient, run_id: str, inputs: list[DatasetInput]) -> None:
+    """Log inputs, again if another run logs one of the same content at the same moment.
+
+    MLflow looks whether it knows a data set and then inserts it: of two at once the slower one
+    fails as a whole, and finds it the next time.
+    """
+    from mlflow.exceptions import MlflowException
+
+    for left in reversed(range(_TIMES)):
+        try:
+            client.log_inputs(run_id, inputs)
+            return
+        except MlflowException as error:
+            # sqlite3.IntegrityError: UNIQUE constraint failed; psycopg2.errors.UniqueViolation
+            if not left or "unique" not in str(error).lower():
+                raise
 
 
 def _log_files(

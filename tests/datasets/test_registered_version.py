@@ -10,6 +10,7 @@ import pytest
 
 from mlops_basics.datasets.registered_version import RegisteredVersionDataset
 from mlops_basics.datasets.registry import ModelRegistry
+from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.schemas import RegisteredVersion
 from tests.challengers import Workshop, refused
 
@@ -154,3 +155,19 @@ def test_a_killed_registration_is_finished_by_the_next_run(workshop, register, m
     found = register(workshop.challenger(challenge_id="same"))
     assert (found.version, found.promoted) == ("1", True)
     assert workshop.registry.versions() == ["1"]
+
+
+def test_a_move_is_marked_before_the_alias_changes(workshop, register, tmp_path, monkeypatch):
+    """Whoever is killed after it leaves a mark; whoever registers nothing leaves none."""
+    store = ReleaseStore(str(tmp_path / "production"), workshop.name, [])
+    move, seen = ModelRegistry.move_champion, []
+
+    def looking(*arguments):
+        seen.append(store.is_moving())
+        move(*arguments)
+
+    monkeypatch.setattr(ModelRegistry, "move_champion", looking)
+    register(workshop.challenger(promote=False))
+    assert (seen, store.is_moving()) == ([], False)
+    register(workshop.challenger())
+    assert (seen, store.is_moving()) == ([True], True)

@@ -95,6 +95,24 @@ def test_a_release_is_published_whole(workshop, store):
     assert release.manifest.decision.outcome == "first_release"
 
 
+def test_what_was_interrupted_is_finished(workshop, tmp_path):
+    """The registry is ahead: production follows, and the mark goes; then nothing is left to do."""
+    dataset = ReleaseDataset(
+        production=str(tmp_path / "production"), model_name=workshop.name,
+        trusted_types=TRUSTED, filepath=str(tmp_path / "release.json"),
+    )  # fmt: skip
+    workshop.promote()
+    dataset.store.begin_move()
+    state = dataset.finish()
+    assert (state.version, state.changed) == ("1", True)
+    assert not dataset.store.is_moving()
+    assert dataset.store.pointer().version == "1"
+    dataset.store.begin_move()  # of somebody who was killed right after it
+    assert not dataset.finish().changed
+    assert not dataset.store.is_moving()
+    assert history(dataset.store) == [("release", "1", None)]
+
+
 def test_publishing_again_changes_nothing(workshop, store):
     """Neither pointer nor ledger."""
     workshop.promote()

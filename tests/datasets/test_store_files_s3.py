@@ -158,6 +158,21 @@ def test_a_lasting_fault_is_one_error_after_a_bounded_number_of_tries(bucket, pr
     assert bucket.files().read("a") == b"0123456789"
 
 
+@pytest.mark.parametrize(("told", "attempts"), [(None, s3_file_system.ATTEMPTS), ("2", 2)])
+def test_the_variable_of_aws_says_how_often(bucket, proxy, monkeypatch, told, attempts):
+    """As for any client of AWS; s3fs asks for what it reads twice over."""
+    monkeypatch.delenv("AWS_MAX_ATTEMPTS", raising=False)
+    if told:
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", told)
+    fs = bucket.through(proxy.endpoint).fs(skip_instance_cache=True)
+    assert fs.config_kwargs["read_timeout"] == s3_file_system.CONFIG["read_timeout"]
+    fs.retries = 1
+    faulty = proxy.breaking("503", "PUT", "/a")
+    with faulty, proxy.counting() as requests, pytest.raises(OSError, match="trouble"):
+        fs.pipe_file(f"{bucket.name}/a", b"new")
+    assert len(requests) == attempts
+
+
 def test_a_changed_bit_on_the_way_is_noticed(bucket, proxy):
     """By the checksum that S3 keeps with the object."""
     files = bucket.through(proxy.endpoint).files(config_kwargs=HASTY)

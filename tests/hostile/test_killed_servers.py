@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import partial
+
 import pytest
 
 from tests.faulty_proxy import Fault
@@ -20,52 +23,88 @@ from tests.integration.helpers import production_of, weak
 
 pytestmark = pytest.mark.slow
 
-#: Server, whose requests are watched, method and path of the request that it does not survive,
-#: whether only that request's answer is lost, and what production holds afterwards.
+
+@dataclass(frozen=True)
+class Moment:
+    """A request that the server does not survive.
+
+    Attributes:
+        watched: Whose requests are watched.
+        method, path: Which of them it is.
+        passing: How many such requests come before it.
+        lost: Whether that request is done, and only its answer lost.
+        holding: What production holds afterwards.
+    """
+
+    watched: str
+    method: str
+    path: str
+    passing: int = 0
+    lost: bool = False
+    holding: str = "1"
+
+
+#: The moments at which each server is killed, in the order of a run: each of these runs has to
+#: pass over what the one before it has left, to come to its own end.
 MOMENTS = {
-    "s3 collecting": ("s3", "s3", "PUT", "/bronze/raw_data.parquet", False, "1"),
-    "s3 saving the model": ("s3", "s3", "PUT", "/models/model/", False, "1"),
-    "s3 logging the model": ("s3", "mlflow", "PUT", "mlflow-artifacts", False, "1"),
-    "s3 uploading the release": ("s3", "s3", "PUT", "/releases/2/", False, "1"),
-    "s3 moving the pointer": ("s3", "s3", "PUT", "/current.json", False, "1"),
-    "s3 having moved the pointer": ("s3", "s3", "PUT", "/current.json", True, "2"),
-    "mlflow beginning the run": ("mlflow", "mlflow", "POST", "/runs/create", False, "1"),
-    "mlflow registering": ("mlflow", "mlflow", "POST", "/model-versions/create", False, "1"),
-    "mlflow having registered": ("mlflow", "mlflow", "POST", "/model-versions/create", True, "1"),
-    "mlflow moving the alias": ("mlflow", "mlflow", "POST", "/registered-models/alias", True, "1"),
-    "postgres beginning the run": ("postgres", "mlflow", "POST", "/runs/create", False, "1"),
-    "postgres registering": ("postgres", "mlflow", "POST", "/model-versions/create", False, "1"),
-    "postgres in the end": ("postgres", "mlflow", "POST", "/runs/log-batch", False, "2"),
+    "s3": {
+        "collecting": Moment("s3", "PUT", "/bronze/raw_data.parquet"),
+        "saving the model": Moment("s3", "PUT", "/models/model/"),
+        "logging the model": Moment("mlflow", "PUT", "mlflow-artifacts"),
+        "uploading the release": Moment("s3", "PUT", "/releases/2/"),
+        "moving the pointer": Moment("s3", "PUT", "/current.json"),
+        "having moved the pointer": Moment("s3", "PUT", "/current.json", lost=True, holding="2"),
+    },
+    "mlflow": {
+        "beginning the run": Moment("mlflow", "POST", "/runs/create"),
+        "registering": Moment("mlflow", "POST", "/model-versions/create"),
+        "having registered": Moment("mlflow", "POST", "/registered-models/alias"),
+        "having moved the alias": Moment(
+            "mlflow", "POST", "/registered-models/alias", passing=1, lost=True
+        ),
+    },
+    "postgres": {
+        "beginning the run": Moment("mlflow", "POST", "/runs/create"),
+        "registering": Moment("mlflow", "POST", "/model-versions/create"),
+        "in the end": Moment("mlflow", "PUT", "/manifest.json", holding="2"),
+    },
 }
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_killed_in_the_middle_of_a_run(world: World, moment: str) -> None:
-    """The run says so and ends; production loads at once; the same run again does the rest."""
-    server, watched, method, path, lost, holding = MOMENTS[moment]
-    name = "-".join(moment.split())
+@pytest.mark.parametrize("server", MOMENTS)
+def test_killed_in_the_middle_of_runs(world: World, server: str) -> None:
+    """Each run says so and ends; production loads at once; the last run does the rest."""
+    name = f"killed-{server}"
     world.project.run(env=ENV, model_name=name, **weak(), **QUICK)
     released(world.project, name, "1")
     before = kept(world, name)
+    for moment, told in MOMENTS[server].items():
+        killed_at(world, server, name, told, f"{server}, {moment}")
+        assert before.items() <= kept(world, name).items(), moment
+    again = Command(world.project, "run", "--env", ENV, "--params", strong(name)).end()
+    assert again.code == 0, str(again)
+    released(world.project, name, "1", "2")
+    assert before.items() <= kept(world, name).items()
 
-    trap = Trap("lose", method, path, spring=lambda: world.kill(server), lost=lost)
-    proxy = world.s3 if watched == "s3" else world.mlflow
+
+def killed_at(world: World, server: str, name: str, moment: Moment, told: str) -> None:
+    """A run whose server is killed at a moment, and started again when the run has ended."""
+    spring = partial(world.kill, server)
+    trap = Trap(
+        "lose", moment.method, moment.path, spring=spring, passing=moment.passing, lost=moment.lost
+    )
+    proxy = world.s3 if moment.watched == "s3" else world.mlflow
     proxy.faults.append(trap)
     try:
         ended = Command(world.project, "run", "--env", ENV, "--params", strong(name)).end()
     finally:
         proxy.faults.remove(trap)
         world.own.start()
-    assert trap.sprung, str(ended)
-    print(moment, ended)
-
+    print(told, ended)
+    assert trap.sprung, told
     store, _ = production_of(world.project, ENV, model_name=name)
-    assert store.load().manifest.version == holding
+    assert store.load().manifest.version == moment.holding, told
     readable(ended)
-    again = Command(world.project, "run", "--env", ENV, "--params", strong(name)).end()
-    assert again.code == 0, str(again)
-    released(world.project, name, "1", "2")
-    assert before.items() <= kept(world, name).items()
 
 
 def kept(world: World, name: str) -> dict[str, str]:

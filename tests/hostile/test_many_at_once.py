@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -196,8 +195,10 @@ def every_challenge_was_written_down(crowd: Crowd, runs: int) -> None:
     print({champion: sorted(number for _, number in own) for champion, own in numbers.items()})
     assert sum(map(len, numbers.values())) == len(recorded)
     for champion, own in numbers.items():
-        twice = [n for n, count in Counter(number for _, number in own).items() if count > 1]
-        assert not twice, (champion, own)
+        # Two that count at the same moment both leave a number out, and none is spent before its
+        # turn: all of them together spend at most what the same number in a row would.
+        late = zip(sorted(number for _, number in own), range(1, len(own) + 1), strict=True)
+        assert all(number >= turn for number, turn in late), (champion, own)
 
 
 def nothing_is_left_over(crowd: Crowd) -> None:

@@ -225,6 +225,12 @@ def life(shared_project, begun, tmp_path_factory) -> tuple[Project, dict[str, An
     write(project, "v.csv", turned(6).assign(visits=lambda table: table["visits"] + 500))
     found["data drift"] = ct(project)
     found["data verdict"] = latest(project, Verdict, "verdict")
+    store, registry = production_of(project)
+    found["before"] = store.pointer().version
+    store.begin_move()  # a rollback that is killed before the pointer moves
+    registry.move_champion("1", found["before"])
+    found["killed dry"] = ct(project, "--dry-run")
+    found["killed"] = ct(project)
     return project, found
 
 
@@ -313,8 +319,21 @@ def test_data_drift_alone_retrains(life):
     assert "data_drift: visits" in evidence
     assert all(item.startswith("data_drift: ") for item in evidence)
     assert found["data verdict"].concept.status != "drift"
-    assert found["data drift"].code == {"1": 4, "2": 4, "3": 3}[released(project)[-1]]
+    assert found["data drift"].code == {"2": 4, "3": 3}[found["before"]]
     assert state_of(project).watches["2"].attempts[0].evidence == evidence
+
+
+def test_what_was_killed_on_its_way_is_finished(life):
+    """Alias and pointer were apart, and nothing was new: the next call sees it all the same."""
+    project, found = life
+    assert found["before"] != "1"
+    assert "was interrupted" in found["killed dry"].text
+    assert found["killed dry"].new_files == []
+    assert found["killed"].code == 3, found["killed"].error
+    assert "What was interrupted is finished: Version 1 is in production" in found["killed"].text
+    store, registry = production_of(project)
+    assert (store.pointer().version, registry.champion()) == ("1", "1")
+    assert not store.is_moving()
 
 
 def test_kept_is_not_repeated_on_the_same_evidence(project):

@@ -81,10 +81,10 @@ def iris(shared: Shared) -> Any:
 
 
 @pytest.fixture(scope="module")
-def two_releases(shared: Shared) -> None:
-    """A weak champion, and the better model that replaced it."""
-    shared.project.run(env=TABLE, **weak(), **QUICK)
-    shared.project.run(env=TABLE, **STRONG, **QUICK)
+def two_releases(shared: Shared) -> list[Any]:
+    """The manifests of a weak champion, and of the better model that replaced it."""
+    settings = [weak(), STRONG]
+    return [shared.project.run(env=TABLE, **values, **QUICK) for values in settings]
 
 
 def test_everything_lies_on_s3_and_nothing_on_this_machine(
@@ -128,8 +128,39 @@ def test_batch_inference_scores_what_is_on_s3(shared: Shared, iris: Any) -> None
     assert len(predictions) == len(source)
 
 
+def test_what_people_and_schedulers_do_works_on_s3(shared: Shared, two_releases: list[Any]) -> None:
+    """A watch begins and rests, a run is made again, the old goes and what is referred to stays."""
+    project, model = shared.project, f"table-{shared.bucket}"
+
+    def command(*words: str) -> str:
+        done = project.command(*words, "--env", TABLE)
+        assert done.exit_code == 0, done.output
+        return str(done.output)
+
+    assert "nothing new" in command("ct")
+    state = shared.keys(f"data/{model}/monitoring/state.json")
+    assert len(state) == 1
+    assert "Nothing to do" in command("ct")
+
+    again = command("reproduce", two_releases[0].mlflow_run_id)
+    assert "identical" in again.lower()
+
+    doomed = project.run("model_evaluation", env=TABLE, **QUICK)
+    project.run("model_evaluation", env=TABLE, **QUICK)
+    before = shared.keys("")
+    command("prune", "--keep", "1")
+    gone = set(before) - set(shared.keys(""))
+    assert gone
+    assert not [key for key in gone if not key.startswith(f"data/{model}/")]
+    store, _ = production_of(project, env=TABLE)
+    for version in ("1", "2"):
+        store.verify(version)
+    assert "Nothing to do" in command("ct")
+    assert doomed.run_id in " ".join(gone)
+
+
 def test_a_better_model_replaces_the_champion_and_rollback_brings_it_back(
-    shared: Shared, two_releases: None
+    shared: Shared, two_releases: list[Any]
 ) -> None:
     """A better model replaces the champion and rollback brings it back."""
     store, registry = production_of(shared.project, env=TABLE)

@@ -69,6 +69,7 @@ class RegisteredVersionDataset(ArtifactDataset):
                     f"kedro rollback --to {known}"
                 )
             version = self._registry.register(data)
+            self._store.begin_move()
             self._registry.move_champion(version, expected)
         except ConflictError as error:
             return False, str(error)

@@ -81,6 +81,18 @@ class ReleaseDataset(ArtifactDataset):
             state = publish(self.store, self.registry, data)
         super().save(state)
 
+    def finish(self) -> ReleaseState:
+        """Finish what somebody was killed in: production becomes the registry's champion."""
+        with self.store.one_run_at_a_time():
+            found = RegisteredVersion(
+                model_name=self.registry.model_name,
+                version=self.registry.champion(),
+                previous=self.registry.previous(),
+                promoted=False,
+                reason="Nothing was left to be done.",
+            )
+            return publish(self.store, self.registry, found)
+
 
 def publish(
     store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion
@@ -97,6 +109,14 @@ def publish(
         ReleaseError: If the release cannot be written or would be refused.
         ConflictError: If production was changed by somebody else at the same time.
     """
+    state = _publish(store, registry, registered)
+    store.end_move()
+    return state
+
+
+def _publish(
+    store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion
+) -> ReleaseState:
     pointer, champion = store.pointer(), registry.champion()
     if champion is None:
         return ReleaseState(version=None, changed=False, reason=registered.reason, path="")

@@ -49,6 +49,7 @@ from mlops_basics.schemas import (
 _POINTER = "current.json"
 _RELEASES = "releases"
 _RUN_LOCK = ".run-lock"
+_MOVE = ".moving"
 
 
 class ReleaseStore:
@@ -56,8 +57,9 @@ class ReleaseStore:
 
     Layout below ``<root>/<model_name>``: ``releases/<version>/`` (``model/`` as MLflow saved it,
     ``table_info.json``, other files, ``manifest.json``, with a key ``manifest.sig``),
-    ``current.json``, ``ledger/``. A release is uploaded whole, verified, and only then pointed at;
-    nothing of it is executed before every file was checked.
+    ``current.json``, ``ledger/``, and ``.moving`` while production moves. A release is uploaded
+    whole, verified, and only then pointed at; nothing of it is executed before every file was
+    checked.
     """
 
     def __init__(
@@ -101,6 +103,22 @@ class ReleaseStore:
             ConflictError: If another run holds it for longer than ``patience``.
         """
         return self._files.lock(_RUN_LOCK, self.patience)
+
+    def begin_move(self) -> None:
+        """Leave a mark until ``end_move``: the registry's champion is about to change.
+
+        Whoever is killed between alias and pointer leaves it behind: a glance at one small file
+        tells that there is something to finish, where the registry would have to be asked.
+        """
+        self._files.write(_MOVE, b"The champion changes, and production with it.\n")
+
+    def end_move(self) -> None:
+        """Production holds the registry's champion."""
+        self._files.remove(_MOVE)
+
+    def is_moving(self) -> bool:
+        """Whether a move was begun that has not ended: it goes on just now, or was killed."""
+        return self._files.read(_MOVE) is not None
 
     def path(self, version: str) -> str:
         """Where a release is, for messages."""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from typing import Any
 
 import s3fs
 from fsspec.asyn import sync_wrapper
 
-#: Of botocore: it repeats stalls, resets, 500, 503 and refused connections, waiting longer each
-#: time (up to 1, 2, 4, 8 seconds, by chance).
+#: Of botocore.
 CONFIG: dict[str, Any] = {
     "connect_timeout": 5,  # seconds
     "read_timeout": 10,  # seconds without a byte
-    "retries": {"mode": "standard", "total_max_attempts": 5},
 }
+#: It repeats stalls, resets, 500, 503 and refused connections, waiting longer each time (up to
+#: 1, 2, 4, 8 seconds, by chance). AWS_MAX_ATTEMPTS says another number, as to any client of AWS.
+ATTEMPTS = 5
 
 #: Seconds for which a file that was just listed is believed to exist.
 _BELIEVED = 5.0
@@ -47,7 +49,8 @@ class S3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
             kwargs: Arguments of ``s3fs.S3FileSystem``.
         """
         kwargs.setdefault("use_listings_cache", False)
-        super().__init__(*args, config_kwargs={**CONFIG, **(config_kwargs or {})}, **kwargs)
+        config = {**CONFIG, "retries": _retries(), **(config_kwargs or {})}
+        super().__init__(*args, config_kwargs=config, **kwargs)
         self._listed: dict[str, float] = {}
 
     async def _glob(self, path: str, **kwargs: Any) -> Any:
@@ -72,3 +75,8 @@ class S3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
         """As ever; s3fs calls it after each change that goes through this object."""
         self._listed.clear()
         super().invalidate_cache(path)
+
+
+def _retries() -> dict[str, Any]:
+    mode = {"mode": "standard"}
+    return mode if "AWS_MAX_ATTEMPTS" in os.environ else {**mode, "total_max_attempts": ATTEMPTS}
