@@ -44,7 +44,7 @@ test: venv ## every test
 test-fast: venv ## the unit tests that take no model, no server and no simulation
 	@$(BIN)/pytest -m "not slow" --ignore tests/integration
 
-test-hostile: venv ## servers killed, full disks, wrong keys, twelve at once: minutes, not in make test
+test-hostile: venv ## servers killed, full disks, wrong keys, twelve at once: ten minutes more
 	@$(BIN)/pytest tests/hostile
 
 lint: venv ## ruff, mypy and the import rules
