@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -247,10 +247,15 @@ class MlflowRunHooks:
 
     def __init__(self, record: RunRecordHooks) -> None:
         self._record = record
+        self._again = False  # kedro-mlflow was asked once more
 
-    @hook_impl(tryfirst=True)
-    def after_context_created(self) -> None:
-        """Remember a run that was active before: it is not ours to end."""
+    @hook_impl(wrapper=True)
+    def after_context_created(self, context: KedroContext) -> Generator[None, Any, Any]:
+        """Remember a run that was active before: it is not ours to end.
+
+        kedro-mlflow makes the experiment of a new model, which somebody else may do at the same
+        moment, or its own request whose answer was lost: the second time it is there.
+        """
         # A bar a file, in the middle of our own lines.
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
         # Four lines that a server's address adds to every run; the summary has the address.
@@ -259,6 +264,13 @@ class MlflowRunHooks:
 
         outer = mlflow.active_run()
         self._outer_run_id = outer.info.run_id if outer else None
+        try:
+            return (yield)
+        except Exception as error:
+            if self._again or getattr(error, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
+                raise
+        self._again = True
+        return context._hook_manager.hook.after_context_created(context=context)
 
     # Without tryfirst: after kedro-mlflow's own hook, which begins the run.
     @hook_impl

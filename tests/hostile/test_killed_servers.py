@@ -115,7 +115,13 @@ def kept(world: World, name: str) -> dict[str, str]:
 
 
 #: Whose answer is lost, but not what was asked: MLflow's client asks again.
-ANSWERS = ("/runs/create", "/registered-models/create", "/model-versions/create", "/alias")
+ANSWERS = (
+    "/experiments/create",
+    "/runs/create",
+    "/registered-models/create",
+    "/model-versions/create",
+    "/alias",
+)
 
 
 def test_lost_answers_of_mlflow_make_no_twins(world: World) -> None:

@@ -355,3 +355,22 @@ def test_somebody_else_publishes_the_same_at_the_same_time(template, tmp_path, m
     monkeypatch.setattr(Ledger, "record", overtaken)
     run_tail(project)
     holds(project, "1", "2")
+
+
+def test_the_experiment_is_made_by_two_at_once(project, monkeypatch):
+    """Neither finds it, one makes it; the other takes it, instead of failing before its run."""
+    from mlflow import MlflowClient
+
+    set_up(project)
+    create, made = MlflowClient.create_experiment, []
+
+    def slower(client, name, *arguments, **named):
+        if not made:
+            made.append(create(client, name, *arguments, **named))
+        return create(client, name, *arguments, **named)
+
+    monkeypatch.setattr(MlflowClient, "create_experiment", slower)
+    with project.session(ENV) as session:
+        session.load_context()
+    experiment = MlflowClient().get_experiment_by_name(ENV)
+    assert [experiment.experiment_id] == made
