@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from mlops_basics.datasets.release_store import ReleaseStore
-from mlops_basics.errors import ConflictError
+from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.schemas import (
     Challenge,
     Decision,
@@ -142,6 +142,11 @@ class MemoryRegistry:
 
     known: list[str] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
+    model_name: str = NAME
+
+    def download(self, version: str, target: Path) -> None:
+        """Its artifacts are gone."""
+        raise ReleaseError(f"MLflow has version {version} no longer: {target} stays empty.")
 
     def champion(self) -> str | None:
         """The version with the alias ``champion``."""

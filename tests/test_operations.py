@@ -196,7 +196,7 @@ def test_without_an_earlier_release_there_is_no_way_back(small):
 
 
 def test_rollback_to_a_damaged_release_is_refused_and_written_down(small):
-    """Production and alias stay; the ledger names the file."""
+    """Where MLflow has it no longer: production and alias stay; the ledger names the file."""
     store, registry = released(small, "1", "2")
     store._files.write("releases/1/table_info.json", b"{}")
     with pytest.raises(ReleaseError, match=r"release 1 .*refused: 'table_info\.json'"):

@@ -12,6 +12,7 @@ from mlops_basics import promotion
 from mlops_basics.datasets.registry import ModelRegistry
 from mlops_basics.datasets.release import publish
 from mlops_basics.datasets.release_store import ReleaseStore
+from mlops_basics.datasets.signature import Signatures, make_key_pair
 from mlops_basics.errors import ConfigurationError, ReleaseError
 from mlops_basics.operations import periods, releases_table, rollback
 from mlops_basics.promotion import promote, require_reason
@@ -155,6 +156,25 @@ def test_an_overfitted_challenger_is_allowed_with_a_warning(released, store):
     text = promote(store, released.registry, kept(released, outcome="overfitted"))
     assert "Warning: its decision was 'overfitted'" in text
     assert "the decision was: overfitted" in store.ledger()[-1].reason
+
+
+def test_a_release_from_before_the_key_is_signed_when_it_is_gone_back_to(released, store, tmp_path):
+    """MLflow has what it was made of; without the private key it stays refused."""
+    promote(store, released.registry, kept(released))
+    private, _, public = make_key_pair(tmp_path)
+
+    def go_back(**keys):
+        signing = ReleaseStore(
+            str(tmp_path / "production"), released.name, TRUSTED, signatures=Signatures(**keys)
+        )
+        return rollback(signing, released.registry, "1", "a test", "me", "2026-01-10")
+
+    with pytest.raises(ReleaseError, match="is not signed"):
+        go_back(verify_key=public)
+    assert in_production(released, store) == ("2", "2")
+    text = go_back(signing_key=str(private), verify_key=public)
+    assert "written anew from MLflow, since it was refused: 'manifest.json' is not signed" in text
+    assert in_production(released, store) == ("1", "1")
 
 
 def test_what_was_champion_before_is_rolled_back_to(released, store):

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from mlops_basics.datasets.ledger import origin_of
+from mlops_basics.datasets.release import Versions, prepare
 from mlops_basics.datasets.release_check import MODEL_FOLDER
 from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.errors import ConflictError, MlopsError, ReleaseError
-from mlops_basics.schemas import LedgerEntry, Pointer
+from mlops_basics.schemas import LedgerEntry, Pointer, ReleaseManifest
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,7 +31,7 @@ SHORT_RUN_ID = 8  # characters of a run's id in the table; the commands take so 
 _PATIENCE = 10.0  # seconds a server gets to stop by itself
 
 
-class Registry(Protocol):
+class Registry(Versions, Protocol):
     """What the commands need of the registry of model versions."""
 
     def champion(self) -> str | None:
@@ -107,7 +108,7 @@ def rollback(
         What was done, for people.
 
     Raises:
-        ReleaseError: If there is no such release, or it is refused.
+        ReleaseError: If there is no such release, or it is refused and MLflow has it no longer.
         ConflictError: If somebody else was faster, or works on the same production for long.
     """
     with store.one_run_at_a_time():
@@ -132,7 +133,8 @@ def _roll_back(
         at=now, action="rollback", version=target, replaced=present, by=by, reason=reason
     )
     try:
-        entry = announced.model_copy(update=origin_of(store.verify(target)))
+        manifest, restored = _whole(store, registry, target)
+        entry = announced.model_copy(update=origin_of(manifest))
         store.begin_move()
         registry.move_champion(target, champion)
     except MlopsError as error:
@@ -162,7 +164,7 @@ def _roll_back(
     store.end_move()
     return (
         f"Release {target} of '{store.model_name}' is in production, in place of "
-        f"{present or 'nothing'}. Undo with: kedro rollback --to {present or 'VERSION'}"
+        f"{present or 'nothing'}. {restored}Undo with: kedro rollback --to {present or 'VERSION'}"
     )
 
 
@@ -289,6 +291,22 @@ def _require_known(store: ReleaseStore, registry: Registry, target: str) -> None
             f"There is no release {target!r} of '{store.model_name}' in {place}. "
             f"There are: {', '.join(both) or 'none'}."
         )
+
+
+def _whole(store: ReleaseStore, registry: Registry, version: str) -> tuple[ReleaseManifest, str]:
+    """The verified manifest; a release that is refused is written anew as MLflow has it, and told.
+
+    It was damaged, or it is older than the key that releases are signed with now.
+    """
+    try:
+        return store.verify(version), ""
+    except ReleaseError as refused:
+        try:
+            manifest, _ = prepare(store, registry, version)
+        except MlopsError:
+            raise refused from None
+        why = refused.__cause__ or refused  # without what else could be done
+        return manifest, f"It was written anew from MLflow, since it was refused: {why} "
 
 
 def _unfinished(ledger: Sequence[LedgerEntry], entry: LedgerEntry) -> LedgerEntry | None:

@@ -145,10 +145,14 @@ class Page(HTMLParser):
 
 def test_the_report_shows_the_names_as_text(ran):
     """No tag, attribute or script comes from the data, also not inside the figures' JSON."""
+    is_harmless(ran[0].load("report", env=ENV))
+
+
+def is_harmless(page: str) -> None:
+    """Assert that a page shows the names, and that nothing of them acts."""
     from plotly.offline import get_plotlyjs
 
-    project, _, _ = ran
-    report = project.load("report", env=ENV).replace(get_plotlyjs(), "")
+    report = page.replace(get_plotlyjs(), "")
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in report
     page = Page(report)
     figures = report.count("<figure")
@@ -218,3 +222,22 @@ def test_production_scores_the_names_as_they_are(ran):
     found = project.load("predictions", env=ENV)
     assert len(found) == 80 * len(BATCHES)
     assert set(found["prediction"]) <= set(CLASSES)
+
+
+def test_the_watch_tells_the_names_as_text(ran):
+    """A good batch, and one that is quarantined for a column with a name: page and terminal."""
+    project, _, _ = ran
+    folder = project.path / "data" / "source" / ENV
+    hostile_table(80, 90).to_csv(folder / "z<b>.csv", index=False)
+    hostile_table(80, 91).drop(columns=COLUMNS[0]).to_csv(folder / "z=1+1.csv", index=False)
+    done = kedro(project, "ct", "--env", ENV)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert SCRIPT in done.stdout  # the column that is missing
+    assert control_characters(done.stdout + done.stderr) == set()
+    page = project.load("monitoring_report", env=ENV)
+    is_harmless(page)
+    assert "z&lt;b&gt;.csv" in page
+    plots = (project.path / "data" / ENV / "monitoring").rglob("*_plot.json")
+    texts = [path.read_text(encoding="utf-8") for path in plots if path.is_file()]
+    assert texts
+    assert [text for text in texts if re.search(r"<(?!br>|extra>|/extra>)/?[a-z]", text)] == []

@@ -61,12 +61,15 @@ def test_a_run_writes_no_secret(guarded, capfd):
     assert done.exit_code == 0, done.output
     listed = guarded.command("releases", "--env", ENV)
     scored = guarded.command("run", "--env", ENV, "--pipeline", "batch_inference", "--verbose")
-    assert (listed.exit_code, scored.exit_code) == (0, 0), scored.output
+    watched = guarded.command("ct", "--env", ENV)
+    codes = (listed.exit_code, scored.exit_code, watched.exit_code)
+    assert codes == (0, 0, 0), scored.output + watched.output
     seen = capfd.readouterr()
     # Canaries would be found: the name of the model is.
     files = [path for path in (guarded.path / "data").rglob("*") if path.is_file()]
     assert any(path.name == "mlflow.db" and ENV.encode() in path.read_bytes() for path in files)
-    assert leaks(guarded, done.output, listed.output, scored.output, seen.out, seen.err) == []
+    outputs = [each.output for each in (done, listed, scored, watched)]
+    assert leaks(guarded, *outputs, seen.out, seen.err) == []
 
 
 ADDRESSES = {

@@ -6,7 +6,7 @@ import getpass
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from kedro.io import AbstractDataset, DatasetError
 
@@ -150,8 +150,17 @@ def _publish(
     )
 
 
+class Versions(Protocol):
+    """Where a release comes from, and comes from once more."""
+
+    model_name: str
+
+    def download(self, version: str, target: Path) -> None:
+        """Write a version's model folder and its release files into ``target``."""
+
+
 def prepare(
-    store: ReleaseStore, registry: ModelRegistry, version: str
+    store: ReleaseStore, registry: Versions, version: str
 ) -> tuple[ReleaseManifest, Override | None]:
     """Store a version's release and verify it; production does not change.
 
