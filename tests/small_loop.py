@@ -223,7 +223,7 @@ class SmallPlace:
         """What ``load_context`` gives to the commands."""
         return SimpleNamespace(params={"model_name": NAME}, catalog=self.catalog())
 
-    def run(self, pipeline: str, **more: Any) -> None:
+    def run(self, pipeline: str, **more: Any) -> str:
         """Run a pipeline as a process of its own, between the steps of the hooks."""
         version, whole = self.clock.version(), small_pipelines()["__default__"]
         catalog, chosen = self.catalog(version, **more), small_pipelines()[pipeline]
@@ -256,6 +256,7 @@ class SmallPlace:
         self.killer.around(catalog.save)("manifest", manifest)
         claim.drop()
         self.server.log_text(mlflow_run, "manifest.json", manifest.model_dump_json())
+        return version
 
     def _run_node(self, node: Node, catalog: Any, mlflow_run: str) -> None:
         outputs = node.run({name: catalog.load(name) for name in node.inputs})

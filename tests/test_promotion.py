@@ -158,6 +158,40 @@ def test_an_overfitted_challenger_is_allowed_with_a_warning(released, store):
     assert "the decision was: overfitted" in store.ledger()[-1].reason
 
 
+def test_a_rollback_that_a_run_has_finished_stays_the_operators(released, store, monkeypatch):
+    """Its name and reason are in the ledger, and the same call again does not go forth again."""
+    promote(store, released.registry, kept(released))
+
+    def go_back():
+        return rollback(store, released.registry, None, "complaints", "eve", "2026-03-03")
+
+    def kill(*_arguments):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "record", kill)
+        with pytest.raises(Killed):
+            go_back()
+    assert in_production(released, store) == ("1", "2")
+    assert publish(store, released.registry, told(released)).changed
+    entry = store.ledger()[-1]
+    assert (entry.action, entry.version, entry.replaced) == ("rollback", "1", "2")
+    assert (entry.by, entry.reason) == ("eve", "complaints")
+    assert "Nothing to do" in go_back()
+    assert in_production(released, store) == ("1", "1")
+
+
+def test_who_is_overtaken_before_the_pointer_moves_is_named(released, store):
+    """The champion of a moment, which nobody published: the ledger knows it."""
+    for version in ("2", "3"):
+        released.registry.register(released.challenger(str(int(version) - 1)))
+        released.registry.move_champion(version, str(int(version) - 1))
+    publish(store, released.registry, told(released))
+    moves = [(entry.action, entry.version) for entry in store.ledger()]
+    assert moves == [("release", "1"), ("refused", "2"), ("release", "3")]
+    assert [p.entry.version for p in periods(store.ledger(), store.pointer())] == ["1", "3"]
+
+
 def test_a_release_from_before_the_key_is_signed_when_it_is_gone_back_to(released, store, tmp_path):
     """MLflow has what it was made of; without the private key it stays refused."""
     promote(store, released.registry, kept(released))

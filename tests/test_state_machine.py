@@ -453,8 +453,6 @@ class Loop(RuleBasedStateMachine):
 
     def _check_look(self, ended: continuous.Outcome) -> None:
         """After a look no file is without a word, and a second look finds nothing new."""
-        if ended.text.startswith("What was interrupted is finished"):
-            return  # it did no more than that
         state = self._state()
         watch = state.watches.get(str(self._present()))
         if watch is None:

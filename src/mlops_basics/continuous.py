@@ -12,7 +12,9 @@ from kedro.framework.session import KedroSession
 from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 
+from mlops_basics import lineage
 from mlops_basics.context import bare_context, load_context
+from mlops_basics.errors import ConflictError
 from mlops_basics.provenance import describe_code
 from mlops_basics.schemas import (
     Attempt,
@@ -25,6 +27,8 @@ from mlops_basics.schemas import (
     Verdict,
     Watch,
 )
+
+_TIMES = 5  # that an outcome is written down while others write into the state
 
 
 class ExitCode(IntEnum):
@@ -60,13 +64,14 @@ class Place:
         """A fresh catalog without hooks: to find that there is nothing to do takes no MLflow."""
         return bare_context(self.project_path, self.env, self.params).catalog
 
-    def run(self, pipeline: str, **more: Any) -> None:
-        """Run a pipeline as ``kedro run`` does."""
+    def run(self, pipeline: str, **more: Any) -> str:
+        """Run a pipeline as ``kedro run`` does; returns the run's version."""
         session: Any = KedroSession.create(
             self.project_path, env=self.env, runtime_params=self.params | more
         )
         with session:
             session.run(pipeline_names=[pipeline])
+        return str(session.session_id)
 
 
 def continuous_training(
@@ -94,12 +99,21 @@ def continuous_training(
 
 def _once(place: Place) -> Outcome:
     catalog = place.bare_catalog()
-    if catalog.get("release").store.is_moving():
-        finished = place.catalog().get("release").finish()
-        if finished.changed:
-            return Outcome(
-                ExitCode.PROMOTED, f"What was interrupted is finished: {finished.reason}"
-            )
+    store = catalog.get("release").store
+    if not store.is_moving():
+        return _look(place, catalog)
+    first = store.pointer() is None
+    finished = place.catalog().get("release").finish()
+    if not finished.changed:
+        return _look(place, catalog)
+    text = f"What was interrupted is finished: {finished.reason}"
+    if first:
+        return Outcome(ExitCode.PROMOTED, text)
+    outcome = _look(place, catalog)
+    return Outcome(outcome.code, f"{text}\n{outcome.text}")
+
+
+def _look(place: Place, catalog: Any) -> Outcome:
     pointer = catalog.get("release").store.pointer()
     if pointer is None:
         return _first_release(place)
@@ -107,19 +121,20 @@ def _once(place: Place) -> Outcome:
     watch = state.watches.get(pointer.version)
     if watch is not None and not watch.pending and not _anything_new(catalog, state, watch):
         return Outcome(ExitCode.NOTHING_TO_DO, _nothing(pointer, watch))
-    place.run("monitoring")
-    verdict: Verdict = place.catalog().load("verdict")
+    run_id = place.run("monitoring")
+    # Of this run: somebody else may have looked, or trained, and written a newer one.
+    verdict: Verdict = lineage.load_of(place.catalog(), "verdict", run_id)
     if not verdict.retrain:
         return Outcome(ExitCode.NOTHING_TO_DO, _told(verdict))
     skip = dict.fromkeys((*_skipped(place.catalog()), *verdict.skip))
-    place.run("__default__", collection={"skip": list(skip)})
-    return _after_training(place, verdict)
+    run_id = place.run("__default__", collection={"skip": list(skip)})
+    return _after_training(place, verdict, run_id)
 
 
 def _first_release(place: Place) -> Outcome:
-    place.run("__default__")
+    run_id = place.run("__default__")
     catalog = place.catalog()
-    registered: RegisteredVersion = catalog.load("registered_version")
+    registered: RegisteredVersion = lineage.load_of(catalog, "registered_version", run_id)
     pointer = catalog.get("release").store.pointer()
     # Not what this run has promoted: one that was killed may have left it to be published.
     if pointer is not None:
@@ -129,40 +144,45 @@ def _first_release(place: Place) -> Outcome:
     return Outcome(ExitCode.KEPT, f"Nothing is in production yet: {registered.reason}")
 
 
-def _after_training(place: Place, verdict: Verdict) -> Outcome:
+def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     """Remember what came of a retraining, so that it is not repeated on the same evidence."""
     catalog = place.catalog()
-    decision: Decision = catalog.load("decision")
-    registered: RegisteredVersion = catalog.load("registered_version")
-    state: MonitoringState = catalog.load("monitoring_state")
-    watch = state.watches[verdict.version]
+    decision: Decision = lineage.load_of(catalog, "decision", run_id)
+    registered: RegisteredVersion = lineage.load_of(catalog, "registered_version", run_id)
     # As above: what counts is whether production moved.
     pointer: Pointer = catalog.get("release").store.pointer()
     promoted = pointer.version != verdict.version
-    attempt = Attempt(
-        run_id=catalog.load("manifest").run_id,
-        evidence=verdict.evidence,
-        batches=watch.newest,
-        labelled_batches=watch.labelled_batches,
-        promoted=promoted,
-        outcome=decision.outcome,
-    )
-    watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
-    catalog.save(
-        "monitoring_state_next",
-        state.model_copy(
-            update={
-                "revision": state.revision + 1,
-                "watches": {**state.watches, verdict.version: watch},
-            }
-        ),
-    )
+    for left in reversed(range(_TIMES)):
+        catalog = place.catalog()
+        state: MonitoringState = catalog.load("monitoring_state")
+        watch = state.watches[verdict.version]
+        attempt = Attempt(
+            run_id=run_id,
+            evidence=verdict.evidence,
+            batches=watch.newest,
+            labelled_batches=watch.labelled_batches,
+            promoted=promoted,
+            outcome=decision.outcome,
+        )
+        watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
+        try:
+            catalog.save("monitoring_state_next", _with(state, verdict.version, watch))
+            break
+        except ConflictError:  # `kedro run --pipeline monitoring` may look at any time
+            if not left:
+                raise
     if promoted:
         text = f"Retrained and promoted: version {pointer.version} replaces {verdict.version}."
         return Outcome(ExitCode.PROMOTED, text)
     return Outcome(
         ExitCode.KEPT, f"Retrained, and version {verdict.version} is kept: {registered.reason}"
     )
+
+
+def _with(state: MonitoringState, version: str, watch: Watch) -> MonitoringState:
+    """The next revision of the state, in which one watch is another."""
+    watches = {**state.watches, version: watch}
+    return state.model_copy(update={"revision": state.revision + 1, "watches": watches})
 
 
 def _anything_new(catalog: Any, state: MonitoringState, watch: Watch) -> bool:

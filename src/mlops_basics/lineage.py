@@ -78,6 +78,14 @@ def pin_inputs(
             )
 
 
+def load_of(catalog: Catalog, name: str, run_id: str) -> Any:
+    """Load what a run has written, whatever others wrote later."""
+    dataset = versioned(catalog, name)
+    assert dataset is not None  # noqa: S101 (the caller names one of ours)
+    dataset._version = Version(run_id, dataset.resolve_save_version())
+    return dataset.load()
+
+
 def pin_outputs(catalog: Catalog, pipeline: Pipeline, chosen: Mapping[str, str]) -> None:
     """Make a run read back what it wrote itself.
 

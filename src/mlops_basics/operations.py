@@ -135,7 +135,7 @@ def _roll_back(
     try:
         manifest, restored = _whole(store, registry, target)
         entry = announced.model_copy(update=origin_of(manifest))
-        store.begin_move()
+        store.begin_move(entry)
         registry.move_champion(target, champion)
     except MlopsError as error:
         _record_refusal(store, announced, error)

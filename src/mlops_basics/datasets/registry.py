@@ -115,6 +115,12 @@ class ModelRegistry:
             for name, value in _override_tags(override).items():
                 _client().set_model_version_tag(self.model_name, version, name, value)
 
+    def former_champions(self) -> list[str]:
+        """Versions that were champion and are no longer, oldest first."""
+        champion = self.champion()
+        former = [str(item.version) for item in self._all() if FORMER_TAG in item.tags]
+        return [version for version in former if version != champion]
+
     def was_champion(self, version: str) -> bool:
         """Whether a version was champion before, and was replaced or taken back."""
         found = _client().get_model_version(self.model_name, version)

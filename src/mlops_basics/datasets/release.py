@@ -128,6 +128,10 @@ def _publish(
     manifest, override = prepare(store, registry, champion)
     # Before the pointer moves: a release that nobody wrote down must not be in production.
     entry = _entry(manifest, in_production, override)
+    intended = store.intended()  # by a rollback that was killed on its way
+    if intended and (intended.version, intended.replaced) == (champion, in_production):
+        entry = intended
+    _name_the_overtaken(store, registry, champion, in_production)
     if in_production != champion:  # else it was damaged, and is whole again
         entry = _announce(store, entry)
     try:
@@ -177,6 +181,25 @@ def prepare(
         file = folder / OVERRIDE_FILE
         text = file.read_text(encoding="utf-8") if file.exists() else None
     return manifest, None if text is None else Override.model_validate_json(text)
+
+
+def _name_the_overtaken(
+    store: ReleaseStore, registry: ModelRegistry, champion: str, in_production: str | None
+) -> None:
+    """Write down whoever was champion and lost the alias before it came into production."""
+    named = {entry.version for entry in store.ledger()}
+    for version in registry.former_champions():
+        if version not in named:
+            overtaken = LedgerEntry(
+                at=_now(),
+                action="refused",
+                version=version,
+                replaced=in_production,
+                by=getpass.getuser(),
+                reason=f"Version {champion} became the champion before it was published.",
+                mlflow_run_id=registry.run_of(version),
+            )
+            store.record(overtaken)
 
 
 def _is_intact(store: ReleaseStore, registry: ModelRegistry, version: str) -> bool:

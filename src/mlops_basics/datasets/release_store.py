@@ -104,21 +104,33 @@ class ReleaseStore:
         """
         return self._files.lock(_RUN_LOCK, self.patience)
 
-    def begin_move(self) -> None:
+    def begin_move(self, entry: LedgerEntry | None = None) -> None:
         """Leave a mark until ``end_move``: the registry's champion is about to change.
 
         Whoever is killed between alias and pointer leaves it behind: a glance at one small file
         tells that there is something to finish, where the registry would have to be asked.
+
+        Args:
+            entry: What the ledger is to say; None: what the release says of itself.
         """
-        self._files.write(_MOVE, b"The champion changes, and production with it.\n")
+        content = "{}" if entry is None else entry.model_dump_json()
+        self._files.write(_MOVE, content.encode())
 
     def end_move(self) -> None:
-        """Production holds the registry's champion."""
-        self._files.remove(_MOVE)
+        """Production holds the registry's champion; the mark is emptied, which anybody may."""
+        if self.is_moving():
+            self._files.write(_MOVE, b"")
 
     def is_moving(self) -> bool:
         """Whether a move was begun that has not ended: it goes on just now, or was killed."""
-        return self._files.read(_MOVE) is not None
+        return bool(self._files.read(_MOVE))
+
+    def intended(self) -> LedgerEntry | None:
+        """What the ledger is to say of the move that was begun, if whoever began it has said so."""
+        try:
+            return LedgerEntry.model_validate_json(self._files.read(_MOVE) or b"{}")
+        except ValidationError:
+            return None
 
     def path(self, version: str) -> str:
         """Where a release is, for messages."""
