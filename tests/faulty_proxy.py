@@ -14,9 +14,15 @@ from urllib.parse import urlsplit
 
 #: stall: no answer. reset: the connection is cut before the request went on. lose: the same, but
 #: after the server has done what it was asked. truncate: half of the answer's body. corrupt: one
-#: bit of it. 500, 503: what S3 says when it is in trouble.
-MODES = ("stall", "reset", "lose", "truncate", "corrupt", "500", "503")
-_BODIES = {"500": "InternalError", "503": "SlowDown"}
+#: bit of it. 500, 503: what S3 says when it is in trouble. expired: what it says to temporary
+#: credentials whose time is over.
+MODES = ("stall", "reset", "lose", "truncate", "corrupt", "500", "503", "expired")
+#: Status, code and message of the answers that the proxy gives itself.
+_ANSWERS = {
+    "500": (500, "InternalError", "trouble"),
+    "503": (503, "SlowDown", "trouble"),
+    "expired": (400, "ExpiredToken", "The provided token has expired."),
+}
 
 
 @dataclass
@@ -118,9 +124,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.proxy.stopped.wait(30)
         if mode in ("stall", "reset"):
             self._cut()
-        elif mode in _BODIES:
-            text = f"<Error><Code>{_BODIES[mode]}</Code><Message>trouble</Message></Error>"
-            self._answer(int(mode), [("Content-Type", "application/xml")], text.encode())
+        elif mode in _ANSWERS:
+            status, code, message = _ANSWERS[mode]
+            text = f"<Error><Code>{code}</Code><Message>{message}</Message></Error>"
+            self._answer(status, [("Content-Type", "application/xml")], text.encode())
         else:
             self._forward(body, mode)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -139,16 +140,50 @@ def test_a_storage_that_does_not_keep_its_promises_fails(
 
 
 def test_without_the_right_to_delete_there_is_a_warning(tmp_path, monkeypatch):
-    """Only pruning needs it."""
+    """Pruning needs it, and publishing where strange files lie."""
     files = probe(tmp_path)
 
     def denied(_name):
         raise ReleaseError("Cannot remove it.")
 
     monkeypatch.setattr(files, "remove", denied)
-    with pytest.raises(CheckError, match=r"all but delete works.*kedro prune") as warned:
+    with pytest.raises(CheckError, match=r"all but delete works.*kedro prune.*strange") as warned:
         storage.rights("storage", files)
     assert warned.value.state == "warning"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_production_that_may_only_be_read_is_a_warning(tmp_path, monkeypatch, number):
+    """A trainer or a scorer has no other rights; where one has to write, it is a failure."""
+    files = probe(tmp_path)
+
+    def denied(*_arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("mlops_basics.datasets.store_files.os.link", denied)
+    with pytest.raises(ReleaseError, match="Cannot write"):
+        storage.rights("storage", files)
+    with pytest.raises(storage.ReadableOnlyError, match="trainer or a scorer") as warned:
+        storage.rights("production", files, reading_will_do=True)
+    assert warned.value.state == "warning"
+
+    def unreadable(_folder):
+        raise ReleaseError("Cannot list it.")
+
+    monkeypatch.setattr(files, "names", unreadable)
+    with pytest.raises(ReleaseError, match="Cannot write"):
+        storage.rights("production", files, reading_will_do=True)
+
+
+def test_a_disk_that_is_full_is_no_lack_of_rights(tmp_path, monkeypatch):
+    """Although it could be read."""
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr("mlops_basics.datasets.store_files.os.link", full)
+    with pytest.raises(ReleaseError, match="disk is full"):
+        storage.rights("production", probe(tmp_path), reading_will_do=True)
 
 
 def test_little_room_on_the_disk_is_a_warning(tmp_path, monkeypatch):
@@ -209,6 +244,11 @@ def test_the_rights_on_s3_are_tried(s3_environment):
     [finding] = findings
     assert finding.state == "failed"
     assert "s3:PutObject" in finding.found
+    with pytest.raises(storage.ReadableOnlyError, match="readable only"):
+        storage.rights("production", files, reading_will_do=True)
+    bucket.forbid("s3:PutObject", "s3:GetObject", "s3:ListBucket")
+    with pytest.raises(ReleaseError, match="Cannot write"):
+        storage.rights("production", files, reading_will_do=True)
 
 
 def test_a_storage_that_is_down_is_told_at_once():

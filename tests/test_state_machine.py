@@ -279,6 +279,8 @@ class Loop(RuleBasedStateMachine):
             assert not had_release, ended
         elif ended is not None:
             trained = ended.code in (ExitCode.PROMOTED, ExitCode.KEPT)
+            if ended.text.startswith("What was interrupted is finished"):
+                return  # it did no more than that
             assert trained or not self.due  # a retraining that was killed is not forgotten
             watch = self._watch()
             if ended.code == ExitCode.KEPT and had_release and watch is not None:

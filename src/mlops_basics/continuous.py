@@ -102,15 +102,12 @@ def _once(place: Place) -> Outcome:
     store = catalog.get("release").store
     if not store.is_moving():
         return _look(place, catalog)
-    first = store.pointer() is None
     finished = place.catalog().get("release").finish()
     if not finished.changed:
         return _look(place, catalog)
-    text = f"What was interrupted is finished: {finished.reason}"
-    if first:
-        return Outcome(ExitCode.PROMOTED, text)
-    outcome = _look(place, catalog)
-    return Outcome(outcome.code, f"{text}\n{outcome.text}")
+    went_back = store.ledger()[-1].action == "rollback"
+    text = f"What was interrupted is finished: {finished.reason} The next call looks at it."
+    return Outcome(ExitCode.NOTHING_TO_DO if went_back else ExitCode.PROMOTED, text)
 
 
 def _look(place: Place, catalog: Any) -> Outcome:

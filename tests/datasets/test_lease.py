@@ -8,14 +8,16 @@ import multiprocessing
 import os
 import signal
 import time
+from itertools import accumulate
+from types import SimpleNamespace
 
 import pytest
 
 from mlops_basics.datasets import lease as lease_module
 from mlops_basics.datasets.lease import lease
 from mlops_basics.datasets.s3_objects import look, put_if
-from mlops_basics.errors import ConflictError
-from tests.s3_bucket import Bucket
+from mlops_basics.errors import ConflictError, ReleaseError
+from tests.s3_bucket import HASTY, Bucket
 
 pytestmark = pytest.mark.slow  # an S3 server
 
@@ -115,6 +117,116 @@ def test_who_was_overtaken_frees_nobody_elses(bucket, caplog):
     assert fs.cat_file(path) == b"theirs"
 
 
+def tag_of(bucket):
+    """Changes with every sign of life."""
+    return look(bucket.fs(), f"{bucket.name}/lock").tag
+
+
+def wait_until(holds, told=""):
+    """Poll; what takes too long is a failure."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline, told
+        time.sleep(0.02)
+
+
+def hasty(bucket, proxy):
+    """The bucket by the proxy, which is given up at once; but aiohttp repeats a PUT by itself."""
+    config = {**HASTY, "retries": {"total_max_attempts": 1}}
+    fs = bucket.through(proxy.endpoint).fs(config_kwargs=config, skip_instance_cache=True)
+    fs.retries = 1
+    return SimpleNamespace(name=bucket.name, fs=lambda: fs)
+
+
+def test_a_renewal_whose_answer_is_lost_is_no_take_over(bucket, proxy, caplog):
+    """The object is newer than the holder knows; he finds that it is his, and goes on renewing."""
+    with caplog.at_level(logging.WARNING), hold(hasty(bucket, proxy), life=0.9) as still_held:
+        before = tag_of(bucket)
+        with proxy.breaking("lose", "PUT", "/lock"):
+            wait_until(lambda: "Cannot renew" in caplog.text)
+        lost = tag_of(bucket)
+        assert lost != before
+        wait_until(lambda: tag_of(bucket) != lost, caplog.text)
+        still_held()
+    assert "taken over" not in caplog.text
+    assert state_of(bucket) == "free"
+
+
+@pytest.mark.parametrize("mode", ["lose", "reset"])
+def test_who_asks_is_told_of_a_storage_that_does_not_answer(bucket, proxy, mode):
+    """Whether the renewal was written or not; when the storage is back, the lease is still held."""
+    with hold(hasty(bucket, proxy)) as still_held:
+        before = tag_of(bucket)
+        silent = pytest.raises(ReleaseError, match="Cannot write s3://here/lock")
+        with proxy.breaking(mode, "PUT", "/lock"), silent:
+            still_held()
+        assert (tag_of(bucket) != before) == (mode == "lose")
+        still_held()
+        with pytest.raises(ConflictError), hold(bucket, patience=0):
+            pytest.fail("held twice")
+    assert state_of(bucket) == "free"
+
+
+def test_it_is_freed_also_where_the_last_answer_was_lost(bucket, proxy):
+    """The next one does not wait for a holder's death that has ended well."""
+    lost = proxy.breaking("lose", "PUT", "/lock")
+    with hold(hasty(bucket, proxy)) as still_held, lost, pytest.raises(ReleaseError):
+        still_held()
+    with hold(bucket, patience=0):
+        assert state_of(bucket) == "held"
+
+
+@pytest.mark.parametrize("event", ["overtaken", "overtaken and freed", "removed"])
+def test_who_asks_is_told_that_the_lease_is_lost(bucket, event):
+    """Before he does what cannot be undone, and as often as he asks; the other is left alone."""
+    fs, path = bucket.fs(), f"{bucket.name}/lock"
+    with hold(bucket) as still_held:
+        still_held()
+        if event == "removed":
+            fs.rm_file(path)
+        else:
+            put_if(fs, path, b"theirs", tag_of(bucket), {"state": event.split()[-1]})
+        for _ in range(2):
+            with pytest.raises(ConflictError, match=r"s3://here/lock was taken over"):
+                still_held()
+    assert fs.exists(path) == (event != "removed")
+    assert event == "removed" or fs.cat_file(path) == b"theirs"
+
+
+def test_a_second_holder_of_the_same_process_is_another_one(bucket):
+    """Whose the object is, is told by the holder, not by machine and process."""
+    # The second one counts the first as dead after a second, as if it had been cut off for longer.
+    with hold(bucket) as still_held, hold(bucket, life=0.6), pytest.raises(ConflictError):
+        still_held()
+    assert state_of(bucket) == "free"
+
+
+def test_after_its_end_it_is_held_no_more(bucket):
+    """Who asks then does not take it again."""
+    with hold(bucket) as still_held:
+        pass
+    with pytest.raises(ConflictError):
+        still_held()
+    assert state_of(bucket) == "free"
+
+
+@pytest.mark.parametrize(("seconds", "slow"), [((20, 20), True), ((20, 1), False), ((1,), False)])
+def test_a_renewal_that_was_answered_late_is_made_once_more(bucket, monkeypatch, seconds, slow):
+    """It was written at a time that nobody knows: the next one may be about to get in."""
+    with hold(bucket, life=30.0) as still_held:
+        # Before and after the request, and when its age is looked at.
+        steps = [step for took in seconds for step in (0, took)]
+        clock = iter(list(accumulate(steps)))
+        monkeypatch.setattr(lease_module, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        if slow:
+            with pytest.raises(ConflictError, match="too slow"):
+                still_held()
+        else:
+            still_held()
+        assert next(clock, None) is None
+        monkeypatch.undo()
+
+
 def test_of_many_who_overtake_a_dead_one_only_one_gets_in(bucket):
     """Sixteen see the same dead holder."""
     from concurrent.futures import ThreadPoolExecutor
@@ -128,9 +240,6 @@ def test_of_many_who_overtake_a_dead_one_only_one_gets_in(bucket):
 
 def test_a_server_that_is_down_is_told(bucket):
     """As every other fault of the storage."""
-    from mlops_basics.errors import ReleaseError
-    from tests.s3_bucket import HASTY
-
     gone = bucket.through("http://127.0.0.1:9")
     files = gone.files(config_kwargs=HASTY)
     with pytest.raises(ReleaseError, match="Could not connect"), files.lock():

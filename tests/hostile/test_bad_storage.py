@@ -14,6 +14,7 @@ import pytest
 from mlops_basics.services import Instance
 from mlops_basics.services.mlflow_server import MlflowServer
 from tests.conftest import Project
+from tests.faulty_proxy import faulty_proxy
 from tests.hostile.world import (
     ENV,
     QUICK,
@@ -93,6 +94,24 @@ def test_variables_that_are_wrong(
     for _ in use_environment(monkeypatch, remote.variables(**wrong), None):
         ended = remote.run().end()
     readable(ended, remedy)
+    assert "canary" not in ended.out + ended.err
+    assert remote.held() == before
+    for _ in use_environment(monkeypatch, remote.variables(), None):
+        released(remote.project, remote.bucket, "1")
+
+
+def test_temporary_credentials_that_have_expired(
+    remote: Remote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 refuses every request with code 400: one error says so, and nothing was changed."""
+    before = remote.held()
+    canary = {"AWS_SESSION_TOKEN": "canary-token", "AWS_SECRET_ACCESS_KEY": "canary-secret"}
+    with faulty_proxy(remote.services.s3.endpoint) as proxy, proxy.breaking("expired") as fault:
+        wrong = remote.variables(AWS_ENDPOINT_URL=proxy.endpoint, **canary)
+        for _ in use_environment(monkeypatch, wrong, None):
+            ended = remote.run().end()
+    assert fault.hits == len(proxy.requests) > 0
+    readable(ended, "credentials have expired: get new ones")
     assert "canary" not in ended.out + ended.err
     assert remote.held() == before
     for _ in use_environment(monkeypatch, remote.variables(), None):

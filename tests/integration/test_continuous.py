@@ -227,8 +227,10 @@ def life(shared_project, begun, tmp_path_factory) -> tuple[Project, dict[str, An
     found["data verdict"] = latest(project, Verdict, "verdict")
     store, registry = production_of(project)
     found["before"] = store.pointer().version
-    store.begin_move()  # a rollback that is killed before the pointer moves
-    registry.move_champion("1", found["before"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(store, "record", lambda _: 1 / 0)  # killed between alias and ledger
+        with pytest.raises(ZeroDivisionError):
+            rollback(store, registry, "1", "complaints", "me", "2026-01-01")
     found["killed dry"] = ct(project, "--dry-run")
     found["killed"] = ct(project)
     return project, found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -178,22 +179,24 @@ def test_a_better_model_replaces_the_champion_and_rollback_brings_it_back(
 
 
 def test_a_scorer_without_mlflow_and_with_read_rights_alone_can_score(
-    shared: Shared, iris: Any, services: Instance, monkeypatch: pytest.MonkeyPatch
+    shared: Shared,
+    iris: Any,
+    services: Instance,
+    project: Project,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A scorer without MLflow and with read rights alone can score."""
-    production = f"s3://{shared.bucket}/production"
-    shared.project.configure(
-        "scorer", model_name=shared.bucket, production=production, source="data/source/iris.csv"
-    )
-    # It has no user of the MLflow server, and records nothing.
-    off = {"tracking": {"disable_tracking": {"pipelines": ["batch_inference"]}}}
-    mlflow = shared.project.path / "conf" / "scorer" / "mlflow.yml"
-    mlflow.write_text(yaml.safe_dump(off), encoding="utf-8")
-    (shared.project.path / "data" / "mlflow").mkdir(exist_ok=True)
-    for _ in use_environment(monkeypatch, services.scorer_environment(), None):
+    """A scorer without MLflow and with read rights alone can score, by conf/scorer as it is."""
+    (project.path / "data/mlflow/mlflow.db").unlink()  # another machine, with a new clone
+    scorer = {**services.scorer_environment(), "MLOPS_BUCKET": shared.bucket}
+    for _ in use_environment(monkeypatch, scorer, None):
+        words = [
+            "--pipeline=batch_inference",
+            "--env=scorer",
+            f"--params=model_name={shared.bucket}",
+        ]
         scored = subprocess.run(
-            [sys.executable, "-m", "kedro", "run", "--pipeline=batch_inference", "--env=scorer"],
-            cwd=shared.project.path,
+            [sys.executable, "-m", "kedro", "run", *words],
+            cwd=project.path,
             env={**os.environ, "PYTHONPATH": "src"},
             capture_output=True,
             text=True,
@@ -205,7 +208,12 @@ def test_a_scorer_without_mlflow_and_with_read_rights_alone_can_score(
             files.write(f"{shared.bucket}/current.json", b"{}")
         with pytest.raises(ReleaseError, match="Cannot read"):
             StoreFiles(f"s3://{shared.bucket}/source").read("iris.csv")
-    predictions = shared.project.path / "data" / shared.bucket / "predictions"
+        # What it has is what a scorer should have; nothing in its registry is nothing wrong.
+        told = project.command("doctor", "--env", "scorer", "--model-name", shared.bucket)
+    assert told.exit_code == 0, told.output
+    assert re.search(r"^warning +production .*trainer or a scorer", told.output, re.MULTILINE)
+    assert re.search(r"^ok +champion +not compared", told.output, re.MULTILINE)
+    predictions = project.path / "data" / shared.bucket / "predictions"
     (table,) = (file for file in predictions.rglob("*.parquet") if file.is_file())
     assert len(pd.read_parquet(table)) == len(pd.read_csv(ROOT / "data/source/iris.csv"))
 

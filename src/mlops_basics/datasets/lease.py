@@ -11,7 +11,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,9 @@ LIFE = 30.0  # seconds after its last sign of life that a holder counts as dead
 PATIENCE = 600.0  # seconds to wait for another holder
 _TELL_AFTER = 3.0  # seconds of waiting in silence
 _LONGEST_PAUSE = 2.0  # seconds between two looks
-_HELD, _FREE = {"state": "held"}, {"state": "free"}
+_HELD, _FREE = "held", "free"
+_HOLDER = "holder"  # beside the state: who wrote it
+_TRIES = 3  # of a write that is refused, though the object is ours
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +34,14 @@ log = logging.getLogger(__name__)
 @contextmanager
 def lease(
     fs: Any, path: str, shown: str, patience: float = PATIENCE, life: float = LIFE
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """Hold a lease while the block runs; wait for whoever holds it.
 
     The object is taken, renewed, taken over and freed by conditional writes, so that it needs no
     right to delete, and whether its holder is alive is told by the server's clock alone. A holder
     that is cut off for longer than ``life`` may be overtaken: what must not be done twice has to
-    be conditional itself, as moving the pointer is.
+    be conditional itself, as moving the pointer is, or be asked for right before by what the block
+    gets.
 
     Args:
         fs: An S3 file system.
@@ -46,6 +49,11 @@ def lease(
         shown: The same for messages.
         patience: Seconds to wait.
         life: Seconds after its last sign of life that a holder counts as dead.
+
+    Yields:
+        ``still_held()``: returns when the lease was just renewed and has at least half of its
+        life before it, so that nobody was let in before now, or will be in that time. Raises
+        ConflictError if the lease is lost, ReleaseError if the storage does not answer.
 
     Raises:
         ConflictError: If somebody else holds it for longer than ``patience``.
@@ -57,7 +65,7 @@ def lease(
     renewing = threading.Thread(target=holder.keep, args=(stop,), daemon=True)
     renewing.start()
     try:
-        yield
+        yield holder.still_held
     finally:
         stop.set()
         renewing.join()
@@ -65,11 +73,18 @@ def lease(
 
 
 class _Holder:
-    """One attempt to hold the object, and its tag as long as it is ours."""
+    """One attempt to hold the object, and its tag as long as it is ours.
+
+    The tag is of what we wrote last, as far as we know: an answer may be lost, and the object be
+    newer. Whose it is tells the holder's id in its metadata, never the tag.
+    """
 
     def __init__(self, fs: Any, path: str, shown: str, life: float) -> None:
         self.fs, self.path, self.shown, self.life = fs, path, shown, life
+        self._id = secrets.token_hex(8)
         self._tag: str | None = None
+        self._sign = 0.0  # monotonic time; the last sign of life is no older
+        self._turn = threading.Lock()  # the renewing thread's, or that of who asks
         self._who = {
             "by": _user(),
             "machine": socket.gethostname(),
@@ -79,45 +94,98 @@ class _Holder:
 
     def take(self, seen: Seen | None) -> bool:
         """Make it ours, if it still is as it was seen."""
-        self._tag = self._write(seen.tag if seen else None, _HELD)
+        begin = time.monotonic()
+        self._tag, self._sign = self._write(seen.tag if seen else None, _HELD), begin
         return self._tag is not None
 
     def keep(self, stop: threading.Event) -> None:
         """Give signs of life until told to stop, or overtaken."""
-        while not stop.wait(self.life / 3):
+        pause = self.life / 3
+        while not stop.wait(pause):
             try:
-                self._tag = self._write(self._tag, _HELD)
+                self._renew()
+                pause = self.life / 3
+            except ConflictError as error:
+                log.warning("%s", error)
+                return
             except Exception as error:
                 if not is_storage_fault(error):
                     raise
                 log.warning("Cannot renew the lock %s (%s); trying again.", self.shown, error)
-                continue
-            if self._tag is None:
-                log.warning("The lock %s was taken over by another run.", self.shown)
+                pause = self.life / 30  # the time until the next one gets in runs
+
+    def still_held(self) -> None:
+        """Renew it, so that it cannot be taken over for half of its life at least.
+
+        Raises:
+            ConflictError: If it was taken over, or cannot be renewed in time.
+            ReleaseError: If the storage does not answer.
+        """
+        for _ in range(2):  # a renewal that was answered late may be an old one
+            with readable_faults("write", self.shown):
+                self._renew()
+            if time.monotonic() - self._sign < self.life / 2:
                 return
+        raise ConflictError(
+            f"The storage is too slow: the lock {self.shown} could not be renewed within "
+            f"{self.life / 2:.0f} seconds, and another run may get in. Run again."
+        )
 
     def free(self) -> None:
         """Let the next one in; if that fails, it gets in when our life is over."""
         if self._tag is None:
             return
         try:
-            self._write(self._tag, _FREE)
+            self._rewrite(_FREE)
+        except ConflictError as error:
+            log.warning("%s", error)
         except Exception as error:
             if not is_storage_fault(error):
                 raise
             log.warning("Cannot free the lock %s (%s).", self.shown, error)
+        self._tag = None
 
-    def _write(self, tag: str | None, state: dict[str, str]) -> str | None:
+    def _renew(self) -> None:
+        with self._turn:
+            self._rewrite(_HELD)
+
+    def _rewrite(self, state: str) -> None:
+        """Write it anew, if it is ours: also where the answer to the last write was lost.
+
+        Raises:
+            ConflictError: If it is no longer ours, now and ever after.
+            OSError: For faults of the storage; it may have been written.
+        """
+        for _ in range(_TRIES):
+            if self._tag is None:
+                break
+            begin = time.monotonic()
+            tag = self._write(self._tag, state)
+            if tag is not None:
+                self._tag, self._sign = tag, begin
+                return
+            seen = look(self.fs, self.path)
+            ours = seen is not None and seen.metadata.get(_HOLDER) == self._id
+            self._tag = seen.tag if seen is not None and ours else None
+        if self._tag is not None:
+            raise OSError(f"it was refused {_TRIES} times")
+        raise ConflictError(
+            f"The lock {self.shown} was taken over by another run, since this one gave no sign of "
+            f"life for {self.life:.0f} seconds. Run again."
+        )
+
+    def _write(self, tag: str | None, state: str) -> str | None:
         # The same content would have the same tag, and a dead holder be mistaken for a live one.
-        content = {**self._who, **state, "sign": secrets.token_hex(8)}
-        return put_if(self.fs, self.path, json.dumps(content).encode(), tag, state)
+        content = {**self._who, "state": state, "sign": secrets.token_hex(8)}
+        metadata = {"state": state, _HOLDER: self._id}
+        return put_if(self.fs, self.path, json.dumps(content).encode(), tag, metadata)
 
 
 def _wait(holder: _Holder, patience: float) -> None:
     begin, pause, told = time.monotonic(), 0.05, False
     while True:
         seen = look(holder.fs, holder.path)
-        free = seen is None or seen.metadata.get("state") != "held" or seen.age > holder.life
+        free = seen is None or seen.metadata.get("state") != _HELD or seen.age > holder.life
         if free and holder.take(seen):
             return
         waited = time.monotonic() - begin

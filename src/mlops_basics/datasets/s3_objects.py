@@ -44,6 +44,11 @@ def look(fs: Any, path: str) -> Seen | None:
         head = fs.call_s3("head_object", Bucket=bucket, Key=key)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error_code(error) == "400":
+            # An answer to HEAD has no body that says why, as for expired credentials; this has.
+            fs.call_s3("get_object", Bucket=bucket, Key=key, Range="bytes=0-0")
+        raise
     now = parsedate_to_datetime(head["ResponseMetadata"]["HTTPHeaders"]["date"])
     age = (now - head["LastModified"]).total_seconds()
     return Seen(head["ETag"], age, head.get("Metadata", {}))

@@ -95,10 +95,17 @@ def configured(project: Path, env: str | None, params: dict[str, Any]) -> Settin
 
 @dataclass
 class _Reach:
-    """Whether S3 was found to answer: who asks a server that is down waits for minutes."""
+    """Whether S3 was found to answer: who asks a server that is down waits for minutes.
+
+    Attributes:
+        asked: Whether it was asked.
+        down: Whether it does not answer.
+        only_reads: Whether production may be read and not written, as by a trainer or a scorer.
+    """
 
     asked: bool = False
     down: bool = False
+    only_reads: bool = False
 
     def require(self, address: str) -> None:
         """Raise CheckError for an address that would not answer."""
@@ -114,8 +121,13 @@ def _files(setting: Setting, reach: _Reach) -> Iterator[Finding]:
             files = StoreFiles(folder)
             if root.startswith("s3://"):
                 _look_at_clock(root, findings, reach)
+            # Who can write nowhere is neither a trainer nor a scorer.
+            reads = check == "production" and all(each.state != "failed" for each in findings)
             try:
-                findings.append(storage.rights(check, files))
+                findings.append(storage.rights(check, files, reading_will_do=reads))
+            except storage.ReadableOnlyError:
+                reach.only_reads = True
+                raise
             finally:
                 storage.tidy(folder)
     with noted("source", findings):
@@ -166,7 +178,11 @@ def _records(setting: Setting, reach: _Reach) -> Iterator[Finding]:
             which = "MLflow" if read else "production"
             raise CheckError(f"Not compared: {which} cannot be asked.", state="warning")
         champion = None if empty else _champion(setting)
-        findings.append(production.agreement(pointer, champion))
+        if champion is None and reach.only_reads:
+            text = "not compared: this MLflow has no champion (a scorer needs none)"
+            findings.append(Finding("champion", "ok", text))
+        else:
+            findings.append(production.agreement(pointer, champion))
     with noted("monitoring", findings):
         reach.require(setting.storage)
         state = setting.catalog.load("monitoring_state")

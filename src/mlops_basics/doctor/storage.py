@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -29,12 +30,22 @@ _NOT_CONDITIONAL = (
 )
 
 
-def rights(check: str, files: StoreFiles) -> Finding:
+class ReadableOnlyError(CheckError):
+    """Nothing may be written there, but all be read: a warning."""
+
+
+def rights(check: str, files: StoreFiles, *, reading_will_do: bool = False) -> Finding:
     """Try to put, get, list, replace on a condition, and delete a file of its own.
 
     Args:
         check: Which storage it is.
         files: The folder of the probe, which nothing else uses.
+        reading_will_do: Whether some are meant to read there and not to write.
+
+    Raises:
+        ReadableOnlyError: If reading will do, and is all that is allowed.
+        CheckError: If the storage does not keep its promises, or only deleting does not work.
+        ReleaseError: If something is forbidden, or the storage cannot be reached.
     """
     name, tried = f"probe-{secrets.token_hex(6)}", []
 
@@ -58,18 +69,42 @@ def rights(check: str, files: StoreFiles) -> Finding:
         step(wrong, lambda: files.replace_if(name, two, three), False, _NOT_CONDITIONAL)
         step("conditional put", lambda: files.replace_if(name, two, one), True, _NOT_CONDITIONAL)
         step("get after put", lambda: files.read(name), two)
-    except MlopsError:
+    except MlopsError as error:
         if created:
             with suppress(MlopsError):
                 files.remove(name)
+        elif reading_will_do and _is_denied(error) and _is_readable(files, name):
+            raise ReadableOnlyError(
+                f"{files.shown()}: readable only: fits a trainer or a scorer, not who publishes.",
+                "Who publishes needs s3:PutObject there, or the right to write (docs/aws.md).",
+                "warning",
+            ) from error
         raise
     try:
         files.remove(name)
         step("delete", lambda: files.read(name), None)
     except MlopsError as error:
         text = f"{files.shown()}: all but delete works ({name} stays there): {error}"
-        raise CheckError(text, "kedro prune needs it; nothing else does.", "warning") from error
+        remedy = (
+            "kedro prune needs it in `storage`, publishing in `production` where a release's "
+            "folder holds strange files; nothing else does."
+        )
+        raise CheckError(text, remedy, "warning") from error
     return Finding(check, "ok", f"{files.shown()}: put, get, list, delete, conditional put")
+
+
+def _is_denied(error: MlopsError) -> bool:
+    """Whether rights are what was missing, on a disk or on S3."""
+    cause = error.__cause__
+    return isinstance(cause, PermissionError) or getattr(cause, "errno", None) == errno.EROFS
+
+
+def _is_readable(files: StoreFiles, name: str) -> bool:
+    """Whether a file that is not there can be looked for, and the folder be listed."""
+    try:
+        return files.read(name) is None and name not in files.names("")
+    except MlopsError:
+        return False
 
 
 def tidy(folder: str) -> None:
