@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from mlops_basics.labels import PREDICTION_ID, RowKeys, prediction_ids
+from mlops_basics.operations import rollback
 from mlops_basics.schemas import (
     Artifact,
     Batch,
