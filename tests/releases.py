@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -164,7 +165,9 @@ class MemoryRegistry:
         """One call of MLflow's client."""
         self.aliases[alias] = version
 
-    def move_champion(self, to: str, expected: str | None) -> None:
+    def move_champion(
+        self, to: str, expected: str | None, still_held: Callable[[], None] = lambda: None
+    ) -> None:
         """As ``ModelRegistry.move_champion``."""
         now = self.champion()
         if now == to:
@@ -173,4 +176,5 @@ class MemoryRegistry:
             raise ConflictError(f"The champion is version {now}, no longer {expected}.")
         if now is not None:
             self.set_alias("previous", now)
+        still_held()
         self.set_alias("champion", to)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 
 import mlflow
@@ -13,7 +14,7 @@ from mlops_basics.datasets.registry import ModelRegistry
 from mlops_basics.datasets.release import publish
 from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.datasets.signature import Signatures, make_key_pair
-from mlops_basics.errors import ConfigurationError, ReleaseError
+from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError
 from mlops_basics.operations import periods, releases_table, rollback
 from mlops_basics.promotion import promote, require_reason
 from mlops_basics.schemas import Override, RegisteredVersion
@@ -178,6 +179,22 @@ def test_a_rollback_that_a_run_has_finished_stays_the_operators(released, store,
     assert (entry.action, entry.version, entry.replaced) == ("rollback", "1", "2")
     assert (entry.by, entry.reason) == ("eve", "complaints")
     assert "Nothing to do" in go_back()
+    assert in_production(released, store) == ("1", "1")
+
+
+def test_who_has_lost_the_lock_moves_no_alias(released, store, monkeypatch):
+    """A lease that ran out: the challenger is a version, and the champion stays."""
+
+    @contextmanager
+    def lost():
+        def still_held():
+            raise ConflictError("Another run has taken the lease.")
+
+        yield still_held
+
+    monkeypatch.setattr(store, "one_run_at_a_time", lost)
+    with pytest.raises(ConflictError, match="taken the lease"):
+        promote(store, released.registry, kept(released))
     assert in_production(released, store) == ("1", "1")
 
 

@@ -43,7 +43,7 @@ class Registry(Versions, Protocol):
     def versions(self) -> list[str]:
         """All versions, oldest first."""
 
-    def move_champion(self, to: str, expected: str | None) -> None:
+    def move_champion(self, to: str, expected: str | None, still_held: Callable[[], None]) -> None:
         """Move the alias if it still is at ``expected``, else raise ConflictError."""
 
 
@@ -111,12 +111,18 @@ def rollback(
         ReleaseError: If there is no such release, or it is refused and MLflow has it no longer.
         ConflictError: If somebody else was faster, or works on the same production for long.
     """
-    with store.one_run_at_a_time():
-        return _roll_back(store, registry, to, reason, by, now)
+    with store.one_run_at_a_time() as still_held:
+        return _roll_back(store, registry, to, reason, by, now, still_held)
 
 
 def _roll_back(
-    store: ReleaseStore, registry: Registry, to: str | None, reason: str, by: str, now: str
+    store: ReleaseStore,
+    registry: Registry,
+    to: str | None,
+    reason: str,
+    by: str,
+    now: str,
+    still_held: Callable[[], None],
 ) -> str:
     pointer, champion, ledger = store.pointer(), registry.champion(), store.ledger()
     history = periods(ledger, pointer)
@@ -136,7 +142,7 @@ def _roll_back(
         manifest, restored = _whole(store, registry, target)
         entry = announced.model_copy(update=origin_of(manifest))
         store.begin_move(entry)
-        registry.move_champion(target, champion)
+        registry.move_champion(target, champion, still_held)
     except MlopsError as error:
         _record_refusal(store, announced, error)
         raise
@@ -159,7 +165,7 @@ def _roll_back(
     except ReleaseError:
         if champion is not None:
             with suppress(MlopsError):  # production did not change, so the alias should not
-                registry.move_champion(champion, target)
+                registry.move_champion(champion, target, still_held)
         raise
     store.end_move()
     return (

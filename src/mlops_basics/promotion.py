@@ -137,7 +137,7 @@ def promote(store: ReleaseStore, registry: ModelRegistry, registration: Registra
     """
     override = registration.override
     assert override is not None  # noqa: S101 (the caller's)
-    with store.one_run_at_a_time():
+    with store.one_run_at_a_time() as still_held:
         champion, version = registry.champion(), registry.find(registration)
         if version is None or version != champion:
             if version is not None and registry.was_champion(version):
@@ -149,7 +149,7 @@ def promote(store: ReleaseStore, registry: ModelRegistry, registration: Registra
             registry.note_override(version, override)
             _prepare(store, registry, version, override)
             store.begin_move()
-            registry.move_champion(version, champion)
+            registry.move_champion(version, champion, still_held)
         before = store.pointer()
         state = publish(store, registry, _registered(registry))
     if not state.changed:

@@ -31,6 +31,7 @@ def of_s3(code, operation="GetObject"):
         (of_s3("InvalidAccessKeyId"), "read", "does not know these credentials"),
         (of_s3("RequestTimeTooSkewed"), "read", "clock of this machine"),
         (of_s3("NoSuchBucket"), "write", "bucket is gone"),
+        (of_s3("400", "HeadObject"), "read", "does not say why"),
         (of_s3("InternalError"), "write", "tried several times"),
         (of_s3("SomethingNew"), "write", "tried several times"),
         (EndpointConnectionError(endpoint_url="http://x"), "read", "AWS_ENDPOINT_URL"),

@@ -125,11 +125,11 @@ def test_whoever_was_overtaken_between_version_and_alias_is_told(workshop, regis
     challenger = workshop.challenger()
     move = ModelRegistry.move_champion
 
-    def overtaken(self, to, expected):
+    def overtaken(self, to, expected, still_held):
         with monkeypatch.context() as patch:
             patch.setattr(ModelRegistry, "move_champion", move)
             workshop.promote()
-        move(self, to, expected)
+        move(self, to, expected, still_held)
 
     with monkeypatch.context() as patch:
         patch.setattr(ModelRegistry, "move_champion", overtaken)

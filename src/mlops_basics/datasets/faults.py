@@ -99,6 +99,16 @@ def _remedy(error: BaseException, action: str) -> str:
     return "Check that the storage can be reached, then run again."
 
 
+_REMEDIES = {
+    "RequestTimeTooSkewed": "The clock of this machine is wrong: set it, then run again.",
+    "NoSuchBucket": "The bucket is gone or was never made: make it, or correct `storage`, "
+    "`production` and `source` in globals.yml.",
+    # The answer to a HEAD request, which has no body that says why.
+    "400": "S3 does not say why to a request of this kind: most often the credentials have expired "
+    "(get new ones), or AWS_DEFAULT_REGION is not the bucket's. Then run again.",
+}
+
+
 def _remedy_of_s3(error: BaseException, code: str, action: str) -> str:
     name = type(error).__name__
     if code in _UNKNOWN_KEY or "Credential" in name:
@@ -108,15 +118,10 @@ def _remedy_of_s3(error: BaseException, code: str, action: str) -> str:
         )
     if code in _EXPIRED_KEY:
         return "The credentials have expired: get new ones, then run again."
-    if code == "RequestTimeTooSkewed":
-        return "The clock of this machine is wrong: set it, then run again."
-    if code == "NoSuchBucket":
-        return (
-            "The bucket is gone or was never made: make it, or correct `storage`, `production` "
-            "and `source` in globals.yml."
-        )
     if code in _DENIED:
         return _remedy_of_denial(action)
+    if code in _REMEDIES:
+        return _REMEDIES[code]
     return (
         "It was tried several times. Check that the storage runs and can be reached "
         "(AWS_ENDPOINT_URL, network), then run again. What is in production is valid."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import PurePosixPath
 from typing import Any
@@ -63,7 +64,9 @@ class MonitoringStateDataset(AbstractDataset[MonitoringState, MonitoringState]):
                 "Nothing was changed; run again."
             )
 
-    def one_at_a_time(self, patience: float = PATIENCE) -> AbstractContextManager[None]:
+    def one_at_a_time(
+        self, patience: float = PATIENCE
+    ) -> AbstractContextManager[Callable[[], None]]:
         """Keep others waiting who would monitor and retrain this model.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from mlops_basics.datasets.artifact import ArtifactDataset
@@ -41,8 +42,8 @@ class RegisteredVersionDataset(ArtifactDataset):
         self._registry = ModelRegistry(model_name)
 
     def save(self, data: Registration) -> None:
-        with self._store.one_run_at_a_time():
-            promoted, reason = self._promote(data)
+        with self._store.one_run_at_a_time() as still_held:
+            promoted, reason = self._promote(data, still_held)
         super().save(
             RegisteredVersion(
                 model_name=self._registry.model_name,
@@ -53,7 +54,7 @@ class RegisteredVersionDataset(ArtifactDataset):
             )
         )
 
-    def _promote(self, data: Registration) -> tuple[bool, str]:
+    def _promote(self, data: Registration, still_held: Callable[[], None]) -> tuple[bool, str]:
         decision = data.decision
         if not decision.promote:
             return False, decision.reasons[-1]
@@ -70,7 +71,7 @@ class RegisteredVersionDataset(ArtifactDataset):
                 )
             version = self._registry.register(data)
             self._store.begin_move()
-            self._registry.move_champion(version, expected)
+            self._registry.move_champion(version, expected, still_held)
         except ConflictError as error:
             return False, str(error)
         return True, f"Version {version} is the champion."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -126,8 +126,15 @@ class ModelRegistry:
         found = _client().get_model_version(self.model_name, version)
         return FORMER_TAG in found.tags and version != self.champion()
 
-    def move_champion(self, to: str, expected: str | None) -> None:
+    def move_champion(
+        self, to: str, expected: str | None, still_held: Callable[[], None] = lambda: None
+    ) -> None:
         """Make ``to`` the champion if the champion still is ``expected``.
+
+        Args:
+            to: The version.
+            expected: The champion when that was decided.
+            still_held: Raises ConflictError if the caller's lock was lost.
 
         Raises:
             ConflictError: If somebody else was faster.
@@ -139,6 +146,7 @@ class ModelRegistry:
         if now is not None:
             client.set_model_version_tag(self.model_name, now, FORMER_TAG, "true")
             client.set_registered_model_alias(self.model_name, PREVIOUS, now)
+        still_held()  # MLflow moves no alias on a condition
         client.set_registered_model_alias(self.model_name, CHAMPION, to)
 
     def download(self, version: str, target: Path) -> None:

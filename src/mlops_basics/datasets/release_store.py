@@ -92,12 +92,12 @@ class ReleaseStore:
         self._ledger = Ledger(self._files)
         self.patience = PATIENCE  # seconds to wait for another run
 
-    def one_run_at_a_time(self) -> AbstractContextManager[None]:
+    def one_run_at_a_time(self) -> AbstractContextManager[Callable[[], None]]:
         """Keep other runs waiting that would register, publish or roll back this model.
 
         MLflow cannot move an alias on a condition, so that everybody who moves one takes this
         lock: between the machines that share the store if it is on S3, else on this one. It must
-        not be taken twice by one run.
+        not be taken twice by one run. What it yields raises ConflictError once the lock is lost.
 
         Raises:
             ConflictError: If another run holds it for longer than ``patience``.

@@ -201,29 +201,32 @@ class StoreFiles:
                 continue
 
     @contextmanager
-    def lock(self, name: str = _LOCK, patience: float = PATIENCE) -> Iterator[None]:
+    def lock(self, name: str = _LOCK, patience: float = PATIENCE) -> Iterator[Callable[[], None]]:
         """Keep others waiting while the block runs; a killed holder does so for seconds at most.
 
         Args:
             name: What is locked.
             patience: Seconds to wait on S3; on a local disk a holder is awaited for ever.
 
+        Yields:
+            What raises ConflictError if the lock was lost, which a lease on S3 can be.
+
         Raises:
             ConflictError: If another holder kept it for longer than that; it names him.
         """
         if self._s3:
-            with lease(self._fs, self._full(name), self.shown(name), patience):
-                yield
+            with lease(self._fs, self._full(name), self.shown(name), patience) as still_held:
+                yield still_held
         elif self._local:
             with readable_faults("write", self.shown(name)):
                 Path(self._base).mkdir(parents=True, exist_ok=True)
                 file = (Path(self._base) / name).open("ab")
             with file:
                 _wait_for_lock(file)
-                yield
+                yield _still_held
         else:
             with _IN_PROCESS[self._full(name)]:
-                yield
+                yield _still_held
 
     def shown(self, path: str = "") -> str:
         """The path for messages."""
@@ -277,6 +280,10 @@ def _replace(scratch: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(scratch, target)  # noqa: PTH105 (one name for the call that must be atomic)
     _flush_folder(target.parent)
+
+
+def _still_held() -> None:
+    """A lock of the system or of the process is held until it is given back."""
 
 
 def _wait_for_lock(file: IO[bytes]) -> None:
