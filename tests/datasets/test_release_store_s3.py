@@ -138,6 +138,7 @@ def test_the_server_is_killed_on_the_way_to_production(mortal, small, monkeypatc
         patch.setattr(StoreFiles, step, killing)
         with pytest.raises(ReleaseError, match=r"Cannot \w+ s3://.*then run again"):
             work()
+    store = store_of(bucket)  # patient: a server that has just started may be slow
     restart(server, store)
     assert store.pointer() == before
     assert store.load().manifest.version == "1"
