@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 import pytest
 
+from mlops_basics.errors import ReleaseError
+from mlops_basics.schemas import Release
 from tests.faulty_proxy import Fault
 from tests.hostile.world import (
     ENV,
@@ -103,8 +107,20 @@ def killed_at(world: World, server: str, name: str, moment: Moment, told: str) -
     print(told, ended)
     assert trap.sprung, told
     store, _ = production_of(world.project, ENV, model_name=name)
-    assert store.load().manifest.version == moment.holding, told
+    assert when_it_is_back(store.load).manifest.version == moment.holding, told
     readable(ended)
+
+
+def when_it_is_back(load: Callable[[], Release]) -> Release:
+    """Load as soon as the server, which answers before it has its volumes, can read again."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            return load()
+        except ReleaseError as error:
+            if time.monotonic() > end or "internal error" not in str(error):
+                raise
+            time.sleep(0.2)
 
 
 def kept(world: World, name: str) -> dict[str, str]:
