@@ -100,14 +100,13 @@ def continuous_training(
 def _once(place: Place) -> Outcome:
     catalog = place.bare_catalog()
     store = catalog.get("release").store
-    if not store.is_moving():
-        return _look(place, catalog)
-    finished = place.catalog().get("release").finish()
-    if not finished.changed:
-        return _look(place, catalog)
-    went_back = store.ledger()[-1].action == "rollback"
-    text = f"What was interrupted is finished: {finished.reason} The next call looks at it."
-    return Outcome(ExitCode.NOTHING_TO_DO if went_back else ExitCode.PROMOTED, text)
+    if store.is_moving():
+        finished = place.catalog().get("release").finish()
+        if finished.changed:
+            went_back = store.ledger()[-1].action == "rollback"
+            text = f"What was interrupted is finished: {finished.reason} The next call looks at it."
+            return Outcome(ExitCode.NOTHING_TO_DO if went_back else ExitCode.PROMOTED, text)
+    return _look(place, catalog)
 
 
 def _look(place: Place, catalog: Any) -> Outcome:
@@ -150,7 +149,6 @@ def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     pointer: Pointer = catalog.get("release").store.pointer()
     promoted = pointer.version != verdict.version
     for left in reversed(range(_TIMES)):
-        catalog = place.catalog()
         state: MonitoringState = catalog.load("monitoring_state")
         watch = state.watches[verdict.version]
         attempt = Attempt(

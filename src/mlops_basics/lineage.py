@@ -67,10 +67,7 @@ def pin_inputs(
             continue
         if parent is None or name not in parent.datasets:
             raise LineageError(_no_version(name, parent, whole))
-        # Kedro has no public way to set a load version once the catalog exists, and only here is
-        # the pipeline known, by whichever door the run came in.
-        saved = dataset.resolve_save_version()
-        dataset._version = Version(parent.datasets[name].version, saved)
+        _pin(dataset, parent.datasets[name].version)
         if not dataset.exists():
             raise LineageError(
                 f"'{name}' of the run {parent.run_id} is gone: {parent.datasets[name].path} does "
@@ -78,11 +75,20 @@ def pin_inputs(
             )
 
 
+def _pin(dataset: AbstractVersionedDataset[Any, Any], version: str | None) -> None:
+    """Let a data set load one version.
+
+    Kedro has no public way to set a load version once the catalog exists, and only then is the
+    pipeline known, by whichever door the run came in.
+    """
+    dataset._version = Version(version, dataset.resolve_save_version())
+
+
 def load_of(catalog: Catalog, name: str, run_id: str) -> Any:
     """Load what a run has written, whatever others wrote later."""
     dataset = versioned(catalog, name)
     assert dataset is not None  # noqa: S101 (the caller names one of ours)
-    dataset._version = Version(run_id, dataset.resolve_save_version())
+    _pin(dataset, run_id)
     return dataset.load()
 
 
@@ -100,8 +106,7 @@ def pin_outputs(catalog: Catalog, pipeline: Pipeline, chosen: Mapping[str, str])
     for name in (pipeline.all_outputs() | {MANIFEST, REPRODUCTION}) - set(chosen):
         dataset = versioned(catalog, name)
         if dataset is not None:
-            saved = dataset.resolve_save_version()
-            dataset._version = Version(saved, saved)
+            _pin(dataset, dataset.resolve_save_version())
 
 
 def claim_run(catalog: Catalog, name: str) -> RunClaim | None:

@@ -20,7 +20,6 @@ from mlops_basics.schemas import (
     LedgerEntry,
     Manifest,
     Override,
-    RegisteredVersion,
     Registration,
 )
 
@@ -151,7 +150,8 @@ def promote(store: ReleaseStore, registry: ModelRegistry, registration: Registra
             store.begin_move()
             registry.move_champion(version, champion, still_held)
         before = store.pointer()
-        state = publish(store, registry, _registered(registry))
+        told = registry.state("promoted by hand", promoted=True)
+        state = publish(store, registry, told)
     if not state.changed:
         since = f" since {before.at}" if before else ""
         return (
@@ -188,16 +188,6 @@ def _prepare(
         with suppress(MlopsError):  # where nothing can be written, the error must do
             store.record(refused)
         raise
-
-
-def _registered(registry: ModelRegistry) -> RegisteredVersion:
-    return RegisteredVersion(
-        model_name=registry.model_name,
-        version=registry.champion(),
-        previous=registry.previous(),
-        promoted=True,
-        reason="promoted by hand",
-    )
 
 
 def _warning(registration: Registration) -> list[str]:

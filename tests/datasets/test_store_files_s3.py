@@ -188,6 +188,17 @@ def test_nobody_listens(bucket):
         files.read("a")
 
 
+def actions_on(files: StoreFiles):
+    """What needs credentials: reading, listing, writing."""
+    return (
+        lambda: files.read("a"),
+        lambda: files.names(""),
+        lambda: files.sizes(""),
+        lambda: files.write("a", b""),
+        lambda: files.create("a", b""),
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -197,14 +208,7 @@ def test_nobody_listens(bucket):
 )
 def test_wrong_credentials(bucket, changes, words):
     """Reading, listing and writing say so; neither key nor secret is in the message."""
-    files = bucket.files(**changes)
-    for act in (
-        lambda: files.read("a"),
-        lambda: files.names(""),
-        lambda: files.sizes(""),
-        lambda: files.write("a", b""),
-        lambda: files.create("a", b""),
-    ):
+    for act in actions_on(bucket.files(**changes)):
         with pytest.raises(ReleaseError, match=words) as told:
             act()
         for hidden in (bucket.secret, "wrong", "nobody"):
@@ -226,11 +230,7 @@ def test_expired_credentials(bucket, proxy):
     """As AWS says it of temporary ones, whatever is asked; it is no fault that may pass."""
     files = bucket.through(proxy.endpoint).files(config_kwargs=HASTY)
     for act in (
-        lambda: files.read("a"),
-        lambda: files.names(""),
-        lambda: files.sizes(""),
-        lambda: files.write("a", b""),
-        lambda: files.create("a", b""),
+        *actions_on(files),
         lambda: files.replace_if("a", b"", None),
         lambda: files.lock().__enter__(),
     ):

@@ -9,7 +9,7 @@ from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
 from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.errors import ConflictError
-from mlops_basics.schemas import NO_CHAMPION, RegisteredVersion, Registration
+from mlops_basics.schemas import NO_CHAMPION, Registration
 
 
 class RegisteredVersionDataset(ArtifactDataset):
@@ -44,15 +44,7 @@ class RegisteredVersionDataset(ArtifactDataset):
     def save(self, data: Registration) -> None:
         with self._store.one_run_at_a_time() as still_held:
             promoted, reason = self._promote(data, still_held)
-        super().save(
-            RegisteredVersion(
-                model_name=self._registry.model_name,
-                version=self._registry.champion(),
-                previous=self._registry.previous(),
-                promoted=promoted,
-                reason=reason,
-            )
-        )
+        super().save(self._registry.state(reason, promoted=promoted))
 
     def _promote(self, data: Registration, still_held: Callable[[], None]) -> tuple[bool, str]:
         decision = data.decision

@@ -14,7 +14,14 @@ import pandas as pd
 
 from mlops_basics.datasets.arrays import write_arrays
 from mlops_basics.errors import ConflictError, ReleaseError
-from mlops_basics.schemas import Artifact, Decision, ModelRecord, Override, Registration
+from mlops_basics.schemas import (
+    Artifact,
+    Decision,
+    ModelRecord,
+    Override,
+    RegisteredVersion,
+    Registration,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -50,6 +57,16 @@ class ModelRegistry:
     def versions(self) -> list[str]:
         """All versions, oldest first."""
         return [str(item.version) for item in self._all()]  # MLflow gives numbers here
+
+    def state(self, reason: str, *, promoted: bool) -> RegisteredVersion:
+        """What the registry holds now, and why."""
+        return RegisteredVersion(
+            model_name=self.model_name,
+            version=self.champion(),
+            previous=self.previous(),
+            promoted=promoted,
+            reason=reason,
+        )
 
     def run_of(self, version: str) -> str:
         """Id of the MLflow run that fitted a version."""

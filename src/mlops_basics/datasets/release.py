@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
@@ -84,13 +85,7 @@ class ReleaseDataset(ArtifactDataset):
     def finish(self) -> ReleaseState:
         """Finish what somebody was killed in: production becomes the registry's champion."""
         with self.store.one_run_at_a_time():
-            found = RegisteredVersion(
-                model_name=self.registry.model_name,
-                version=self.registry.champion(),
-                previous=self.registry.previous(),
-                promoted=False,
-                reason="Nothing was left to be done.",
-            )
+            found = self.registry.state("Nothing was left to be done.", promoted=False)
             return publish(self.store, self.registry, found)
 
 
@@ -131,9 +126,10 @@ def _publish(
     intended = store.intended()  # by a rollback that was killed on its way
     if intended and (intended.version, intended.replaced) == (champion, in_production):
         entry = intended
-    _name_the_overtaken(store, registry, champion, in_production)
+    ledger = store.ledger()
+    _name_the_overtaken(store, registry, ledger, champion, in_production)
     if in_production != champion:  # else it was damaged, and is whole again
-        entry = _announce(store, entry)
+        entry = _announce(store, ledger, entry)
     try:
         require_unchanged(registry.champion(), champion)  # a rollback may have come between
         store.point(champion, pointer, entry.at)
@@ -184,10 +180,14 @@ def prepare(
 
 
 def _name_the_overtaken(
-    store: ReleaseStore, registry: ModelRegistry, champion: str, in_production: str | None
+    store: ReleaseStore,
+    registry: ModelRegistry,
+    ledger: Sequence[LedgerEntry],
+    champion: str,
+    in_production: str | None,
 ) -> None:
     """Write down whoever was champion and lost the alias before it came into production."""
-    named = {entry.version for entry in store.ledger()}
+    named = {entry.version for entry in ledger}
     for version in registry.former_champions():
         if version not in named:
             overtaken = LedgerEntry(
@@ -268,10 +268,11 @@ def _why(decision: Decision) -> str:
     )
 
 
-def _announce(store: ReleaseStore, entry: LedgerEntry) -> LedgerEntry:
+def _announce(
+    store: ReleaseStore, ledger: Sequence[LedgerEntry], entry: LedgerEntry
+) -> LedgerEntry:
     """Write the move down, unless a run that was killed before the pointer moved has done so."""
-    entries = store.ledger()
-    last = entries[-1] if entries else None
+    last = ledger[-1] if ledger else None
     same = last and (last.version, last.replaced) == (entry.version, entry.replaced)
     if last and same and last.action != "refused":
         return last
