@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 from collections.abc import Iterator
@@ -54,10 +55,9 @@ class Project:
     def session(self, env: str | None = None, **params: Any) -> Iterator[Any]:
         """A Kedro session of this project, with the project as the working folder."""
         from kedro.framework.session import KedroSession
-        from kedro.framework.startup import bootstrap_project
 
         with contextlib.chdir(self.path):
-            bootstrap_project(self.path)
+            bootstrap(self.path)
             with KedroSession.create(self.path, env=env, runtime_params=nested(params)) as session:
                 yield session
 
@@ -69,10 +69,9 @@ class Project:
     def command(self, *arguments: str) -> Any:
         """Call one of the project's commands in this process; returns click's result."""
         from click.testing import CliRunner
-        from kedro.framework.startup import bootstrap_project
 
         with contextlib.chdir(self.path):
-            bootstrap_project(self.path)
+            bootstrap(self.path)
             from mlops_basics.cli import cli
 
             return CliRunner().invoke(cli, list(arguments))
@@ -82,6 +81,14 @@ class Project:
         data = self.path / "data"
         files = (file for file in data.rglob("*") if file.is_file())
         return sorted(f for f in files if f.relative_to(data).parts[0] not in ("source", "mlflow"))
+
+
+@functools.lru_cache(maxsize=1)
+def bootstrap(path: Path) -> None:
+    """Make a project Kedro's current one, unless it is; doing so takes a tenth of a second."""
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(path)
 
 
 def nested(params: dict[str, Any]) -> dict[str, Any]:

@@ -83,7 +83,13 @@ def bucket(s3_server) -> Bucket:
 
 
 @pytest.fixture
-def proxy(s3_server) -> Iterator[FaultyProxy]:
-    """A proxy before the S3 server, which breaks what it is told to."""
+def proxy(s3_server, monkeypatch) -> Iterator[FaultyProxy]:
+    """A proxy before the S3 server, which breaks what it is told to.
+
+    What it breaks is asked for again as often as ever, but without botocore's waits in between.
+    """
+    from botocore.retries.standard import ExponentialBackoff
+
+    monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.01)
     with faulty_proxy(s3_server.endpoint) as running:
         yield running

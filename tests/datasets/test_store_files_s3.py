@@ -39,15 +39,15 @@ def test_a_large_file_survives_the_way(bucket, tmp_path):
 
 
 def race(bucket: Bucket, act):
-    """Let sixteen act at once, each by a connection of his own; returns what each came to."""
-    files = bucket.files(config_kwargs={"max_pool_connections": 16})
-    with ThreadPoolExecutor(16) as pool:
-        list(pool.map(lambda _: files.read("connect"), range(16)))
-        return list(pool.map(lambda i: act(files, i), range(16)))
+    """Let eight act at once, each by a connection of his own; returns what each came to."""
+    files = bucket.files(config_kwargs={"max_pool_connections": 8})
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: files.read("connect"), range(8)))
+        return list(pool.map(lambda i: act(files, i), range(8)))
 
 
 @pytest.mark.parametrize("before", [None, b"old"])
-def test_of_sixteen_who_replace_one_wins(bucket, before):
+def test_of_eight_who_replace_one_wins(bucket, before):
     """Whether the file was there or not; what is stored is the winner's."""
     files = bucket.files()
     for round_ in range(2):  # the server lets losers wait for seconds
@@ -59,7 +59,7 @@ def test_of_sixteen_who_replace_one_wins(bucket, before):
         assert files.read(path) == f"{won.index(True)}".encode()
 
 
-def test_of_sixteen_who_create_one_wins(bucket):
+def test_of_eight_who_create_one_wins(bucket):
     """Also when all write the same."""
     for round_ in range(2):  # the server lets losers wait for seconds
         won = race(bucket, lambda own, _, p=f"entry-{round_}": own.create(p, b"same"))

@@ -211,12 +211,12 @@ def test_the_bucket_goes_and_comes_back(
         released(project, "gone", "1", "2")
 
 
-def command(project: Project, name: str) -> Command:
+def command(project: Project, name: str, **options: Any) -> Command:
     """A run that would replace the champion."""
-    return Command(project, "run", "--env", ENV, "--params", strong(name))
+    return Command(project, "run", "--env", ENV, "--params", strong(name), **options)
 
 
-#: From which call on nothing can be written, and what production holds then.
+#: From which call on nothing can be written, in the order of a run.
 MOMENTS = {
     "collecting": "kedro_datasets.pandas.parquet_dataset:ParquetDataset.save",
     "saving the model": "mlops_basics.datasets.model:SklearnModelDataset.save",
@@ -227,36 +227,22 @@ MOMENTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def on_disk(tmp_path_factory: pytest.TempPathFactory, mlflow_store: Any) -> Callable[[], Project]:
-    """Projects of one's own on this machine, with a weak champion."""
-    from tests.conftest import make_project
+def test_the_disk_is_full(project: Project) -> None:
+    """Whoever meets it first says so; production stays, and the last run does the rest.
 
-    def make() -> Project:
-        project = make_project(tmp_path_factory.mktemp("disk"), mlflow_store)
-        set_up(project, ENV)
-        project.run(env=ENV, **weak())
-        return project
-
-    return make
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_the_disk_is_full(on_disk: Callable[[], Project], moment: str) -> None:
-    """Whoever meets it first says so; production stays, and the next run does the rest."""
-    project = on_disk()
-    params = strong(ENV)
-    ended = Command(
-        project, "run", "--env", ENV, "--params", params,
-        program="tests.hostile.full_disk", env={"FULL_FROM": MOMENTS[moment]},
-    ).end()  # fmt: skip
-    print(moment, ended)
-    readable(ended, "disk .*is full")
-    store, _ = production_of(project, ENV)
-    assert store.load().manifest.version == "1"
-    database = sqlite3.connect(project.path / "data" / "mlflow" / "mlflow.db")
-    assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    database.close()
-    again = Command(project, "run", "--env", ENV, "--params", params).end()
+    Each of these runs has to pass over what the one before it has left, to come to its own end.
+    """
+    set_up(project, ENV)
+    project.run(env=ENV, **weak())
+    for moment, function in MOMENTS.items():
+        full = {"FULL_FROM": function}
+        ended = command(project, ENV, program="tests.hostile.full_disk", env=full).end()
+        print(moment, ended)
+        readable(ended, "disk .*is full")
+        assert production_of(project, ENV)[0].load().manifest.version == "1", moment
+        database = sqlite3.connect(project.path / "data" / "mlflow" / "mlflow.db")
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)], moment
+        database.close()
+    again = command(project, ENV).end()
     assert again.code == 0, str(again)
     released(project, ENV, "1", "2")

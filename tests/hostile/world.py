@@ -25,7 +25,11 @@ from tests.integration.helpers import STRONG, history_of, make_table, production
 #: No command may take longer than this, whatever fails while it runs.
 PATIENCE = 300.0  # seconds
 #: A dead server is given up in seconds; what the project does by itself is tested on its parts.
-HASTY = {"AWS_MAX_ATTEMPTS": "2", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+HASTY = {
+    "AWS_MAX_ATTEMPTS": "2",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0",
+}
 ENV = "table"
 QUICK = {"evaluation__resamples": 100, "evaluation__importance_repeats": 1}
 

@@ -69,10 +69,9 @@ def cost_of(proxy: FaultyProxy, run) -> Counter:
 def test_a_run_costs_the_same_however_many_versions_there_are(remote, bucket, proxy):
     """Kedro alone would make two requests for each version of each data set."""
     few = cost_of(proxy, lambda: remote.run(PIPELINE, env=ENV))
-    copy_versions(bucket, 1000)
+    copy_versions(bucket, 200)  # a page of a list holds 1,000 names: datasets/test_s3_objects.py
     many = cost_of(proxy, lambda: remote.run(PIPELINE, env=ENV))
-    # Five pages more, twice (for the run, and to read its manifest here): one holds 1,000.
-    assert sum(many.values()) <= sum(few.values()) + 10, (few, many)
+    assert many == few
 
 
 def test_what_another_process_wrote_is_read(remote, bucket):

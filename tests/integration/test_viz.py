@@ -177,13 +177,13 @@ def build(chromium, shared_project) -> Path:
     return shared_project.path / "build"
 
 
-@pytest.fixture
-def page(chromium, build, tmp_path) -> Iterator[Browser]:
+@pytest.fixture(scope="module")
+def page(chromium, build, tmp_path_factory) -> Iterator[Browser]:
     """The graph in a browser, with the pop-up of a first visit closed."""
     handler = functools.partial(QuietHandler, directory=str(build))
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    browser = Browser(chromium, tmp_path / "profile")
+    browser = Browser(chromium, tmp_path_factory.mktemp("browser") / "profile")
     try:
         browser.open(f"http://127.0.0.1:{server.server_port}/")
         browser.click("document.querySelector('.feature-hints__close')")
