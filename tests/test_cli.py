@@ -56,6 +56,12 @@ def test_another_error_is_told_by_its_type_and_first_lines():
     assert cli.explain(ValueError()) == "ValueError: "
 
 
+def test_a_damaged_module_is_told_with_its_remedy():
+    """What a full disk leaves of a compiled module; Python's own words help nobody."""
+    assert "remove the __pycache__ folders" in cli.explain(EOFError("marshal data too short"))
+    assert cli.explain(EOFError("EOF when reading a line")).startswith("EOFError: ")
+
+
 def call(error, *arguments):
     """Run a command that raises; returns click's result."""
 

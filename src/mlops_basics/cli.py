@@ -43,6 +43,9 @@ def readable(command: click.Command) -> click.Command:
             click.secho("Interrupted.", fg="red", err=True)
             sys.exit(130)
         except Exception as error:
+            # What explains it may be imported now: on a full disk Python leaves half of a compiled
+            # module, says nothing, and cannot import it ever after.
+            sys.dont_write_bytecode = True
             if verbose:
                 click.echo(safe_text(traceback.format_exc()), err=True)
             click.secho(f"Error: {short_text(explain(error))}", fg="red", err=True)
@@ -66,6 +69,11 @@ def explain(error: BaseException) -> str:
         if isinstance(seen, MlopsError):
             return str(seen)
         seen = seen.__cause__ or seen.__context__
+    if isinstance(error, EOFError) and "marshal data" in str(error):
+        return (
+            "A compiled Python module is damaged, as a full disk leaves it. Free some space, "
+            "remove the __pycache__ folders of the project and of .venv, and run again."
+        )
     from mlops_basics.datasets.faults import storage_problem
     from mlops_basics.datasets.mlflow_faults import tracking_problem
 
