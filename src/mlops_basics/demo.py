@@ -33,7 +33,8 @@ from mlops_basics.reporting.demo_page import (
 from mlops_basics.samples import write_sample
 from mlops_basics.schemas import MonitoringParams, PreprocessingParams, Release, TrainingParams
 from mlops_basics.scoring import Scores, class_probabilities, losses, watched_losses
-from mlops_basics.stats.metrics import mean
+from mlops_basics.stats.compare import compare_losses
+from mlops_basics.stats.groups import group_sums
 from mlops_basics.target import target_values
 
 ENV = "demo"
@@ -306,22 +307,16 @@ def _score(truth: pd.DataFrame, first: Release, kept: Release) -> pd.DataFrame:
 
 
 def _gain(rows: pd.DataFrame, loss: str) -> Gain:
-    """The paired difference of the mean losses, with days as the independent units.
-
-    The mean of all rows is a ratio: a sum over days of differences over a sum of rows. Each day's
-    influence on it, scaled so that the days' mean is the ratio itself, gives the interval.
-    """
+    """The paired difference of the mean losses, with days as the independent units."""
     first, kept = rows[f"{loss}_first"], rows[f"{loss}_kept"]
-    days = (first - kept).groupby(rows["day"]).agg(["sum", "size"])
-    gain = float((first - kept).mean())
-    influence = (days["sum"] - gain * days["size"]) * len(days) / len(rows)
-    around = mean(gain + influence.to_numpy())
+    sums = group_sums(first, kept, rows["day"])
+    low, high = compare_losses(sums, alpha=0.025).interval or (sums.gain, sums.gain)
     return Gain(
         first=float(first.mean()),
         kept=float(kept.mean()),
-        gain=gain,
-        low=gain if around.low is None else around.low,
-        high=gain if around.high is None else around.high,
+        gain=sums.gain,
+        low=low,
+        high=high,
         same=bool((rows["version_first"] == rows["version_kept"]).all()),
     )
 

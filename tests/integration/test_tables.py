@@ -51,6 +51,8 @@ def test_flights_sample(flights):
     assert report.boundaries["valid_from"].startswith("2013-11-01")
     train = flights.load("train_data", env="flights", model_name="few")
     assert train["time_hour"].max() < pd.Timestamp("2013-11-01")
+    decision = flights.load("decision", env="flights", model_name="few")
+    assert (decision.grouped_by, decision.groups) == ("day of time_hour", 31)
     known_later = {"dep_time", "dep_delay", "arr_time", "air_time", "arr_delay"}
     features = set(flights.load("table_info", env="flights", model_name="few").features)
     assert not features & known_later

@@ -89,6 +89,9 @@ def decision_section(decision: Decision, request: ChallengeRequest, gate: pd.Dat
 
 def _facts(decision: Decision) -> Html:
     pairs = [("Rows", text(f"{decision.rows:,}: {decision.which_rows}", 300))]
+    if decision.groups is not None:
+        told = f"{decision.groups:,} ({decision.grouped_by}): rows of one group may err together"
+        pairs.append(("Independent groups", text(told, 300)))
     if decision.gain is not None:
         around = "not defined"
         if decision.low is not None and decision.high is not None:

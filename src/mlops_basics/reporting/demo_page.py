@@ -38,9 +38,8 @@ TWO_MEASURES = (
 )
 LIMITS = (
     "The gain is a paired difference: both models predict the same flights. Its intervals take "
-    "days as independent, not flights: one storm delays a whole day. Where storms last for days "
-    "they are still too narrow. The intervals of the decisions take flights "
-    "as independent: with days as units they would be two to three times as wide.",
+    "days as independent, not flights: one storm delays a whole day. So do the decisions. Where "
+    "storms last for days they are still too narrow.",
     "Many intervals stand on this page, of 95 % each: one in twenty misses. The overall one is "
     "the answer; a single month is an illustration.",
     "It is one year of one city. Another year has other weather, and another answer.",

@@ -220,8 +220,9 @@ def _decision(decision: Decision) -> list[tuple[str, Text]]:
     around = f"gain {number(decision.gain)} {decision.unit}"
     if decision.low is not None and decision.high is not None:
         around += f" [{number(decision.low)}, {number(decision.high)}]"
+    of = "" if decision.groups is None else f" of {decision.groups:,} groups"
     tested = (
-        f"{metric_name(decision.metric)} on {decision.rows:,} rows: {around}, "
+        f"{metric_name(decision.metric)} on {decision.rows:,} rows{of}: {around}, "
         f"p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
     )
     lines = [("Decision", found), ("", Text(tested))]

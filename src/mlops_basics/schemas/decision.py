@@ -29,7 +29,11 @@ class Champion:
 
 
 class ChallengeRequest(Artifact):
-    """A comparison that is about to be made: on which rows, and whether it can be."""
+    """A comparison that is about to be made: on which rows, and whether it can be.
+
+    ``groups`` counts the groups of rows that may err together (``grouped_by`` says what they are);
+    None where each row stands for itself.
+    """
 
     champion_version: str
     status: Literal["comparable", "identical", "overfitted", "too_few_rows", "champion_unusable"]
@@ -41,6 +45,8 @@ class ChallengeRequest(Artifact):
     huber_delta: float | None = None
     test: str = ""
     reason: str = ""
+    groups: int | None = None
+    grouped_by: str = ""
 
 
 class Challenge(Artifact):
@@ -88,6 +94,8 @@ class Decision(Artifact):
     unit: str
     rows: int
     which_rows: str
+    groups: int | None = None
+    grouped_by: str = ""
     champion_value: float | None = None
     challenger_value: float | None = None
     gain: float | None = None

@@ -139,6 +139,7 @@ class DecisionParams(Section):
     margin: Annotated[float, Field(gt=0)] = 0.01
     min_rows: Annotated[int, Field(ge=20)] = 20
     min_fresh_rows: Annotated[int, Field(ge=20)] = 100
+    group_by: Annotated[str, Field(min_length=1)] = "auto"
     guards: tuple[TestedMetric, ...] = ()
     guard_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     quality_floor: dict[str, float] = {}

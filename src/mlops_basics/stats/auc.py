@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
 from mlops_basics.stats.hall import hall_critical, hall_p_value
+from mlops_basics.stats.influence import PairedMetric
 from mlops_basics.stats.result import FIRM_ROWS, MIN_ROWS, POWER_Z, PairedResult, outcome
 
 Floats = NDArray[np.float64]
@@ -229,6 +230,60 @@ def compare_auc(
         standard_error=error,
         class_counts=tuple(int(c) for c in per_class),
     )
+
+
+def auc_influence(y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> PairedMetric:
+    """ROC AUC of both models, with the influence of each row.
+
+    Parameters
+    ----------
+    y, champion, challenger : array_like
+        As in `compare_auc`.
+
+    Returns
+    -------
+    PairedMetric
+
+    Raises
+    ------
+    ValueError
+        If shapes, codes or values are out of range, or less than two classes occur.
+
+    Notes
+    -----
+    The influence of a row of class k is the deviation of its component from the mean of its
+    class, over n_k: the sum of their squares is DeLong's variance up to n_k / (n_k - 1). Summed
+    over groups of rows they give the variance for groups [1]_.
+
+    References
+    ----------
+    .. [1] N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53,
+           567-578 (1997).
+
+    Examples
+    --------
+    >>> from mlops_basics.stats.auc import auc_influence
+    >>> found = auc_influence([0, 1, 1, 0], [0.1, 0.8, 0.2, 0.3], [0.1, 0.8, 0.4, 0.3])
+    >>> found.champion, found.challenger, found.influence.tolist()
+    (0.75, 1.0, [-0.125, -0.125, 0.125, 0.125])
+
+    The last two rows, which the challenger puts into the right order, are the gain.
+    """
+    old, new = _scores(champion, "champion"), _scores(challenger, "challenger")
+    if old.shape != new.shape:
+        raise ValueError(f"challenger must be of shape {old.shape}, got {new.shape!r}")
+    k = max(2, old.shape[1])
+    y = _check.codes(y, "y", k)
+    _check.same_length("y", len(y), len(old))
+    per_class = np.bincount(y, minlength=k)
+    present = np.flatnonzero(per_class)
+    if len(present) < 2:
+        raise ValueError(f"y must have at least two classes, got {len(present)}")
+    before, first = _components(y, old, per_class, present)
+    after, second = _components(y, new, per_class, present)
+    difference = after - before
+    means = np.bincount(y, weights=difference, minlength=k) / np.maximum(per_class, 1)
+    return PairedMetric(first, second, (difference - means[y]) / per_class[y])
 
 
 def _scores(values: ArrayLike, name: str) -> Floats:

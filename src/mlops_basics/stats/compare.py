@@ -27,7 +27,7 @@ class PairedSums:
     Attributes
     ----------
     n : int
-        Rows.
+        Independent units: rows, or groups of rows (`mlops_basics.stats.groups`).
     champion : float
         Mean loss of the champion.
     gain : float
@@ -36,6 +36,8 @@ class PairedSums:
         Sums of the squared and cubed deviations of the differences from their mean.
     scale : float
         Largest absolute loss of either model: tells differences from rounding.
+    unit : str
+        What the units are, in messages: ``"rows"`` or ``"groups"``.
 
     Notes
     -----
@@ -68,6 +70,7 @@ class PairedSums:
     m2: float = 0.0
     m3: float = 0.0
     scale: float = 0.0
+    unit: str = "rows"
 
     @classmethod
     def from_losses(cls, champion: ArrayLike, challenger: ArrayLike) -> Self:
@@ -126,7 +129,14 @@ class PairedSums:
         Returns
         -------
         PairedSums
+
+        Raises
+        ------
+        ValueError
+            If one of them is of groups, which may have rows in both.
         """
+        if "groups" in (self.unit, other.unit):
+            raise ValueError("sums of groups cannot be merged: a group may have rows in both")
         if other.n == 0:
             return self
         n = self.n + other.n
@@ -239,9 +249,10 @@ def compare_losses(
 
     Notes
     -----
-    The models are fixed, the rows are random and independent. With the mean gain, its standard
-    error s / sqrt(n) and the skewness of the mean, the p-value is the larger of Student's t and
-    of Hall's transformed statistic (`hall_p_value`): plain t promotes overconfident challengers,
+    The models are fixed, the rows (or groups of rows) are random and independent. With the mean
+    gain, its standard error s / sqrt(n) and the skewness of the mean, the p-value is the larger of
+    Student's t and of Hall's transformed statistic (`hall_p_value`): plain t promotes overconfident
+    challengers,
     whose rare disasters the sample may not show, far too often (skewness -3.4, equal true loss,
     n = 100: 1.5 % at a nominal 0.05 %).
 
@@ -286,7 +297,7 @@ def compare_losses(
     smallest: float | None = None
     p_value = p_worse = 1.0
     if n < MIN_ROWS:
-        reason = f"refused: {n} rows, at least {MIN_ROWS} are needed for a claim"
+        reason = f"refused: {n} {sums.unit}, at least {MIN_ROWS} are needed for a claim"
     elif s == 0:
         same = abs(sums.gain) <= _ROUNDING * sums.scale
         what = "the losses are identical" if same else "the losses differ by the same amount"
@@ -307,7 +318,8 @@ def compare_losses(
     if approximate:
         share = math.log(1 / alpha) / n
         note = (
-            f"level approximate: {n} rows cannot exclude a rare disaster of probability {share:.3g}"
+            f"level approximate: {n} {sums.unit} cannot exclude a rare disaster of probability "
+            f"{share:.3g}"
         )
     return LossResult(
         metric=metric,

@@ -19,7 +19,7 @@ class PairedResult:
     metric, method : str
         What was compared (``"log_loss"``, ``"accuracy"``, ...) and by which test.
     n : int
-        Number of shared rows.
+        Number of shared rows, or of their groups where these are the independent units.
     champion, challenger : float or None
         The metric (or mean loss) of each model on these rows.
     effect : float or None

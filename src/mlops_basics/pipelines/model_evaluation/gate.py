@@ -27,9 +27,14 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.scoring import Scores, baseline_scores, score_rows
 from mlops_basics.stats.losses import huber_delta
+from mlops_basics.stats.result import MIN_ROWS
 from mlops_basics.target import read_target
 
+from .groups import Codes
+
 Mask = npt.NDArray[np.bool_]
+#: Of a gate whose rows belong together.
+GROUP_COLUMN = "group"
 
 
 def raw_rows(raw_data: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
@@ -141,9 +146,13 @@ def shared_classes(champion: Champion, info: TableInfo) -> tuple[str, ...]:
     return (*info.classes, *(name for name in own if name not in info.classes))
 
 
-def gate_table(hashes: Hashes, champion: Scores, challenger: Scores) -> pd.DataFrame:
-    """Both models' predictions, a row a gate row."""
+def gate_table(
+    hashes: Hashes, champion: Scores, challenger: Scores, groups: Codes | None = None
+) -> pd.DataFrame:
+    """Both models' predictions, a row a gate row; with the rows' groups if there are any."""
     columns: dict[str, Any] = {ROW_HASH_COLUMN: hashes, "y": challenger.y}
+    if groups is not None:
+        columns[GROUP_COLUMN] = groups
     for name, scores in (("champion", champion), ("challenger", challenger)):
         if scores.task == "regression":
             columns[name] = scores.predicted
@@ -170,9 +179,12 @@ def request_challenge(
     overfit: OverfitCheck,
     params: DecisionParams,
     unusable: str = "",
+    grouped_by: str = "",
 ) -> ChallengeRequest:
     """Say whether the two can be compared on these rows; what cannot costs nothing."""
     rows = 0 if gate is None else len(gate)
+    grouped = gate is not None and GROUP_COLUMN in gate.columns
+    groups = gate[GROUP_COLUMN].nunique() if gate is not None and grouped else None
     delta = None
     if overfit.overfitted:
         status, reason = "overfitted", overfit.reason
@@ -183,6 +195,13 @@ def request_challenge(
         reason = (
             f"{rows} rows remain that neither model was trained or tuned on; at least "
             f"{params.min_rows} are needed (decision.min_rows). Collect new batches."
+        )
+    elif groups is not None and groups < MIN_ROWS:
+        status = "too_few_rows"
+        reason = (
+            f"The {rows} rows that neither model was trained or tuned on are of {groups} groups "
+            f"only ({grouped_by}); at least {MIN_ROWS} are needed, since rows of one group may "
+            "err together. Collect others, or say by decision.group_by what belongs together."
         )
     else:
         ours, theirs = gate_scores(gate, "challenger"), gate_scores(gate, "champion")
@@ -202,7 +221,10 @@ def request_challenge(
             "which_rows": which,
             "classes": classes,
             "huber_delta": delta,
-            "test": f"{params.metric} {params.rule} {params.min_gain:g} {params.margin:g}",
+            "test": f"{params.metric} {params.rule} {params.min_gain:g} {params.margin:g}"
+            + (f" by {grouped_by}" if grouped else ""),
+            "groups": groups,
+            "grouped_by": grouped_by if grouped else "",
             "reason": reason,
         }
     )

@@ -28,6 +28,7 @@ from mlops_basics.schemas import (
 from mlops_basics.scoring import Scores, compute_metrics, confusion_counts, losses, score_rows
 
 from . import gate, verdict
+from .groups import row_groups
 
 THIRDS = ("low third", "middle third", "high third")
 
@@ -127,9 +128,13 @@ def score_gate(
     raw = raw[chosen].reset_index(drop=True)
     theirs = gate.champion_scores(champion, raw, rows, train_data, table_info, classes)
     unusable = theirs if isinstance(theirs, str) else ""
-    compared = None if isinstance(theirs, str) else gate.gate_table(hashes[chosen], theirs, own)
+    groups = row_groups(raw, rows, preprocessing, params)
+    compared = None
+    if not isinstance(theirs, str):
+        compared = gate.gate_table(hashes[chosen], theirs, own, groups.codes)
+    which = f"{which}; {groups.note}" if groups.note else which
     request = gate.request_challenge(
-        champion, compared, which, classes, overfit_check, params, unusable
+        champion, compared, which, classes, overfit_check, params, unusable, groups.name
     )
     return rows[[ROW_HASH_COLUMN]] if compared is None else compared, request, request
 

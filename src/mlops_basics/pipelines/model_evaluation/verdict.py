@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
@@ -20,10 +21,12 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.scoring import Floats, Scores
 from mlops_basics.stats import confusion_metrics
-from mlops_basics.stats.auc import compare_auc
+from mlops_basics.stats.auc import auc_influence, compare_auc
 from mlops_basics.stats.compare import PairedSums, compare_losses
 from mlops_basics.stats.confusion import PairedTable, paired_bootstrap
+from mlops_basics.stats.groups import compare_groups, group_sums
 from mlops_basics.stats.guards import shown_worse
+from mlops_basics.stats.influence import confusion_influence
 from mlops_basics.stats.losses import (
     absolute_rows,
     brier_rows,
@@ -35,7 +38,7 @@ from mlops_basics.stats.mcnemar import PairedCounts, mcnemar
 from mlops_basics.stats.result import PairedResult
 from mlops_basics.stats.spending import alpha_at
 
-from .gate import gate_scores
+from .gate import GROUP_COLUMN, gate_scores
 
 UNITS = {
     "log_loss": "nats",
@@ -55,6 +58,7 @@ METRICS = {  # that fit the task; the first is what "auto" stands for
     ),
     "regression": ("huber", "squared_error", "absolute_error"),
 }
+OF_CONFUSION = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
 DEFAULT_GUARDS = {
     "classification": ("accuracy", "macro_f1", "roc_auc"),
     "regression": ("absolute_error", "squared_error"),
@@ -80,6 +84,9 @@ def compare(
         rng: Source of the bootstrap's draws.
     """
     champion, challenger = gate_scores(gate, "champion"), gate_scores(gate, "challenger")
+    if GROUP_COLUMN in gate.columns:
+        groups = gate[GROUP_COLUMN].to_numpy()
+        return _compare_by_group(metric, champion, challenger, groups, request, alpha, min_gain)
     if metric == "accuracy":
         counts = PairedCounts.from_predictions(champion.y, champion.predicted, challenger.predicted)
         return mcnemar(counts, alpha=alpha, min_gain=min_gain)
@@ -88,7 +95,7 @@ def compare(
         if one.shape[1] == 2:
             one, other = one[:, 1], other[:, 1]
         return compare_auc(champion.y, one, other, alpha=alpha, min_gain=min_gain)
-    if metric in ("balanced_accuracy", "macro_f1", "mcc"):
+    if metric in OF_CONFUSION:
         table = PairedTable.from_codes(
             champion.y,
             champion.predicted,
@@ -99,6 +106,39 @@ def compare(
         return paired_bootstrap(table, metrics, rng=rng, alpha=alpha, min_gain=min_gain)[metric]
     rows = row_losses(metric, request.huber_delta or 1.0)
     sums = PairedSums.from_losses(rows(champion), rows(challenger))
+    return compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
+
+
+def _compare_by_group(
+    metric: str,
+    champion: Scores,
+    challenger: Scores,
+    groups: npt.NDArray[np.int64],
+    request: ChallengeRequest,
+    alpha: float,
+    min_gain: float,
+) -> PairedResult:
+    """The same with groups of rows as the independent units."""
+    if metric == "roc_auc":
+        one, other = champion.probabilities, challenger.probabilities
+        if one.shape[1] == 2:
+            one, other = one[:, 1], other[:, 1]
+        alone = compare_auc(champion.y, one, other, alpha=alpha, min_gain=min_gain)
+        if alone.standard_error is None:  # these rows are of one class, or nearly
+            return alone
+        found = auc_influence(champion.y, one, other)
+        return compare_groups(found, groups, metric=alone.metric, alpha=alpha, min_gain=min_gain)
+    if metric in OF_CONFUSION:
+        found = confusion_influence(
+            getattr(confusion_metrics, metric),
+            champion.y,
+            champion.predicted,
+            challenger.predicted,
+            n_classes=champion.probabilities.shape[1],
+        )
+        return compare_groups(found, groups, metric=metric, alpha=alpha, min_gain=min_gain)
+    rows = row_losses(metric, request.huber_delta or 1.0)
+    sums = group_sums(rows(champion), rows(challenger), groups)
     return compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
 
 
@@ -153,7 +193,7 @@ def decide_tested(
     reasons = [_test_in_words(result, request, challenge, params)]
     if not result.significant:
         outcome = "not_better_than_baseline" if first else "kept"
-        reasons.append(_what_it_would_take(result))
+        reasons.append(_what_it_would_take(result, request))
     elif below:
         outcome, reasons = "below_floor", [*reasons, *below]
     elif vetoes and not first:
@@ -247,6 +287,8 @@ def _common(
         "unit": UNITS.get(metric, "share"),
         "rows": request.rows,
         "which_rows": request.which_rows,
+        "groups": request.groups,
+        "grouped_by": request.grouped_by,
         "total_alpha": params.alpha,
         "rule": params.rule,
         "min_gain": gain_to_exceed(params),
@@ -270,19 +312,26 @@ def _test_in_words(
     repeated = ", made before and not spent again" if challenge.repeated else ""
     note = f" ({result.level_note})" if result.level_approximate else ""
     return (
-        f"Against {against} on {result.n} rows, by {result.metric}: "
+        f"Against {against} on {_units(request)}, by {result.metric}: "
         f"{result.reason.rstrip('.')}. This is "
         f"challenge {challenge.number} of this champion{repeated}: it is tested at "
         f"{100 * result.alpha:.3g} % of the {100 * params.alpha:g} % that all of them share{note}."
     )
 
 
-def _what_it_would_take(result: PairedResult) -> str:
+def _units(request: ChallengeRequest) -> str:
+    """How many rows, and of how many groups."""
+    if request.groups is None:
+        return f"{request.rows} rows"
+    return f"{request.rows} rows of {request.groups} groups ({request.grouped_by})"
+
+
+def _what_it_would_take(result: PairedResult, request: ChallengeRequest) -> str:
     if result.smallest_gain is None:
-        return f"On these {result.n} rows no gain could have been proved. Collect others."
+        return f"On these {request.rows} rows no gain could have been proved. Collect others."
     unit = UNITS.get(result.metric, "")
     return (
-        f"These {result.n} rows could prove (with 80 % probability) a gain of "
+        f"These {request.rows} rows could prove (with 80 % probability) a gain of "
         f"{result.smallest_gain:.3g}{f' {unit}' if unit else ''} or more; a smaller one needs "
         "fresh rows."
     )

@@ -1,0 +1,153 @@
+"""Groups: rows that may err together, such as those of a day or of a customer."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlops_basics.stats import _check
+from mlops_basics.stats.compare import LossResult, PairedSums, compare_losses
+from mlops_basics.stats.influence import PairedMetric
+
+
+def group_sums(champion: ArrayLike, challenger: ArrayLike, groups: ArrayLike) -> PairedSums:
+    r"""Sums of the paired loss differences with groups, not rows, as the independent units.
+
+    Parameters
+    ----------
+    champion, challenger : array_like of float, shape (n,)
+        Loss of each model per row, finite, below 1e90.
+    groups : array_like, shape (n,)
+        The group of each row: any values that can be sorted.
+
+    Returns
+    -------
+    PairedSums
+        What `compare_losses` tests; `n` counts groups, and the mean losses are those of all rows.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or a loss is not finite or too large.
+
+    Notes
+    -----
+    The mean gain of all rows is a ratio: the groups' sums of differences over the groups' sizes,
+    which are random, too. Its linearisation [1]_ gives each group the residual
+
+    .. math:: e_g = \frac{G}{n} \sum_{i \in g} (d_i - \bar d),
+
+    of mean 0, so that gain + e_g are G units whose mean is the gain. Their variance is that of
+    the ratio estimator, the same as the cluster-robust one of a regression on a constant with the
+    factor G / (G - 1) [2]_. Groups of one row each give the sums of the rows.
+
+    Groups have to be independent of each other. In simulations with 30 groups of about 100 rows,
+    whose sizes vary by a factor of ten and whose common effect is a tenth of a row's standard
+    deviation, equal models are told apart in 5.5 % at a nominal 5 % and in 1.2 % at 1 %, where
+    rows taken as independent give 16 % and 8 %. With common effects that are skewed to the left
+    (by -2) these become 6.4 % and 2.1 %, also with 100 groups.
+
+    References
+    ----------
+    .. [1] W. G. Cochran, "Sampling Techniques", 3rd edition, section 9A.1 (1977).
+    .. [2] A. C. Cameron and D. L. Miller, "A practitioner's guide to cluster-robust inference",
+           Journal of Human Resources 50, 317-372 (2015), section II.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.compare import PairedSums, compare_losses
+    >>> from mlops_basics.stats.groups import group_sums
+    >>> rng = np.random.default_rng(0)
+    >>> day = np.repeat(np.arange(60), 50)
+    >>> champion = 1 + rng.normal(0.01, 0.1, 60)[day] + rng.normal(0, 0.2, 3000)
+    >>> challenger = np.ones(3000)
+    >>> alone = compare_losses(PairedSums.from_losses(champion, challenger))
+    >>> together = compare_losses(group_sums(champion, challenger, day))
+    >>> alone.significant, together.significant
+    (True, False)
+
+    A gain that 3,000 rows seem to prove is one that 60 days do not.
+    """
+    whole = PairedSums.from_losses(champion, challenger)
+    differences = np.asarray(champion, dtype=np.float64) - np.asarray(challenger, dtype=np.float64)
+    return _grouped(whole, (differences - whole.gain) / max(whole.n, 1), groups)
+
+
+def compare_groups(
+    found: PairedMetric,
+    groups: ArrayLike,
+    *,
+    metric: str,
+    alpha: float = 0.05,
+    min_gain: float = 0.0,
+) -> LossResult:
+    """Is the challenger's metric higher by more than `min_gain`, with groups as the units?
+
+    Parameters
+    ----------
+    found : PairedMetric
+        The metric of both models and the rows' influences (`confusion_influence`,
+        `auc_influence`).
+    groups : array_like, shape (n,)
+        The group of each row: any values that can be sorted.
+    metric : str
+        Its name, for the report.
+    alpha, min_gain : float
+        As in `compare_losses`, which makes the test.
+
+    Returns
+    -------
+    LossResult
+        Its values are those of the metric; its sums those of the negated one, a loss.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or alpha or min_gain is out of range.
+
+    Notes
+    -----
+    The delta method: the gain varies as the sum of its rows' influences does, and that is a sum
+    over groups. With groups of one row each the standard error is close to that of a bootstrap of
+    the rows, or of DeLong for the AUC.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.auc import auc_influence
+    >>> from mlops_basics.stats.groups import compare_groups
+    >>> rng = np.random.default_rng(0)
+    >>> day = np.repeat(np.arange(40), 50)
+    >>> y = rng.integers(0, 2, 2000)
+    >>> signal = y + rng.normal(0, 1, 2000)
+    >>> found = auc_influence(y, signal + rng.normal(0, 0.5, 2000), signal)
+    >>> result = compare_groups(found, day, metric="roc_auc")
+    >>> round(result.effect, 3), [round(limit, 3) for limit in result.interval], result.significant
+    (0.024, [0.015, 0.034], True)
+
+    The AUC is higher by 0.024, and surely by 0.015 if days are what is independent.
+    """
+    rows = len(found.influence)
+    gain = found.challenger - found.champion
+    whole = PairedSums(n=rows, champion=-found.champion, gain=gain, scale=1.0)
+    sums = _grouped(whole, found.influence, groups)
+    result = compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
+    return replace(result, champion=found.champion, challenger=found.challenger)
+
+
+def _grouped(whole: PairedSums, influence: NDArray[np.float64], groups: ArrayLike) -> PairedSums:
+    """The sums of the rows with their influences on the gain added up by group."""
+    groups = np.asarray(groups)
+    if groups.ndim != 1:
+        raise ValueError(f"groups must be one-dimensional, got {groups.shape!r}")
+    _check.same_length("groups", len(groups), whole.n)
+    found, codes = np.unique(groups, return_inverse=True)
+    residuals = np.bincount(codes, weights=influence, minlength=len(found)) * len(found)
+    return replace(
+        whole,
+        n=len(found),
+        m2=float((residuals**2).sum()),
+        m3=float((residuals**3).sum()),
+        unit="groups",
+    )

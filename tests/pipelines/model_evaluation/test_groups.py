@@ -1,0 +1,195 @@
+"""Tests of which rows of the gate belong together, and of what the decision makes of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.pipelines.model_evaluation.gate import (
+    GROUP_COLUMN,
+    gate_scores,
+    gate_table,
+    request_challenge,
+)
+from mlops_basics.pipelines.model_evaluation.groups import row_groups
+from mlops_basics.pipelines.model_evaluation.nodes import decide
+from mlops_basics.pipelines.model_evaluation.verdict import METRICS as KNOWN
+from mlops_basics.pipelines.model_evaluation.verdict import compare
+from mlops_basics.schemas import (
+    BATCH_COLUMN,
+    ROW_HASH_COLUMN,
+    Challenge,
+    Champion,
+    DecisionParams,
+    Metrics,
+    PreprocessingParams,
+)
+from mlops_basics.scoring import Scores
+
+from .test_gate import FIT
+
+METRICS_OF_CLASSES = KNOWN["classification"]
+METRICS = Metrics(rows=100, confidence=0.95, metrics={})
+
+
+def rows_of(times=None, hashes=None, n=100):
+    """What preprocessing leaves of a gate's rows."""
+    table = pd.DataFrame({ROW_HASH_COLUMN: np.arange(n) if hashes is None else hashes})
+    return table if times is None else table.assign(when=times)
+
+
+def find(rows, raw=None, keys=(), group_by="auto"):
+    """The groups of these rows."""
+    split = {"time_column": "when"} if "when" in rows else {}
+    preprocessing = PreprocessingParams.model_validate(
+        {"target": "kind", "key_columns": keys, "split": split}
+    )
+    raw = pd.DataFrame({BATCH_COLUMN: ["a.csv"] * len(rows)}) if raw is None else raw
+    return row_groups(raw, rows, preprocessing, DecisionParams(group_by=group_by))
+
+
+def hours(n, every):
+    """Times, so many hours apart."""
+    return pd.Series(pd.date_range("2024-01-01", periods=n, freq=f"{every}h"))
+
+
+def test_days_of_a_split_by_time_belong_together():
+    """Each calendar day is a group."""
+    times = hours(100, 6)
+    found = find(rows_of(times))
+    assert found.name == "day of when"
+    assert pd.Series(found.codes).groupby(times.dt.date).nunique().eq(1).all()
+    assert len(set(found.codes)) == 25
+
+
+def test_of_few_days_the_hours_belong_together():
+    """Two rows an hour, fifty hours."""
+    found = find(rows_of(pd.Series(hours(50, 1).repeat(2).to_numpy())))
+    assert found.name == "hour of when"
+    assert len(set(found.codes)) == 50
+
+
+def test_one_moment_has_no_groups_and_says_so():
+    """A snapshot a month: rows stand for themselves, and people are told."""
+    found = find(rows_of(pd.Series([pd.Timestamp("2024-01-01")] * 100)))
+    assert found.codes is None
+    assert "taken as independent" in found.note
+
+
+def test_rows_of_equal_keys_belong_together():
+    """Of a customer, say; when each has one row there is nothing to group."""
+    hashes = np.repeat(np.arange(25), 4)
+    found = find(rows_of(hashes=hashes), keys=("customer",))
+    assert found.name == "customer"
+    assert list(found.codes) == list(hashes)
+    assert find(rows_of(), keys=("customer",)).codes is None
+
+
+def test_equal_rows_without_keys_stand_for_themselves():
+    """Two flowers of one size are two flowers."""
+    assert find(rows_of(hashes=np.repeat(np.arange(25), 4))).codes is None
+
+
+def test_a_column_that_is_named_is_taken():
+    """Rows without a value are one group."""
+    raw = pd.DataFrame({BATCH_COLUMN: "a.csv", "site": ["x", None, "y", None, "x"]})
+    found = find(rows_of(hours(5, 1), n=5), raw, group_by="site")
+    assert found.name == "site"
+    assert list(found.codes) == [0, 1, 2, 1, 0]
+    assert find(rows_of(hours(5, 1), n=5), raw, group_by="none").codes is None
+
+
+def test_a_column_that_does_not_exist_is_one_error():
+    """It names what there is."""
+    raw = pd.DataFrame({BATCH_COLUMN: ["a.csv"], "site": ["x"]})
+    with pytest.raises(ConfigurationError, match=r"group_by .*'shop'.*\(site\)"):
+        find(rows_of(n=1), raw, group_by="shop")
+
+
+def lucky_days(groups=30, rows=100, seed=0, scale=0.25):
+    """Two models of which one is better on the rows, but by days: each gain is a day's."""
+    rng = np.random.default_rng(seed)
+    code = np.repeat(np.arange(groups), rows)
+    y = rng.integers(0, 2, groups * rows)
+    shift = rng.normal(0.05, scale, groups)[code]
+    logits = {"champion": 1.0 + rng.normal(0, 0.3, len(y)), "challenger": 1.0 + shift}
+    scores = {}
+    for name, logit in logits.items():
+        right = 1 / (1 + np.exp(-logit))
+        p = np.column_stack([np.where(y == k, right, 1 - right) for k in (0, 1)])
+        scores[name] = Scores("binary", y, p.argmax(axis=1), p)
+    hashes = np.arange(len(y), dtype=np.uint64)
+    return gate_table(hashes, scores["champion"], scores["challenger"], code.astype(np.int64))
+
+
+def ask(gate, grouped_by="day of when", **params):
+    """The request of a challenge on a gate."""
+    params = DecisionParams.model_validate(params)
+    arguments = ("test rows", ("no", "yes"), FIT, params)
+    return request_challenge(Champion(version="3"), gate, *arguments, grouped_by=grouped_by)
+
+
+def judge(gate, **params):
+    """The decision of a first challenge."""
+    challenge = Challenge(
+        champion_version="3", number=1, challenge_id="c", repeated=False, mlflow_run_id=None
+    )
+    request = ask(gate, **params)
+    return decide(gate, request, challenge, METRICS, DecisionParams.model_validate(params))
+
+
+def test_days_that_were_lucky_do_not_promote():
+    """3,000 rows seem to prove what 30 days do not; the decision says how many there are."""
+    gate = lucky_days()
+    together, alone = judge(gate), judge(gate.drop(columns=GROUP_COLUMN))
+    assert (alone.outcome, together.outcome) == ("promoted", "kept")
+    assert together.gain == pytest.approx(alone.gain)
+    assert (together.rows, together.groups, alone.groups) == (3000, 30, None)
+    assert "on 3000 rows of 30 groups (day of when)" in together.reasons[0]
+    assert "30 groups cannot exclude" in together.level_note
+    assert together.smallest_gain > 2 * alone.smallest_gain
+
+
+def test_groups_leave_the_predictions_alone():
+    """And are part of what is tested: another grouping is another test."""
+    gate = lucky_days()
+    bare = gate.drop(columns=GROUP_COLUMN)
+    for name in ("champion", "challenger"):
+        found, expected = gate_scores(gate, name), gate_scores(bare, name)
+        np.testing.assert_array_equal(found.probabilities, expected.probabilities)
+    grouped, alone = ask(gate), ask(bare)
+    assert grouped.rows_hash == alone.rows_hash
+    assert grouped.test == f"{alone.test} by day of when"
+    assert (alone.groups, alone.grouped_by) == (None, "")
+
+
+def test_few_groups_are_no_challenge():
+    """It costs nothing, and says what is lacking."""
+    request = ask(lucky_days(groups=19))
+    assert request.status == "too_few_rows"
+    assert "The 1900 rows" in request.reason
+    assert "19 groups only (day of when); at least 20" in request.reason
+    assert ask(lucky_days(groups=20)).status == "comparable"
+
+
+@pytest.mark.parametrize("metric", METRICS_OF_CLASSES)
+def test_each_metric_counts_groups(metric):
+    """Its values are those of the rows; the interval is wider, since days were lucky."""
+    gate = lucky_days(scale=1.0)
+    bare = gate.drop(columns=GROUP_COLUMN)
+    rng = np.random.default_rng(0)
+    together = compare(metric, gate, ask(gate), 0.05, 0.0, rng)
+    alone = compare(metric, bare, ask(bare), 0.05, 0.0, rng)
+    assert (together.n, together.metric) == (30, alone.metric)
+    for value in ("champion", "challenger", "effect"):
+        assert getattr(together, value) == pytest.approx(getattr(alone, value))
+    assert np.ptp(together.interval) > 1.5 * np.ptp(alone.interval)
+
+
+def test_one_class_alone_has_no_auc():
+    """As without groups: no claim, and no error."""
+    gate = lucky_days().assign(y=1)
+    result = compare("roc_auc", gate, ask(gate), 0.05, 0.0, np.random.default_rng(0))
+    assert (result.effect, result.p_value, result.significant) == (None, 1.0, False)
