@@ -85,6 +85,13 @@ def test_interval_covers_also_where_days_err_together(storms: float) -> None:
         assert naive / 400 < 0.6
 
 
+def test_of_few_days_nothing_is_certain() -> None:
+    """An interval of no width would say so."""
+    gain = _gain(make_rows(15, 10, np.random.default_rng(3), 0.1), "error")
+    assert gain.low < -1e9
+    assert gain.high > 1e9
+
+
 def test_one_model_has_no_gain() -> None:
     """The same release on both sides: no difference, no interval."""
     rows = make_rows(5, 10, np.random.default_rng(2), 0.1)

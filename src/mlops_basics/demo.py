@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -310,7 +311,8 @@ def _gain(rows: pd.DataFrame, loss: str) -> Gain:
     """The paired difference of the mean losses, with days as the independent units."""
     first, kept = rows[f"{loss}_first"], rows[f"{loss}_kept"]
     sums = group_sums(first, kept, rows["day"])
-    low, high = compare_losses(sums, alpha=0.025).interval or (sums.gain, sums.gain)
+    unknown = (sums.gain, sums.gain) if sums.sd == 0 else (-math.inf, math.inf)
+    low, high = compare_losses(sums, alpha=0.025).interval or unknown
     return Gain(
         first=float(first.mean()),
         kept=float(kept.mean()),

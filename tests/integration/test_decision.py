@@ -279,3 +279,18 @@ def test_a_first_model_below_the_floor_is_not_published(shared_project):
     assert seen.release.version is None
     assert production_of(shared_project, "floor")[0].pointer() is None
     assert "nothing yet" in seen.terminal
+
+
+def test_rows_of_a_named_column_count_as_one(shared_project, project):
+    """Named in globals.yml, no feature of the model; said in decision, report and terminal."""
+    import io
+
+    folder = set_up(shared_project, "sites", group_by="site", exclude=["site"])
+    table = make_table().assign(site=lambda rows: [f"site {i % 40}" for i in range(len(rows))])
+    table.to_csv(folder / "a.csv", index=False)
+    seen = look(project, io.StringIO(), "sites", **weak())
+    assert (seen.decision.outcome, seen.decision.groups) == ("first_release", 40)
+    assert seen.decision.grouped_by == "site"
+    assert "40 (site): rows of one group may err together" in seen.report
+    assert "rows of 40 groups: gain" in " ".join(seen.terminal.split())
+    assert "site" not in project.load("table_info", env="sites").features

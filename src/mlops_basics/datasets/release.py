@@ -262,8 +262,9 @@ def _why(decision: Decision) -> str:
     outcome = decision.outcome.replace("_", " ")
     if decision.gain is None or decision.p_value is None or decision.alpha is None:
         return outcome
+    of = "" if decision.groups is None else f" of {decision.groups} groups"
     return (
-        f"{outcome}: gain {decision.gain:.3g} {decision.unit} on {decision.rows} rows, "
+        f"{outcome}: gain {decision.gain:.3g} {decision.unit} on {decision.rows} rows{of}, "
         f"p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
     )
 

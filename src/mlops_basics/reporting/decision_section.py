@@ -36,7 +36,7 @@ OUTCOMES = {
     "guard_veto": "refused: a guard vetoes",
     "below_floor": "refused: below the quality floor",
     "not_better_than_baseline": "refused: no better than a constant",
-    "too_few_rows": "refused: too few rows to compare on",
+    "too_few_rows": "refused: too few rows, or groups of rows, to compare on",
     "champion_unusable": "not compared: the champion cannot score these rows",
 }
 MOST_CLASSES = 20

@@ -392,9 +392,10 @@ def _gate_text(decision: Decision) -> str:
     veto = f"; shown to be worse: {', '.join(vetoes)}" if vetoes else ""
     champion = decision.champion_version
     against = "a constant prediction" if champion == NO_CHAMPION else f"version {champion}"
+    of = "" if decision.groups is None else f" of {decision.groups} days"
     return (
         f"{metric_name(decision.metric)}: gain over {against} {decision.gain:+.4f}{around} on "
-        f"{decision.rows:,} rows{veto}"
+        f"{decision.rows:,} rows{of}{veto}"
     )
 
 

@@ -51,8 +51,14 @@ class PreprocessingParams(Section):
     exclude: tuple[str, ...] = ()
     text_columns: tuple[str, ...] = ()
     key_columns: tuple[str, ...] = ()
+    group_by: Annotated[str, Field(min_length=1)] = "auto"
     rare_class_rows: Annotated[int, Field(ge=1)] = 10
     split: SplitParams = SplitParams()
+
+    @property
+    def group_columns(self) -> tuple[str, ...]:
+        """The column that ``group_by`` names, if it names one."""
+        return () if self.group_by in ("auto", "none") else (self.group_by,)
 
 
 class SearchRange(Section):
@@ -139,7 +145,6 @@ class DecisionParams(Section):
     margin: Annotated[float, Field(gt=0)] = 0.01
     min_rows: Annotated[int, Field(ge=20)] = 20
     min_fresh_rows: Annotated[int, Field(ge=20)] = 100
-    group_by: Annotated[str, Field(min_length=1)] = "auto"
     guards: tuple[TestedMetric, ...] = ()
     guard_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     quality_floor: dict[str, float] = {}

@@ -251,9 +251,11 @@ def auc_influence(y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> P
 
     Notes
     -----
-    The influence of a row of class k is the deviation of its component from the mean of its
-    class, over n_k: the sum of their squares is DeLong's variance up to n_k / (n_k - 1). Summed
-    over groups of rows they give the variance for groups [1]_.
+    The influence of a row on the AUC of class c against the rest is the deviation of its placement
+    from that AUC, over n_c or, for the others, n - n_c; the macro average is their mean. For two
+    classes the sum of the squares is DeLong's variance up to n_k / (n_k - 1). Summed over groups
+    of rows the influences give the variance for groups [1]_. Unlike DeLong's this one is not
+    conditional on the numbers of rows per class, which change when groups are drawn anew.
 
     References
     ----------
@@ -279,11 +281,18 @@ def auc_influence(y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> P
     present = np.flatnonzero(per_class)
     if len(present) < 2:
         raise ValueError(f"y must have at least two classes, got {len(present)}")
-    before, first = _components(y, old, per_class, present)
-    after, second = _components(y, new, per_class, present)
-    difference = after - before
-    means = np.bincount(y, weights=difference, minlength=k) / np.maximum(per_class, 1)
-    return PairedMetric(first, second, (difference - means[y]) / per_class[y])
+    one_score = old.shape[1] == 1
+    influence, values = np.zeros(len(y)), [0.0, 0.0]
+    for c in (1,) if one_score else present:
+        positive = y == c
+        sizes = np.where(positive, per_class[c], len(y) - per_class[c])
+        for at, (scores, sign) in enumerate(((old, -1), (new, 1))):
+            placement = _placements(positive, scores[:, 0 if one_score else c])
+            auc = float(placement[positive].mean())
+            values[at] += auc
+            influence += sign * (placement - auc) / sizes
+    count = 1 if one_score else len(present)
+    return PairedMetric(values[0] / count, values[1] / count, influence / count)
 
 
 def _scores(values: ArrayLike, name: str) -> Floats:

@@ -300,8 +300,12 @@ def compare_losses(
         reason = f"refused: {n} {sums.unit}, at least {MIN_ROWS} are needed for a claim"
     elif s == 0:
         same = abs(sums.gain) <= _ROUNDING * sums.scale
-        what = "the losses are identical" if same else "the losses differ by the same amount"
-        reason = f"refused: {what} on every row, so there is no measure of chance"
+        if sums.unit == "groups":
+            what = f"the gain is {'nothing' if same else 'the same'} in every group"
+        else:
+            differ = "are identical" if same else "differ by the same amount"
+            what = f"the losses {differ} on every row"
+        reason = f"refused: {what}, so there is no measure of chance"
     else:
         error = s / math.sqrt(n)
         gamma = float(skewness_of_mean(sums.skewness, n))

@@ -207,6 +207,7 @@ def test_a_rare_class_is_a_warning():
         ({"target": "kinds"}, ConfigurationError, "`target` names the column 'kinds'.*'kind'"),
         ({"exclude": ["x"]}, ConfigurationError, "`exclude` names the column 'x'"),
         ({"key_columns": ["x"]}, ConfigurationError, "`key_columns` names the column 'x'"),
+        ({"group_by": "x"}, ConfigurationError, "`group_by` names the column 'x'"),
         ({"time_column": "x"}, ConfigurationError, "`time_column` names the column 'x'"),
         ({"exclude": ["kind"]}, ConfigurationError, "'kind' cannot also be excluded"),
         ({"key_columns": ["kind"]}, ConfigurationError, "'kind' cannot also be excluded, a key"),

@@ -12,6 +12,7 @@ from mlops_basics.pipelines.model_evaluation.gate import (
     gate_scores,
     gate_table,
     request_challenge,
+    unseen_rows,
 )
 from mlops_basics.pipelines.model_evaluation.groups import row_groups
 from mlops_basics.pipelines.model_evaluation.nodes import decide
@@ -28,7 +29,7 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.scoring import Scores
 
-from .test_gate import FIT
+from .test_gate import FIT, champion_of, raw_of, table_info
 
 METRICS_OF_CLASSES = KNOWN["classification"]
 METRICS = Metrics(rows=100, confidence=0.95, metrics={})
@@ -40,14 +41,15 @@ def rows_of(times=None, hashes=None, n=100):
     return table if times is None else table.assign(when=times)
 
 
-def find(rows, raw=None, keys=(), group_by="auto"):
+def find(rows, raw=None, keys=(), group_by="auto", is_test=None):
     """The groups of these rows."""
     split = {"time_column": "when"} if "when" in rows else {}
-    preprocessing = PreprocessingParams.model_validate(
-        {"target": "kind", "key_columns": keys, "split": split}
+    params = PreprocessingParams.model_validate(
+        {"target": "kind", "key_columns": keys, "split": split, "group_by": group_by}
     )
     raw = pd.DataFrame({BATCH_COLUMN: ["a.csv"] * len(rows)}) if raw is None else raw
-    return row_groups(raw, rows, preprocessing, DecisionParams(group_by=group_by))
+    taken = np.ones(len(rows), dtype=bool) if is_test is None else is_test
+    return row_groups(raw, rows, taken, params)
 
 
 def hours(n, every):
@@ -68,7 +70,52 @@ def test_of_few_days_the_hours_belong_together():
     """Two rows an hour, fifty hours."""
     found = find(rows_of(pd.Series(hours(50, 1).repeat(2).to_numpy())))
     assert found.name == "hour of when"
+    assert "hours of one day may still err together" in found.note
     assert len(set(found.codes)) == 50
+
+
+def test_the_rows_that_may_be_compared_choose_the_unit():
+    """100 days in all, ten of them test rows: these are told apart by hours."""
+    times = hours(1000, 2.4)
+    is_test = np.arange(1000) >= 900
+    assert find(rows_of(times, n=1000)).name == "day of when"
+    assert find(rows_of(times, n=1000), is_test=is_test).name == "hour of when"
+
+
+def test_one_value_is_one_group_however_it_was_stored():
+    """A number in one batch, text in the next."""
+    raw = pd.DataFrame(
+        {BATCH_COLUMN: "a.csv", "site": pd.Series([17, "17", 17.0, "18A"], dtype=object)}
+    )
+    assert list(find(rows_of(n=4), raw, group_by="site").codes) == [0, 0, 0, 1]
+
+
+def test_fresh_rows_have_to_make_enough_groups_to_be_compared_alone():
+    """A hundred rows of one day say less than a month of them."""
+    days = np.repeat(np.arange(30), 100)
+    raw = raw_of(np.arange(3000.0), ["old.csv"] * 2900 + ["new.csv"] * 100)
+    champion = champion_of(batches=("old.csv",))
+    everything = np.ones(3000, dtype=bool)
+    hashes = np.arange(3000, dtype=np.uint64)
+    arguments = (raw, hashes, everything, champion, table_info(), DecisionParams())
+    alone, _ = unseen_rows(*arguments)
+    together, which = unseen_rows(*arguments, days)
+    assert (alone.sum(), together.sum()) == (100, 3000)
+    assert "neither model was trained or tuned on" in which
+    spread, _ = unseen_rows(*arguments, np.arange(3000) % 25)
+    assert spread.sum() == 100
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_digest_does_not_depend_on_the_order_of_rows(seed):
+    """Nor on how groups are numbered; other groups under the same name are another test."""
+    gate = lucky_days()
+    order = np.random.default_rng(seed).permutation(len(gate))
+    moved = gate.iloc[order].reset_index(drop=True)
+    moved[GROUP_COLUMN] = pd.factorize(moved[GROUP_COLUMN])[0]
+    assert ask(moved).predictions_hash == ask(gate).predictions_hash
+    other = gate.assign(**{GROUP_COLUMN: np.arange(len(gate)) % 30})
+    assert ask(other).predictions_hash != ask(gate).predictions_hash
 
 
 def test_one_moment_has_no_groups_and_says_so():
@@ -104,7 +151,7 @@ def test_a_column_that_is_named_is_taken():
 def test_a_column_that_does_not_exist_is_one_error():
     """It names what there is."""
     raw = pd.DataFrame({BATCH_COLUMN: ["a.csv"], "site": ["x"]})
-    with pytest.raises(ConfigurationError, match=r"group_by .*'shop'.*\(site\)"):
+    with pytest.raises(ConfigurationError, match=r"group_by.*'shop'.*columns are: site"):
         find(rows_of(n=1), raw, group_by="shop")
 
 

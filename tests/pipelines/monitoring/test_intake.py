@@ -152,6 +152,15 @@ def test_key_columns_may_not_lack(release):
     assert found["d.csv"].labels.labelled == 60
 
 
+def test_the_column_of_groups_may_not_lack(release):
+    """A retraining could not compare without it, even if the model sees it not."""
+    grouped = PREPROCESSING.model_copy(update={"group_by": "day", "exclude": ("day",)})
+    batches = [file_of("c.csv", rows_of().drop(columns="day")), file_of("d.csv", rows_of(seed=6))]
+    found = records_of(look(release, batches, preprocessing=grouped))
+    assert "lacks 'day'" in found["c.csv"].reason
+    assert found["d.csv"].entered
+
+
 def test_a_file_to_be_skipped_is_not_looked_at(release):
     """Whoever configures that a batch is left out does not want to hear of it."""
     found = look(release, [NEW, file_of("d.csv", pd.DataFrame())], skip=("c.csv", "d.csv"))

@@ -43,6 +43,7 @@ def preprocess_data(
     require_columns("target", [params.target], raw_data)
     require_columns("exclude", params.exclude, raw_data)
     require_columns("key_columns", params.key_columns, raw_data)
+    require_columns("group_by", params.group_columns, raw_data)
     require_columns("time_column", [time_column] if time_column else [], raw_data)
     if params.target in (*params.exclude, *params.key_columns, time_column):
         raise ConfigurationError(

@@ -6,7 +6,6 @@ import hashlib
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import MlopsError
@@ -30,9 +29,8 @@ from mlops_basics.stats.losses import huber_delta
 from mlops_basics.stats.result import MIN_ROWS
 from mlops_basics.target import read_target
 
-from .groups import Codes
+from .groups import Codes, Mask, enough_groups
 
-Mask = npt.NDArray[np.bool_]
 #: Of a gate whose rows belong together.
 GROUP_COLUMN = "group"
 
@@ -50,6 +48,7 @@ def unseen_rows(
     champion: Champion,
     info: TableInfo,
     params: DecisionParams,
+    groups: Codes | None = None,
 ) -> tuple[Mask, str]:
     """Choose the rows to compare on: no model may have been trained or tuned on them.
 
@@ -60,6 +59,7 @@ def unseen_rows(
         champion: The champion, with the hashes of its rows and the names of its batches.
         info: The challenger's table.
         params: How many rows of new batches are enough to compare on these alone.
+        groups: The group of each raw row, of which there have to be enough, too; None for none.
 
     Returns:
         A mask of shape (n,), and in words which rows these are.
@@ -77,7 +77,8 @@ def unseen_rows(
             "test rows of batches that came after the champion (its key columns are gone, so that "
             "nothing else can be told apart from its training rows)"
         )
-    if (fresh & ~known).sum() >= params.min_fresh_rows:
+    enough = (fresh & ~known).sum() >= params.min_fresh_rows
+    if enough and enough_groups(groups, fresh & ~known):
         return fresh & ~known, (
             "test rows of batches that came after the champion: what production looks like now"
         )
@@ -200,8 +201,8 @@ def request_challenge(
         status = "too_few_rows"
         reason = (
             f"The {rows} rows that neither model was trained or tuned on are of {groups} groups "
-            f"only ({grouped_by}); at least {MIN_ROWS} are needed, since rows of one group may "
-            "err together. Collect others, or say by decision.group_by what belongs together."
+            f"only ({grouped_by}); at least {MIN_ROWS} are needed, since rows of one group may err "
+            "together. Collect others, or say in globals.yml what belongs together (group_by)."
         )
     else:
         ours, theirs = gate_scores(gate, "challenger"), gate_scores(gate, "champion")
@@ -236,7 +237,11 @@ def _digest(gate: pd.DataFrame | None, columns: list[str]) -> str:
     if gate is not None:
         # Rows of one hash may differ in target or prediction: then these settle the order.
         unique = gate[ROW_HASH_COLUMN].is_unique
-        ordered = gate.sort_values([ROW_HASH_COLUMN] if unique else list(gate.columns))
+        content = [column for column in gate.columns if column != GROUP_COLUMN]
+        ordered = gate.sort_values([ROW_HASH_COLUMN] if unique else content)
         for column in columns or list(gate.columns):
-            digest.update(np.ascontiguousarray(ordered[column].to_numpy()).tobytes())
+            values = ordered[column].to_numpy()
+            if column == GROUP_COLUMN:  # its codes follow the order in which groups were met
+                values = pd.factorize(values)[0].astype(np.int64)
+            digest.update(np.ascontiguousarray(values).tobytes())
     return digest.hexdigest()

@@ -115,7 +115,10 @@ def score_gate(
     hashes = preprocessed_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
     is_test = np.isin(hashes, test_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
     is_test &= ~np.isin(hashes, fitted_rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
-    chosen, which = gate.unseen_rows(raw, hashes, is_test, champion, table_info, params)
+    groups = row_groups(raw, preprocessed_data, is_test, preprocessing)
+    chosen, which = gate.unseen_rows(
+        raw, hashes, is_test, champion, table_info, params, groups.codes
+    )
     classes = gate.shared_classes(champion, table_info)
     rows = preprocessed_data[chosen].reset_index(drop=True)
     if rows.empty:
@@ -128,10 +131,10 @@ def score_gate(
     raw = raw[chosen].reset_index(drop=True)
     theirs = gate.champion_scores(champion, raw, rows, train_data, table_info, classes)
     unusable = theirs if isinstance(theirs, str) else ""
-    groups = row_groups(raw, rows, preprocessing, params)
+    codes = None if groups.codes is None else groups.codes[chosen]
     compared = None
     if not isinstance(theirs, str):
-        compared = gate.gate_table(hashes[chosen], theirs, own, groups.codes)
+        compared = gate.gate_table(hashes[chosen], theirs, own, codes)
     which = f"{which}; {groups.note}" if groups.note else which
     request = gate.request_challenge(
         champion, compared, which, classes, overfit_check, params, unusable, groups.name

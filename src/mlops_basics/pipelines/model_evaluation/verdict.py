@@ -127,7 +127,9 @@ def _compare_by_group(
         if alone.standard_error is None:  # these rows are of one class, or nearly
             return alone
         found = auc_influence(champion.y, one, other)
-        return compare_groups(found, groups, metric=alone.metric, alpha=alpha, min_gain=min_gain)
+        return compare_groups(
+            found, groups, champion.y, metric=alone.metric, alpha=alpha, min_gain=min_gain
+        )
     if metric in OF_CONFUSION:
         found = confusion_influence(
             getattr(confusion_metrics, metric),
@@ -136,7 +138,9 @@ def _compare_by_group(
             challenger.predicted,
             n_classes=champion.probabilities.shape[1],
         )
-        return compare_groups(found, groups, metric=metric, alpha=alpha, min_gain=min_gain)
+        return compare_groups(
+            found, groups, champion.y, metric=metric, alpha=alpha, min_gain=min_gain
+        )
     rows = row_losses(metric, request.huber_delta or 1.0)
     sums = group_sums(rows(champion), rows(challenger), groups)
     return compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
@@ -328,10 +332,10 @@ def _units(request: ChallengeRequest) -> str:
 
 def _what_it_would_take(result: PairedResult, request: ChallengeRequest) -> str:
     if result.smallest_gain is None:
-        return f"On these {request.rows} rows no gain could have been proved. Collect others."
+        return f"On these {_units(request)} no gain could have been proved. Collect others."
     unit = UNITS.get(result.metric, "")
     return (
-        f"These {request.rows} rows could prove (with 80 % probability) a gain of "
+        f"These {_units(request)} could prove (with 80 % probability) a gain of "
         f"{result.smallest_gain:.3g}{f' {unit}' if unit else ''} or more; a smaller one needs "
         "fresh rows."
     )

@@ -101,7 +101,7 @@ def kind_of(values: pd.Series) -> str:
 def _check_columns(batch: Batch, table: TableInfo, params: PreprocessingParams) -> None:
     refuse_reserved(batch)
     time_column = params.split.time_column
-    always = {*params.key_columns, *([time_column] if time_column else [])}
+    always = {*params.key_columns, *params.group_columns, *([time_column] if time_column else [])}
     needed = {*table.features, *table.dropped_columns, *always}
     may_lack = {params.target, *params.exclude} - always
     lacking = sorted(needed - may_lack - set(batch.table.columns))
