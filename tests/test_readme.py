@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mlops_basics.hooks import OPTIONAL_GLOBALS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, bootstrap
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Parts of a run's summary that differ from run to run.
@@ -75,11 +75,10 @@ def test_kedro_commands_exist():
 def test_samples_environments_and_pipelines_exist():
     """Each name that the README gives to a command is one that the command knows."""
     from kedro.framework.project import pipelines
-    from kedro.framework.startup import bootstrap_project
 
     from mlops_basics.samples import SAMPLES
 
-    bootstrap_project(ROOT)
+    bootstrap(ROOT)
     assert named("kedro sample") == set(SAMPLES)
     environments = named("--env") | set(re.findall(r"ENV=(\w+)", README))
     assert environments - {"mine"} <= {folder.name for folder in (ROOT / "conf").iterdir()}

@@ -14,6 +14,7 @@ import pytest
 
 from mlops_basics.features import typed_features
 from mlops_basics.reporting.demo_page import YearResult, retrainings, verdict_text
+from tests.conftest import bootstrap
 from tests.integration.helpers import production_of
 
 pytestmark = pytest.mark.slow
@@ -64,8 +65,6 @@ class Lived:
 @pytest.fixture(scope="module")
 def lived(shared_project) -> Lived:
     """Six months of 1,500 flights."""
-    from kedro.framework.startup import bootstrap_project
-
     from mlops_basics.demo import page_path, run_demo
 
     path = shared_project.path
@@ -76,7 +75,7 @@ def lived(shared_project) -> Lived:
     before = (path / "data" / "mlflow" / "mlflow.db").read_bytes()
     lines: list[str] = []
     with contextlib.chdir(path):
-        bootstrap_project(path)
+        bootstrap(path)
         result = run_demo(path, months=6, rows=1500, say=lines.append)
     page = page_path(path).read_text(encoding="utf-8")
     return Lived(shared_project, result, lines, page, before)

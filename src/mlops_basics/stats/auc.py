@@ -165,13 +165,7 @@ def compare_auc(
     alpha = _check.level(alpha)
     if not -1 < min_gain < 1:
         raise ValueError(f"min_gain must be between -1 and 1, got {min_gain!r}")
-    old, new = _scores(champion, "champion"), _scores(challenger, "challenger")
-    if old.shape != new.shape:
-        raise ValueError(f"challenger must be of shape {old.shape}, got {new.shape!r}")
-    k = max(2, old.shape[1])
-    y = _check.codes(y, "y", k)
-    _check.same_length("y", len(y), len(old))
-    per_class = np.bincount(y, minlength=k)
+    y, old, new, per_class = _inputs(y, champion, challenger)
     n = len(y)
     metric = "roc_auc" if old.shape[1] == 1 else "roc_auc_ovr"
     present = np.flatnonzero(per_class)
@@ -271,13 +265,7 @@ def auc_influence(y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> P
 
     The last two rows, which the challenger puts into the right order, are the gain.
     """
-    old, new = _scores(champion, "champion"), _scores(challenger, "challenger")
-    if old.shape != new.shape:
-        raise ValueError(f"challenger must be of shape {old.shape}, got {new.shape!r}")
-    k = max(2, old.shape[1])
-    y = _check.codes(y, "y", k)
-    _check.same_length("y", len(y), len(old))
-    per_class = np.bincount(y, minlength=k)
+    y, old, new, per_class = _inputs(y, champion, challenger)
     present = np.flatnonzero(per_class)
     if len(present) < 2:
         raise ValueError(f"y must have at least two classes, got {len(present)}")
@@ -293,6 +281,19 @@ def auc_influence(y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> P
             influence += sign * (placement - auc) / sizes
     count = 1 if one_score else len(present)
     return PairedMetric(values[0] / count, values[1] / count, influence / count)
+
+
+def _inputs(
+    y: ArrayLike, champion: ArrayLike, challenger: ArrayLike
+) -> tuple[NDArray[np.integer], Floats, Floats, NDArray[np.intp]]:
+    """Codes, both models' scores of shape (n, 1) or (n, K), and the rows of each class, checked."""
+    old, new = _scores(champion, "champion"), _scores(challenger, "challenger")
+    if old.shape != new.shape:
+        raise ValueError(f"challenger must be of shape {old.shape}, got {new.shape!r}")
+    k = max(2, old.shape[1])
+    codes = _check.codes(y, "y", k)
+    _check.same_length("y", len(codes), len(old))
+    return codes, old, new, np.bincount(codes, minlength=k)
 
 
 def _scores(values: ArrayLike, name: str) -> Floats:

@@ -166,9 +166,10 @@ def compare_groups(
 def _groups_of_the_rarest(y: NDArray[Any], groups: NDArray[Any]) -> int:
     """In how many groups the class lies that lies in the fewest."""
     _check.same_length("y", len(y), len(groups))
-    codes, counts = np.unique(groups, return_inverse=True), np.unique(y, return_inverse=True)
-    pairs = np.unique(counts[1] * len(codes[0]) + codes[1])
-    return int(np.bincount(pairs // max(len(codes[0]), 1)).min(initial=len(codes[0])))
+    names, group = np.unique(groups, return_inverse=True)
+    _, label = np.unique(y, return_inverse=True)
+    pairs = np.unique(label * len(names) + group)
+    return int(np.bincount(pairs // max(len(names), 1)).min(initial=len(names)))
 
 
 def _grouped(whole: PairedSums, influence: NDArray[np.float64], groups: ArrayLike) -> PairedSums:

@@ -184,8 +184,9 @@ def request_challenge(
 ) -> ChallengeRequest:
     """Say whether the two can be compared on these rows; what cannot costs nothing."""
     rows = 0 if gate is None else len(gate)
-    grouped = gate is not None and GROUP_COLUMN in gate.columns
-    groups = gate[GROUP_COLUMN].nunique() if gate is not None and grouped else None
+    groups = None
+    if gate is not None and GROUP_COLUMN in gate.columns:
+        groups = gate[GROUP_COLUMN].nunique()
     delta = None
     if overfit.overfitted:
         status, reason = "overfitted", overfit.reason
@@ -223,9 +224,9 @@ def request_challenge(
             "classes": classes,
             "huber_delta": delta,
             "test": f"{params.metric} {params.rule} {params.min_gain:g} {params.margin:g}"
-            + (f" by {grouped_by}" if grouped else ""),
+            + (f" by {grouped_by}" if groups is not None else ""),
             "groups": groups,
-            "grouped_by": grouped_by if grouped else "",
+            "grouped_by": grouped_by if groups is not None else "",
             "reason": reason,
         }
     )

@@ -91,9 +91,7 @@ def compare(
         counts = PairedCounts.from_predictions(champion.y, champion.predicted, challenger.predicted)
         return mcnemar(counts, alpha=alpha, min_gain=min_gain)
     if metric == "roc_auc":
-        one, other = champion.probabilities, challenger.probabilities
-        if one.shape[1] == 2:
-            one, other = one[:, 1], other[:, 1]
+        one, other = _ranked(champion), _ranked(challenger)
         return compare_auc(champion.y, one, other, alpha=alpha, min_gain=min_gain)
     if metric in OF_CONFUSION:
         table = PairedTable.from_codes(
@@ -120,9 +118,7 @@ def _compare_by_group(
 ) -> PairedResult:
     """The same with groups of rows as the independent units."""
     if metric == "roc_auc":
-        one, other = champion.probabilities, challenger.probabilities
-        if one.shape[1] == 2:
-            one, other = one[:, 1], other[:, 1]
+        one, other = _ranked(champion), _ranked(challenger)
         alone = compare_auc(champion.y, one, other, alpha=alpha, min_gain=min_gain)
         if alone.standard_error is None:  # these rows are of one class, or nearly
             return alone
@@ -144,6 +140,12 @@ def _compare_by_group(
     rows = row_losses(metric, request.huber_delta or 1.0)
     sums = group_sums(rows(champion), rows(challenger), groups)
     return compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
+
+
+def _ranked(scores: Scores) -> Floats:
+    """What an AUC ranks by: the probability of the second of two classes, or of each class."""
+    p = scores.probabilities
+    return p[:, 1] if p.shape[1] == 2 else p
 
 
 def row_losses(metric: str, delta: float) -> Callable[[Scores], Floats]:
