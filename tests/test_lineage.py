@@ -12,7 +12,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro_datasets.json import JSONDataset
 
 from mlops_basics.datasets import ArtifactDataset
-from mlops_basics.errors import ConflictError, LineageError
+from mlops_basics.errors import ConflictError, LineageError, VersionTakenError
 from mlops_basics.lineage import (
     claim_run,
     content_hash,
@@ -22,6 +22,7 @@ from mlops_basics.lineage import (
     pin_inputs,
     pin_outputs,
     versioned,
+    with_free_version,
 )
 from mlops_basics.schemas import Code, DataVersion, Manifest
 
@@ -255,3 +256,32 @@ def test_two_runs_of_one_version_are_told_apart(catalog_of):
         with pytest.raises(ConflictError, match="Nothing was written; run again"):
             claim()
     assert claim_run(DataCatalog(), "manifest") is None
+
+
+@pytest.mark.parametrize(("taken_times", "tries"), [(0, 1), (1, 2), (2, 3)])
+def test_a_taken_version_is_passed_over(taken_times, tries):
+    """Whoever runs gets another version; the user hears nothing of it."""
+    asked = []
+
+    def run():
+        asked.append(len(asked))
+        if len(asked) <= taken_times:
+            raise VersionTakenError("taken")
+        return "ran"
+
+    assert with_free_version(run) == "ran"
+    assert len(asked) == tries
+
+
+@pytest.mark.parametrize(("error", "tries"), [(VersionTakenError, 3), (ConflictError, 1)])
+def test_no_other_conflict_is_tried_again(error, tries):
+    """A version that is taken for ever is told, and so is what somebody else decided."""
+    asked = []
+
+    def run():
+        asked.append(1)
+        raise error("somebody else")
+
+    with pytest.raises(error):
+        with_free_version(run)
+    assert len(asked) == tries

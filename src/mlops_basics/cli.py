@@ -7,6 +7,7 @@ import io
 import logging
 import sys
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -53,10 +54,17 @@ def readable(command: click.Command) -> click.Command:
                 click.echo("(--verbose shows the whole traceback)", err=True)
             sys.exit(1)
 
+    return _calling(command, wrapped, VERBOSE)
+
+
+def _calling(
+    command: click.Command, call: Callable[..., Any], *more: click.Option
+) -> click.Command:
+    """The same command, and more options, with another function to call."""
     return click.Command(
         command.name,
-        params=[*command.params, VERBOSE],
-        callback=wrapped,
+        params=[*command.params, *more],
+        callback=call,
         help=command.help,
         short_help=command.short_help,
     )
@@ -94,7 +102,15 @@ def _show_logs(verbose: bool) -> None:
         logging.getLogger(name).setLevel(logging.INFO)
 
 
-run = readable(kedro_run)
+def _run(**options: Any) -> Any:
+    from mlops_basics.lineage import with_free_version
+
+    call = kedro_run.callback
+    assert call is not None  # noqa: S101 (as above)
+    return with_free_version(lambda: call(**options))
+
+
+run = readable(_calling(kedro_run, _run))
 
 
 @click.command()

@@ -66,12 +66,16 @@ class Place:
 
     def run(self, pipeline: str, **more: Any) -> str:
         """Run a pipeline as ``kedro run`` does; returns the run's version."""
-        session: Any = KedroSession.create(
-            self.project_path, env=self.env, runtime_params=self.params | more
-        )
-        with session:
-            session.run(pipeline_names=[pipeline])
-        return str(session.session_id)
+
+        def run() -> str:
+            session: Any = KedroSession.create(
+                self.project_path, env=self.env, runtime_params=self.params | more
+            )
+            with session:
+                session.run(pipeline_names=[pipeline])
+            return str(session.session_id)
+
+        return lineage.with_free_version(run)
 
 
 def continuous_training(

@@ -23,3 +23,7 @@ class ReleaseError(MlopsError):
 
 class ConflictError(MlopsError):
     """Somebody else was faster; what was decided no longer holds."""
+
+
+class VersionTakenError(ConflictError):
+    """Another run has the same version; nothing was written under it."""

@@ -8,9 +8,10 @@ pipeline that runs alone loads all of its inputs from the newest manifest.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kedro.io import CatalogProtocol
 from kedro.io.core import AbstractVersionedDataset, Version, get_filepath_str
@@ -18,12 +19,16 @@ from kedro.pipeline import Pipeline
 
 from mlops_basics.datasets.run_claim import RunClaim, taken
 from mlops_basics.datasets.store_files import StoreFiles
-from mlops_basics.errors import LineageError
+from mlops_basics.errors import LineageError, VersionTakenError
 from mlops_basics.schemas import DataVersion, Manifest
 
 Catalog = CatalogProtocol[str, Any]
+T = TypeVar("T")
 MANIFEST = "manifest"
 REPRODUCTION = "reproduction"  # a manifest that no later run continues from
+_VERSIONS = 3  # that a run asks for; the same millisecond twice is rare enough
+
+log = logging.getLogger(__name__)
 
 
 def latest_manifest(catalog: Catalog) -> Manifest | None:
@@ -120,7 +125,7 @@ def claim_run(catalog: Catalog, name: str) -> RunClaim | None:
         The claim, to be dropped in the end; None without a versioned manifest.
 
     Raises:
-        ConflictError: If another run has the version; nothing was written yet.
+        VersionTakenError: If another run has the version; nothing was written yet.
     """
     dataset = versioned(catalog, name)
     if dataset is None:
@@ -134,6 +139,26 @@ def claim_run(catalog: Catalog, name: str) -> RunClaim | None:
         claim.drop()
         raise taken(run_id, shown_path(protocol, str(dataset._get_versioned_path(run_id))))
     return claim
+
+
+def with_free_version(run: Callable[[], T]) -> T:
+    """Run, and again under a new version where another run of the same millisecond has it.
+
+    Args:
+        run: Makes a session, and so a version, of its own each time, and runs it.
+
+    Returns:
+        What the run returns.
+
+    Raises:
+        VersionTakenError: If the version was taken each time.
+    """
+    for _ in range(_VERSIONS - 1):
+        try:
+            return run()
+        except VersionTakenError as error:
+            log.info("%s", error)
+    return run()
 
 
 def shown_path(protocol: str, path: str) -> str:

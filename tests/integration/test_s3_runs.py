@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections import Counter
+from itertools import chain, repeat
 
 import pytest
 
@@ -101,6 +102,18 @@ def test_two_runs_of_one_version_do_not_overwrite_each_other(remote, bucket, end
     assert {name: item["ETag"] for name, item in after.items()} == {
         name: item["ETag"] for name, item in before.items()
     }
+
+
+def test_a_run_of_the_same_millisecond_takes_another_version(remote, bucket, monkeypatch):
+    """On the command line; `kedro ct` and `kedro reproduce` go the same way."""
+    times = chain(["2030-01-01T00.00.00.000Z"], repeat("2030-01-01T00.00.01.000Z"))
+    monkeypatch.setattr("kedro.framework.session.session.generate_timestamp", lambda: next(times))
+    path = f"{bucket.name}/flowers/manifests/running/2030-01-01T00.00.00.000Z.json"
+    bucket.fs().pipe_file(path, b"{}")
+    result = remote.command("run", "--env", ENV, "--pipeline", "data_collection")
+    assert result.exit_code == 0, result.stderr
+    assert remote.load("manifest", env=ENV).run_id == "2030-01-01T00.00.01.000Z"
+    assert not bucket.fs().glob(f"{bucket.name}/flowers/**/2030-01-01T00.00.00.000Z/*")
 
 
 def test_a_run_leaves_no_claim_behind(remote, bucket):

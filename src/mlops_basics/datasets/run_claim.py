@@ -8,7 +8,7 @@ import os
 import socket
 
 from mlops_basics.datasets.store_files import StoreFiles
-from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.errors import ReleaseError, VersionTakenError
 
 FOLDER = "running"  # of the manifests
 
@@ -35,7 +35,7 @@ class RunClaim:
         """Claim the version.
 
         Raises:
-            ConflictError: If another run has claimed it; nothing was written yet.
+            VersionTakenError: If another run has claimed it; nothing was written yet.
         """
         who = {"machine": socket.gethostname(), "process": os.getpid()}
         if not self._files.create(self._path, json.dumps(who).encode(), lasting=False):
@@ -49,9 +49,9 @@ class RunClaim:
             log.debug("The claim stays: %s", error)
 
 
-def taken(run_id: str, where: str) -> ConflictError:
+def taken(run_id: str, where: str) -> VersionTakenError:
     """The error for a version that another run has."""
-    return ConflictError(
+    return VersionTakenError(
         f"Another run has the version {run_id} already ({where}): this one would overwrite what it "
         "writes. Nothing was written; run again."
     )
