@@ -48,6 +48,7 @@ DOCUMENTED = {
             "valid_data",
             "table_info",
             "search_monitor",
+            "params:preprocessing",
             "params:training",
             "params:evaluation",
         },

@@ -9,6 +9,7 @@ from pandas.testing import assert_frame_equal
 from sklearn import metrics as reference
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from mlops_basics.row_groups import NO_GROUPS, RowGroups
 from mlops_basics.schemas import TableInfo
 from mlops_basics.scoring import (
     LOSS_NAMES,
@@ -152,6 +153,29 @@ def test_classification_metrics_are_scikit_learns(task, values):
         assert estimate.value == pytest.approx(value), name
         assert estimate.low <= estimate.value <= estimate.high
         assert estimate.greater_is_better == (name not in ("log_loss", "brier"))
+
+
+@pytest.mark.parametrize(("task", "values"), [*CASES, ("regression", 2.0)])
+def test_groups_change_limits_but_no_values(task, values):
+    """Each row ten times: with the rows that came of one as a group, they say what one row says."""
+    table = make_table(values, rows=200)
+    many = pd.concat([table] * 10, ignore_index=True)
+    groups = RowGroups(np.tile(np.arange(200), 10), "row")
+    info = make_info(task, () if task == "regression" else tuple(map(str, values)))
+    model = fitted(table)
+    once, often, together = (
+        compute_metrics(
+            score_rows(model, rows[["x"]], rows, info), 0.95, 2000, np.random.default_rng(0), of
+        )
+        for rows, of in ((table, NO_GROUPS), (many, NO_GROUPS), (many, groups))
+    )
+    assert (together.rows, together.groups, together.grouped_by) == (2000, 200, "row")
+    assert (once.groups, once.grouped_by) == (None, "")
+    for name, estimate in together.metrics.items():
+        assert estimate.value == pytest.approx(often.metrics[name].value), name
+        widths = [each.metrics[name].high - each.metrics[name].low for each in (once, often)]
+        assert estimate.high - estimate.low == pytest.approx(widths[0], rel=0.12), name
+        assert widths[1] < 0.4 * widths[0]
 
 
 def test_regression_metrics_are_scikit_learns():

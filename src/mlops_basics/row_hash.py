@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlops_basics.errors import DataError
+
 Hashes = npt.NDArray[np.uint64]
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
@@ -29,6 +31,9 @@ def row_hashes(table: pd.DataFrame, columns: Sequence[str]) -> Hashes:
 
     Returns:
         Array of shape (rows,).
+
+    Raises:
+        DataError: If a column holds lists or the like.
     """
     total = np.full(len(table), _MISSING, dtype=np.uint64)
     for column in sorted(columns):
@@ -65,7 +70,13 @@ def _value_codes(values: pd.Series) -> Hashes:
         return _number_codes(values.astype("float64").to_numpy(dtype=np.float64, na_value=np.nan))
     if pd.api.types.is_datetime64_any_dtype(values.dtype):
         return _time_codes(values)
-    codes, uniques = pd.factorize(values.astype(object), use_na_sentinel=True)
+    try:
+        codes, uniques = pd.factorize(values.astype(object), use_na_sentinel=True)
+    except TypeError as error:
+        raise DataError(
+            f"The column '{values.name}' holds lists or other structures, which cannot be compared "
+            "as values. Turn them into text or into columns of their own."
+        ) from error
     per_value = _object_codes(pd.Series(uniques, dtype=object))
     return np.append(per_value, _MISSING)[codes]  # code -1, missing, takes the appended one
 

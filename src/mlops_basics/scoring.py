@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -13,17 +12,22 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import ThreadpoolController
 
+from mlops_basics.row_groups import NO_GROUPS, Codes, RowGroups
 from mlops_basics.schemas import Estimate, Metrics, TableInfo, WatchedLoss
+from mlops_basics.stats import grouped_metrics as by_group
 from mlops_basics.stats import metrics as intervals
-from mlops_basics.stats.confusion_metrics import balanced_accuracy, macro_f1, mcc
+from mlops_basics.stats.confusion_metrics import Metric, balanced_accuracy, macro_f1, mcc
 from mlops_basics.stats.losses import brier_rows, log_loss_rows, squared_rows
 
 Floats = npt.NDArray[np.float64]
 
 #: The loss that the search minimises and the overfit check compares, by task.
 LOSS_NAMES = {"binary": "log_loss", "multiclass": "log_loss", "regression": "squared_error"}
-
-
+OF_CONFUSION: dict[str, Metric] = {
+    "balanced_accuracy": balanced_accuracy,
+    "macro_f1": macro_f1,
+    "mcc": mcc,
+}
 THREADS_FROM_ROWS = 20_000
 
 
@@ -147,7 +151,11 @@ def baseline_scores(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -
 
 
 def compute_metrics(
-    scores: Scores, confidence: float, resamples: int, rng: np.random.Generator
+    scores: Scores,
+    confidence: float,
+    resamples: int,
+    rng: np.random.Generator,
+    groups: RowGroups = NO_GROUPS,
 ) -> Metrics:
     """The metrics that fit the task, each with its interval; the first one leads.
 
@@ -156,12 +164,21 @@ def compute_metrics(
         confidence: Of the two-sided intervals.
         resamples: Draws of the bootstrap intervals.
         rng: Source of these draws.
+        groups: The groups of the rows, which the intervals take as independent.
     """
     if scores.task == "regression":
-        found = _regression_metrics(scores, confidence)
-    else:
+        found = _regression_metrics(scores, confidence, groups.codes)
+    elif groups.codes is None:
         found = _classification_metrics(scores, confidence, resamples, rng)
-    return Metrics(rows=len(scores.y), confidence=confidence, metrics=found)
+    else:
+        found = _grouped_metrics(scores, confidence, groups.codes)
+    return Metrics(
+        rows=len(scores.y),
+        groups=groups.number,
+        grouped_by=groups.name,
+        confidence=confidence,
+        metrics=found,
+    )
 
 
 def confusion_counts(scores: Scores) -> npt.NDArray[np.int64]:
@@ -185,28 +202,49 @@ def _classification_metrics(
     scores: Scores, confidence: float, resamples: int, rng: np.random.Generator
 ) -> dict[str, Estimate]:
     counts = confusion_counts(scores)
-    of_confusion: dict[str, Callable[..., Any]] = {
-        "balanced_accuracy": balanced_accuracy,
-        "macro_f1": macro_f1,
-        "mcc": mcc,
-    }
     correct, rows = int(np.trace(counts)), len(scores.y)
     found = {"accuracy": _estimate(intervals.share(correct, rows, confidence), True)}
-    for name, metric in of_confusion.items():
+    for name, metric in OF_CONFUSION.items():
         interval = intervals.confusion_metric(counts, metric, confidence, resamples, rng)
         found[name] = _estimate(interval, True)
     auc = intervals.roc_auc(scores.y, scores.probabilities, confidence)
     found["roc_auc"] = _estimate(auc, True)
-    found["log_loss"] = _estimate(intervals.mean(losses(scores), confidence, 0), False)
-    brier = brier_rows(scores.y, scores.probabilities)
-    found["brier"] = _estimate(intervals.mean(brier, confidence, 0), False)
-    return found
+    return found | _proper_scores(scores, confidence, None)
 
 
-def _regression_metrics(scores: Scores, confidence: float) -> dict[str, Estimate]:
+def _grouped_metrics(scores: Scores, confidence: float, groups: Codes) -> dict[str, Estimate]:
+    right = scores.predicted == scores.y
+    found = {"accuracy": _estimate(by_group.share_of_groups(right, groups, confidence), True)}
+    for name, metric in OF_CONFUSION.items():
+        interval = by_group.confusion_metric_of_groups(
+            metric,
+            scores.y,
+            scores.predicted,
+            groups,
+            scores.probabilities.shape[1],
+            confidence,
+            at_least=-1.0 if metric is mcc else 0.0,
+        )
+        found[name] = _estimate(interval, True)
+    auc = by_group.auc_of_groups(scores.y, scores.probabilities, groups, confidence)
+    found["roc_auc"] = _estimate(auc, True)
+    return found | _proper_scores(scores, confidence, groups)
+
+
+def _proper_scores(scores: Scores, confidence: float, groups: Codes | None) -> dict[str, Estimate]:
+    rows = {"log_loss": losses(scores), "brier": brier_rows(scores.y, scores.probabilities)}
+    return {
+        name: _estimate(intervals.mean(values, confidence, 0, groups), False)
+        for name, values in rows.items()
+    }
+
+
+def _regression_metrics(
+    scores: Scores, confidence: float, groups: Codes | None
+) -> dict[str, Estimate]:
     errors = scores.y - scores.predicted
     return {
-        "r2": _estimate(intervals.r_squared(scores.y, errors, confidence), True),
-        "rmse": _estimate(intervals.root_mean_square(errors, confidence), False),
-        "mae": _estimate(intervals.mean(np.abs(errors), confidence, 0), False),
+        "r2": _estimate(intervals.r_squared(scores.y, errors, confidence, groups), True),
+        "rmse": _estimate(intervals.root_mean_square(errors, confidence, groups), False),
+        "mae": _estimate(intervals.mean(np.abs(errors), confidence, 0, groups), False),
     }

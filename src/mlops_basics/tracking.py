@@ -97,9 +97,10 @@ def _metrics(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
         elif isinstance(artifact, OverfitCheck):
             found |= {
                 "overfit_gap": artifact.gap,
-                "overfit_gap_low": artifact.low,
                 "overfitted": float(artifact.overfitted),
             }
+            if artifact.low is not None:
+                found["overfit_gap_low"] = artifact.low
         elif isinstance(artifact, SearchReport):
             found["trials_run"] = float(artifact.trials_run)
         elif isinstance(artifact, Verdict):

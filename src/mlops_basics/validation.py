@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.schemas import BATCH_COLUMN, RESERVED_COLUMNS, Batch
+from mlops_basics.schemas import BATCH_COLUMN, GROUP_PREFIX, RESERVED_COLUMNS, Batch
 from mlops_basics.target import read_target
 
 MIN_ROWS = 3
@@ -82,7 +82,11 @@ class TableValidator:
 
 def refuse_reserved(batch: Batch) -> None:
     """Raises DataError if a batch uses a name that the project adds to tables itself."""
-    reserved = [name for name in RESERVED_COLUMNS if name in batch.table.columns]
+    reserved = [
+        name
+        for name in batch.table.columns
+        if name in RESERVED_COLUMNS or str(name).startswith(GROUP_PREFIX)
+    ]
     if reserved:
         raise DataError(
             f"The file '{batch.name}' has a column '{reserved[0]}', a name that is reserved here. "

@@ -18,7 +18,9 @@ def prepare(raw, **values):
     params = PreprocessingParams.model_validate({"target": "kind"} | values)
     table, info = preprocess_data(raw, params)
     train, valid, test, split = split_data(table, info, params)
-    return SimpleNamespace(train=train, valid=valid, test=test, info=info, split=split)
+    return SimpleNamespace(
+        train=train, valid=valid, test=test, info=info, split=split, preprocessing=params
+    )
 
 
 @pytest.fixture(scope="package")
@@ -39,12 +41,21 @@ def regression():
 def binary_model(binary):
     """A fitted classifier."""
     params = training_params(candidates={"linear": LINEAR}, n_trials=2)
-    return search_model(binary.train, binary.valid, binary.info, params, NoMonitor())[0].pipeline
+    return search_model(
+        binary.train, binary.valid, binary.info, binary.preprocessing, params, NoMonitor()
+    )[0].pipeline
 
 
 @pytest.fixture(scope="package")
 def regression_model(regression):
     """A fitted regression."""
     params = training_params("regression", {"linear": RIDGE}, n_trials=2)
-    found = search_model(regression.train, regression.valid, regression.info, params, NoMonitor())
+    found = search_model(
+        regression.train,
+        regression.valid,
+        regression.info,
+        regression.preprocessing,
+        params,
+        NoMonitor(),
+    )
     return found[0].pipeline

@@ -45,6 +45,53 @@ def test_equal_losses_have_no_width():
     assert (result.gap, result.low, result.high) == (0, 0, 0)
 
 
+@given(st.integers(0, 1000))
+def test_groups_of_one_row_are_the_rows(seed):
+    """Whatever they are called."""
+    rng = np.random.default_rng(seed)
+    names = rng.permutation(200), [f"row {i}" for i in range(80)]
+    alone = loss_gap(TRAIN, VALID, *ONES)
+    grouped = loss_gap(TRAIN, VALID, *ONES, 0.95, *names)
+    assert [grouped.gap, grouped.low, grouped.high] == pytest.approx(
+        [alone.gap, alone.low, alone.high]
+    )
+
+
+def test_rows_that_are_repeated_say_no_more():
+    """Ten copies of each row are one group."""
+    alone = loss_gap(TRAIN, VALID, *ONES)
+    copies = [np.repeat(values, 10) for values in (TRAIN, VALID, *ONES)]
+    names = [np.repeat(np.arange(n), 10) for n in (200, 80)]
+    grouped = loss_gap(*copies, 0.95, *names)
+    assert [grouped.gap, grouped.low, grouped.high] == pytest.approx(
+        [alone.gap, alone.low, alone.high]
+    )
+
+
+def test_a_single_group_has_no_limits():
+    """On either side."""
+    for names in ((np.zeros(200), np.arange(80)), (None, np.zeros(80))):
+        result = loss_gap(TRAIN, VALID, *ONES, 0.95, *names)
+        assert (result.low, result.high) == (None, None)
+        assert result.gap == pytest.approx(VALID.mean() - TRAIN.mean())
+
+
+@pytest.mark.slow
+def test_days_that_err_together_rarely_look_like_overfitting():
+    """60 train and 30 valid days of 50 rows: about 2.5 %; rows as independent say it in a fifth."""
+    rng, lives, wrong = np.random.default_rng(2), 1_000, [0, 0]
+    days = [np.repeat(np.arange(n), 50) for n in (60, 30)]
+    for _ in range(lives):
+        losses = [
+            1 + rng.normal(0, 0.2, day.max() + 1)[day] + rng.normal(0, 1, len(day)) for day in days
+        ]
+        base = [np.ones(len(day)) for day in days]
+        wrong[0] += loss_gap(*losses, *base, 0.95, *days).low > 0
+        wrong[1] += loss_gap(*losses, *base).low > 0
+    assert stats.binomtest(wrong[0], lives, 0.025, alternative="greater").pvalue > 1e-4
+    assert wrong[1] > 100
+
+
 @pytest.mark.slow
 def test_a_model_that_does_not_overfit_is_rarely_called_overfitted():
     """The lower limit exceeds a true gap of zero in about 2.5 % of samples."""

@@ -17,6 +17,7 @@ from mlops_basics.datasets.registry import OVERRIDE_FILE, ModelRegistry, require
 from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.datasets.signature import Signatures
 from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.row_groups import counted
 from mlops_basics.schemas import (
     Decision,
     LedgerEntry,
@@ -262,9 +263,9 @@ def _why(decision: Decision) -> str:
     outcome = decision.outcome.replace("_", " ")
     if decision.gain is None or decision.p_value is None or decision.alpha is None:
         return outcome
-    of = "" if decision.groups is None else f" of {decision.groups} groups"
     return (
-        f"{outcome}: gain {decision.gain:.3g} {decision.unit} on {decision.rows} rows{of}, "
+        f"{outcome}: gain {decision.gain:.3g} {decision.unit} "
+        f"on {counted(decision.rows, decision.groups)}, "
         f"p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mlops_basics.row_groups import counted
 from mlops_basics.schemas import NO_CHAMPION, Decision, Verdict
 
 from .decision_section import outcome_text as decision_text
@@ -392,10 +393,9 @@ def _gate_text(decision: Decision) -> str:
     veto = f"; shown to be worse: {', '.join(vetoes)}" if vetoes else ""
     champion = decision.champion_version
     against = "a constant prediction" if champion == NO_CHAMPION else f"version {champion}"
-    of = "" if decision.groups is None else f" of {decision.groups} days"
     return (
         f"{metric_name(decision.metric)}: gain over {against} {decision.gain:+.4f}{around} on "
-        f"{decision.rows:,} rows{of}{veto}"
+        f"{counted(decision.rows, decision.groups, 'days')}{veto}"
     )
 
 

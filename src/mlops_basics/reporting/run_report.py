@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
+from mlops_basics.row_groups import counted
 from mlops_basics.schemas import (
     ChallengeRequest,
     CollectionReport,
@@ -122,7 +123,7 @@ def _metrics_table(metrics: dict[str, Metrics]) -> Html:
     head = [
         text("Metric"),
         *(
-            join([text(rows), small(text(f"{each.rows:,} rows"))], "<br>")
+            join([text(rows), small(text(counted(each.rows, each.groups)))], "<br>")
             for rows, each in ordered.items()
         ),
     ]
@@ -134,7 +135,17 @@ def _metrics_table(metrics: dict[str, Metrics]) -> Html:
         direction = "higher is better" if better else "lower is better"
         first = join([text(metric_name(name)), small(text(direction))], "<br>")
         lines.append([first, *(_estimate_cell(each) for each in estimates)])
-    return table(head, lines)
+    blocks = [table(head, lines)]
+    blocks += [note(text(_what_counts(each), 300)) for each in list(ordered.values())[:1]]
+    return join(blocks)
+
+
+def _what_counts(metrics: Metrics) -> str:
+    """What the intervals take as independent."""
+    units = "the rows"
+    if metrics.groups is not None:
+        units = f"the groups ({metrics.grouped_by}), since rows of one may err together,"
+    return f"Intervals at {100 * metrics.confidence:g} % take {units} as independent."
 
 
 def _estimate_cell(estimate: Estimate | None) -> Html:

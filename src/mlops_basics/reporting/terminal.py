@@ -9,6 +9,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from mlops_basics.row_groups import counted
 from mlops_basics.schemas import (
     Decision,
     Estimate,
@@ -160,7 +161,9 @@ def _metrics_table(metrics: Mapping[str, Metrics]) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
     grid.add_column("", no_wrap=True)
     for rows, each in ordered.items():
-        grid.add_column(Text(f"{rows} ({each.rows:,} rows)"), justify="right", overflow="fold")
+        grid.add_column(
+            Text(f"{rows} ({counted(each.rows, each.groups)})"), justify="right", overflow="fold"
+        )
     names = list(dict.fromkeys(name for each in ordered.values() for name in each.metrics))
     for name in names:
         estimates = {rows: each.metrics.get(name) for rows, each in ordered.items()}
@@ -191,9 +194,11 @@ def _facts(pairs: Sequence[tuple[str, Text]]) -> Table:
 
 def _verdict(overfit: OverfitCheck) -> Text:
     found = Text(verdict(overfit), style="bold red" if overfit.overfitted else "bold green")
+    limits = "of unknown exactness"
+    if overfit.low is not None and overfit.high is not None:
+        limits = f"{100 * overfit.low:.1f} to {100 * overfit.high:.1f} %"
     found.append(
-        f" (gap {100 * overfit.gap:.1f} %, {100 * overfit.low:.1f} to {100 * overfit.high:.1f} %; "
-        f"tolerance {100 * overfit.tolerance:g} %)",
+        f" (gap {100 * overfit.gap:.1f} %, {limits}; tolerance {100 * overfit.tolerance:g} %)",
         style="not bold default",
     )
     return found
@@ -220,9 +225,9 @@ def _decision(decision: Decision) -> list[tuple[str, Text]]:
     around = f"gain {number(decision.gain)} {decision.unit}"
     if decision.low is not None and decision.high is not None:
         around += f" [{number(decision.low)}, {number(decision.high)}]"
-    of = "" if decision.groups is None else f" of {decision.groups:,} groups"
     tested = (
-        f"{metric_name(decision.metric)} on {decision.rows:,} rows{of}: {around}, "
+        f"{metric_name(decision.metric)} on {counted(decision.rows, decision.groups)}: "
+        f"{around}, "
         f"p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
     )
     lines = [("Decision", found), ("", Text(tested))]

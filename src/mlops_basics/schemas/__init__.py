@@ -51,6 +51,7 @@ from .release import (
 from .run import Code, DataVersion, Manifest, ModelRecord, RunContext, SourceVersion
 from .table import (
     BATCH_COLUMN,
+    GROUP_PREFIX,
     RESERVED_COLUMNS,
     ROW_HASH_COLUMN,
     Batch,
@@ -66,6 +67,7 @@ __all__ = [
     "BATCH_COLUMN",
     "ESTIMATOR_STEP",
     "EVIDENCE_KINDS",
+    "GROUP_PREFIX",
     "NO_CHAMPION",
     "PARAMETER_SECTIONS",
     "RESERVED_COLUMNS",

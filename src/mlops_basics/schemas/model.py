@@ -37,9 +37,15 @@ class Estimate(Artifact):
 
 
 class Metrics(Artifact):
-    """Metrics of one model on one set of rows."""
+    """Metrics of one model on one set of rows.
+
+    ``groups`` counts the groups of rows that may err together (``grouped_by`` says what they are),
+    None where each row stands for itself.
+    """
 
     rows: int
+    groups: int | None = None
+    grouped_by: str = ""
     confidence: float
     metrics: dict[str, Estimate]
 
@@ -57,11 +63,14 @@ class SearchReport(Artifact):
 
 
 class OverfitCheck(Artifact):
-    """Validation loss minus training loss, as a share of the loss of a constant prediction."""
+    """Validation loss minus training loss, as a share of the loss of a constant prediction.
+
+    Without limits where the rows of one set are all of one group.
+    """
 
     gap: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     confidence: float
     tolerance: float
     train_loss: float

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from .base import Section
 from .monitoring import EVIDENCE_KINDS, EvidenceKind
-from .table import Task
+from .table import GROUP_PREFIX, Task
 
 
 class CollectionParams(Section):
@@ -59,6 +59,11 @@ class PreprocessingParams(Section):
     def group_columns(self) -> tuple[str, ...]:
         """The column that ``group_by`` names, if it names one."""
         return () if self.group_by in ("auto", "none") else (self.group_by,)
+
+    @property
+    def group_column(self) -> str | None:
+        """The column that preprocessing adds for it."""
+        return f"{GROUP_PREFIX}{self.group_by}" if self.group_columns else None
 
 
 class SearchRange(Section):

@@ -16,6 +16,10 @@ BATCH_COLUMN = "__batch__"
 
 ROW_HASH_COLUMN = "__row_hash__"
 
+#: Before the name of the column of ``group_by``: the hashes of its values, for rows that belong
+#: together. By hash, so that 17, 17.0 and "17" are one group, however a batch was stored.
+GROUP_PREFIX = "__group_by__"
+
 RESERVED_COLUMNS = (BATCH_COLUMN, ROW_HASH_COLUMN)
 
 Hashes = npt.NDArray[np.uint64]

@@ -8,14 +8,16 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from .groups import standard_error
+
 
 @dataclass(frozen=True)
 class LossGap:
     """Excess of the validation loss over the training loss, as a share of a baseline's loss."""
 
     gap: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     confidence: float
     train_loss: float
     valid_loss: float
@@ -28,6 +30,8 @@ def loss_gap(
     train_baseline: npt.ArrayLike,
     valid_baseline: npt.ArrayLike,
     confidence: float = 0.95,
+    train_groups: npt.ArrayLike | None = None,
+    valid_groups: npt.ArrayLike | None = None,
 ) -> LossGap:
     """How much more of its advantage over a baseline a model has on the rows it was fitted on.
 
@@ -40,16 +44,19 @@ def loss_gap(
         must be above 0, is the unit of the gap.
     confidence : float in (0, 1)
         Of the two-sided interval.
+    train_groups, valid_groups : array_like, shape (n,) and (m,), optional
+        The group of each row, where groups are independent and rows are not.
 
     Returns
     -------
     LossGap
-        With equal differences in all rows of both sets the interval is the gap itself.
+        With equal differences in all rows of both sets the interval is the gap itself; without
+        limits where one set is of a single group, which tells nothing about others.
 
     Raises
     ------
     ValueError
-        If an array is too short or not finite, or a number out of range.
+        If an array is too short or not finite, of another shape, or a number out of range.
 
     Notes
     -----
@@ -58,7 +65,8 @@ def loss_gap(
     Subtracting the baseline row by row keeps apart what is not overfitting: when the validation
     rows are of a later time with another share of a class, both models lose.
 
-    The rows of both sets are taken as independent draws of one population, the model as fixed;
+    The rows (or groups, see `groups.group_sums`) of both sets are taken as independent draws of
+    one population, the model as fixed;
     the interval speaks of this model, not of the method that fitted it. The model was fitted on
     the training rows, whose mean loss therefore has no sampling error that would matter to the
     validation rows: Welch's interval is on the wide side.
@@ -84,19 +92,34 @@ def loss_gap(
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be in (0, 1), got {confidence!r}")
     seen, unseen = train - train_base, valid - valid_base
-    gap, half = float(unseen.mean() - seen.mean()), 0.0
-    if np.ptp(seen) > 0 or np.ptp(unseen) > 0:
-        interval = stats.ttest_ind(unseen, seen, equal_var=False).confidence_interval(confidence)
-        half = float(interval.high - interval.low) / 2
+    gap = float(unseen.mean() - seen.mean())
+    half = _half_width(confidence, (seen, train_groups), (unseen, valid_groups))
     return LossGap(
         gap=gap / unit,
-        low=(gap - half) / unit,
-        high=(gap + half) / unit,
+        low=None if half is None else (gap - half) / unit,
+        high=None if half is None else (gap + half) / unit,
         confidence=confidence,
         train_loss=float(train.mean()),
         valid_loss=float(valid.mean()),
         baseline_loss=unit,
     )
+
+
+def _half_width(
+    confidence: float, *sets: tuple[npt.NDArray[np.float64], npt.ArrayLike | None]
+) -> float | None:
+    """Half of Welch's interval of the difference of two means; None if a set is of one group."""
+    variance = spread = 0.0
+    for values, groups in sets:
+        error, units = standard_error((values - values.mean()) / len(values), groups)
+        if units < 2:
+            return None
+        variance += error**2
+        spread += error**4 / (units - 1)
+    if spread == 0:
+        return 0.0
+    quantile = stats.t.ppf((1 + confidence) / 2, variance**2 / spread)
+    return float(quantile * np.sqrt(variance))
 
 
 def _check(

@@ -1,7 +1,6 @@
 """Groups: rows that may err together, such as those of a day or of a customer."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -146,7 +145,7 @@ def compare_groups(
         sums = replace(sums, m2=0.0, m3=0.0)
     result = compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
     result = replace(result, champion=found.champion, challenger=found.challenger)
-    fewest = _groups_of_the_rarest(np.asarray(y), np.asarray(groups))
+    fewest = groups_of_the_rarest(y, groups)
     if fewest < 2:
         return replace(
             result,
@@ -163,8 +162,20 @@ def compare_groups(
     return result
 
 
-def _groups_of_the_rarest(y: NDArray[Any], groups: NDArray[Any]) -> int:
-    """In how many groups the class lies that lies in the fewest."""
+def groups_of_the_rarest(y: ArrayLike, groups: ArrayLike) -> int:
+    """In how many groups the class lies that lies in the fewest.
+
+    Parameters
+    ----------
+    y, groups : array_like, shape (n,)
+        Class and group of each row: any values that can be sorted.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+    """
+    y, groups = np.asarray(y), np.asarray(groups)
     _check.same_length("y", len(y), len(groups))
     names, group = np.unique(groups, return_inverse=True)
     _, label = np.unique(y, return_inverse=True)
@@ -172,20 +183,86 @@ def _groups_of_the_rarest(y: NDArray[Any], groups: NDArray[Any]) -> int:
     return int(np.bincount(pairs // max(len(names), 1)).min(initial=len(names)))
 
 
-def _grouped(whole: PairedSums, influence: NDArray[np.float64], groups: ArrayLike) -> PairedSums:
-    """The sums of the rows with their influences on the gain added up by group."""
+def group_residuals(influence: NDArray[np.float64], groups: ArrayLike) -> NDArray[np.float64]:
+    """What stands for each group where groups, not rows, are the units of a sample.
+
+    Parameters
+    ----------
+    influence : ndarray of float, shape (n,)
+        What each row adds to an estimate, to first order; of sum 0.
+    groups : array_like, shape (n,)
+        The group of each row: any values that can be sorted.
+
+    Returns
+    -------
+    ndarray, shape (G,)
+        The e_g of `group_sums`; the estimate has the variance of the mean of G such values.
+
+    Raises
+    ------
+    ValueError
+        If groups are not of shape (n,).
+    """
     groups = np.asarray(groups)
     if groups.ndim != 1:
         raise ValueError(f"groups must be one-dimensional, got {groups.shape!r}")
-    _check.same_length("groups", len(groups), whole.n)
+    rows = len(influence)
+    _check.same_length("groups", len(groups), rows)
     found, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    count, others = len(found), whole.n - sizes
+    count, others = len(found), rows - sizes
     sums = np.bincount(codes, weights=influence, minlength=count)
     # Of a single group nothing is left when it is left out; it has no variance.
-    residuals = sums * ((count - 1) * whole.n / np.maximum(others, 1))
+    return np.asarray(sums * ((count - 1) * rows / np.maximum(others, 1)), dtype=np.float64)
+
+
+def standard_error(
+    influence: NDArray[np.float64], groups: ArrayLike | None = None
+) -> tuple[float, int]:
+    """Standard error of an estimate, and from how many independent units it is known.
+
+    Parameters
+    ----------
+    influence : ndarray of float, shape (n,)
+        What each row adds to the estimate, to first order; of sum 0.
+    groups : array_like, shape (n,), optional
+        The group of each row; without them rows are the units.
+
+    Returns
+    -------
+    tuple of float and int
+        Of a single unit the error is 0, which says nothing.
+
+    Raises
+    ------
+    ValueError
+        If groups are not of shape (n,).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.groups import standard_error
+    >>> values = np.array([1.0, 1.0, 2.0, 2.0, 3.0, 3.0])
+    >>> influence = (values - values.mean()) / 6
+    >>> error, rows = standard_error(influence)
+    >>> round(error, 3), rows
+    (0.365, 6)
+    >>> error, groups = standard_error(influence, ["a", "a", "b", "b", "c", "c"])
+    >>> round(error, 3), groups
+    (0.577, 3)
+
+    Three pairs of equal values say as much as three values.
+    """
+    own = influence * len(influence) if groups is None else group_residuals(influence, groups)
+    units = len(own)
+    return float(np.sqrt((own**2).sum() / max(units * (units - 1), 1))), units
+
+
+def _grouped(whole: PairedSums, influence: NDArray[np.float64], groups: ArrayLike) -> PairedSums:
+    """The sums of the rows with their influences on the gain added up by group."""
+    residuals = group_residuals(influence, groups)
     return replace(
         whole,
-        n=count,
+        n=len(residuals),
         m2=float((residuals**2).sum()),
         m3=float((residuals**3).sum()),
         unit="groups",

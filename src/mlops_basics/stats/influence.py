@@ -77,19 +77,57 @@ def confusion_influence(
     The second row, which only the challenger gets right, is the gain.
     """
     y = _check.codes(y, "y", n_classes)
-    found = []
-    for name, predicted in (("champion", champion), ("challenger", challenger)):
-        codes = _check.codes(predicted, name, n_classes)
-        _check.same_length(name, len(codes), len(y))
-        cells = y * n_classes + codes
-        shape = (n_classes, n_classes)
-        counts = np.bincount(cells, minlength=n_classes**2).astype(np.float64).reshape(shape)
-        slopes = np.zeros(n_classes**2)
-        for cell in np.flatnonzero(counts):  # one by one: all at once would take K^4 numbers
-            step = np.zeros(shape)
-            step.flat[cell] = _STEP
-            more, less = metric(np.stack([counts + step, counts - step]))
-            slopes[cell] = (more - less) / (2 * _STEP)
-        found.append((float(metric(counts)), slopes[cells]))
-    (old, before), (new, after) = found
+    old, before = _of_one(metric, y, champion, "champion", n_classes)
+    new, after = _of_one(metric, y, challenger, "challenger", n_classes)
     return PairedMetric(old, new, np.asarray(after - before, dtype=np.float64))
+
+
+def metric_influence(
+    metric: Metric, y: ArrayLike, predicted: ArrayLike, *, n_classes: int
+) -> tuple[float, Floats]:
+    """A metric of one model's confusion matrix, with the influence of each row.
+
+    Parameters
+    ----------
+    metric : callable
+        As in `confusion_influence`.
+    y, predicted : array_like of int, shape (n,)
+        Codes 0 ... K-1 of the true and the predicted class.
+    n_classes : int
+        K.
+
+    Returns
+    -------
+    tuple of float and ndarray of shape (n,)
+
+    Raises
+    ------
+    ValueError
+        If shapes or codes are out of range.
+
+    Examples
+    --------
+    >>> from mlops_basics.stats.confusion_metrics import accuracy
+    >>> from mlops_basics.stats.influence import metric_influence
+    >>> value, influence = metric_influence(accuracy, [0, 1, 1, 0], [0, 0, 1, 0], n_classes=2)
+    >>> value, influence.round(4).tolist()
+    (0.75, [0.0625, -0.1875, 0.0625, 0.0625])
+    """
+    return _of_one(metric, _check.codes(y, "y", n_classes), predicted, "predicted", n_classes)
+
+
+def _of_one(
+    metric: Metric, y: NDArray[np.integer], predicted: ArrayLike, name: str, n_classes: int
+) -> tuple[float, Floats]:
+    codes = _check.codes(predicted, name, n_classes)
+    _check.same_length(name, len(codes), len(y))
+    cells = y * n_classes + codes
+    shape = (n_classes, n_classes)
+    counts = np.bincount(cells, minlength=n_classes**2).astype(np.float64).reshape(shape)
+    slopes = np.zeros(n_classes**2)
+    for cell in np.flatnonzero(counts):  # one by one: all at once would take K^4 numbers
+        step = np.zeros(shape)
+        step.flat[cell] = _STEP
+        more, less = metric(np.stack([counts + step, counts - step]))
+        slopes[cell] = (more - less) / (2 * _STEP)
+    return float(metric(counts)), slopes[cells]

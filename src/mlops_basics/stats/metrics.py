@@ -10,8 +10,10 @@ import numpy.typing as npt
 from scipy import stats
 
 from .auc import compare_auc
+from .groups import standard_error
 
 Floats = npt.NDArray[np.float64]
+ONE_GROUP = "all rows are of one group, which tells nothing about others"
 NO_ERRORS = "no error on these rows to estimate an interval from; see the accuracy's"
 
 
@@ -57,9 +59,12 @@ def share(successes: int, rows: int, confidence: float = 0.95) -> Interval:
 
 
 def mean(
-    values: npt.ArrayLike, confidence: float = 0.95, at_least: float | None = None
+    values: npt.ArrayLike,
+    confidence: float = 0.95,
+    at_least: float | None = None,
+    groups: npt.ArrayLike | None = None,
 ) -> Interval:
-    """The mean of independent values, with Student's interval.
+    """The mean, with Student's interval.
 
     Parameters
     ----------
@@ -67,11 +72,14 @@ def mean(
     confidence : float in (0, 1)
     at_least : float, optional
         A value that the mean cannot fall below; the lower limit does not either.
+    groups : array_like, shape (n,), optional
+        The group of each value, where groups are independent and values are not.
 
     Returns
     -------
     Interval
-        Where all values are equal, the interval is the mean itself.
+        Where all values are equal, the interval is the mean itself; of a single group it has no
+        limits.
 
     Examples
     --------
@@ -81,19 +89,56 @@ def mean(
     """
     array = _check_values(values)
     _check_confidence(confidence)
-    half = float(stats.t.ppf((1 + confidence) / 2, len(array) - 1) * stats.sem(array))
     centre = float(array.mean())
-    low = centre - half if at_least is None else max(at_least, centre - half)
-    return Interval(centre, low, centre + half, confidence)
+    return around(centre, (array - centre) / len(array), confidence, groups, at_least)
 
 
-def root_mean_square(errors: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+def around(
+    value: float,
+    influence: Floats,
+    confidence: float,
+    groups: npt.ArrayLike | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Interval:
+    """Student's interval of an estimate, from what each row adds to it.
+
+    Parameters
+    ----------
+    value : float
+    influence : ndarray of float, shape (n,), n >= 2
+    confidence : float in (0, 1)
+    groups : array_like, shape (n,), optional
+        The group of each row, where groups are independent and rows are not.
+    at_least, at_most : float, optional
+        The range of the estimate, which the limits do not leave.
+
+    Returns
+    -------
+    Interval
+        Without limits where all rows are of one group.
+    """
+    _check_confidence(confidence)
+    error, units = standard_error(influence, groups)
+    if units < 2:
+        return Interval(value, None, None, confidence, ONE_GROUP)
+    half = float(stats.t.ppf((1 + confidence) / 2, units - 1)) * error
+    low = value - half if at_least is None else max(at_least, value - half)
+    high = value + half if at_most is None else min(at_most, value + half)
+    return Interval(value, low, high, confidence)
+
+
+def root_mean_square(
+    errors: npt.ArrayLike, confidence: float = 0.95, groups: npt.ArrayLike | None = None
+) -> Interval:
     """Root mean squared error; the interval is the root of that of the mean square.
 
     Parameters
     ----------
     errors : array_like, shape (n,), n >= 2
     confidence : float in (0, 1)
+    groups : array_like, shape (n,), optional
+        As in `mean`.
 
     Returns
     -------
@@ -105,12 +150,20 @@ def root_mean_square(errors: npt.ArrayLike, confidence: float = 0.95) -> Interva
     >>> round(root_mean_square([3.0, -4.0, 5.0, -4.0]).value, 3)
     4.062
     """
-    square = mean(_check_values(errors) ** 2, confidence, at_least=0)
-    low, high = (float(np.sqrt(limit or 0.0)) for limit in (square.low, square.high))
-    return Interval(float(np.sqrt(square.value or 0.0)), low, high, confidence)
+    square = mean(_check_values(errors) ** 2, confidence, at_least=0, groups=groups)
+    value, low, high = (
+        None if limit is None else float(np.sqrt(limit))
+        for limit in (square.value, square.low, square.high)
+    )
+    return Interval(value, low, high, confidence, square.note)
 
 
-def r_squared(y: npt.ArrayLike, errors: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+def r_squared(
+    y: npt.ArrayLike,
+    errors: npt.ArrayLike,
+    confidence: float = 0.95,
+    groups: npt.ArrayLike | None = None,
+) -> Interval:
     """Share of the target's variance that a regression explains, by the delta method.
 
     Parameters
@@ -118,6 +171,8 @@ def r_squared(y: npt.ArrayLike, errors: npt.ArrayLike, confidence: float = 0.95)
     y, errors : array_like, shape (n,), n >= 2
         Targets, and targets minus predictions.
     confidence : float in (0, 1)
+    groups : array_like, shape (n,), optional
+        As in `mean`.
 
     Returns
     -------
@@ -144,8 +199,7 @@ def r_squared(y: npt.ArrayLike, errors: npt.ArrayLike, confidence: float = 0.95)
         return Interval(None, None, None, confidence, "the target does not vary on these rows")
     value = 1 - square / variance
     influence = -(error**2 - square) / variance + square * (spread - variance) / variance**2
-    around = mean(influence, confidence)
-    return Interval(value, value + (around.low or 0), value + (around.high or 0), confidence)
+    return around(value, influence / len(target), confidence, groups)
 
 
 def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 0.95) -> Interval:
@@ -186,11 +240,22 @@ def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 
     compared = compare_auc(y, np.zeros_like(scores), scores)
     if compared.effect is None:
         return Interval(None, None, None, confidence, compared.reason)
-    value, error = compared.effect + 0.5, compared.standard_error or 0.0
-    if not 0 < value < 1 or error == 0:
+    width = float(stats.norm.ppf((1 + confidence) / 2)) * (compared.standard_error or 0.0)
+    return logit_interval(compared.effect + 0.5, width, confidence)
+
+
+def logit_interval(value: float, half: float, confidence: float) -> Interval:
+    """An interval that stays within (0, 1): of half this width before it is bent.
+
+    Returns
+    -------
+    Interval
+        Without limits at 0, at 1, and where there is no width.
+    """
+    if not 0 < value < 1 or half == 0:
         return Interval(value, None, None, confidence, NO_ERRORS)
     logit = np.log(value / (1 - value))
-    half = stats.norm.ppf((1 + confidence) / 2) * error / (value * (1 - value))
+    half /= value * (1 - value)
     low, high = (float(1 / (1 + np.exp(-limit))) for limit in (logit - half, logit + half))
     return Interval(value, low, high, confidence)
 

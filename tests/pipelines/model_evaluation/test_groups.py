@@ -1,4 +1,4 @@
-"""Tests of which rows of the gate belong together, and of what the decision makes of it."""
+"""Tests of what the gate and the decision make of rows that belong together."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.errors import ConfigurationError
 from mlops_basics.pipelines.model_evaluation.gate import (
     GROUP_COLUMN,
     gate_scores,
@@ -14,18 +13,14 @@ from mlops_basics.pipelines.model_evaluation.gate import (
     request_challenge,
     unseen_rows,
 )
-from mlops_basics.pipelines.model_evaluation.groups import row_groups
 from mlops_basics.pipelines.model_evaluation.nodes import decide
 from mlops_basics.pipelines.model_evaluation.verdict import METRICS as KNOWN
 from mlops_basics.pipelines.model_evaluation.verdict import compare
 from mlops_basics.schemas import (
-    BATCH_COLUMN,
-    ROW_HASH_COLUMN,
     Challenge,
     Champion,
     DecisionParams,
     Metrics,
-    PreprocessingParams,
 )
 from mlops_basics.scoring import Scores
 
@@ -33,61 +28,6 @@ from .test_gate import FIT, champion_of, raw_of, table_info
 
 METRICS_OF_CLASSES = KNOWN["classification"]
 METRICS = Metrics(rows=100, confidence=0.95, metrics={})
-
-
-def rows_of(times=None, hashes=None, n=100):
-    """What preprocessing leaves of a gate's rows."""
-    table = pd.DataFrame({ROW_HASH_COLUMN: np.arange(n) if hashes is None else hashes})
-    return table if times is None else table.assign(when=times)
-
-
-def find(rows, raw=None, keys=(), group_by="auto", is_test=None):
-    """The groups of these rows."""
-    split = {"time_column": "when"} if "when" in rows else {}
-    params = PreprocessingParams.model_validate(
-        {"target": "kind", "key_columns": keys, "split": split, "group_by": group_by}
-    )
-    raw = pd.DataFrame({BATCH_COLUMN: ["a.csv"] * len(rows)}) if raw is None else raw
-    taken = np.ones(len(rows), dtype=bool) if is_test is None else is_test
-    return row_groups(raw, rows, taken, params)
-
-
-def hours(n, every):
-    """Times, so many hours apart."""
-    return pd.Series(pd.date_range("2024-01-01", periods=n, freq=f"{every}h"))
-
-
-def test_days_of_a_split_by_time_belong_together():
-    """Each calendar day is a group."""
-    times = hours(100, 6)
-    found = find(rows_of(times))
-    assert found.name == "day of when"
-    assert pd.Series(found.codes).groupby(times.dt.date).nunique().eq(1).all()
-    assert len(set(found.codes)) == 25
-
-
-def test_of_few_days_the_hours_belong_together():
-    """Two rows an hour, fifty hours."""
-    found = find(rows_of(pd.Series(hours(50, 1).repeat(2).to_numpy())))
-    assert found.name == "hour of when"
-    assert "hours of one day may still err together" in found.note
-    assert len(set(found.codes)) == 50
-
-
-def test_the_rows_that_may_be_compared_choose_the_unit():
-    """100 days in all, ten of them test rows: these are told apart by hours."""
-    times = hours(1000, 2.4)
-    is_test = np.arange(1000) >= 900
-    assert find(rows_of(times, n=1000)).name == "day of when"
-    assert find(rows_of(times, n=1000), is_test=is_test).name == "hour of when"
-
-
-def test_one_value_is_one_group_however_it_was_stored():
-    """A number in one batch, text in the next."""
-    raw = pd.DataFrame(
-        {BATCH_COLUMN: "a.csv", "site": pd.Series([17, "17", 17.0, "18A"], dtype=object)}
-    )
-    assert list(find(rows_of(n=4), raw, group_by="site").codes) == [0, 0, 0, 1]
 
 
 def test_fresh_rows_have_to_make_enough_groups_to_be_compared_alone():
@@ -116,43 +56,6 @@ def test_the_digest_does_not_depend_on_the_order_of_rows(seed):
     assert ask(moved).predictions_hash == ask(gate).predictions_hash
     other = gate.assign(**{GROUP_COLUMN: np.arange(len(gate)) % 30})
     assert ask(other).predictions_hash != ask(gate).predictions_hash
-
-
-def test_one_moment_has_no_groups_and_says_so():
-    """A snapshot a month: rows stand for themselves, and people are told."""
-    found = find(rows_of(pd.Series([pd.Timestamp("2024-01-01")] * 100)))
-    assert found.codes is None
-    assert "taken as independent" in found.note
-
-
-def test_rows_of_equal_keys_belong_together():
-    """Of a customer, say; when each has one row there is nothing to group."""
-    hashes = np.repeat(np.arange(25), 4)
-    found = find(rows_of(hashes=hashes), keys=("customer",))
-    assert found.name == "customer"
-    assert list(found.codes) == list(hashes)
-    assert find(rows_of(), keys=("customer",)).codes is None
-
-
-def test_equal_rows_without_keys_stand_for_themselves():
-    """Two flowers of one size are two flowers."""
-    assert find(rows_of(hashes=np.repeat(np.arange(25), 4))).codes is None
-
-
-def test_a_column_that_is_named_is_taken():
-    """Rows without a value are one group."""
-    raw = pd.DataFrame({BATCH_COLUMN: "a.csv", "site": ["x", None, "y", None, "x"]})
-    found = find(rows_of(hours(5, 1), n=5), raw, group_by="site")
-    assert found.name == "site"
-    assert list(found.codes) == [0, 1, 2, 1, 0]
-    assert find(rows_of(hours(5, 1), n=5), raw, group_by="none").codes is None
-
-
-def test_a_column_that_does_not_exist_is_one_error():
-    """It names what there is."""
-    raw = pd.DataFrame({BATCH_COLUMN: ["a.csv"], "site": ["x"]})
-    with pytest.raises(ConfigurationError, match=r"group_by.*'shop'.*columns are: site"):
-        find(rows_of(n=1), raw, group_by="shop")
 
 
 def lucky_days(groups=30, rows=100, seed=0, scale=0.25):
@@ -194,7 +97,7 @@ def test_days_that_were_lucky_do_not_promote():
     assert (alone.outcome, together.outcome) == ("promoted", "kept")
     assert together.gain == pytest.approx(alone.gain)
     assert (together.rows, together.groups, alone.groups) == (3000, 30, None)
-    assert "on 3000 rows of 30 groups (day of when)" in together.reasons[0]
+    assert "on 3,000 rows of 30 groups (day of when)" in together.reasons[0]
     assert "30 groups cannot exclude" in together.level_note
     assert together.smallest_gain > 2 * alone.smallest_gain
 

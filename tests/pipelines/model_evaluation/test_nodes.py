@@ -68,7 +68,7 @@ FIRST_RELEASE = Decision(
 @pytest.fixture(scope="module")
 def evaluated(binary, binary_model):
     """Metrics, scores and confusion matrix of the classifier."""
-    return evaluate_model(binary_model, binary.test, binary.info, PARAMS)
+    return evaluate_model(binary_model, binary.test, binary.info, binary.preprocessing, PARAMS)
 
 
 def test_scores_are_the_test_rows_in_order(evaluated, binary, binary_model):
@@ -134,7 +134,7 @@ def test_a_class_that_train_never_had_has_probability_zero(binary, binary_model)
     )
     test = binary.test.copy()
     test.loc[:4, "kind"] = "giant"
-    metrics, scores, matrix = evaluate_model(binary_model, test, info, PARAMS)
+    metrics, scores, matrix = evaluate_model(binary_model, test, info, binary.preprocessing, PARAMS)
     assert (scores["probability_giant"] == 0).all()
     assert "giant" not in set(scores["prediction"])
     assert matrix.set_index("actual").loc["giant"].sum() == 5
@@ -144,7 +144,7 @@ def test_a_class_that_train_never_had_has_probability_zero(binary, binary_model)
 def test_a_regression_has_no_probabilities(regression, regression_model):
     """Predictions are the model's; the matrix counts thirds of the target."""
     metrics, scores, matrix = evaluate_model(
-        regression_model, regression.test, regression.info, PARAMS
+        regression_model, regression.test, regression.info, regression.preprocessing, PARAMS
     )
     features = regression.test[list(regression.info.features)]
     assert list(scores.columns) == [ROW_HASH_COLUMN, "target", "prediction", "loss"]
@@ -162,7 +162,9 @@ def test_a_regression_has_no_probabilities(regression, regression_model):
 
 def test_the_evaluation_is_seeded(evaluated, binary, binary_model):
     """Equal parameters give equal artifacts."""
-    metrics, scores, matrix = evaluate_model(binary_model, binary.test, binary.info, PARAMS)
+    metrics, scores, matrix = evaluate_model(
+        binary_model, binary.test, binary.info, binary.preprocessing, PARAMS
+    )
     assert metrics == evaluated[0]
     assert_frame_equal(scores, evaluated[1])
     assert_frame_equal(matrix, evaluated[2])
@@ -230,7 +232,7 @@ def test_a_tables_index_does_not_matter(binary, binary_model, importance):
     shifted = binary.test.set_index(np.arange(len(binary.test))[::-1] + 7)
     found = explain_model(binary_model, shifted, binary.info, PARAMS)
     assert_frame_equal(found, importance)
-    _, scores, _ = evaluate_model(binary_model, shifted, binary.info, PARAMS)
+    _, scores, _ = evaluate_model(binary_model, shifted, binary.info, binary.preprocessing, PARAMS)
     assert scores["target"].tolist() == binary.test["kind"].tolist()
 
 
@@ -238,7 +240,9 @@ def test_each_task_has_four_figures(evaluated, importance, binary, regression, r
     """Confusion, performance, trust and importance, each with something drawn."""
     _, scores, matrix = evaluated
     drawn = list(plot_evaluation(scores, matrix, importance, binary.info))
-    _, scores, matrix = evaluate_model(regression_model, regression.test, regression.info, PARAMS)
+    _, scores, matrix = evaluate_model(
+        regression_model, regression.test, regression.info, regression.preprocessing, PARAMS
+    )
     found = explain_model(regression_model, regression.test, regression.info, PARAMS)
     drawn += plot_evaluation(scores, matrix, found, regression.info)
     assert len(drawn) == 8
@@ -252,9 +256,15 @@ def report_inputs(data, model, candidates):
     batch = Batch("mine.csv", "ab" * 32, pd.DataFrame({"x": range(300)}))
     _, collection = collect_batches([batch], [], CollectionParams())
     params = training_params(data.info.task, candidates, n_trials=1)
-    _, _, search, plot = search_model(data.train, data.valid, data.info, params, NoMonitor())
-    train, valid, check = measure_fit(model, data.train, data.valid, data.info, params, PARAMS)
-    metrics, scores, matrix = evaluate_model(model, data.test, data.info, PARAMS)
+    _, _, search, plot = search_model(
+        data.train, data.valid, data.info, data.preprocessing, params, NoMonitor()
+    )
+    train, valid, check = measure_fit(
+        model, data.train, data.valid, data.info, data.preprocessing, params, PARAMS
+    )
+    metrics, scores, matrix = evaluate_model(
+        model, data.test, data.info, data.preprocessing, PARAMS
+    )
     importance = explain_model(model, data.test, data.info, PARAMS)
     plots = plot_evaluation(scores, matrix, importance, data.info)
     names = ("confusion_plot", "performance_plot", "calibration_plot", "importance_plot")
@@ -305,9 +315,9 @@ def test_the_report_of_a_regression_has_its_own_headings(regression, regression_
 
 def test_the_inputs_stay_as_they_were(binary, binary_model, evaluated, importance):
     """Neither rows nor model nor scores are changed by any node."""
-    rows = (binary_model, binary.test, binary.info, PARAMS)
-    assert_inputs_unchanged(evaluate_model, *rows)
-    assert_inputs_unchanged(explain_model, *rows)
+    rows = (binary_model, binary.test, binary.info)
+    assert_inputs_unchanged(evaluate_model, *rows, binary.preprocessing, PARAMS)
+    assert_inputs_unchanged(explain_model, *rows, PARAMS)
     assert_inputs_unchanged(plot_evaluation, evaluated[1], evaluated[2], importance, binary.info)
 
 

@@ -14,6 +14,7 @@ def test_model_to_report(binary, binary_model):
     known = found | {
         "model": binary_model,
         "test_data": binary.test,
+        "params:preprocessing": binary.preprocessing,
         "params:evaluation": EvaluationParams(resamples=100, importance_repeats=2),
         "params:model_name": "mine",
     }

@@ -21,7 +21,7 @@ PREPROCESSING = PreprocessingParams(target="kind", exclude=("day",))
 
 def scores_of(parts, model):
     """The scores table of the test rows."""
-    _, scores, _ = evaluate_model(model, parts.test, parts.info, PARAMS)
+    _, scores, _ = evaluate_model(model, parts.test, parts.info, parts.preprocessing, PARAMS)
     return scores
 
 
@@ -41,7 +41,8 @@ def test_of_many_rows_a_sample_is_kept(binary, binary_model):
     """The same one each time; rows keep their scores and their order."""
     many = pd.concat([binary.test] * 4, ignore_index=True)
     many["count"] = np.arange(len(many)) * 1.0
-    scores = scores_of(SimpleNamespace(test=many, info=binary.info), binary_model)
+    parts = SimpleNamespace(test=many, info=binary.info, preprocessing=binary.preprocessing)
+    scores = scores_of(parts, binary_model)
     params = PARAMS.model_copy(update={"reference_rows": 100})
     found = sample_reference(many, scores, binary.info, params)
     assert len(found) == 100

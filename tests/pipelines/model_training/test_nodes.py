@@ -9,7 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.pipelines.model_training.nodes import list_fitted_rows, measure_fit, search_model
-from mlops_basics.schemas import ROW_HASH_COLUMN, EvaluationParams
+from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, EvaluationParams
 from mlops_basics.scoring import class_probabilities
 from tests.pipelines.conftest import prepare
 from tests.pipelines.helpers import (
@@ -29,7 +29,9 @@ EVALUATION = EvaluationParams(resamples=200)
 
 def search(data, params, monitor=None):
     """Model, trials and report of a search."""
-    found = search_model(data.train, data.valid, data.info, params, monitor or NoMonitor())
+    found = search_model(
+        data.train, data.valid, data.info, data.preprocessing, params, monitor or NoMonitor()
+    )
     return found[0], found[1], found[2]
 
 
@@ -238,7 +240,9 @@ def test_choices_are_searched(binary):
 def fit_of(model, data, **values):
     """Metrics on train and valid rows, and the check."""
     params = training_params(candidates={"linear": LINEAR}, **values)
-    return measure_fit(model, data.train, data.valid, data.info, params, EVALUATION)
+    return measure_fit(
+        model, data.train, data.valid, data.info, data.preprocessing, params, EVALUATION
+    )
 
 
 def test_the_fit_is_measured_on_both_sets(binary, binary_model):
@@ -265,6 +269,67 @@ def test_a_model_that_knows_its_rows_by_heart_is_overfitted(binary):
     assert check.train_loss < check.valid_loss
     assert "worse than on training rows" in check.reason
     assert "surely beyond the tolerance of 5 %" in check.reason
+
+
+class BySize:
+    """Says nine to one what the size says."""
+
+    classes_ = np.array(["short", "tall"])
+
+    def predict_proba(self, features):
+        """By its sign."""
+        tall = np.where(features["size"] > 0, 0.9, 0.1)
+        return np.column_stack([1 - tall, tall])
+
+
+def with_bad_days(**values):
+    """Five months of 20 rows a day; on 4 days of the valid month all classes are the wrong ones."""
+    days = pd.date_range("2024-01-01", "2024-05-31", freq="D").repeat(20)
+    size = np.random.default_rng(0).normal(size=len(days))
+    bad = (days.month == 4) & np.isin(days.day, (3, 11, 19, 28))
+    raw = pd.DataFrame(
+        {
+            "size": size,
+            "day": days,
+            "site": "north",
+            "kind": np.where((size > 0) ^ bad, "tall", "short"),
+            BATCH_COLUMN: "a.csv",
+        }
+    )
+    return prepare(raw, exclude=["site"], split={"time_column": "day"}, **values)
+
+
+def test_days_that_went_wrong_together_are_no_overfitting():
+    """Of 600 rows the gap is sure, of 30 days, of which four, it is not."""
+    checks = {}
+    for group_by in ("none", "auto"):
+        _, valid, checks[group_by] = fit_of(BySize(), with_bad_days(group_by=group_by))
+        accuracy = valid.metrics["accuracy"]
+        assert accuracy.value == pytest.approx(26 / 30)
+        assert valid.groups == (None if group_by == "none" else 30)
+    assert checks["none"].gap == checks["auto"].gap == pytest.approx(0.42, abs=0.01)
+    assert checks["none"].overfitted
+    assert not checks["auto"].overfitted
+    assert checks["auto"].low < 0.25 < checks["none"].low
+
+
+def test_rows_of_one_site_tell_nothing_of_others():
+    """Neither interval nor verdict, and a reason; not an error."""
+    train, _, check = fit_of(BySize(), with_bad_days(group_by="site"))
+    assert (check.low, check.high, check.overfitted) == (None, None, False)
+    assert "all of one group" in check.reason
+    assert "not shown to be beyond the tolerance" in check.reason
+    accuracy = train.metrics["accuracy"]
+    assert (train.groups, accuracy.value, accuracy.low) == (1, 1.0, None)
+    assert "all rows are of one group" in accuracy.note
+
+
+def test_the_search_judges_overfitting_as_the_check_does():
+    """A trial is not put aside for days that went wrong together."""
+    for group_by, overfitted in (("none", True), ("auto", False)):
+        params = training_params(candidates={"linear": LINEAR}, n_trials=1)
+        _, trials, _ = search(with_bad_days(group_by=group_by), params)
+        assert trials["overfitted"].tolist() == [overfitted]
 
 
 def test_the_checks_loss_is_that_of_the_search(searched, binary):
@@ -303,9 +368,22 @@ def test_the_inputs_stay_as_they_were(binary, binary_model):
     """Neither rows nor model nor parameters are changed by any node."""
     params = training_params(n_trials=2)
     assert_inputs_unchanged(
-        search_model, binary.train, binary.valid, binary.info, params, NoMonitor()
+        search_model,
+        binary.train,
+        binary.valid,
+        binary.info,
+        binary.preprocessing,
+        params,
+        NoMonitor(),
     )
     assert_inputs_unchanged(
-        measure_fit, binary_model, binary.train, binary.valid, binary.info, params, EVALUATION
+        measure_fit,
+        binary_model,
+        binary.train,
+        binary.valid,
+        binary.info,
+        binary.preprocessing,
+        params,
+        EVALUATION,
     )
     assert_inputs_unchanged(list_fitted_rows, binary.train, binary.valid)

@@ -14,6 +14,7 @@ def test_golden_to_model(binary):
         "valid_data": binary.valid,
         "table_info": binary.info,
         "search_monitor": NoMonitor(),
+        "params:preprocessing": binary.preprocessing,
         "params:training": training_params(candidates={"linear": LINEAR}, n_trials=2),
         "params:evaluation": EvaluationParams(resamples=100),
     }

@@ -32,8 +32,8 @@ def preprocess_data(
         params: What the table means.
 
     Returns:
-        The typed table (row hash, batch, time column if any, features, target; rows without a
-        target left out) and what is known about it.
+        The typed table (row hash, batch, time column and groups if any, features, target; rows
+        without a target left out) and what is known about it.
 
     Raises:
         ConfigurationError: If a named column does not exist.
@@ -68,6 +68,8 @@ def preprocess_data(
     result = features.copy()
     result.insert(0, ROW_HASH_COLUMN, hashes)
     result.insert(1, BATCH_COLUMN, table[BATCH_COLUMN].to_numpy())
+    if params.group_column:
+        result.insert(2, params.group_column, row_hashes(table, params.group_columns))
     if time_column:
         result.insert(2, time_column, _times(table[time_column]))
     classification = task != "regression"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from mlops_basics.errors import MlopsError
 from mlops_basics.features import typed_features
+from mlops_basics.row_groups import Codes, Mask, enough_groups
 from mlops_basics.row_hash import row_hashes
 from mlops_basics.schemas import (
     BATCH_COLUMN,
@@ -28,8 +29,6 @@ from mlops_basics.scoring import Scores, baseline_scores, score_rows
 from mlops_basics.stats.losses import huber_delta
 from mlops_basics.stats.result import MIN_ROWS
 from mlops_basics.target import read_target
-
-from .groups import Codes, Mask, enough_groups
 
 #: Of a gate whose rows belong together.
 GROUP_COLUMN = "group"

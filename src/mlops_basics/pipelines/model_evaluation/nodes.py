@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from mlops_basics.reporting import figures
 from mlops_basics.reporting.run_report import RunFindings, run_report
+from mlops_basics.row_groups import row_groups
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     Challenge,
@@ -28,13 +29,16 @@ from mlops_basics.schemas import (
 from mlops_basics.scoring import Scores, compute_metrics, confusion_counts, losses, score_rows
 
 from . import gate, verdict
-from .groups import row_groups
 
 THIRDS = ("low third", "middle third", "high third")
 
 
 def evaluate_model(
-    model: Model, test_data: pd.DataFrame, table_info: TableInfo, params: EvaluationParams
+    model: Model,
+    test_data: pd.DataFrame,
+    table_info: TableInfo,
+    preprocessing: PreprocessingParams,
+    params: EvaluationParams,
 ) -> tuple[Metrics, pd.DataFrame, pd.DataFrame]:
     """Measure the model on the test rows.
 
@@ -45,7 +49,8 @@ def evaluate_model(
     """
     found = score_rows(model, test_data[list(table_info.features)], test_data, table_info)
     rng = np.random.default_rng(params.seed)
-    metrics = compute_metrics(found, params.confidence, params.resamples, rng)
+    groups = row_groups(test_data, preprocessing)
+    metrics = compute_metrics(found, params.confidence, params.resamples, rng, groups)
     scores = pd.DataFrame(
         {
             ROW_HASH_COLUMN: test_data[ROW_HASH_COLUMN].to_numpy(),
@@ -115,7 +120,7 @@ def score_gate(
     hashes = preprocessed_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
     is_test = np.isin(hashes, test_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
     is_test &= ~np.isin(hashes, fitted_rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
-    groups = row_groups(raw, preprocessed_data, is_test, preprocessing)
+    groups = row_groups(preprocessed_data, preprocessing, is_test)
     chosen, which = gate.unseen_rows(
         raw, hashes, is_test, champion, table_info, params, groups.codes
     )

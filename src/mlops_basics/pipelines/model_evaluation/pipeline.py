@@ -21,7 +21,13 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=evaluate_model,
-                inputs=["model", "test_data", "table_info", "params:evaluation"],
+                inputs=[
+                    "model",
+                    "test_data",
+                    "table_info",
+                    "params:preprocessing",
+                    "params:evaluation",
+                ],
                 outputs=["test_metrics", "scores", "confusion_matrix"],
                 name="evaluate_model",
             ),

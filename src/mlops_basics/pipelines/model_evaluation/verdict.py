@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
+from mlops_basics.row_groups import counted
 from mlops_basics.schemas import (
     NO_CHAMPION,
     Challenge,
@@ -327,9 +328,8 @@ def _test_in_words(
 
 def _units(request: ChallengeRequest) -> str:
     """How many rows, and of how many groups."""
-    if request.groups is None:
-        return f"{request.rows} rows"
-    return f"{request.rows} rows of {request.groups} groups ({request.grouped_by})"
+    told = counted(request.rows, request.groups)
+    return told if request.groups is None else f"{told} ({request.grouped_by})"
 
 
 def _what_it_would_take(result: PairedResult, request: ChallengeRequest) -> str:

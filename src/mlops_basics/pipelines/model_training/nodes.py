@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mlops_basics.reporting.figures import search_figure
+from mlops_basics.row_groups import row_groups
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     EvaluationParams,
@@ -17,6 +18,7 @@ from mlops_basics.schemas import (
     Model,
     ModelRecord,
     OverfitCheck,
+    PreprocessingParams,
     RunContext,
     SearchReport,
     TableInfo,
@@ -52,6 +54,7 @@ def search_model(
     train_data: pd.DataFrame,
     valid_data: pd.DataFrame,
     table_info: TableInfo,
+    preprocessing: PreprocessingParams,
     params: TrainingParams,
     search_monitor: Monitor,
 ) -> tuple[FittedModel, pd.DataFrame, SearchReport, go.Figure]:
@@ -63,7 +66,7 @@ def search_model(
         The best model (encoding and estimator in one pipeline), a row a trial, how the search
         went, and a figure of it.
     """
-    search = Search(train_data, valid_data, table_info, params)
+    search = Search(train_data, valid_data, table_info, preprocessing, params)
     with search_monitor.watch(params.n_trials) as after_trial:
         best, rows, stopped = run_search(search, after_trial)
     example = train_data[list(table_info.features)].head(EXAMPLE_ROWS)
@@ -85,6 +88,7 @@ def measure_fit(
     train_data: pd.DataFrame,
     valid_data: pd.DataFrame,
     table_info: TableInfo,
+    preprocessing: PreprocessingParams,
     params: TrainingParams,
     evaluation: EvaluationParams,
 ) -> tuple[Metrics, Metrics, OverfitCheck]:
@@ -97,15 +101,20 @@ def measure_fit(
     seen = spread(train_data, params.gap_rows)
     train_scores = score_rows(model, seen[features], seen, table_info)
     valid_scores = score_rows(model, valid_data[features], valid_data, table_info)
+    groups = [row_groups(rows, preprocessing) for rows in (seen, valid_data)]
     gap = loss_gap(
         losses(train_scores),
         losses(valid_scores),
         baseline_losses(train_data, seen, table_info),
         baseline_losses(train_data, valid_data, table_info),
         params.gap_confidence,
+        *(each.codes for each in groups),
     )
-    overfitted = gap.low > params.gap_tolerance
+    overfitted = gap.low is not None and gap.low > params.gap_tolerance
     direction = "worse" if gap.gap > 0 else "better"
+    limits = "The rows of one set are all of one group, so that nobody can tell how exact this is"
+    if gap.low is not None and gap.high is not None:
+        limits = f"The gap lies between {100 * gap.low:.1f} and {100 * gap.high:.1f} %"
     verdict = "surely" if overfitted else "not shown to be"
     check = OverfitCheck(
         gap=gap.gap,
@@ -119,15 +128,14 @@ def measure_fit(
         overfitted=overfitted,
         reason=(
             f"On validation rows the model does {direction} than on training rows, by "
-            f"{100 * abs(gap.gap):.1f} % of a constant prediction's loss. The gap lies between "
-            f"{100 * gap.low:.1f} and {100 * gap.high:.1f} %: it is {verdict} beyond the "
-            f"tolerance of {100 * params.gap_tolerance:.0f} %."
+            f"{100 * abs(gap.gap):.1f} % of a constant prediction's loss. {limits}: it is "
+            f"{verdict} beyond the tolerance of {100 * params.gap_tolerance:.0f} %."
         ),
     )
     rng = np.random.default_rng(evaluation.seed)
     metrics = [
-        compute_metrics(scores, evaluation.confidence, evaluation.resamples, rng)
-        for scores in (train_scores, valid_scores)
+        compute_metrics(scores, evaluation.confidence, evaluation.resamples, rng, own)
+        for scores, own in zip((train_scores, valid_scores), groups, strict=True)
     ]
     return metrics[0], metrics[1], check
 

@@ -10,7 +10,15 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
-from mlops_basics.schemas import ESTIMATOR_STEP, Candidate, SearchRange, TableInfo, TrainingParams
+from mlops_basics.row_groups import row_groups
+from mlops_basics.schemas import (
+    ESTIMATOR_STEP,
+    Candidate,
+    PreprocessingParams,
+    SearchRange,
+    TableInfo,
+    TrainingParams,
+)
 from mlops_basics.scoring import LOSS_NAMES, baseline_losses, losses, score_rows, threads_for
 from mlops_basics.stats.gap import LossGap, loss_gap
 
@@ -34,7 +42,7 @@ class Trial:
     @property
     def overfitted(self) -> bool:
         """Whether the gap is surely beyond the tolerance."""
-        return self.gap.low > self.tolerance
+        return self.gap.low is not None and self.gap.low > self.tolerance
 
     def is_better_than(self, other: Trial | None) -> bool:
         """A model that does not overfit comes first, then the lower validation loss."""
@@ -57,7 +65,12 @@ class Search:
     """Fits one candidate a trial. Encodings are fitted once, on the train rows alone."""
 
     def __init__(
-        self, train: pd.DataFrame, valid: pd.DataFrame, info: TableInfo, params: TrainingParams
+        self,
+        train: pd.DataFrame,
+        valid: pd.DataFrame,
+        info: TableInfo,
+        preprocessing: PreprocessingParams,
+        params: TrainingParams,
     ) -> None:
         self.info, self.params = info, params
         self.candidates = params.candidates.get(info.task, {})
@@ -71,6 +84,9 @@ class Search:
         self._baseline = (
             baseline_losses(train, self._gap_rows, info),
             baseline_losses(train, valid, info),
+        )
+        self._groups = tuple(
+            row_groups(rows, preprocessing).codes for rows in (self._gap_rows, valid)
         )
         self._encodings: dict[bool, Encoding] = {}
 
@@ -88,7 +104,9 @@ class Search:
         model = _pipeline([*encoding.steps, (ESTIMATOR_STEP, estimator)])
         seen = score_rows(estimator, encoding.gap_rows, self._gap_rows, self.info)
         unseen = score_rows(estimator, encoding.valid, self._valid, self.info)
-        gap = loss_gap(losses(seen), losses(unseen), *self._baseline, self.params.gap_confidence)
+        gap = loss_gap(
+            losses(seen), losses(unseen), *self._baseline, self.params.gap_confidence, *self._groups
+        )
         return Trial(trial.number, name, chosen, model, gap, self.params.gap_tolerance)
 
     def _encoding(self, dense: bool) -> Encoding:
@@ -157,7 +175,7 @@ def _trial_row(trial: Trial) -> dict[str, Any]:
         "valid_loss": trial.gap.valid_loss,
         "train_loss": trial.gap.train_loss,
         "gap": trial.gap.gap,
-        "gap_low": trial.gap.low,
+        "gap_low": np.nan if trial.gap.low is None else trial.gap.low,
         "overfitted": trial.overfitted,
         "params": ", ".join(f"{key}={value!r}" for key, value in trial.params.items()),
     }

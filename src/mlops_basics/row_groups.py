@@ -1,4 +1,4 @@
-"""Which rows of the gate belong together: they may err together, and count as one."""
+"""Which rows belong together: they may err together, and count as one."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlops_basics.row_hash import row_hashes
+from mlops_basics.errors import LineageError
 from mlops_basics.schemas import ROW_HASH_COLUMN, Hashes, PreprocessingParams
 from mlops_basics.stats.result import MIN_ROWS
-from mlops_basics.validation import require_columns
 
 Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -33,32 +32,50 @@ class RowGroups:
     name: str = ""
     note: str = ""
 
+    @property
+    def number(self) -> int | None:
+        """How many there are; None where each row stands for itself."""
+        return None if self.codes is None else len(np.unique(self.codes))
+
+
+NO_GROUPS = RowGroups()
+
 
 def row_groups(
-    raw: pd.DataFrame, rows: pd.DataFrame, is_test: Mask, params: PreprocessingParams
+    rows: pd.DataFrame, params: PreprocessingParams, judged: Mask | None = None
 ) -> RowGroups:
     """Find the groups by ``group_by``.
 
     Args:
-        raw: Raw rows, shape (n, columns).
-        rows: The same rows as preprocessing left them, with their hash and time column.
-        is_test: Those that may be compared on, shape (n,): these have to make enough groups.
+        rows: Rows as preprocessing left them, shape (n, columns).
         params: What the table means.
+        judged: Those of them that something is to be told of, shape (n,): these have to make
+            enough groups. None: all.
 
     Raises:
-        ConfigurationError: If ``group_by`` names no column of the table.
+        LineageError: If the rows were preprocessed under another ``group_by``.
     """
-    require_columns("group_by", params.group_columns, raw)
     if params.group_by == "none":
-        return RowGroups()
-    if params.group_by != "auto":
-        # By hash, so that 17, 17.0 and "17" are one group, however a batch was stored.
-        return RowGroups(_codes(row_hashes(raw, params.group_columns)), params.group_by)
+        return NO_GROUPS
+    judged = np.ones(len(rows), dtype=bool) if judged is None else judged
+    if params.group_column is not None:
+        if params.group_column not in rows:
+            raise LineageError(
+                f"These rows were preprocessed before group_by was '{params.group_by}'. Run "
+                "again from there: kedro run --from-nodes preprocess_data"
+            )
+        return RowGroups(_codes(rows[params.group_column]), params.group_by)
     if params.split.time_column:
-        return _by_time(rows[params.split.time_column], is_test)
-    if params.key_columns and not rows.loc[is_test, ROW_HASH_COLUMN].is_unique:
+        return _by_time(rows[params.split.time_column], judged)
+    if params.key_columns and not rows.loc[judged, ROW_HASH_COLUMN].is_unique:
         return RowGroups(_codes(rows[ROW_HASH_COLUMN]), ", ".join(params.key_columns))
-    return RowGroups()
+    return NO_GROUPS
+
+
+def counted(rows: int, groups: int | None, unit: str = "groups") -> str:
+    """How many rows, and of how many groups if they belong together, in words."""
+    told = f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
+    return told if groups is None else f"{told} of {groups:,} {unit}"
 
 
 def enough_groups(codes: Codes | None, taken: Mask) -> bool:
@@ -66,11 +83,11 @@ def enough_groups(codes: Codes | None, taken: Mask) -> bool:
     return codes is None or len(np.unique(codes[taken])) >= MIN_ROWS
 
 
-def _by_time(times: pd.Series, is_test: Mask) -> RowGroups:
+def _by_time(times: pd.Series, judged: Mask) -> RowGroups:
     """Days, or else hours: the weather, the news, a failing supplier meet all rows of a day."""
     for unit, word in TIME_UNITS.items():
         codes = _codes(times.dt.floor(unit))
-        if enough_groups(codes, is_test):
+        if enough_groups(codes, judged):
             note = "" if unit == "D" else "hours of one day may still err together"
             return RowGroups(codes, f"{word} of {times.name}", note)
     words = " or ".join(TIME_UNITS.values())

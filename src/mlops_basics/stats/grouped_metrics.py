@@ -1,0 +1,152 @@
+"""The intervals of `metrics` where groups of rows are independent, and rows are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from .auc import auc_influence, compare_auc
+from .confusion_metrics import Metric
+from .groups import groups_of_the_rarest, standard_error
+from .influence import metric_influence
+from .metrics import NO_ERRORS, ONE_GROUP, Interval, around, logit_interval
+
+CLASS_IN_ONE_GROUP = "a class lies in a single group, which tells nothing about others"
+_NOISE = 1e-7  # of an error: what numerical derivatives leave of none
+
+
+def share_of_groups(hits: npt.ArrayLike, groups: npt.ArrayLike, confidence: float) -> Interval:
+    """A share of rows, with Wilson's interval of as many rows as the groups are worth.
+
+    Parameters
+    ----------
+    hits : array_like of bool, shape (n,), n >= 1
+    groups : array_like, shape (n,)
+        The group of each row: any values that can be sorted.
+    confidence : float in (0, 1)
+
+    Returns
+    -------
+    Interval
+        Without limits where all rows are of one group.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
+
+    Notes
+    -----
+    With p the share and v the variance of p by groups, the rows are worth n* = p (1 - p) / v
+    independent ones [1]_, at most n; where all hits are alike, v tells nothing, and n* is the
+    number of groups. Student's quantile with G - 1 degrees of freedom takes the place of the
+    normal one. That Wilson's interval keeps its coverage so is shown in [2]_.
+
+    References
+    ----------
+    .. [1] E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small
+           expected number of positive counts estimated from survey data", Survey Methodology 24,
+           193-201 (1998).
+    .. [2] N. Dean and M. Pagano, "Evaluating confidence interval methods for binomial proportions
+           in clustered surveys", Journal of Survey Statistics and Methodology 3, 484-503 (2015).
+
+    Examples
+    --------
+    >>> hits = [True] * 27 + [False] * 3
+    >>> alone = share_of_groups(hits, range(30), 0.95)
+    >>> fives = share_of_groups(hits, [row // 5 for row in range(30)], 0.95)
+    >>> round(alone.low, 2), round(fives.low, 2)
+    (0.73, 0.47)
+
+    All three errors lie in one group of six: that is worth much less than 30 rows.
+    """
+    right = np.asarray(hits, dtype=np.float64)
+    rows, p = len(right), float(right.mean())
+    error, units = standard_error((right - p) / rows, groups)
+    if units < 2:
+        return Interval(p, None, None, confidence, ONE_GROUP)
+    worth = float(units) if error == 0 else min(p * (1 - p) / error**2, float(rows))
+    z2 = float(stats.t.ppf((1 + confidence) / 2, units - 1)) ** 2 / worth
+    centre = (p + z2 / 2) / (1 + z2)
+    half = float(np.sqrt(z2 * (p * (1 - p) + z2 / 4))) / (1 + z2)
+    return Interval(p, max(0.0, centre - half), min(1.0, centre + half), confidence)
+
+
+def auc_of_groups(
+    y: npt.ArrayLike, probabilities: npt.ArrayLike, groups: npt.ArrayLike, confidence: float
+) -> Interval:
+    """`metrics.roc_auc` with groups as the units.
+
+    Parameters
+    ----------
+    y, probabilities, confidence
+        As in `metrics.roc_auc`.
+    groups : array_like, shape (n,)
+        The group of each row.
+
+    Returns
+    -------
+    Interval
+        Without limits, too, where a class lies in one group only.
+
+    References
+    ----------
+    N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53, 567-578
+    (1997).
+    """
+    scores = np.asarray(probabilities, dtype=np.float64)
+    if scores.shape[1] == 2:
+        scores = scores[:, 1]
+    constant = np.zeros_like(scores)
+    compared = compare_auc(y, constant, scores)
+    if compared.effect is None:
+        return Interval(None, None, None, confidence, compared.reason)
+    if groups_of_the_rarest(y, groups) < 2:
+        return Interval(compared.effect + 0.5, None, None, confidence, CLASS_IN_ONE_GROUP)
+    found = auc_influence(y, constant, scores)
+    error, units = standard_error(found.influence, groups)
+    width = float(stats.t.ppf((1 + confidence) / 2, units - 1)) * error
+    return logit_interval(found.challenger, width, confidence)
+
+
+def confusion_metric_of_groups(
+    metric: Metric,
+    y: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    groups: npt.ArrayLike,
+    n_classes: int,
+    confidence: float,
+    at_least: float = 0.0,
+) -> Interval:
+    """Any metric of the confusion matrix, by the delta method with groups as the units.
+
+    Parameters
+    ----------
+    metric : callable
+        From counts of shape (..., K, K) to values of shape (...), at most 1.
+    y, predicted : array_like of int, shape (n,)
+        Codes 0 ... K-1.
+    groups : array_like, shape (n,)
+        The group of each row.
+    n_classes : int
+        K.
+    confidence : float in (0, 1)
+    at_least : float
+        What the metric cannot fall below.
+
+    Returns
+    -------
+    Interval
+        Without limits where no row errs, and where a class lies in one group only.
+
+    References
+    ----------
+    A. W. van der Vaart, "Asymptotic Statistics", ch. 20 (1998).
+    """
+    value, influence = metric_influence(metric, y, predicted, n_classes=n_classes)
+    if groups_of_the_rarest(y, groups) < 2:
+        return Interval(value, None, None, confidence, CLASS_IN_ONE_GROUP)
+    if standard_error(influence, groups)[0] < _NOISE:
+        return Interval(value, None, None, confidence, NO_ERRORS)
+    return around(value, influence, confidence, groups, at_least, at_most=1.0)
