@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks import proof_page, simulate, years
+from benchmarks import days, proof_page, simulate, years
 from benchmarks.proof_page import Bars, Curves, Paragraph, Part, Table
+from benchmarks.rate import Rate, percent
 from mlops_basics.pipelines.model_evaluation import gate
 from mlops_basics.pipelines.model_evaluation.nodes import decide
 from mlops_basics.schemas import (
@@ -57,37 +58,6 @@ YEAR_NAMES = {
     "new >= old": "`new >= old` in accuracy",
     "accuracy >= 0.80": "accuracy >= 0.80 (fixed)",
 }
-
-
-@dataclass(frozen=True)
-class Rate:
-    """A probability: computed exactly, or counted in simulated lives."""
-
-    value: float
-    lives: int | None = None
-
-    @property
-    def error(self) -> float:
-        """Standard error; 0 where exact."""
-        return 0.0 if self.lives is None else math.sqrt(self.value * (1 - self.value) / self.lives)
-
-    def __str__(self) -> str:
-        if self.lives is None:
-            return percent(self.value)
-        if self.value in (0, 1):
-            return f"{self.value * self.lives:,.0f} of {self.lives:,}"
-        places = sum(self.error < bound for bound in (1, 0.002, 0.0002, 0.000005))
-        return f"{100 * self.value:.{places}f} ± {100 * self.error:.{places}f} %"
-
-
-def percent(value: float) -> str:
-    """An exact probability."""
-    if value < 0.000005:
-        return "< 0.001 %"
-    if value >= 0.9995:
-        return "> 99.9 %"
-    places = 3 if value < 0.001 else 2 if value < 0.01 else 1
-    return f"{100 * value:.{places}f} %"
 
 
 @dataclass(frozen=True)
@@ -390,6 +360,7 @@ def prove() -> Proof:
                 ),
             ),
         ),
+        days.part(lambda number: generator(6, number)),
         Part(
             "What the guards take away",
             (
@@ -420,10 +391,11 @@ def prove() -> Proof:
                     "nothing is promised."
                 ),
                 Paragraph(
-                    "Also outside of the promise: rows that depend on each other (the same "
-                    "patient twice); rows that do not look like production; a challenger designed "
-                    "by looking at the rows on which the two disagree. And a true gain is a gain "
-                    "on rows like these, nothing more."
+                    "Also outside of the promise: rows that depend on each other and are not told "
+                    "to belong together (the same patient under two names), and groups that do "
+                    "(a storm of three days); rows that do not look like production; a challenger "
+                    "designed by looking at the rows on which the two disagree. And a true gain "
+                    "is a gain on rows like these, nothing more."
                 ),
             ),
         ),

@@ -76,17 +76,66 @@ def disagreement_with(gain: float) -> float:
     return true_disagreement(noise_of(0.0), noise_of(gain), correlation())
 
 
+@dataclass(frozen=True)
+class Days:
+    """Days of equally many rows, on each of which all log-odds are shifted: no model sees by what.
+
+    Attributes:
+        number: How many days.
+        size: Rows of a day.
+        spread: Standard deviation of the shift, which is normal about 0.
+    """
+
+    number: int
+    size: int
+    spread: float
+
+    @property
+    def rows(self) -> int:
+        """Of all days."""
+        return self.number * self.size
+
+    def shifts(self, rng: np.random.Generator) -> Floats:
+        """The shift of each row, shape (rows,)."""
+        return np.repeat(self.spread * rng.standard_normal(self.number), self.size)
+
+    def means(self, values: Floats) -> Floats:
+        """The mean of each day, shape (..., number)."""
+        by_day: Floats = values.reshape(*values.shape[:-1], self.number, self.size).mean(axis=-1)
+        return by_day
+
+
 def draw(rng: np.random.Generator, noises: Floats, rows: int) -> tuple[Ints, Floats]:
     """True classes, shape (rows,), and each model's probability of class 1, (models, rows)."""
     z = SPREAD * rng.standard_normal(rows)
     y = (rng.random(rows) < special.expit(z)).astype(np.int64)
-    common, r = rng.standard_normal(rows), correlation()
-    own = rng.standard_normal((len(noises), rows))
+    return y, special.expit(_seen(rng, noises, z))
+
+
+def draw_days(
+    rng: np.random.Generator, noises: Floats, leanings: Floats, days: Days
+) -> tuple[Ints, Floats]:
+    """The same for days; each model adds its leaning to all of its log-odds, shape (models,)."""
+    z = SPREAD * rng.standard_normal(days.rows)
+    y = (rng.random(days.rows) < special.expit(z + days.shifts(rng))).astype(np.int64)
+    return y, special.expit(_seen(rng, noises, z) + leanings[:, None])
+
+
+def _seen(rng: np.random.Generator, noises: Floats, z: Floats) -> Floats:
+    """Each model's log-odds of class 1, nearly calibrated, (models, rows)."""
+    common, r = rng.standard_normal(len(z)), correlation()
+    own = rng.standard_normal((len(noises), len(z)))
     noise = noises[:, None] * (math.sqrt(r) * common + math.sqrt(1 - r) * own)
-    kept = SPREAD**2 / (SPREAD**2 + noises[:, None] ** 2)
+    kept, flatter = _shrinking(noises[:, None])
+    seen: Floats = kept * (z + noise) / flatter
+    return seen
+
+
+def _shrinking(noise: Floats) -> tuple[Floats, Floats]:
+    """What a model's view is multiplied by and divided by: noise makes extremes less certain."""
+    kept = SPREAD**2 / (SPREAD**2 + noise**2)
     # the mean of expit(z) given what the model sees, by the usual approximation
-    flatter = np.sqrt(1 + math.pi / 8 * kept * noises[:, None] ** 2)
-    return y, special.expit(kept * (z + noise) / flatter)
+    return kept, np.sqrt(1 + math.pi / 8 * kept * noise**2)
 
 
 def log_losses(y: Ints, p: Floats) -> Floats:

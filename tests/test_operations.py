@@ -168,6 +168,19 @@ def test_rollback_by_name_reaches_every_release(small):
     assert told(store.ledger())[-1][0] == "1"
 
 
+def test_a_release_that_never_was_in_production_is_told(small):
+    """Its publishing was overtaken; who names it gets it, and hears what it is."""
+    store, registry = released(small, "1", "2")
+    registry.known.append("3")
+    store.upload(small, make_manifest("3"))
+    store.record(make_entry("3", "2").model_copy(update={"action": "refused"}))
+    text = rollback(store, registry, "3", "it is good all the same", "me", NOW)
+    assert "Release 3 of 'flowers' is in production, in place of 2. It has not been" in text
+    assert state(store, registry) == ("3", "3")
+    back = rollback(store, registry, "2", "it was not", "me", NOW)
+    assert "has not been in production before" not in back
+
+
 @pytest.mark.parametrize(
     ("to", "message"),
     [

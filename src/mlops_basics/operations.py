@@ -168,9 +168,12 @@ def _roll_back(
                 registry.move_champion(champion, target, still_held)
         raise
     store.end_move()
+    known_there = not history or target in {period.entry.version for period in history}
+    first = "" if known_there else "It has not been in production before. "
     return (
         f"Release {target} of '{store.model_name}' is in production, in place of "
-        f"{present or 'nothing'}. {restored}Undo with: kedro rollback --to {present or 'VERSION'}"
+        f"{present or 'nothing'}. {first}{restored}"
+        f"Undo with: kedro rollback --to {present or 'VERSION'}"
     )
 
 

@@ -5,10 +5,11 @@ import re
 
 import numpy as np
 import pytest
-from benchmarks import proof, simulate, years
+from benchmarks import days, proof, simulate, years
 from scipy import stats
 
 from mlops_basics.stats.compare import PairedSums, compare_losses
+from mlops_basics.stats.groups import group_sums
 from mlops_basics.stats.mcnemar import PairedCounts, mcnemar
 from mlops_basics.stats.spending import alpha_at
 
@@ -100,6 +101,33 @@ def test_vectorised_p_values_are_those_of_the_gate():
     np.testing.assert_allclose(simulate.mcnemar_p(gained, lost), exact, rtol=1e-12)
 
 
+def test_days_are_judged_as_the_gate_judges_groups():
+    """Their means, tested as values of their own, are what group_sums makes of equal groups."""
+    known = simulate.Days(30, 25, 1.0)
+    noises = np.array([simulate.noise_of(0.0), simulate.noise_of(0.01)])
+    y, p = simulate.draw_days(np.random.default_rng(5), noises, np.array([0.2, -0.2]), known)
+    losses = simulate.log_losses(y, p)
+    by_day = known.means(losses)
+    found = simulate.loss_p_values(by_day[0], by_day[1:])[0]
+    expected = compare_losses(group_sums(losses[0], losses[1], np.arange(750) // 25))
+    assert found == pytest.approx(expected.p_value, rel=1e-9)
+
+
+def test_models_that_lean_to_either_class_are_equally_good():
+    """Over many days; on one day they are not."""
+    known = simulate.Days(10_000, 50, 1.0)
+    noises = np.full(2, simulate.noise_of(0.0))
+    y, p = simulate.draw_days(np.random.default_rng(6), noises, np.array([0.2, -0.2]), known)
+    losses = simulate.log_losses(y, p)
+    gains = losses[0] - losses[1]
+    by_day = known.means(gains)
+    assert abs(by_day.mean()) < 4 * by_day.std() / math.sqrt(10_000)
+    assert by_day.std() > 1.3 * gains.std() / math.sqrt(50)
+    shares = known.means(y.astype(float))
+    chance = math.sqrt(shares.var() - 0.25 / 50)  # without that of drawing 50 rows
+    assert chance == pytest.approx(days.class_share_spread(1.0), abs=0.005)
+
+
 def test_the_node_decides_by_the_simulated_p_value():
     """The pipeline's own node gives the p-value and the level that the page counts with."""
     y, p = simulate.draw(
@@ -157,6 +185,22 @@ def test_committed_exact_figures(n):
     table = _rows(f"Chance that one challenge on {n:,} rows")
     for name, rates in proof.exact_rows(n).items():
         assert table[name] == [str(rate) for rate in rates]
+
+
+@pytest.mark.slow
+def test_committed_figures_of_days():
+    """One column made again; the promise holds by days and does not by rows."""
+    found = days.simulate_spread(2, lambda number: proof.generator(6, number))
+    table = _rows("Chance that an equally good challenger passes one test")
+    for name, *rates in days.level_rows([found[0]]):
+        assert table[name][2] == rates[0]
+    ever = _rows("Years in which one of 52 equal challengers")
+    by_days, by_rows = (
+        [float(re.match(r"[\d.]+", cell)[0]) for cell in ever[name]]
+        for name in (days.BY_DAYS, days.BY_ROWS)
+    )
+    assert max(by_days) <= 5
+    assert by_rows[2] > 10
 
 
 @pytest.mark.slow
