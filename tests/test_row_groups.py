@@ -8,7 +8,7 @@ import pytest
 
 from mlops_basics.errors import DataError, LineageError
 from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data, split_data
-from mlops_basics.row_groups import counted, row_groups
+from mlops_basics.row_groups import counted, groups_of_sets, row_groups
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
 
 
@@ -18,13 +18,13 @@ def rows_of(times=None, hashes=None, n=100):
     return table if times is None else table.assign(when=times)
 
 
-def find(rows, raw=None, keys=(), group_by="auto", is_test=None):
+def find(rows, keys=(), sets=(), least=20):
     """The groups of these rows."""
     split = {"time_column": "when"} if "when" in rows else {}
     params = PreprocessingParams.model_validate(
-        {"target": "kind", "key_columns": keys, "split": split, "group_by": group_by}
+        {"target": "kind", "key_columns": keys, "split": split}
     )
-    return row_groups(rows, params, is_test)
+    return row_groups(rows, params, sets, least)
 
 
 def hours(n, every):
@@ -54,7 +54,7 @@ def test_the_rows_that_may_be_compared_choose_the_unit():
     times = hours(1000, 2.4)
     is_test = np.arange(1000) >= 900
     assert find(rows_of(times, n=1000)).name == "day of when"
-    assert find(rows_of(times, n=1000), is_test=is_test).name == "hour of when"
+    assert find(rows_of(times, n=1000), sets=[is_test]).name == "hour of when"
 
 
 def test_one_moment_has_no_groups_and_says_so():
@@ -124,11 +124,33 @@ def test_rows_keep_their_groups_when_they_are_divided():
         assert len(pairs) == len(set(codes)) == sites_of.nunique()
 
 
+def test_intervals_are_content_with_few_days():
+    """A week has seven, which say more of the next week than its hours do; the gate needs more."""
+    week = rows_of(hours(168, 1), n=168)
+    assert find(week).name == "hour of when"
+    few = find(week, least=2)
+    assert (few.name, few.number, few.note) == ("day of when", 7, "")
+    a_day = find(rows_of(hours(24, 1), n=24), least=2)
+    assert a_day.name == "hour of when"
+
+
+def test_sets_are_judged_by_one_kind_of_groups():
+    """Many train days, one valid day: hours for both. A site has one code on both sides."""
+    train, valid = rows_of(hours(480, 1), n=480), rows_of(hours(24, 1), n=24)
+    params = PreprocessingParams.model_validate({"target": "y", "split": {"time_column": "when"}})
+    found = groups_of_sets((train, valid), params)
+    assert [each.name for each in found] == ["hour of when"] * 2
+    assert [each.number for each in found] == [480, 24]
+    rows, _, params = preprocessed(["x", "y", "x", "z", "y", "x"])
+    first, second = groups_of_sets((rows[:3], rows[3:]), params)
+    assert [*first.codes, *second.codes] == [0, 1, 0, 2, 1, 0]
+
+
 def test_rows_that_were_preprocessed_otherwise_are_refused():
     """`kedro run --pipeline model_evaluation` after group_by was changed."""
     rows, _, params = preprocessed(["x", "y", "z", "x"])
     other = params.model_copy(update={"group_by": "shop"})
-    with pytest.raises(LineageError, match=r"before group_by was 'shop'.*--from-nodes"):
+    with pytest.raises(LineageError, match=r"without the groups of 'shop'.*--from-nodes"):
         row_groups(rows, other)
 
 

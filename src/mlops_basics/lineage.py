@@ -157,7 +157,7 @@ def with_free_version(run: Callable[[], T]) -> T:
         try:
             return run()
         except VersionTakenError as error:
-            log.info("%s", error)
+            log.debug("%s", error)
     return run()
 
 

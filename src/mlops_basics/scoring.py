@@ -17,6 +17,7 @@ from mlops_basics.schemas import Estimate, Metrics, TableInfo, WatchedLoss
 from mlops_basics.stats import grouped_metrics as by_group
 from mlops_basics.stats import metrics as intervals
 from mlops_basics.stats.confusion_metrics import Metric, balanced_accuracy, macro_f1, mcc
+from mlops_basics.stats.groups import groups_of_the_rarest
 from mlops_basics.stats.losses import brier_rows, log_loss_rows, squared_rows
 
 Floats = npt.NDArray[np.float64]
@@ -176,6 +177,7 @@ def compute_metrics(
         rows=len(scores.y),
         groups=groups.number,
         grouped_by=groups.name,
+        grouping_note=groups.note,
         confidence=confidence,
         metrics=found,
     )
@@ -213,7 +215,7 @@ def _classification_metrics(
 
 
 def _grouped_metrics(scores: Scores, confidence: float, groups: Codes) -> dict[str, Estimate]:
-    right = scores.predicted == scores.y
+    right, rarest = scores.predicted == scores.y, groups_of_the_rarest(scores.y, groups)
     found = {"accuracy": _estimate(by_group.share_of_groups(right, groups, confidence), True)}
     for name, metric in OF_CONFUSION.items():
         interval = by_group.confusion_metric_of_groups(
@@ -224,18 +226,20 @@ def _grouped_metrics(scores: Scores, confidence: float, groups: Codes) -> dict[s
             scores.probabilities.shape[1],
             confidence,
             at_least=-1.0 if metric is mcc else 0.0,
+            rarest=rarest,
         )
         found[name] = _estimate(interval, True)
-    auc = by_group.auc_of_groups(scores.y, scores.probabilities, groups, confidence)
+    auc = by_group.auc_of_groups(scores.y, scores.probabilities, groups, confidence, rarest)
     found["roc_auc"] = _estimate(auc, True)
     return found | _proper_scores(scores, confidence, groups)
 
 
 def _proper_scores(scores: Scores, confidence: float, groups: Codes | None) -> dict[str, Estimate]:
-    rows = {"log_loss": losses(scores), "brier": brier_rows(scores.y, scores.probabilities)}
+    log_loss = intervals.mean(losses(scores), confidence, 0, groups)
+    brier = brier_rows(scores.y, scores.probabilities)
     return {
-        name: _estimate(intervals.mean(values, confidence, 0, groups), False)
-        for name, values in rows.items()
+        "log_loss": _estimate(log_loss, False),
+        "brier": _estimate(intervals.mean(brier, confidence, 0, groups, at_most=2), False),
     }
 
 

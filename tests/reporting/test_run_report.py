@@ -84,6 +84,31 @@ def test_report_shows_metrics_that_are_not_defined(report: str) -> None:
     assert not any(word in ("nan", "None") for word in words)
 
 
+def test_report_says_what_its_intervals_take_as_independent(findings: RunFindings) -> None:
+    """Rows in all sets; days in some; with what does not suit them."""
+    words = " ".join(_Page(run_report(findings)).words)
+    assert "Intervals take the rows as independent." in words
+    sets = dict(findings.metrics)
+    days = {"groups": 30, "grouped_by": "day of when"}
+    hours = {"groups": 90, "grouped_by": "hour of when", "grouping_note": "hours may err together"}
+    for name, update in (("train", days), ("valid", days), ("test", hours)):
+        sets[name] = sets[name].model_copy(update=update)
+    words = " ".join(_Page(run_report(dataclasses.replace(findings, metrics=sets))).words)
+    assert (
+        "Intervals of test take the groups (hour of when), since rows of one may err together, as "
+        "independent (hours may err together). Intervals of valid and train take the groups (day "
+        "of when), since rows of one may err together, as independent."
+    ) in words
+    assert "11 rows of 90 groups" in words
+
+
+def test_report_badge_of_unknown_overfitting_is_neutral(findings: RunFindings) -> None:
+    """Neither good nor bad."""
+    unknown = findings.overfit.model_copy(update={"low": None, "high": None, "overfitted": False})
+    page = run_report(dataclasses.replace(findings, overfit=unknown))
+    assert '<span class="badge neutral">overfitting cannot be judged' in page
+
+
 def test_report_holds_data_and_search(report: str) -> None:
     """Batches, split, class shares, dropped columns and the search are there."""
     words = " ".join(_Page(report).words)

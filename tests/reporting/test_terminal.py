@@ -54,6 +54,42 @@ def test_summary_is_short_and_complete(findings: RunFindings) -> None:
     assert max(len(line) for line in lines[:-1]) <= 80
 
 
+def test_groups_of_rows_break_no_figure(findings: RunFindings) -> None:
+    """How many there are stands in lines of their own, so that 80 columns are enough."""
+    grouped = {
+        rows: each.model_copy(update={"rows": 4_973, "groups": 1_030, "grouped_by": "day of when"})
+        for rows, each in findings.metrics.items()
+    }
+    shown = _shown(findings, metrics=grouped)
+    assert [shown.count(words) for words in ("4,973 rows", "1,030 groups")] == [3, 3]
+    assert "0.900 [0.800, 0.950]" in shown
+
+
+def test_overfitting_that_nobody_can_judge_is_no_good_news(findings: RunFindings) -> None:
+    """All rows of one site: a gap without limits, and not in green."""
+    unknown = findings.overfit.model_copy(update={"low": None, "high": None, "overfitted": False})
+    shown = " ".join(_shown(findings, overfit=unknown).split())
+    assert "overfitting cannot be judged: all rows of a set are of one group" in shown
+    assert "no overfitting shown" not in shown
+    out = io.StringIO()
+    Console(file=out, width=200, force_terminal=True, color_system="standard").print(
+        run_summary(
+            model_name="m",
+            table=findings.table,
+            search=findings.search,
+            overfit=unknown,
+            metrics={},
+            versions={},
+            report_path="",
+            mlflow_uri="",
+            run_id="",
+        )
+    )
+    line = next(line for line in out.getvalue().splitlines() if "cannot be judged" in line)
+    assert "\x1b[1;33m" in line
+    assert "32m" not in line
+
+
 def test_summary_breaks_no_path(findings: RunFindings) -> None:
     """The report's path has a line of its own, so that it can be copied."""
     assert _shown(findings).splitlines()[-1] == f"data/iris/reporting/{'long/' * 9}report.html"

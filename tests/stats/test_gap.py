@@ -49,7 +49,7 @@ def test_equal_losses_have_no_width():
 def test_groups_of_one_row_are_the_rows(seed):
     """Whatever they are called."""
     rng = np.random.default_rng(seed)
-    names = rng.permutation(200), [f"row {i}" for i in range(80)]
+    names = [f"train {i}" for i in rng.permutation(200)], [f"valid {i}" for i in range(80)]
     alone = loss_gap(TRAIN, VALID, *ONES)
     grouped = loss_gap(TRAIN, VALID, *ONES, 0.95, *names)
     assert [grouped.gap, grouped.low, grouped.high] == pytest.approx(
@@ -61,7 +61,7 @@ def test_rows_that_are_repeated_say_no_more():
     """Ten copies of each row are one group."""
     alone = loss_gap(TRAIN, VALID, *ONES)
     copies = [np.repeat(values, 10) for values in (TRAIN, VALID, *ONES)]
-    names = [np.repeat(np.arange(n), 10) for n in (200, 80)]
+    names = [np.repeat(np.arange(n) + n, 10) for n in (200, 80)]
     grouped = loss_gap(*copies, 0.95, *names)
     assert [grouped.gap, grouped.low, grouped.high] == pytest.approx(
         [alone.gap, alone.low, alone.high]
@@ -70,21 +70,49 @@ def test_rows_that_are_repeated_say_no_more():
 
 def test_a_single_group_has_no_limits():
     """On either side."""
-    for names in ((np.zeros(200), np.arange(80)), (None, np.zeros(80))):
+    for names in ((np.zeros(200), np.arange(80)), (np.arange(200), np.zeros(80))):
         result = loss_gap(TRAIN, VALID, *ONES, 0.95, *names)
         assert (result.low, result.high) == (None, None)
         assert result.gap == pytest.approx(VALID.mean() - TRAIN.mean())
+
+
+def test_what_a_group_has_in_both_sets_cancels():
+    """Equal sites with as many rows in both: the interval is that of their paired differences."""
+    site, rng = np.repeat(np.arange(12), 20), np.random.default_rng(4)
+    effects = rng.normal(0, 5, 12)[site]
+    train, valid = effects + rng.normal(0, 1, 240), effects + 0.1 + rng.normal(0, 1, 240)
+    result = loss_gap(train, valid, np.ones(240), np.ones(240), 0.95, site, site)
+    means = (valid - train).reshape(12, 20).mean(axis=1)
+    expected = stats.ttest_1samp(means, 0).confidence_interval(0.95)
+    assert [result.low, result.high] == pytest.approx([expected.low, expected.high])
+    apart = loss_gap(train, valid, np.ones(240), np.ones(240), 0.95, site, site + 12)
+    assert apart.high - apart.low > 5 * (result.high - result.low)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sites", "power"), [(10, 0.6), (30, 0.7)])
+def test_sites_in_both_sets_hide_no_overfitting(sites, power):
+    """Rows of each site on both sides: 95 % coverage, and a gap of twice the tolerance is seen."""
+    rng, lives, covered, seen = np.random.default_rng(5), 600, 0, 0
+    for _ in range(lives):
+        sides = [rng.integers(0, sites, n) for n in (600, 300)]
+        effects = rng.normal(0, 0.8, sites)
+        losses = [1 + effects[side] + rng.normal(0, 1, len(side)) for side in sides]
+        result = loss_gap(losses[0], losses[1] + 0.5, np.ones(600), np.ones(300), 0.95, *sides)
+        covered += result.low * result.baseline_loss <= 0.5 <= result.high * result.baseline_loss
+        seen += result.low > 0.25
+    assert 0.925 < covered / lives < 0.98
+    assert seen / lives > power
 
 
 @pytest.mark.slow
 def test_days_that_err_together_rarely_look_like_overfitting():
     """60 train and 30 valid days of 50 rows: about 2.5 %; rows as independent say it in a fifth."""
     rng, lives, wrong = np.random.default_rng(2), 1_000, [0, 0]
-    days = [np.repeat(np.arange(n), 50) for n in (60, 30)]
+    days = [np.repeat(np.arange(60), 50), np.repeat(np.arange(60, 90), 50)]
     for _ in range(lives):
-        losses = [
-            1 + rng.normal(0, 0.2, day.max() + 1)[day] + rng.normal(0, 1, len(day)) for day in days
-        ]
+        effects = rng.normal(0, 0.2, 90)
+        losses = [1 + effects[day] + rng.normal(0, 1, len(day)) for day in days]
         base = [np.ones(len(day)) for day in days]
         wrong[0] += loss_gap(*losses, *base, 0.95, *days).low > 0
         wrong[1] += loss_gap(*losses, *base).low > 0

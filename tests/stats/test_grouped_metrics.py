@@ -112,6 +112,60 @@ def test_groups_without_an_error_still_have_an_interval():
     assert result.low == pytest.approx(metrics.share(40, 40).low, abs=0.01)
 
 
+def test_errors_tell_how_they_are_spread_only_by_their_groups():
+    """One error says no more than none; errors on many days show that days do not matter."""
+    lows = []
+    for errors in (0, 1, 2, 3, 6):
+        hits = np.ones(4000, dtype=bool)
+        hits[100 * np.arange(errors)] = False
+        lows.append(share_of_groups(hits, np.arange(4000) // 100, 0.95).low)
+    assert lows[1] == pytest.approx(lows[0], abs=0.001)
+    assert lows[1] < lows[2] < lows[3] < lows[4]
+    assert lows[4] > 0.995
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("p", "within"), [(0.9, 0.05), (0.99, 0.05), (0.995, 0.2)])
+def test_coverage_of_rare_errors_that_come_together(p, within):
+    """Shares of 30 groups by a beta distribution, with this correlation within a group."""
+    rng, groups = np.random.default_rng(1), np.repeat(np.arange(30), 100)
+    a, b = (each * (1 - within) / within for each in (p, 1 - p))
+    covered = 0
+    for _ in range(500):
+        hits = rng.random(3000) < rng.beta(a, b, 30)[groups]
+        result = share_of_groups(hits, groups, 0.95)
+        covered += result.low <= p <= result.high
+    assert covered / 500 > 0.92
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("known_in", [3, 5, 10])
+def test_coverage_where_a_class_lies_in_few_groups(known_in):
+    """Of 30: only those tell of it, and the note says so."""
+    covered = {"auc": 0, "balanced_accuracy": 0}
+    truths = {
+        "auc": stats.norm.cdf(1 / np.sqrt(2.5)),
+        "balanced_accuracy": stats.norm.cdf(0.5 / np.sqrt(1.25)),
+    }
+    groups = np.repeat(np.arange(30), 50)
+    for seed in range(500):
+        rng = np.random.default_rng([seed, known_in])
+        y = ((groups < known_in) & (rng.random(1500) < 0.3)).astype(int)
+        raw = y + rng.normal(0, 0.5, 30)[groups] + rng.normal(0, 1, 1500)
+        score, predicted = stats.norm.cdf(raw), (raw > 0.5).astype(int)
+        function = confusion_metrics.balanced_accuracy
+        found = {
+            "auc": auc_of_groups(y, np.column_stack([1 - score, score]), groups, 0.95),
+            "balanced_accuracy": confusion_metric_of_groups(
+                function, y, predicted, groups, 2, 0.95
+            ),
+        }
+        for name, result in found.items():
+            covered[name] += result.low <= truths[name] <= result.high
+            assert f"only {known_in} groups" in result.note
+    assert min(covered.values()) / 500 > 0.92
+
+
 def test_what_cannot_be_known_has_no_limits():
     """One group; a class in one group; no error at all."""
     y, score, groups = rows_of(np.random.default_rng(5))
@@ -130,7 +184,7 @@ def test_what_cannot_be_known_has_no_limits():
     assert metrics.root_mean_square(score, groups=np.zeros_like(groups)).low is None
     perfect = confusion_metric_of_groups(f1, y, y, groups, 2, 0.95)
     assert (perfect.value, perfect.low) == (1, None)
-    assert "no error" in perfect.note
+    assert "no variation" in perfect.note
     assert auc_of_groups(np.zeros_like(y), p, groups, 0.95).value is None
 
 

@@ -59,6 +59,17 @@ def test_r2_is_not_defined_for_a_constant_target():
     assert "does not vary" in result.note
 
 
+def test_limits_do_not_leave_the_range_of_a_metric():
+    """Of R2 it ends at 1, however few groups there are; of a mean where the caller says."""
+    rng = np.random.default_rng(6)
+    groups = np.arange(40) % 2
+    y = rng.normal(size=40)
+    result = metrics.r_squared(y, (0.2 + 0.6 * groups) * rng.normal(size=40), groups=groups)
+    assert result.low < 0
+    assert result.high == 1
+    assert metrics.mean([0.0, 1.0, 2.0], at_least=0, at_most=2).high == 2
+
+
 def test_auc_equals_scikit_learn_and_stays_within_bounds():
     """Binary and macro one-against-rest values, limits inside (0, 1)."""
     y = RNG.integers(0, 3, 90)
@@ -98,7 +109,7 @@ def test_confusion_metric_without_errors_has_no_limits():
     """The bootstrap of a perfect table is [1, 1], which would be a lie."""
     result = metrics.confusion_metric(np.diag([9, 9]), macro_f1, 0.95, 100, RNG)
     assert (result.value, result.low, result.high) == (1, None, None)
-    assert "no error" in result.note
+    assert "no variation" in result.note
 
 
 @pytest.mark.slow

@@ -52,4 +52,6 @@ def leading_metric(metrics: Mapping[str, Metrics]) -> tuple[str, str, Estimate] 
 
 def verdict(overfit: OverfitCheck) -> str:
     """The overfit check in a few words."""
+    if overfit.low is None:
+        return "overfitting cannot be judged: all rows of a set are of one group"
     return "overfitted: may not be promoted" if overfit.overfitted else "no overfitting shown"

@@ -115,6 +115,8 @@ def _headline(findings: RunFindings) -> Html:
 
 
 def _verdict(overfit: OverfitCheck) -> Html:
+    if overfit.low is None:
+        return badge(verdict(overfit), "neutral")
     return badge(verdict(overfit), "bad" if overfit.overfitted else "good")
 
 
@@ -135,17 +137,22 @@ def _metrics_table(metrics: dict[str, Metrics]) -> Html:
         direction = "higher is better" if better else "lower is better"
         first = join([text(metric_name(name)), small(text(direction))], "<br>")
         lines.append([first, *(_estimate_cell(each) for each in estimates)])
-    blocks = [table(head, lines)]
-    blocks += [note(text(_what_counts(each), 300)) for each in list(ordered.values())[:1]]
-    return join(blocks)
+    return join([table(head, lines), note(text(_what_counts(ordered), 600))])
 
 
-def _what_counts(metrics: Metrics) -> str:
-    """What the intervals take as independent."""
-    units = "the rows"
-    if metrics.groups is not None:
-        units = f"the groups ({metrics.grouped_by}), since rows of one may err together,"
-    return f"Intervals at {100 * metrics.confidence:g} % take {units} as independent."
+def _what_counts(metrics: dict[str, Metrics]) -> str:
+    """What the intervals take as independent, for each set where the sets differ."""
+    sets: dict[str, list[str]] = {}
+    for name, each in metrics.items():
+        units = "the rows"
+        if each.groups is not None:
+            units = f"the groups ({each.grouped_by}), since rows of one may err together,"
+        remark = f" ({each.grouping_note})" if each.grouping_note else ""
+        sets.setdefault(f"take {units} as independent{remark}.", []).append(name)
+    return " ".join(
+        f"Intervals{'' if len(sets) == 1 else ' of ' + ' and '.join(names)} {told}"
+        for told, names in sets.items()
+    )
 
 
 def _estimate_cell(estimate: Estimate | None) -> Html:

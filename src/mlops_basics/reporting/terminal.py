@@ -161,9 +161,7 @@ def _metrics_table(metrics: Mapping[str, Metrics]) -> Table:
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
     grid.add_column("", no_wrap=True)
     for rows, each in ordered.items():
-        grid.add_column(
-            Text(f"{rows} ({counted(each.rows, each.groups)})"), justify="right", overflow="fold"
-        )
+        grid.add_column(Text(_heading(rows, each)), justify="right", overflow="fold")
     names = list(dict.fromkeys(name for each in ordered.values() for name in each.metrics))
     for name in names:
         estimates = {rows: each.metrics.get(name) for rows, each in ordered.items()}
@@ -172,6 +170,13 @@ def _metrics_table(metrics: Mapping[str, Metrics]) -> Table:
         cells = [_cell(each, rows == "test") for rows, each in estimates.items()]
         grid.add_row(Text(f"{'↑' if better else '↓'} {plain(metric_name(name), 20)}"), *cells)
     return grid
+
+
+def _heading(rows: str, metrics: Metrics) -> str:
+    """In lines of their own what would squeeze the figures below."""
+    if metrics.groups is None:
+        return f"{rows} ({metrics.rows:,} rows)"
+    return f"{rows}\n{metrics.rows:,} rows\n{metrics.groups:,} groups"
 
 
 def _cell(estimate: Estimate | None, with_interval: bool) -> Text:
@@ -193,12 +198,14 @@ def _facts(pairs: Sequence[tuple[str, Text]]) -> Table:
 
 
 def _verdict(overfit: OverfitCheck) -> Text:
-    found = Text(verdict(overfit), style="bold red" if overfit.overfitted else "bold green")
-    limits = "of unknown exactness"
-    if overfit.low is not None and overfit.high is not None:
-        limits = f"{100 * overfit.low:.1f} to {100 * overfit.high:.1f} %"
+    style, limits = "bold red" if overfit.overfitted else "bold green", ""
+    if overfit.low is None or overfit.high is None:
+        style = "bold yellow"
+    else:
+        limits = f", {100 * overfit.low:.1f} to {100 * overfit.high:.1f} %"
+    found = Text(verdict(overfit), style=style)
     found.append(
-        f" (gap {100 * overfit.gap:.1f} %, {limits}; tolerance {100 * overfit.tolerance:g} %)",
+        f" (gap {100 * overfit.gap:.1f} %{limits}; tolerance {100 * overfit.tolerance:g} %)",
         style="not bold default",
     )
     return found

@@ -40,12 +40,13 @@ class Metrics(Artifact):
     """Metrics of one model on one set of rows.
 
     ``groups`` counts the groups of rows that may err together (``grouped_by`` says what they are),
-    None where each row stands for itself.
+    None where each row stands for itself; ``grouping_note`` tells what does not suit them.
     """
 
     rows: int
     groups: int | None = None
     grouped_by: str = ""
+    grouping_note: str = ""
     confidence: float
     metrics: dict[str, Estimate]
 

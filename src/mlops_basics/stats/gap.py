@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from .groups import standard_error
+from .groups import group_residuals
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def loss_gap(
     confidence : float in (0, 1)
         Of the two-sided interval.
     train_groups, valid_groups : array_like, shape (n,) and (m,), optional
-        The group of each row, where groups are independent and rows are not.
+        The group of each row, where groups are independent and rows are not; both or none. A
+        group may have rows in both sets, under one name: what it has in common cancels.
 
     Returns
     -------
@@ -73,7 +75,8 @@ def loss_gap(
 
     References
     ----------
-    B. L. Welch (1947), Biometrika 34, 28-35.
+    B. L. Welch (1947), Biometrika 34, 28-35; his degrees of freedom are at most the number of
+    groups minus one, as groups in both sets are no two.
 
     Examples
     --------
@@ -93,7 +96,7 @@ def loss_gap(
         raise ValueError(f"confidence must be in (0, 1), got {confidence!r}")
     seen, unseen = train - train_base, valid - valid_base
     gap = float(unseen.mean() - seen.mean())
-    half = _half_width(confidence, (seen, train_groups), (unseen, valid_groups))
+    half = _half_width(confidence, _parts(seen, train_groups), _parts(unseen, valid_groups))
     return LossGap(
         gap=gap / unit,
         low=None if half is None else (gap - half) / unit,
@@ -105,21 +108,41 @@ def loss_gap(
     )
 
 
+def _parts(
+    values: npt.NDArray[np.float64], groups: npt.ArrayLike | None
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """The independent units of a set: their names, and what each adds to its mean.
+
+    The variance of the mean is the sum of the squares of the parts. Rows have no name.
+    """
+    influence = (values - values.mean()) / len(values)
+    if groups is None:
+        names, own = np.array([]), influence * len(values)
+    else:
+        names, own = np.unique(np.asarray(groups)), group_residuals(influence, groups)
+    return names, own / np.sqrt(max(len(own) * (len(own) - 1), 1))
+
+
 def _half_width(
-    confidence: float, *sets: tuple[npt.NDArray[np.float64], npt.ArrayLike | None]
+    confidence: float,
+    train: tuple[npt.NDArray[Any], npt.NDArray[np.float64]],
+    valid: tuple[npt.NDArray[Any], npt.NDArray[np.float64]],
 ) -> float | None:
     """Half of Welch's interval of the difference of two means; None if a set is of one group."""
-    variance = spread = 0.0
-    for values, groups in sets:
-        error, units = standard_error((values - values.mean()) / len(values), groups)
-        if units < 2:
-            return None
-        variance += error**2
-        spread += error**4 / (units - 1)
-    if spread == 0:
+    (train_names, seen), (valid_names, unseen) = train, valid
+    if min(len(seen), len(unseen)) < 2:
+        return None
+    _, at_train, at_valid = np.intersect1d(train_names, valid_names, return_indices=True)
+    both = 2 * float(seen[at_train] @ unseen[at_valid])
+    variances = [float(parts @ parts) for parts in (seen, unseen)]
+    variance = sum(variances) - both
+    if variance <= 0:
         return 0.0
-    quantile = stats.t.ppf((1 + confidence) / 2, variance**2 / spread)
-    return float(quantile * np.sqrt(variance))
+    welch = sum(variances) ** 2 / sum(
+        each**2 / (len(parts) - 1) for each, parts in zip(variances, (seen, unseen), strict=True)
+    )
+    freedom = min(welch, len(seen) + len(unseen) - len(at_train) - 1)
+    return float(stats.t.ppf((1 + confidence) / 2, freedom) * np.sqrt(variance))
 
 
 def _check(

@@ -10,7 +10,8 @@ from .auc import auc_influence, compare_auc
 from .confusion_metrics import Metric
 from .groups import groups_of_the_rarest, standard_error
 from .influence import metric_influence
-from .metrics import NO_ERRORS, ONE_GROUP, Interval, around, logit_interval
+from .metrics import NO_ERRORS, ONE_GROUP, Interval, logit_interval, student
+from .result import MIN_ROWS
 
 CLASS_IN_ONE_GROUP = "a class lies in a single group, which tells nothing about others"
 _NOISE = 1e-7  # of an error: what numerical derivatives leave of none
@@ -39,9 +40,11 @@ def share_of_groups(hits: npt.ArrayLike, groups: npt.ArrayLike, confidence: floa
     Notes
     -----
     With p the share and v the variance of p by groups, the rows are worth n* = p (1 - p) / v
-    independent ones [1]_, at most n; where all hits are alike, v tells nothing, and n* is the
-    number of groups. Student's quantile with G - 1 degrees of freedom takes the place of the
-    normal one. That Wilson's interval keeps its coverage so is shown in [2]_.
+    independent ones [1]_, at most n. Student's quantile takes the place of the normal one, with
+    one degree of freedom less than there are groups with hits, or with misses if these are fewer:
+    only they tell how hits and misses are spread. Where these are fewer than two, v tells
+    nothing, and n* is the number of groups, G, with G - 1 degrees of freedom. That Wilson's
+    interval suits grouped rows is shown in [2]_, for shares that are not extreme.
 
     References
     ----------
@@ -57,7 +60,7 @@ def share_of_groups(hits: npt.ArrayLike, groups: npt.ArrayLike, confidence: floa
     >>> alone = share_of_groups(hits, range(30), 0.95)
     >>> fives = share_of_groups(hits, [row // 5 for row in range(30)], 0.95)
     >>> round(alone.low, 2), round(fives.low, 2)
-    (0.73, 0.47)
+    (0.73, 0.42)
 
     All three errors lie in one group of six: that is worth much less than 30 rows.
     """
@@ -66,15 +69,23 @@ def share_of_groups(hits: npt.ArrayLike, groups: npt.ArrayLike, confidence: floa
     error, units = standard_error((right - p) / rows, groups)
     if units < 2:
         return Interval(p, None, None, confidence, ONE_GROUP)
-    worth = float(units) if error == 0 else min(p * (1 - p) / error**2, float(rows))
-    z2 = float(stats.t.ppf((1 + confidence) / 2, units - 1)) ** 2 / worth
+    worth, telling = float(units), groups_of_the_rarest(right, groups)
+    if error == 0 or telling < 2:
+        telling = units
+    else:
+        worth = min(p * (1 - p) / error**2, float(rows))
+    z2 = float(stats.t.ppf((1 + confidence) / 2, telling - 1)) ** 2 / worth
     centre = (p + z2 / 2) / (1 + z2)
     half = float(np.sqrt(z2 * (p * (1 - p) + z2 / 4))) / (1 + z2)
     return Interval(p, max(0.0, centre - half), min(1.0, centre + half), confidence)
 
 
 def auc_of_groups(
-    y: npt.ArrayLike, probabilities: npt.ArrayLike, groups: npt.ArrayLike, confidence: float
+    y: npt.ArrayLike,
+    probabilities: npt.ArrayLike,
+    groups: npt.ArrayLike,
+    confidence: float,
+    rarest: int | None = None,
 ) -> Interval:
     """`metrics.roc_auc` with groups as the units.
 
@@ -84,11 +95,19 @@ def auc_of_groups(
         As in `metrics.roc_auc`.
     groups : array_like, shape (n,)
         The group of each row.
+    rarest : int, optional
+        What `groups_of_the_rarest` says, where it is known.
 
     Returns
     -------
     Interval
-        Without limits, too, where a class lies in one group only.
+        Without limits, too, where a class lies in one group only; with a note where one lies in
+        fewer than 20.
+
+    Notes
+    -----
+    Student's quantile has one degree of freedom less than there are groups with the rarest class:
+    only these tell how it varies.
 
     References
     ----------
@@ -102,12 +121,13 @@ def auc_of_groups(
     compared = compare_auc(y, constant, scores)
     if compared.effect is None:
         return Interval(None, None, None, confidence, compared.reason)
-    if groups_of_the_rarest(y, groups) < 2:
+    rarest = groups_of_the_rarest(y, groups) if rarest is None else rarest
+    if rarest < 2:
         return Interval(compared.effect + 0.5, None, None, confidence, CLASS_IN_ONE_GROUP)
     found = auc_influence(y, constant, scores)
-    error, units = standard_error(found.influence, groups)
-    width = float(stats.t.ppf((1 + confidence) / 2, units - 1)) * error
-    return logit_interval(found.challenger, width, confidence)
+    error, _ = standard_error(found.influence, groups)
+    width = float(stats.t.ppf((1 + confidence) / 2, rarest - 1)) * error
+    return logit_interval(found.challenger, width, confidence, _told(rarest))
 
 
 def confusion_metric_of_groups(
@@ -118,6 +138,7 @@ def confusion_metric_of_groups(
     n_classes: int,
     confidence: float,
     at_least: float = 0.0,
+    rarest: int | None = None,
 ) -> Interval:
     """Any metric of the confusion matrix, by the delta method with groups as the units.
 
@@ -134,6 +155,8 @@ def confusion_metric_of_groups(
     confidence : float in (0, 1)
     at_least : float
         What the metric cannot fall below.
+    rarest : int, optional
+        As in `auc_of_groups`, and so are the degrees of freedom and the note.
 
     Returns
     -------
@@ -145,8 +168,16 @@ def confusion_metric_of_groups(
     A. W. van der Vaart, "Asymptotic Statistics", ch. 20 (1998).
     """
     value, influence = metric_influence(metric, y, predicted, n_classes=n_classes)
-    if groups_of_the_rarest(y, groups) < 2:
+    rarest = groups_of_the_rarest(y, groups) if rarest is None else rarest
+    if rarest < 2:
         return Interval(value, None, None, confidence, CLASS_IN_ONE_GROUP)
-    if standard_error(influence, groups)[0] < _NOISE:
+    error, _ = standard_error(influence, groups)
+    if error < _NOISE:
         return Interval(value, None, None, confidence, NO_ERRORS)
-    return around(value, influence, confidence, groups, at_least, at_most=1.0)
+    return student(value, error, rarest, confidence, at_least, 1.0, _told(rarest))
+
+
+def _told(rarest: int) -> str:
+    if rarest >= MIN_ROWS:
+        return ""
+    return f"limits approximate: the rarest class lies in only {rarest} groups"

@@ -14,7 +14,7 @@ from .groups import standard_error
 
 Floats = npt.NDArray[np.float64]
 ONE_GROUP = "all rows are of one group, which tells nothing about others"
-NO_ERRORS = "no error on these rows to estimate an interval from; see the accuracy's"
+NO_ERRORS = "no variation on these rows to estimate an interval from; see the accuracy's"
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,7 @@ def mean(
     confidence: float = 0.95,
     at_least: float | None = None,
     groups: npt.ArrayLike | None = None,
+    at_most: float | None = None,
 ) -> Interval:
     """The mean, with Student's interval.
 
@@ -72,6 +73,8 @@ def mean(
     confidence : float in (0, 1)
     at_least : float, optional
         A value that the mean cannot fall below; the lower limit does not either.
+    at_most : float, optional
+        The same for the upper limit.
     groups : array_like, shape (n,), optional
         The group of each value, where groups are independent and values are not.
 
@@ -90,7 +93,7 @@ def mean(
     array = _check_values(values)
     _check_confidence(confidence)
     centre = float(array.mean())
-    return around(centre, (array - centre) / len(array), confidence, groups, at_least)
+    return around(centre, (array - centre) / len(array), confidence, groups, at_least, at_most)
 
 
 def around(
@@ -118,14 +121,30 @@ def around(
     Interval
         Without limits where all rows are of one group.
     """
-    _check_confidence(confidence)
     error, units = standard_error(influence, groups)
     if units < 2:
         return Interval(value, None, None, confidence, ONE_GROUP)
+    return student(value, error, units, confidence, at_least, at_most)
+
+
+def student(
+    value: float,
+    error: float,
+    units: int,
+    confidence: float,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    note: str = "",
+) -> Interval:
+    """Student's interval of an estimate with this standard error, known from so many units (>= 2).
+
+    The limits do not leave the range from ``at_least`` to ``at_most``.
+    """
+    _check_confidence(confidence)
     half = float(stats.t.ppf((1 + confidence) / 2, units - 1)) * error
     low = value - half if at_least is None else max(at_least, value - half)
     high = value + half if at_most is None else min(at_most, value + half)
-    return Interval(value, low, high, confidence)
+    return Interval(value, low, high, confidence, note)
 
 
 def root_mean_square(
@@ -199,7 +218,7 @@ def r_squared(
         return Interval(None, None, None, confidence, "the target does not vary on these rows")
     value = 1 - square / variance
     influence = -(error**2 - square) / variance + square * (spread - variance) / variance**2
-    return around(value, influence / len(target), confidence, groups)
+    return around(value, influence / len(target), confidence, groups, at_most=1.0)
 
 
 def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 0.95) -> Interval:
@@ -244,7 +263,7 @@ def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 
     return logit_interval(compared.effect + 0.5, width, confidence)
 
 
-def logit_interval(value: float, half: float, confidence: float) -> Interval:
+def logit_interval(value: float, half: float, confidence: float, note: str = "") -> Interval:
     """An interval that stays within (0, 1): of half this width before it is bent.
 
     Returns
@@ -257,7 +276,7 @@ def logit_interval(value: float, half: float, confidence: float) -> Interval:
     logit = np.log(value / (1 - value))
     half /= value * (1 - value)
     low, high = (float(1 / (1 + np.exp(-limit))) for limit in (logit - half, logit + half))
-    return Interval(value, low, high, confidence)
+    return Interval(value, low, high, confidence, note)
 
 
 def confusion_metric(

@@ -324,6 +324,25 @@ def test_rows_of_one_site_tell_nothing_of_others():
     assert "all rows are of one group" in accuracy.note
 
 
+def test_overfitting_is_seen_where_sites_lie_on_both_sides():
+    """What a site has in common is in both losses; it does not make the gap doubtful."""
+    rng, n = np.random.default_rng(3), 1500
+    site, size = np.arange(n) % 25, rng.normal(size=n)
+    noisy = size + rng.normal(0, 1, 25)[site] + rng.normal(0, 0.5, n)
+    raw = pd.DataFrame(
+        {
+            "size": size,
+            "site": site,
+            "kind": np.where(noisy > 0, "tall", "short"),
+            BATCH_COLUMN: "a.csv",
+        }
+    )
+    data = prepare(raw, exclude=["site"], group_by="site")
+    params = training_params(candidates={"tree": BY_HEART}, n_trials=1)
+    _, _, check = fit_of(search(data, params)[0].pipeline, data)
+    assert check.overfitted
+
+
 def test_the_search_judges_overfitting_as_the_check_does():
     """A trial is not put aside for days that went wrong together."""
     for group_by, overfitted in (("none", True), ("auto", False)):

@@ -27,6 +27,7 @@ from mlops_basics.schemas import (
     TableInfo,
 )
 from mlops_basics.scoring import Scores, compute_metrics, confusion_counts, losses, score_rows
+from mlops_basics.stats.result import MIN_ROWS
 
 from . import gate, verdict
 
@@ -120,7 +121,7 @@ def score_gate(
     hashes = preprocessed_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
     is_test = np.isin(hashes, test_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
     is_test &= ~np.isin(hashes, fitted_rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
-    groups = row_groups(preprocessed_data, preprocessing, is_test)
+    groups = row_groups(preprocessed_data, preprocessing, [is_test], MIN_ROWS)
     chosen, which = gate.unseen_rows(
         raw, hashes, is_test, champion, table_info, params, groups.codes
     )

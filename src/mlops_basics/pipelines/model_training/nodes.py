@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mlops_basics.reporting.figures import search_figure
-from mlops_basics.row_groups import row_groups
+from mlops_basics.row_groups import groups_of_sets
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     EvaluationParams,
@@ -101,7 +101,7 @@ def measure_fit(
     seen = spread(train_data, params.gap_rows)
     train_scores = score_rows(model, seen[features], seen, table_info)
     valid_scores = score_rows(model, valid_data[features], valid_data, table_info)
-    groups = [row_groups(rows, preprocessing) for rows in (seen, valid_data)]
+    groups = groups_of_sets((seen, valid_data), preprocessing)
     gap = loss_gap(
         losses(train_scores),
         losses(valid_scores),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
-from mlops_basics.row_groups import row_groups
+from mlops_basics.row_groups import groups_of_sets
 from mlops_basics.schemas import (
     ESTIMATOR_STEP,
     Candidate,
@@ -86,7 +86,7 @@ class Search:
             baseline_losses(train, valid, info),
         )
         self._groups = tuple(
-            row_groups(rows, preprocessing).codes for rows in (self._gap_rows, valid)
+            each.codes for each in groups_of_sets((self._gap_rows, valid), preprocessing)
         )
         self._encodings: dict[bool, Encoding] = {}
 
