@@ -65,7 +65,9 @@ def test_all_flights(flights):
     info = flights.load("table_info", env="flights")
     assert info.missing_target_rows == 9_430
     assert info.rows == 336_776 - 9_430
-    assert flights.load("test_metrics", env="flights").metrics["roc_auc"].low > 0.6
+    metrics = flights.load("test_metrics", env="flights")
+    assert metrics.groups == 32  # of December, and the night into the new year
+    assert metrics.metrics["roc_auc"].low > 0.55  # by days: wider than by 27,000 rows
     rows = flights.load("fitted_rows", env="flights")
     unseen = set(flights.load("test_data", env="flights")[ROW_HASH_COLUMN])
     assert not unseen & set(rows[ROW_HASH_COLUMN])
