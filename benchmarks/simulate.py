@@ -126,16 +126,11 @@ def _seen(rng: np.random.Generator, noises: Floats, z: Floats) -> Floats:
     common, r = rng.standard_normal(len(z)), correlation()
     own = rng.standard_normal((len(noises), len(z)))
     noise = noises[:, None] * (math.sqrt(r) * common + math.sqrt(1 - r) * own)
-    kept, flatter = _shrinking(noises[:, None])
+    kept = SPREAD**2 / (SPREAD**2 + noises[:, None] ** 2)
+    # the mean of expit(z) given what the model sees, by the usual approximation
+    flatter = np.sqrt(1 + math.pi / 8 * kept * noises[:, None] ** 2)
     seen: Floats = kept * (z + noise) / flatter
     return seen
-
-
-def _shrinking(noise: Floats) -> tuple[Floats, Floats]:
-    """What a model's view is multiplied by and divided by: noise makes extremes less certain."""
-    kept = SPREAD**2 / (SPREAD**2 + noise**2)
-    # the mean of expit(z) given what the model sees, by the usual approximation
-    return kept, np.sqrt(1 + math.pi / 8 * kept * noise**2)
 
 
 def log_losses(y: Ints, p: Floats) -> Floats:

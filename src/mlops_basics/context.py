@@ -1,4 +1,4 @@
-"""The project's context without a run, for commands that only look at the catalog."""
+"""The project's sessions: a run of its own, or the context alone, to look at the catalog."""
 
 from __future__ import annotations
 
@@ -11,7 +11,35 @@ from kedro.framework.project import PACKAGE_NAME, settings
 from kedro.framework.session import KedroSession
 
 from mlops_basics.hooks import check_environment, check_globals
+from mlops_basics.lineage import with_free_version
 from mlops_basics.local_credentials import export_credentials
+
+
+def run_session(
+    project_path: Path, env: str | None, runtime_params: dict[str, Any], **options: Any
+) -> str:
+    """Run a pipeline as ``kedro run`` does, under a version that no other run has.
+
+    Args:
+        project_path: Root of the project.
+        env: A folder of conf/.
+        runtime_params: As in ``kedro run --params``.
+        options: Of ``KedroSession.run``.
+
+    Returns:
+        The run's version.
+
+    Raises:
+        VersionTakenError: If another run had the version each time.
+    """
+
+    def run() -> str:
+        session: Any = KedroSession.create(project_path, env=env, runtime_params=runtime_params)
+        with session:
+            session.run(**options)
+        return str(session.session_id)
+
+    return with_free_version(run)
 
 
 def load_context(

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.project import pipelines
-from kedro.framework.session import KedroSession
 from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 
 from mlops_basics import lineage
-from mlops_basics.context import bare_context, load_context
+from mlops_basics.context import bare_context, load_context, run_session
 from mlops_basics.errors import ConflictError
 from mlops_basics.provenance import describe_code
 from mlops_basics.schemas import (
@@ -66,16 +65,8 @@ class Place:
 
     def run(self, pipeline: str, **more: Any) -> str:
         """Run a pipeline as ``kedro run`` does; returns the run's version."""
-
-        def run() -> str:
-            session: Any = KedroSession.create(
-                self.project_path, env=self.env, runtime_params=self.params | more
-            )
-            with session:
-                session.run(pipeline_names=[pipeline])
-            return str(session.session_id)
-
-        return lineage.with_free_version(run)
+        params = self.params | more
+        return run_session(self.project_path, self.env, params, pipeline_names=[pipeline])
 
 
 def continuous_training(

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kedro.framework.session import KedroSession
-
-from mlops_basics.context import load_context
+from mlops_basics.context import load_context, run_session
 from mlops_basics.data_versions import fetch
 from mlops_basics.errors import ConfigurationError, ReleaseError
-from mlops_basics.lineage import REPRODUCTION, with_free_version
+from mlops_basics.lineage import REPRODUCTION
 from mlops_basics.recorded_run import find_run
 from mlops_basics.schemas import Manifest, SearchReport
 
@@ -98,18 +96,15 @@ def _run(
     versions: dict[str, str],
 ) -> None:
     """Run the part of the loop that makes the results again."""
-
-    def run() -> None:
-        session: Any = KedroSession.create(project_path, env=recorded.env, runtime_params=params)
-        with session:
-            session.run(
-                pipeline_names=["__default__"],
-                from_inputs=inputs,
-                to_outputs=list(RESULTS),
-                load_versions=versions,
-            )
-
-    with_free_version(run)
+    run_session(
+        project_path,
+        recorded.env,
+        params,
+        pipeline_names=["__default__"],
+        from_inputs=inputs,
+        to_outputs=list(RESULTS),
+        load_versions=versions,
+    )
 
 
 def _fetch_sources(project_path: Path, recorded: Manifest, scratch: Path) -> dict[str, str]:

@@ -77,7 +77,7 @@ def row_groups(
         return _by_time(rows[params.split.time_column], sets, least)
     hashes = rows[ROW_HASH_COLUMN]
     if params.key_columns and not all(hashes[taken].is_unique for taken in sets):
-        return RowGroups(_codes(rows[ROW_HASH_COLUMN]), ", ".join(params.key_columns))
+        return RowGroups(_codes(hashes), ", ".join(params.key_columns))
     return NO_GROUPS
 
 

@@ -18,7 +18,7 @@ from .monitored import make_monitored
 LONG_PATH = "data/" + "long/" * 30 + "report.html"
 
 
-def _shown(findings: RunFindings, **changes: Any) -> str:
+def _shown(findings: RunFindings, coloured: bool = False, **changes: Any) -> str:
     arguments: dict[str, Any] = {
         "model_name": findings.model_name,
         "table": findings.table,
@@ -31,7 +31,8 @@ def _shown(findings: RunFindings, **changes: Any) -> str:
         "run_id": "abc123",
     }
     out = io.StringIO()
-    Console(file=out, width=80).print(run_summary(**{**arguments, **changes}))
+    how: dict[str, Any] = {"force_terminal": True, "color_system": "standard"} if coloured else {}
+    Console(file=out, width=80, **how).print(run_summary(**{**arguments, **changes}))
     return out.getvalue()
 
 
@@ -71,21 +72,8 @@ def test_overfitting_that_nobody_can_judge_is_no_good_news(findings: RunFindings
     shown = " ".join(_shown(findings, overfit=unknown).split())
     assert "overfitting cannot be judged: all rows of a set are of one group" in shown
     assert "no overfitting shown" not in shown
-    out = io.StringIO()
-    Console(file=out, width=200, force_terminal=True, color_system="standard").print(
-        run_summary(
-            model_name="m",
-            table=findings.table,
-            search=findings.search,
-            overfit=unknown,
-            metrics={},
-            versions={},
-            report_path="",
-            mlflow_uri="",
-            run_id="",
-        )
-    )
-    line = next(line for line in out.getvalue().splitlines() if "cannot be judged" in line)
+    coloured = _shown(findings, coloured=True, overfit=unknown).splitlines()
+    line = next(line for line in coloured if "cannot be judged" in line)
     assert "\x1b[1;33m" in line
     assert "32m" not in line
 

@@ -234,8 +234,7 @@ def _decision(decision: Decision) -> list[tuple[str, Text]]:
         around += f" [{number(decision.low)}, {number(decision.high)}]"
     tested = (
         f"{metric_name(decision.metric)} on {counted(decision.rows, decision.groups)}: "
-        f"{around}, "
-        f"p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
+        f"{around}, p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
     )
     lines = [("Decision", found), ("", Text(tested))]
     if not decision.promote:

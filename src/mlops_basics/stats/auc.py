@@ -226,6 +226,21 @@ def compare_auc(
     )
 
 
+def rank_scores(probabilities: ArrayLike) -> Floats:
+    """What an AUC ranks by: the probability of the second of two classes, or of each class.
+
+    Parameters
+    ----------
+    probabilities : array_like of float, shape (n, K)
+
+    Returns
+    -------
+    ndarray of float, shape (n,) for two classes, else (n, K)
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    return p[:, 1] if p.shape[1] == 2 else p
+
+
 def auc_influence(y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> PairedMetric:
     """ROC AUC of both models, with the influence of each row.
 

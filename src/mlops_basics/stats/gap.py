@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from .groups import group_residuals
+from .groups import unit_parts
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,11 @@ def loss_gap(
         raise ValueError(f"confidence must be in (0, 1), got {confidence!r}")
     seen, unseen = train - train_base, valid - valid_base
     gap = float(unseen.mean() - seen.mean())
-    half = _half_width(confidence, _parts(seen, train_groups), _parts(unseen, valid_groups))
+    half = _half_width(
+        confidence,
+        unit_parts((seen - seen.mean()) / len(seen), train_groups),
+        unit_parts((unseen - unseen.mean()) / len(unseen), valid_groups),
+    )
     return LossGap(
         gap=gap / unit,
         low=None if half is None else (gap - half) / unit,
@@ -108,21 +112,6 @@ def loss_gap(
     )
 
 
-def _parts(
-    values: npt.NDArray[np.float64], groups: npt.ArrayLike | None
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
-    """The independent units of a set: their names, and what each adds to its mean.
-
-    The variance of the mean is the sum of the squares of the parts. Rows have no name.
-    """
-    influence = (values - values.mean()) / len(values)
-    if groups is None:
-        names, own = np.array([]), influence * len(values)
-    else:
-        names, own = np.unique(np.asarray(groups)), group_residuals(influence, groups)
-    return names, own / np.sqrt(max(len(own) * (len(own) - 1), 1))
-
-
 def _half_width(
     confidence: float,
     train: tuple[npt.NDArray[Any], npt.NDArray[np.float64]],
@@ -132,7 +121,9 @@ def _half_width(
     (train_names, seen), (valid_names, unseen) = train, valid
     if min(len(seen), len(unseen)) < 2:
         return None
-    _, at_train, at_valid = np.intersect1d(train_names, valid_names, return_indices=True)
+    _, at_train, at_valid = np.intersect1d(
+        train_names, valid_names, assume_unique=True, return_indices=True
+    )
     both = 2 * float(seen[at_train] @ unseen[at_valid])
     variances = [float(parts @ parts) for parts in (seen, unseen)]
     variance = sum(variances) - both

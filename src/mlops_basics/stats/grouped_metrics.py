@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from .auc import auc_influence, compare_auc
+from .auc import auc_influence, rank_scores
 from .confusion_metrics import Metric
 from .groups import groups_of_the_rarest, standard_error
 from .influence import metric_influence
-from .metrics import NO_ERRORS, ONE_GROUP, Interval, logit_interval, student
+from .metrics import NO_VARIATION, ONE_GROUP, Interval, logit_interval, roc_auc, student
 from .result import MIN_ROWS
 
 CLASS_IN_ONE_GROUP = "a class lies in a single group, which tells nothing about others"
@@ -114,17 +114,13 @@ def auc_of_groups(
     N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53, 567-578
     (1997).
     """
-    scores = np.asarray(probabilities, dtype=np.float64)
-    if scores.shape[1] == 2:
-        scores = scores[:, 1]
-    constant = np.zeros_like(scores)
-    compared = compare_auc(y, constant, scores)
-    if compared.effect is None:
-        return Interval(None, None, None, confidence, compared.reason)
+    if len(np.unique(y)) < 2:
+        return roc_auc(y, probabilities, confidence)  # not defined, whatever the groups
+    scores = rank_scores(probabilities)
+    found = auc_influence(y, np.zeros_like(scores), scores)
     rarest = groups_of_the_rarest(y, groups) if rarest is None else rarest
     if rarest < 2:
-        return Interval(compared.effect + 0.5, None, None, confidence, CLASS_IN_ONE_GROUP)
-    found = auc_influence(y, constant, scores)
+        return Interval(found.challenger, None, None, confidence, CLASS_IN_ONE_GROUP)
     error, _ = standard_error(found.influence, groups)
     width = float(stats.t.ppf((1 + confidence) / 2, rarest - 1)) * error
     return logit_interval(found.challenger, width, confidence, _told(rarest))
@@ -173,7 +169,7 @@ def confusion_metric_of_groups(
         return Interval(value, None, None, confidence, CLASS_IN_ONE_GROUP)
     error, _ = standard_error(influence, groups)
     if error < _NOISE:
-        return Interval(value, None, None, confidence, NO_ERRORS)
+        return Interval(value, None, None, confidence, NO_VARIATION)
     return student(value, error, rarest, confidence, at_least, 1.0, _told(rarest))
 
 

@@ -1,6 +1,7 @@
 """Groups: rows that may err together, such as those of a day or of a customer."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -183,36 +184,37 @@ def groups_of_the_rarest(y: ArrayLike, groups: ArrayLike) -> int:
     return int(np.bincount(pairs // max(len(names), 1)).min(initial=len(names)))
 
 
-def group_residuals(influence: NDArray[np.float64], groups: ArrayLike) -> NDArray[np.float64]:
-    """What stands for each group where groups, not rows, are the units of a sample.
+def unit_parts(
+    influence: NDArray[np.float64], groups: ArrayLike | None = None
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The independent units of a sample, and what each adds to an estimate's error.
 
     Parameters
     ----------
     influence : ndarray of float, shape (n,)
-        What each row adds to an estimate, to first order; of sum 0.
-    groups : array_like, shape (n,)
-        The group of each row: any values that can be sorted.
+        What each row adds to the estimate, to first order; of sum 0.
+    groups : array_like, shape (n,), optional
+        The group of each row: any values that can be sorted. Without them rows are the units.
 
     Returns
     -------
-    ndarray, shape (G,)
-        The e_g of `group_sums`; the estimate has the variance of the mean of G such values.
+    names : ndarray, shape (G,)
+        The groups, ascending; none where rows are the units.
+    parts : ndarray of float, shape (G,) or (n,)
+        The sum of their squares is the estimate's variance. Of a single unit it is 0, which says
+        nothing.
 
     Raises
     ------
     ValueError
         If groups are not of shape (n,).
     """
-    groups = np.asarray(groups)
-    if groups.ndim != 1:
-        raise ValueError(f"groups must be one-dimensional, got {groups.shape!r}")
-    rows = len(influence)
-    _check.same_length("groups", len(groups), rows)
-    found, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    count, others = len(found), rows - sizes
-    sums = np.bincount(codes, weights=influence, minlength=count)
-    # Of a single group nothing is left when it is left out; it has no variance.
-    return np.asarray(sums * ((count - 1) * rows / np.maximum(others, 1)), dtype=np.float64)
+    if groups is None:
+        names, residuals = np.array([]), influence * len(influence)
+    else:
+        names, residuals = _residuals(influence, groups)
+    units = len(residuals)
+    return names, residuals / np.sqrt(max(units * (units - 1), 1))
 
 
 def standard_error(
@@ -252,14 +254,29 @@ def standard_error(
 
     Three pairs of equal values say as much as three values.
     """
-    own = influence * len(influence) if groups is None else group_residuals(influence, groups)
-    units = len(own)
-    return float(np.sqrt((own**2).sum() / max(units * (units - 1), 1))), units
+    _, parts = unit_parts(influence, groups)
+    return float(np.sqrt(parts @ parts)), len(parts)
+
+
+def _residuals(
+    influence: NDArray[np.float64], groups: ArrayLike
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """The groups, and their e_g of `group_sums`."""
+    groups = np.asarray(groups)
+    if groups.ndim != 1:
+        raise ValueError(f"groups must be one-dimensional, got {groups.shape!r}")
+    rows = len(influence)
+    _check.same_length("groups", len(groups), rows)
+    names, codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    count, others = len(names), rows - sizes
+    sums = np.bincount(codes, weights=influence, minlength=count)
+    # Of a single group nothing is left when it is left out; it has no variance.
+    return names, sums * ((count - 1) * rows / np.maximum(others, 1))
 
 
 def _grouped(whole: PairedSums, influence: NDArray[np.float64], groups: ArrayLike) -> PairedSums:
     """The sums of the rows with their influences on the gain added up by group."""
-    residuals = group_residuals(influence, groups)
+    _, residuals = _residuals(influence, groups)
     return replace(
         whole,
         n=len(residuals),

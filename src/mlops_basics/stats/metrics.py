@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from .auc import compare_auc
+from .auc import compare_auc, rank_scores
 from .groups import standard_error
 
 Floats = npt.NDArray[np.float64]
 ONE_GROUP = "all rows are of one group, which tells nothing about others"
-NO_ERRORS = "no variation on these rows to estimate an interval from; see the accuracy's"
+NO_VARIATION = "no variation on these rows to estimate an interval from; see the accuracy's"
 
 
 @dataclass(frozen=True)
@@ -253,9 +253,7 @@ def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 
     0.75
     """
     _check_confidence(confidence)
-    scores = np.asarray(probabilities, dtype=np.float64)
-    if scores.shape[1] == 2:
-        scores = scores[:, 1]
+    scores = rank_scores(probabilities)
     compared = compare_auc(y, np.zeros_like(scores), scores)
     if compared.effect is None:
         return Interval(None, None, None, confidence, compared.reason)
@@ -272,7 +270,7 @@ def logit_interval(value: float, half: float, confidence: float, note: str = "")
         Without limits at 0, at 1, and where there is no width.
     """
     if not 0 < value < 1 or half == 0:
-        return Interval(value, None, None, confidence, NO_ERRORS)
+        return Interval(value, None, None, confidence, NO_VARIATION)
     logit = np.log(value / (1 - value))
     half /= value * (1 - value)
     low, high = (float(1 / (1 + np.exp(-limit))) for limit in (logit - half, logit + half))
@@ -323,7 +321,7 @@ def confusion_metric(
     values = metric(drawn.reshape(-1, *table.shape).astype(np.float64))
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     if low == high:
-        return Interval(value, None, None, confidence, NO_ERRORS)
+        return Interval(value, None, None, confidence, NO_VARIATION)
     return Interval(value, float(low), float(high), confidence)
 
 

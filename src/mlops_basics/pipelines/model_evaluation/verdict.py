@@ -22,7 +22,7 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.scoring import Floats, Scores
 from mlops_basics.stats import confusion_metrics
-from mlops_basics.stats.auc import auc_influence, compare_auc
+from mlops_basics.stats.auc import auc_influence, compare_auc, rank_scores
 from mlops_basics.stats.compare import PairedSums, compare_losses
 from mlops_basics.stats.confusion import PairedTable, paired_bootstrap
 from mlops_basics.stats.groups import compare_groups, group_sums
@@ -92,7 +92,7 @@ def compare(
         counts = PairedCounts.from_predictions(champion.y, champion.predicted, challenger.predicted)
         return mcnemar(counts, alpha=alpha, min_gain=min_gain)
     if metric == "roc_auc":
-        one, other = _ranked(champion), _ranked(challenger)
+        one, other = (rank_scores(each.probabilities) for each in (champion, challenger))
         return compare_auc(champion.y, one, other, alpha=alpha, min_gain=min_gain)
     if metric in OF_CONFUSION:
         table = PairedTable.from_codes(
@@ -119,7 +119,7 @@ def _compare_by_group(
 ) -> PairedResult:
     """The same with groups of rows as the independent units."""
     if metric == "roc_auc":
-        one, other = _ranked(champion), _ranked(challenger)
+        one, other = (rank_scores(each.probabilities) for each in (champion, challenger))
         alone = compare_auc(champion.y, one, other, alpha=alpha, min_gain=min_gain)
         if alone.standard_error is None:  # these rows are of one class, or nearly
             return alone
@@ -141,12 +141,6 @@ def _compare_by_group(
     rows = row_losses(metric, request.huber_delta or 1.0)
     sums = group_sums(rows(champion), rows(challenger), groups)
     return compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
-
-
-def _ranked(scores: Scores) -> Floats:
-    """What an AUC ranks by: the probability of the second of two classes, or of each class."""
-    p = scores.probabilities
-    return p[:, 1] if p.shape[1] == 2 else p
 
 
 def row_losses(metric: str, delta: float) -> Callable[[Scores], Floats]:
