@@ -56,13 +56,13 @@ def share_of_groups(hits: npt.ArrayLike, groups: npt.ArrayLike, confidence: floa
 
     Examples
     --------
-    >>> hits = [True] * 27 + [False] * 3
-    >>> alone = share_of_groups(hits, range(30), 0.95)
-    >>> fives = share_of_groups(hits, [row // 5 for row in range(30)], 0.95)
-    >>> round(alone.low, 2), round(fives.low, 2)
-    (0.73, 0.42)
+    >>> hits = [row % 100 >= 10 for row in range(300)]
+    >>> alone = share_of_groups(hits, range(300), 0.95)
+    >>> tens = share_of_groups(hits, [row // 10 for row in range(300)], 0.95)
+    >>> round(alone.low, 2), round(tens.low, 2)
+    (0.86, 0.5)
 
-    All three errors lie in one group of six: that is worth much less than 30 rows.
+    The 30 errors fill three of thirty groups: that is worth much less than 300 rows.
     """
     right = np.asarray(hits, dtype=np.float64)
     rows, p = len(right), float(right.mean())
