@@ -25,7 +25,7 @@ from benchmarks.simulate import (
     noise_of,
 )
 from benchmarks.years import RULES, WEEKS, Rows, promotions
-from mlops_basics.stats.spending import alpha_at
+from mlops_basics.stats.paired.spending import alpha_at
 
 Floats = NDArray[np.float64]
 

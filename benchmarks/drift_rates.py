@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_basics.stats.blocks import choose_block
-from mlops_basics.stats.sequential import (
+from mlops_basics.stats.concept_drift.blocks import choose_block
+from mlops_basics.stats.concept_drift.sequential import (
     SequentialState,
     first_alarms,
     start_known,
     start_monitor,
 )
-from mlops_basics.stats.table_drift import TableProfile, judge_table
+from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
 
 Bools = NDArray[np.bool_]
 

@@ -38,7 +38,7 @@ def categorical(table: pd.DataFrame) -> list[str]:
 
 
 def _ours(reference: Any, current: pd.DataFrame) -> Drifted:
-    from mlops_basics.stats.table_drift import TableProfile, judge_table
+    from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
 
     now = TableProfile.from_columns(current, categorical(current))
     found = judge_table(reference, now, 1)
@@ -47,7 +47,7 @@ def _ours(reference: Any, current: pd.DataFrame) -> Drifted:
 
 def stored(folder: Path, current: pd.DataFrame) -> Drifted:
     """Ours as a release does it: the reference's profile is read from its file."""
-    from mlops_basics.stats.table_drift import TableProfile
+    from mlops_basics.stats.data_drift.table_drift import TableProfile
 
     with np.load(folder / "profile.npz") as state:
         reference = TableProfile.from_dict(state)
@@ -56,14 +56,14 @@ def stored(folder: Path, current: pd.DataFrame) -> Drifted:
 
 def scratch(reference: pd.DataFrame, current: pd.DataFrame) -> Drifted:
     """Ours with both sides from their rows."""
-    from mlops_basics.stats.table_drift import TableProfile
+    from mlops_basics.stats.data_drift.table_drift import TableProfile
 
     return _ours(TableProfile.from_columns(reference, categorical(reference)), current)
 
 
 def store(folder: Path) -> None:
     """Profile the reference and write it."""
-    from mlops_basics.stats.table_drift import TableProfile
+    from mlops_basics.stats.data_drift.table_drift import TableProfile
 
     reference = pd.read_parquet(folder / "reference.parquet")
     profile = TableProfile.from_columns(reference, categorical(reference))

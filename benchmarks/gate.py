@@ -19,10 +19,10 @@ from tests.conftest import Project
 from benchmarks.loop import KEDRO
 from benchmarks.measure import Cost, cost_of
 from mlops_basics.pipeline_registry import register_pipelines
-from mlops_basics.pipelines.model_evaluation import verdict
+from mlops_basics.pipelines.model_evaluation import decision as verdict
 from mlops_basics.schemas import ChallengeRequest
-from mlops_basics.stats.confusion import PairedTable, paired_bootstrap
-from mlops_basics.stats.confusion_metrics import accuracy, macro_f1
+from mlops_basics.stats.paired.confusion import PairedTable, paired_bootstrap
+from mlops_basics.stats.paired.confusion_metrics import accuracy, macro_f1
 
 Codes = NDArray[np.int64]
 Measured = list[tuple[str, float, float]]  # what, ratio, bar

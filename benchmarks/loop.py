@@ -10,9 +10,9 @@ import pandas as pd
 from tests.conftest import Project
 
 from benchmarks.measure import Cost, compare, cost_of
-from mlops_basics.row_hash import row_hashes
-from mlops_basics.samples import write_sample
+from mlops_basics.commands.samples import write_sample
 from mlops_basics.schemas import ROW_HASH_COLUMN
+from mlops_basics.table.row_hash import row_hashes
 
 FLOOR = "import kedro.framework.session, mlflow, sklearn, skrub"
 KEDRO = [str(Path(sys.executable).parent / "kedro"), "run"]

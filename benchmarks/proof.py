@@ -28,8 +28,8 @@ from mlops_basics.schemas import (
     Metrics,
     OverfitCheck,
 )
-from mlops_basics.scoring import Scores
-from mlops_basics.stats.spending import alpha_at
+from mlops_basics.scoring.scores import Scores
+from mlops_basics.stats.paired.spending import alpha_at
 
 Floats = NDArray[np.float64]
 

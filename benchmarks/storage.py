@@ -16,8 +16,8 @@ from tests.conftest import Project
 
 from benchmarks.loop import FLOOR, KEDRO, show
 from benchmarks.measure import compare, cost_of
-from mlops_basics.services import Instance
-from mlops_basics.services.s3 import free_ports
+from mlops_basics.commands.services import Instance
+from mlops_basics.commands.services.s3 import free_ports
 
 RELEASE_SIZE = 200 * 2**20  # bytes
 
@@ -80,7 +80,7 @@ def measure(
 
 def upload_rate(instance: Instance, turns: int) -> float:
     """Median rate of ``StoreFiles.upload`` over that of a plain boto3 upload, in turns."""
-    from mlops_basics.datasets.store_files import StoreFiles
+    from mlops_basics.storage.store_files import StoreFiles
 
     client = instance.s3.client()
     files = StoreFiles(f"s3://{instance.bucket}/bench")

@@ -17,7 +17,7 @@ from benchmarks.simulate import (
     noise_of,
     rows_ahead,
 )
-from mlops_basics.stats.spending import alpha_at
+from mlops_basics.stats.paired.spending import alpha_at
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

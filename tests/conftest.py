@@ -15,7 +15,7 @@ import pytest
 import yaml
 from hypothesis import settings
 
-from tests.services_fixture import *  # noqa: F403 (fixtures, and pytest's hooks around them)
+from tests.support.services import *  # noqa: F403 (fixtures, and pytest's hooks around them)
 
 # Two test processes share two cores: threads of their own would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,6 +25,8 @@ settings.register_profile("suite", max_examples=30, deadline=None, derandomize=T
 settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parents[1]
+# Commands that tests start find the package too where only `pytest` was called, not `make test`.
+os.environ.setdefault("PYTHONPATH", str(ROOT / "src"))
 
 
 @dataclass(frozen=True)

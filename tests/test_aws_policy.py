@@ -16,12 +16,12 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
 
-from mlops_basics.services import Instance
-from mlops_basics.services.s3 import S3Server
-from tests import faulty_proxy
+from mlops_basics.commands.services import Instance
+from mlops_basics.commands.services.s3 import S3Server
 from tests.conftest import ROOT, Project
-from tests.integration.helpers import STRONG, make_table, production_of, weak
-from tests.services_fixture import use_environment
+from tests.support import faulty_proxy
+from tests.support.services import use_environment
+from tests.support.small_table import STRONG, make_table, production_of, weak
 
 ARN = "arn:aws:s3:::example-mlops"
 MODEL = "kinds"

@@ -9,14 +9,9 @@ from types import SimpleNamespace
 import pytest
 from pydantic import ValidationError
 
+from mlops_basics.config.checks import check_environment, check_parameters, readable_validation
 from mlops_basics.errors import ConfigurationError
-from mlops_basics.hooks import (
-    check_environment,
-    check_parameters,
-    plain_parameters,
-    readable_validation,
-    shown_address,
-)
+from mlops_basics.hooks import plain_parameters, shown_address
 from mlops_basics.schemas import PARAMETER_SECTIONS, PreprocessingParams, TrainingParams
 
 GOOD = {

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlops_basics.hooks import OPTIONAL_GLOBALS
+from mlops_basics.config.checks import OPTIONAL_GLOBALS
 from tests.conftest import ROOT, bootstrap
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -76,7 +76,7 @@ def test_samples_environments_and_pipelines_exist():
     """Each name that the README gives to a command is one that the command knows."""
     from kedro.framework.project import pipelines
 
-    from mlops_basics.samples import SAMPLES
+    from mlops_basics.commands.samples import SAMPLES
 
     bootstrap(ROOT)
     assert named("kedro sample") == set(SAMPLES)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mlops_basics.continuous import ExitCode
+from mlops_basics.commands.ct import ExitCode
 from tests.conftest import ROOT
 
 WORKFLOWS = ROOT / ".github" / "workflows"

@@ -82,8 +82,8 @@ def explain(error: BaseException) -> str:
             "A compiled Python module is damaged, as a full disk leaves it. Free some space, "
             "remove the __pycache__ folders of the project and of .venv, and run again."
         )
-    from mlops_basics.datasets.faults import storage_problem
-    from mlops_basics.datasets.mlflow_faults import tracking_problem
+    from mlops_basics.runs.mlflow_faults import tracking_problem
+    from mlops_basics.storage.faults import storage_problem
 
     # MLflow first: its client stands on the same packages as those of object stores.
     if (problem := tracking_problem(error) or storage_problem(error)) is not None:
@@ -103,7 +103,7 @@ def _show_logs(verbose: bool) -> None:
 
 
 def _run(**options: Any) -> Any:
-    from mlops_basics.lineage import with_free_version
+    from mlops_basics.runs.versions import with_free_version
 
     call = kedro_run.callback
     assert call is not None  # noqa: S101 (as above)
@@ -117,7 +117,7 @@ run = readable(_calling(kedro_run, _run))
 @click.argument("name", required=False)
 def sample(name: str | None) -> None:
     """Write a sample table (breast_cancer, diabetes, flights) into data/source."""
-    from mlops_basics.samples import write_sample
+    from mlops_basics.commands.samples import write_sample
 
     click.echo(write_sample(name))
 
@@ -129,7 +129,7 @@ def releases(env: str | None, model_name: str | None) -> None:
     """Show every release: when, why, from which data, and which is in production."""
     from rich.console import Console
 
-    from mlops_basics.operations import releases_table
+    from mlops_basics.commands.releases import releases_table
 
     Console().print(releases_table(*_production(env, model_name)))
 
@@ -141,7 +141,7 @@ def releases(env: str | None, model_name: str | None) -> None:
 @model_name_option
 def rollback(to: str | None, reason: str, env: str | None, model_name: str | None) -> None:
     """Put an earlier release back into production."""
-    from mlops_basics.operations import rollback as roll_back
+    from mlops_basics.commands.rollback import rollback as roll_back
 
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
     store, registry = _production(env, model_name)
@@ -155,7 +155,7 @@ def rollback(to: str | None, reason: str, env: str | None, model_name: str | Non
 @model_name_option
 def serve(host: str, port: int, env: str | None, model_name: str | None) -> None:
     """Verify the release in production and serve it over HTTP (POST /invocations)."""
-    from mlops_basics.operations import serve as serve_release
+    from mlops_basics.commands.serve import serve as serve_release
 
     sys.exit(serve_release(_production(env, model_name)[0], host, port))
 
@@ -166,7 +166,7 @@ def serve(host: str, port: int, env: str | None, model_name: str | None) -> None
 @click.pass_obj
 def reproduce(metadata: Any, run_id: str, env: str | None) -> None:
     """Run a recorded run again and say whether metrics and predictions are identical."""
-    from mlops_basics.reproduction import reproduce_run
+    from mlops_basics.commands.reproduce import reproduce_run
 
     found = reproduce_run(_project_path(metadata), run_id, env)
     click.echo(found.in_words())
@@ -184,7 +184,7 @@ def promote(
     metadata: Any, run_id: str, reason: str, env: str | None, model_name: str | None
 ) -> None:
     """Promote a run by hand, whatever its test said; its release is verified all the same."""
-    from mlops_basics.promotion import promote_run
+    from mlops_basics.commands.promote import promote_run
     from mlops_basics.schemas import Override
 
     now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -201,7 +201,7 @@ def promote(
 @click.pass_obj
 def prune(metadata: Any, keep: int, dry_run: bool, env: str | None, model_name: str | None) -> None:
     """Remove the data of old runs, but never what a release, a version or the monitor needs."""
-    from mlops_basics.prune import prune_runs
+    from mlops_basics.commands.prune import prune_runs
 
     params = {"model_name": model_name} if model_name else {}
     click.echo(prune_runs(_project_path(metadata), env, params, keep, dry_run=dry_run))
@@ -213,7 +213,7 @@ def prune(metadata: Any, keep: int, dry_run: bool, env: str | None, model_name: 
 @click.pass_obj
 def doctor(metadata: Any, env: str | None, model_name: str | None) -> None:
     """Check what a run needs: a line a check, with a remedy. Exit code 1 if one failed."""
-    from mlops_basics.doctor import examine, told
+    from mlops_basics.commands.doctor import examine, told
 
     params = {"model_name": model_name} if model_name else {}
     healthy = True
@@ -227,7 +227,7 @@ def doctor(metadata: Any, env: str | None, model_name: str | None) -> None:
 @click.pass_obj
 def keygen(metadata: Any) -> None:
     """Make the keys that releases are signed with and checked by (conf/local)."""
-    from mlops_basics.datasets.signature import make_key_pair
+    from mlops_basics.production.signature import make_key_pair
 
     project = _project_path(metadata)
     private, public, text = make_key_pair(project / "conf" / "local")
@@ -251,7 +251,7 @@ def ct(metadata: Any, dry_run: bool, env: str | None, model_name: str | None) ->
     Exit codes: 0 nothing to do, 3 retrained and promoted, 4 retrained and kept, 5 would retrain
     (--dry-run), 1 error.
     """
-    from mlops_basics.continuous import continuous_training
+    from mlops_basics.commands.ct import continuous_training
 
     params = {"model_name": model_name} if model_name else {}
     outcome = continuous_training(_project_path(metadata), env, params, dry_run=dry_run)
@@ -266,7 +266,7 @@ def ct(metadata: Any, dry_run: bool, env: str | None, model_name: str | None) ->
 @click.pass_obj
 def services(metadata: Any, action: str, s3_port: int | None, mlflow_port: int | None) -> None:
     """S3, PostgreSQL and MLflow on this machine, for development and tests only."""
-    from mlops_basics.services import Instance, command
+    from mlops_basics.commands.services import Instance, command
 
     project = _project_path(metadata)
     instance = Instance(project / "data" / "services", s3_port, mlflow_port)
@@ -281,7 +281,7 @@ def services(metadata: Any, action: str, s3_port: int | None, mlflow_port: int |
 @click.pass_obj
 def data_push(metadata: Any, env: str | None) -> None:
     """Take a version of the source (and labels) with DVC, and send it to `data_remote`."""
-    from mlops_basics.data_versions import push
+    from mlops_basics.runs.dvc import push
 
     project = _project_path(metadata)
     sources, remote = _sources(project, env)
@@ -294,7 +294,7 @@ def data_push(metadata: Any, env: str | None) -> None:
 @click.pass_obj
 def data_pull(metadata: Any, env: str | None) -> None:
     """Bring the version of the source (and labels) that their .dvc files name."""
-    from mlops_basics.data_versions import pull
+    from mlops_basics.runs.dvc import pull
 
     project = _project_path(metadata)
     for path in _sources(project, env)[0]:
@@ -303,7 +303,7 @@ def data_pull(metadata: Any, env: str | None) -> None:
 
 def _sources(project: Path, env: str | None) -> tuple[list[Path], str | None]:
     """The local paths of source and labels, and DVC's remote, as configured."""
-    from mlops_basics.context import load_context
+    from mlops_basics.runs.session import load_context
 
     context = load_context(project, env, {})
     catalog: Any = context.catalog
@@ -320,7 +320,7 @@ def _sources(project: Path, env: str | None) -> tuple[list[Path], str | None]:
 @click.pass_obj
 def demo(metadata: Any, months: int, rows: int) -> None:
     """A year of production on real flights: predict, watch, retrain, and a page about it."""
-    from mlops_basics.demo import page_path, run_demo, summary
+    from mlops_basics.commands.demo.year import page_path, run_demo, summary
 
     project = _project_path(metadata)
     result = run_demo(project, months, rows, click.echo)
@@ -329,7 +329,7 @@ def demo(metadata: Any, months: int, rows: int) -> None:
 
 def _production(env: str | None, model_name: str | None) -> tuple[Any, Any]:
     """The release store and the registry, as the catalog configures them."""
-    from mlops_basics.context import load_context
+    from mlops_basics.runs.session import load_context
 
     params = {"model_name": model_name} if model_name else {}
     release: Any = load_context(None, env, params).catalog.get("release")

@@ -8,10 +8,10 @@ import pytest
 from benchmarks import days, proof, simulate, years
 from scipy import stats
 
-from mlops_basics.stats.compare import PairedSums, compare_losses
-from mlops_basics.stats.groups import group_sums
-from mlops_basics.stats.mcnemar import PairedCounts, mcnemar
-from mlops_basics.stats.spending import alpha_at
+from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.groups import group_sums
+from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
+from mlops_basics.stats.paired.spending import alpha_at
 
 MARKDOWN = (proof.DOCS / "proof.md").read_text(encoding="utf-8")
 HTML = (proof.DOCS / "proof.html").read_text(encoding="utf-8")

@@ -13,11 +13,10 @@ from hypothesis.extra import numpy as hnp
 from kedro.io import DatasetError, Version
 
 from mlops_basics.datasets import ArraysDataset
-from mlops_basics.datasets.arrays import read_arrays, write_arrays
-from mlops_basics.profiles import feature_profile
-from mlops_basics.stats.table_drift import TableProfile
-
-from .conftest import make_table
+from mlops_basics.stats.data_drift.table_drift import TableProfile
+from mlops_basics.storage.arrays import read_arrays, write_arrays
+from mlops_basics.table.profile import feature_profile
+from tests.support.fitted import make_table
 
 ARRAYS = {"numeric/0/points": np.arange(5.0), "names": ["x", "größe"], "n": 3, "exact": True}
 

@@ -14,7 +14,7 @@ from mlflow import MlflowClient
 from mlops_basics.datasets import champion as champion_module
 from mlops_basics.datasets.champion import ChampionDataset
 from mlops_basics.schemas import NO_CHAMPION
-from tests.challengers import FITTED_ROWS, INFO, ROWS, TRUSTED, Workshop
+from tests.support.challengers import FITTED_ROWS, INFO, ROWS, TRUSTED, Workshop
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 

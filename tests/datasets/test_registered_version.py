@@ -9,10 +9,10 @@ import mlflow
 import pytest
 
 from mlops_basics.datasets.registered_version import RegisteredVersionDataset
-from mlops_basics.datasets.registry import ModelRegistry
-from mlops_basics.datasets.release_store import ReleaseStore
+from mlops_basics.production.registry import ModelRegistry
+from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import RegisteredVersion
-from tests.challengers import Workshop, refused
+from tests.support.challengers import Workshop, refused
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 

@@ -11,12 +11,14 @@ import mlflow
 import pytest
 from kedro.io import DatasetError
 
-from mlops_basics.datasets.release import ProductionDataset, ReleaseDataset, publish
-from mlops_basics.datasets.release_store import ReleaseStore
+from mlops_basics.commands.rollback import rollback
+from mlops_basics.datasets.release import ProductionDataset, ReleaseDataset
 from mlops_basics.errors import ConflictError, ReleaseError
-from mlops_basics.operations import periods, rollback
+from mlops_basics.production.history import periods
+from mlops_basics.production.publish import publish
+from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import RegisteredVersion, ReleaseState
-from tests.challengers import INFO, ROWS, TRUSTED, Workshop
+from tests.support.challengers import INFO, ROWS, TRUSTED, Workshop
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 

@@ -64,7 +64,7 @@ def put(address, content):
     ("name", "content"),
     [
         ("a.csv", TABLE.to_csv(index=False).encode()),
-        ("a.csv.gz", gzip.compress(TABLE.to_csv(index=False).encode())),
+        ("a.csv.gz", gzip.compress(TABLE.to_csv(index=False).encode(), mtime=0)),
         ("a.parquet", as_parquet(TABLE)),
         ("a.pq", as_parquet(TABLE)),
     ],

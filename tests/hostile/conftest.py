@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project
-from tests.faulty_proxy import faulty_proxy
 from tests.hostile.world import World, add_table
-from tests.services_fixture import _instance, use_environment
+from tests.support.faulty_proxy import faulty_proxy
+from tests.support.services import _instance, use_environment
 
 
 @pytest.fixture(scope="module")

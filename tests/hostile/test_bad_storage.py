@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from mlops_basics.services import Instance
-from mlops_basics.services.mlflow_server import MlflowServer
+from mlops_basics.commands.services import Instance
+from mlops_basics.commands.services.mlflow_server import MlflowServer
 from tests.conftest import Project
-from tests.faulty_proxy import faulty_proxy
 from tests.hostile.world import (
     ENV,
     QUICK,
@@ -25,8 +24,9 @@ from tests.hostile.world import (
     released,
     strong,
 )
-from tests.integration.helpers import production_of, set_up, weak
-from tests.services_fixture import forget_file_systems, use_environment
+from tests.support.faulty_proxy import faulty_proxy
+from tests.support.services import forget_file_systems, use_environment
+from tests.support.small_table import production_of, set_up, weak
 
 pytestmark = pytest.mark.slow
 
@@ -221,9 +221,9 @@ MOMENTS = {
     "collecting": "kedro_datasets.pandas.parquet_dataset:ParquetDataset.save",
     "saving the model": "mlops_basics.datasets.model:SklearnModelDataset.save",
     "recording the challenge": "mlops_basics.datasets.challenge:ChallengeDataset.save",
-    "registering": "mlops_basics.datasets.registry:ModelRegistry.register",
-    "uploading the release": "mlops_basics.datasets.release_store:ReleaseStore.upload",
-    "moving the pointer": "mlops_basics.datasets.release_store:ReleaseStore.point",
+    "registering": "mlops_basics.production.registry:ModelRegistry.register",
+    "uploading the release": "mlops_basics.production.release_store:ReleaseStore.upload",
+    "moving the pointer": "mlops_basics.production.release_store:ReleaseStore.point",
 }
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from mlops_basics.errors import ReleaseError
 from mlops_basics.schemas import Release
-from tests.faulty_proxy import Fault
 from tests.hostile.world import (
     ENV,
     QUICK,
@@ -23,7 +22,8 @@ from tests.hostile.world import (
     released,
     strong,
 )
-from tests.integration.helpers import production_of, weak
+from tests.support.faulty_proxy import Fault
+from tests.support.small_table import production_of, weak
 
 pytestmark = pytest.mark.slow
 

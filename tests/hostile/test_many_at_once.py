@@ -13,13 +13,13 @@ import fsspec
 import pytest
 import yaml
 
-from mlops_basics.continuous import ExitCode
-from mlops_basics.services import Instance
-from mlops_basics.services.mlflow_server import MlflowServer
+from mlops_basics.commands.ct import ExitCode
+from mlops_basics.commands.services import Instance
+from mlops_basics.commands.services.mlflow_server import MlflowServer
 from tests.conftest import ROOT, Project
 from tests.hostile.world import Command, Ended
-from tests.integration.helpers import challenges_of, production_of
-from tests.services_fixture import use_environment
+from tests.support.services import use_environment
+from tests.support.small_table import challenges_of, production_of
 
 pytestmark = pytest.mark.slow
 

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 import psutil
 import yaml
 
-from mlops_basics.services import Instance
-from mlops_basics.services.s3 import S3Server
+from mlops_basics.commands.services import Instance
+from mlops_basics.commands.services.s3 import S3Server
 from tests.conftest import ROOT, Project
-from tests.faulty_proxy import Fault, FaultyProxy
-from tests.integration.helpers import STRONG, history_of, make_table, production_of
+from tests.support.faulty_proxy import Fault, FaultyProxy
+from tests.support.small_table import STRONG, history_of, make_table, production_of
 
 #: No command may take longer than this, whatever fails while it runs.
 PATIENCE = 300.0  # seconds

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from .helpers import ENV, STRONG, history_of, production_of, set_up, weak
+from tests.support.small_table import ENV, STRONG, history_of, production_of, set_up, weak
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.labels import PREDICTION_ID, RowKeys, prediction_ids
-from mlops_basics.operations import rollback
+from mlops_basics.commands.rollback import rollback
 from mlops_basics.schemas import (
     Artifact,
     Batch,
@@ -23,9 +22,10 @@ from mlops_basics.schemas import (
     MonitoringState,
     Verdict,
 )
+from mlops_basics.table.labels import PREDICTION_ID, RowKeys, prediction_ids
+from tests.support.small_table import ENV, history_of, make_table, production_of, set_up
 
 from ..conftest import Project, make_project
-from .helpers import ENV, history_of, make_table, production_of, set_up
 from .test_faults import moved, processes
 
 pytestmark = pytest.mark.slow
@@ -432,7 +432,7 @@ def test_a_state_that_cannot_be_read_is_an_error(drifted):
 def step_of(name: str) -> tuple[Any, str]:
     """The class and the method of a step's name."""
     from mlops_basics.datasets import MonitoringStateDataset, SklearnModelDataset
-    from mlops_basics.datasets.release_store import ReleaseStore
+    from mlops_basics.production.release_store import ReleaseStore
 
     owners = {
         "state": MonitoringStateDataset,

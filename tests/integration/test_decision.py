@@ -10,7 +10,16 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from .helpers import ENV, STRONG, challenges_of, history_of, make_table, production_of, set_up, weak
+from tests.support.small_table import (
+    ENV,
+    STRONG,
+    challenges_of,
+    history_of,
+    make_table,
+    production_of,
+    set_up,
+    weak,
+)
 
 pytestmark = pytest.mark.slow
 

@@ -12,10 +12,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mlops_basics.features import typed_features
-from mlops_basics.reporting.demo_page import YearResult, retrainings, verdict_text
+from mlops_basics.commands.demo.page import YearResult, retrainings, verdict_text
+from mlops_basics.table.columns import typed_features
 from tests.conftest import bootstrap
-from tests.integration.helpers import production_of
+from tests.support.small_table import production_of
 
 pytestmark = pytest.mark.slow
 
@@ -65,7 +65,7 @@ class Lived:
 @pytest.fixture(scope="module")
 def lived(shared_project) -> Lived:
     """Six months of 1,500 flights."""
-    from mlops_basics.demo import page_path, run_demo
+    from mlops_basics.commands.demo.year import page_path, run_demo
 
     path = shared_project.path
     (path / "conf" / "demo" / "parameters.yml").write_text(PARAMETERS, encoding="utf-8")

@@ -14,8 +14,17 @@ from typing import Any
 
 import pytest
 
+from tests.support.small_table import (
+    ENV,
+    STRONG,
+    challenges_of,
+    history_of,
+    production_of,
+    set_up,
+    weak,
+)
+
 from ..conftest import Project
-from .helpers import ENV, STRONG, challenges_of, history_of, production_of, set_up, weak
 
 pytestmark = pytest.mark.slow
 
@@ -99,9 +108,10 @@ def owner_of(name: str) -> tuple[Any, str]:
     """The class or module and the attribute of a step's name."""
     from mlflow import MlflowClient
 
-    from mlops_basics.datasets import registry, store_files
-    from mlops_basics.datasets.ledger import Ledger
-    from mlops_basics.datasets.release_store import ReleaseStore
+    from mlops_basics.production import registry
+    from mlops_basics.production.ledger import Ledger
+    from mlops_basics.production.release_store import ReleaseStore
+    from mlops_basics.storage import store_files
 
     owners = {
         "MlflowClient": MlflowClient,
@@ -313,7 +323,7 @@ def test_a_store_that_cannot_be_written(template, tmp_path, monkeypatch, call, n
     """A clear error, production untouched, and the next run finishes the work."""
     project = moved(template, tmp_path / "project")
     before = files_of(project)
-    from mlops_basics.datasets import store_files
+    from mlops_basics.storage import store_files
 
     def fail(*args: Any) -> None:
         raise OSError(number, os.strerror(number))
@@ -341,7 +351,7 @@ def files_of(project: Project) -> dict[str, bytes]:
 
 def test_somebody_else_publishes_the_same_at_the_same_time(template, tmp_path, monkeypatch):
     """The pointer moves between ledger and pointer: the work is done, and the ledger says so."""
-    from mlops_basics.datasets.ledger import Ledger
+    from mlops_basics.production.ledger import Ledger
 
     project = moved(template, tmp_path / "project")
     store, _ = production_of(project, ENV)

@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from mlops_basics.schemas import BATCH_COLUMN
-
-from .helpers import ENV, STRONG, make_table, production_of, set_up, weak
+from tests.support.small_table import ENV, STRONG, make_table, production_of, set_up, weak
 
 pytestmark = pytest.mark.slow
 

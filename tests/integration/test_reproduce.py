@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
+from tests.support.small_table import ENV, make_table, production_of, set_up, weak
+
 from ..conftest import Project
-from .helpers import ENV, make_table, production_of, set_up, weak
 
 pytestmark = pytest.mark.slow
 

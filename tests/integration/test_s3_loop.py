@@ -16,15 +16,15 @@ import pandas as pd
 import pytest
 import yaml
 
-from mlops_basics.datasets.store_files import StoreFiles
+from mlops_basics.commands.services import Instance
+from mlops_basics.commands.services.mlflow_server import MlflowServer
+from mlops_basics.commands.services.postgres import PostgresServer
+from mlops_basics.commands.services.s3 import S3Server
 from mlops_basics.errors import ReleaseError
-from mlops_basics.services import Instance
-from mlops_basics.services.mlflow_server import MlflowServer
-from mlops_basics.services.postgres import PostgresServer
-from mlops_basics.services.s3 import S3Server
+from mlops_basics.storage.store_files import StoreFiles
 from tests.conftest import ROOT, Project
-from tests.integration.helpers import STRONG, history_of, make_table, production_of, weak
-from tests.services_fixture import use_environment
+from tests.support.services import use_environment
+from tests.support.small_table import STRONG, history_of, make_table, production_of, weak
 
 pytestmark = pytest.mark.slow
 

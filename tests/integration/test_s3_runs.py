@@ -8,9 +8,9 @@ from itertools import chain, repeat
 
 import pytest
 
-from tests.faulty_proxy import FaultyProxy, faulty_proxy
-from tests.s3_bucket import Bucket, make_bucket
-from tests.services_fixture import use_environment
+from tests.support.faulty_proxy import FaultyProxy, faulty_proxy
+from tests.support.s3_bucket import Bucket, make_bucket
+from tests.support.services import use_environment
 
 pytestmark = pytest.mark.slow  # whole runs and an S3 server
 

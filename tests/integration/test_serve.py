@@ -15,17 +15,17 @@ from pathlib import Path
 
 import pytest
 
-from mlops_basics.datasets.release_store import ReleaseStore
-from tests.releases import NAME, TRUSTED, make_folder, publish
+from mlops_basics.production.release_store import ReleaseStore
+from tests.support.releases import NAME, TRUSTED, make_folder, publish
 
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = """
 import json, sys
-from mlops_basics.datasets.release_store import ReleaseStore
+from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.errors import ReleaseError
-from mlops_basics.operations import serve
+from mlops_basics.commands.serve import serve
 root, name, port, trusted = sys.argv[1:]
 try:
     sys.exit(serve(ReleaseStore(root, name, json.loads(trusted)), "127.0.0.1", int(port)))

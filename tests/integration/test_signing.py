@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mlops_basics.datasets.signature import make_key_pair
 from mlops_basics.errors import ReleaseError
-
-from .helpers import ENV, production_of, set_up, weak
+from mlops_basics.production.signature import make_key_pair
+from tests.support.small_table import ENV, production_of, set_up, weak
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.samples import write_sample
+from mlops_basics.commands.samples import write_sample
 from mlops_basics.schemas import ROW_HASH_COLUMN
 
 pytestmark = pytest.mark.slow
@@ -116,7 +116,7 @@ def test_a_users_table_in_five_lines(project, suffix, target, task, leading, at_
     metrics = project.load("test_metrics", env="mine").metrics
     assert metrics[leading].value > at_least
     unseen = table.drop(columns=[target]).head(3).assign(city="Atlantis", income=np.nan)
-    from mlops_basics.features import typed_features
+    from mlops_basics.table.columns import typed_features
 
     model = project.load("model", env="mine")
     assert len(model.predict(typed_features(unseen, info.features))) == 3

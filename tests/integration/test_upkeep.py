@@ -13,11 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from mlops_basics.datasets.store_files import StoreFiles
-from tests.s3_bucket import make_bucket
-from tests.services_fixture import forget_file_systems
-
-from .helpers import ENV, history_of, production_of, set_up, weak
+from mlops_basics.storage.store_files import StoreFiles
+from tests.support.s3_bucket import make_bucket
+from tests.support.services import forget_file_systems
+from tests.support.small_table import ENV, history_of, production_of, set_up, weak
 
 pytestmark = pytest.mark.slow
 
@@ -263,7 +262,7 @@ def test_the_doctor_finds_storage_that_is_read_only(life, monkeypatch):
     def denied(*_arguments):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("mlops_basics.datasets.store_files.os.link", denied)
+    monkeypatch.setattr("mlops_basics.storage.store_files.os.link", denied)
     ill(life.project, "storage", "Permission denied", "correct the rights")
     ill(life.project, "production", "Permission denied")
 

@@ -9,8 +9,7 @@ import pytest
 from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data, split_data
 from mlops_basics.pipelines.model_training.nodes import search_model
 from mlops_basics.schemas import PreprocessingParams
-
-from .helpers import LINEAR, RIDGE, NoMonitor, raw_table, training_params
+from tests.support.tables import LINEAR, RIDGE, NoMonitor, raw_table, training_params
 
 
 def prepare(raw, **values):

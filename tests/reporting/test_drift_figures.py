@@ -14,11 +14,11 @@ from mlops_basics.reporting.drift_figures import (
     history_figure,
 )
 from mlops_basics.schemas import ColumnDrift, LabelCount, Watch, WatchedBatch
-from mlops_basics.stats.categorical_profile import CategoricalProfile
-from mlops_basics.stats.numeric_profile import NumericProfile
+from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
+from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+from tests.support.monitored import Monitored, make_monitored
 
 from .conftest import HOSTILE
-from .monitored import Monitored, make_monitored
 
 
 @pytest.fixture(scope="module")

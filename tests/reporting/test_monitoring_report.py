@@ -23,10 +23,10 @@ from mlops_basics.schemas import (
     Watch,
     WatchedBatch,
 )
-from mlops_basics.stats.table_drift import TableProfile
+from mlops_basics.stats.data_drift.table_drift import TableProfile
+from tests.support.monitored import Monitored, make_monitored
 
 from .conftest import HOSTILE
-from .monitored import Monitored, make_monitored
 
 QUIET = "No change is shown."
 

@@ -18,7 +18,7 @@ from .source import SourceDataset
 # open s3:// through fsspec's registry: time-outs, retries and fresh listings are theirs, too.
 for _protocol in ("s3", "s3a"):
     register_implementation(
-        _protocol, "mlops_basics.datasets.s3_file_system.S3FileSystem", clobber=True
+        _protocol, "mlops_basics.storage.s3_file_system.S3FileSystem", clobber=True
     )
 
 __all__ = [

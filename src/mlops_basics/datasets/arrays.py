@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from pathlib import PurePosixPath
 from typing import Any
 
 import fsspec
-import numpy as np
 from kedro.io import AbstractVersionedDataset, Version
 from kedro.io.core import get_filepath_str, get_protocol_and_path
 
-Arrays = dict[str, Any]
-
-
-def read_arrays(content: bytes) -> Arrays:
-    """The arrays of an ``.npz`` file; one that would run code on loading is refused by numpy."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as file:
-        return {name: file[name] for name in file.files}
-
-
-def write_arrays(arrays: Arrays) -> bytes:
-    """The arrays as an ``.npz`` file, byte for byte the same whenever it is written."""
-    buffer = io.BytesIO()
-    # numpy.savez takes names as keywords: no array could be called "file"
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, values in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.asanyarray(values), allow_pickle=False)
-    return buffer.getvalue()
+from mlops_basics.storage.arrays import Arrays, read_arrays, write_arrays
 
 
 class ArraysDataset(AbstractVersionedDataset[Arrays, Arrays]):

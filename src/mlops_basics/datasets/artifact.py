@@ -10,9 +10,9 @@ from kedro.utils import load_obj
 from kedro_datasets._typing import JSONPreview
 from kedro_datasets.json import JSONDataset
 
-from mlops_basics.datasets.faults import readable_faults
-from mlops_basics.datasets.s3_objects import is_s3, newest_version
 from mlops_basics.schemas import Artifact
+from mlops_basics.storage.faults import readable_faults
+from mlops_basics.storage.s3_objects import is_s3, newest_version
 
 
 class ArtifactDataset(JSONDataset):  # type: ignore[misc] # kedro-datasets has no types

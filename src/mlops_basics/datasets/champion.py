@@ -12,8 +12,8 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.datasets.model import MODEL_FILE, load_model
-from mlops_basics.datasets.registry import MODEL_FOLDER, ModelRegistry
 from mlops_basics.errors import MlopsError
+from mlops_basics.production.registry import MODEL_FOLDER, ModelRegistry
 from mlops_basics.schemas import (
     NO_CHAMPION,
     ROW_HASH_COLUMN,

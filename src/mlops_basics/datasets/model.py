@@ -11,9 +11,9 @@ import fsspec
 from kedro.io import AbstractVersionedDataset
 from kedro.io.core import Version, get_filepath_str, get_protocol_and_path
 
-from mlops_basics.datasets.skops_archive import canonical_archive
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import FittedModel
+from mlops_basics.storage.skops_archive import canonical_archive
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline

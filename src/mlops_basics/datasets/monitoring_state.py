@@ -10,10 +10,10 @@ from typing import Any
 from kedro.io import AbstractDataset
 from pydantic import ValidationError
 
-from mlops_basics.datasets.lease import PATIENCE
-from mlops_basics.datasets.store_files import StoreFiles
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.schemas import MonitoringState
+from mlops_basics.storage.lease import PATIENCE
+from mlops_basics.storage.store_files import StoreFiles
 
 _LOCK = ".ct-lock"
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mlops_basics.datasets.artifact import ArtifactDataset
-from mlops_basics.datasets.registry import ModelRegistry, require_unchanged
-from mlops_basics.datasets.release_store import ReleaseStore
 from mlops_basics.errors import ConflictError
+from mlops_basics.production.registry import ModelRegistry, require_unchanged
+from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import NO_CHAMPION, Registration
 
 

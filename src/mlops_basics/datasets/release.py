@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import getpass
-import tempfile
-from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
 from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.datasets.artifact import ArtifactDataset
-from mlops_basics.datasets.ledger import origin_of
-from mlops_basics.datasets.registry import OVERRIDE_FILE, ModelRegistry, require_unchanged
-from mlops_basics.datasets.release_store import ReleaseStore
-from mlops_basics.datasets.signature import Signatures
-from mlops_basics.errors import ConflictError, ReleaseError
-from mlops_basics.row_groups import counted
+from mlops_basics.production.publish import publish
+from mlops_basics.production.registry import ModelRegistry
+from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.production.signature import Signatures
 from mlops_basics.schemas import (
-    Decision,
-    LedgerEntry,
-    ModelRecord,
-    Override,
     RegisteredVersion,
     Release,
-    ReleaseManifest,
     ReleaseState,
 )
 
@@ -88,202 +76,6 @@ class ReleaseDataset(ArtifactDataset):
         with self.store.one_run_at_a_time():
             found = self.registry.state("Nothing was left to be done.", promoted=False)
             return publish(self.store, self.registry, found)
-
-
-def publish(
-    store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion
-) -> ReleaseState:
-    """Make production equal to the registry's champion.
-
-    Args:
-        store: The releases.
-        registry: The versions; its champion is read anew.
-        registered: What came of the decision; a champion that changed meanwhile is told in the
-            ledger as a refusal.
-
-    Raises:
-        ReleaseError: If the release cannot be written or would be refused.
-        ConflictError: If production was changed by somebody else at the same time.
-    """
-    state = _publish(store, registry, registered)
-    store.end_move()
-    return state
-
-
-def _publish(
-    store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion
-) -> ReleaseState:
-    pointer, champion = store.pointer(), registry.champion()
-    if champion is None:
-        return ReleaseState(version=None, changed=False, reason=registered.reason, path="")
-    in_production = pointer.version if pointer else None
-    if in_production == champion and _is_intact(store, registry, champion):
-        return ReleaseState(
-            version=champion, changed=False, reason=registered.reason, path=store.path(champion)
-        )
-    manifest, override = prepare(store, registry, champion)
-    # Before the pointer moves: a release that nobody wrote down must not be in production.
-    entry = _entry(manifest, in_production, override)
-    intended = store.intended()  # by a rollback that was killed on its way
-    if intended and (intended.version, intended.replaced) == (champion, in_production):
-        entry = intended
-    ledger = store.ledger()
-    _name_the_overtaken(store, registry, ledger, champion, in_production)
-    if in_production != champion:  # else it was damaged, and is whole again
-        entry = _announce(store, ledger, entry)
-    try:
-        require_unchanged(registry.champion(), champion)  # a rollback may have come between
-        store.point(champion, pointer, entry.at)
-    except ConflictError as error:
-        now = store.pointer()
-        if now is not None and now.version == champion:  # somebody else did the same work
-            return ReleaseState(
-                version=champion, changed=False, reason=str(error), path=store.path(champion)
-            )
-        refused = {"action": "refused", "reason": str(error), "at": _now()}
-        store.record(entry.model_copy(update=refused))
-        raise
-    return ReleaseState(
-        version=champion,
-        changed=True,
-        reason=f"Version {champion} is in production.",
-        path=store.path(champion),
-    )
-
-
-class Versions(Protocol):
-    """Where a release comes from, and comes from once more."""
-
-    model_name: str
-
-    def download(self, version: str, target: Path) -> None:
-        """Write a version's model folder and its release files into ``target``."""
-
-
-def prepare(
-    store: ReleaseStore, registry: Versions, version: str
-) -> tuple[ReleaseManifest, Override | None]:
-    """Store a version's release and verify it; production does not change.
-
-    Returns:
-        Its manifest, and who promoted it by hand, if somebody did.
-
-    Raises:
-        ReleaseError: If MLflow has it no longer, it cannot be written or would be refused.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        registry.download(version, folder)
-        manifest = store.upload(folder, _manifest(folder, registry.model_name, version))
-        file = folder / OVERRIDE_FILE
-        text = file.read_text(encoding="utf-8") if file.exists() else None
-    return manifest, None if text is None else Override.model_validate_json(text)
-
-
-def _name_the_overtaken(
-    store: ReleaseStore,
-    registry: ModelRegistry,
-    ledger: Sequence[LedgerEntry],
-    champion: str,
-    in_production: str | None,
-) -> None:
-    """Write down whoever was champion and lost the alias before it came into production."""
-    named = {entry.version for entry in ledger}
-    for version in registry.former_champions():
-        if version not in named:
-            overtaken = LedgerEntry(
-                at=_now(),
-                action="refused",
-                version=version,
-                replaced=in_production,
-                by=getpass.getuser(),
-                reason=f"Version {champion} became the champion before it was published.",
-                mlflow_run_id=registry.run_of(version),
-            )
-            store.record(overtaken)
-
-
-def _is_intact(store: ReleaseStore, registry: ModelRegistry, version: str) -> bool:
-    """Whether the release in production is the registry's version, and undamaged.
-
-    Raises:
-        ReleaseError: If it is another model of the same number: the registry is not the one that
-            the production folder belongs to.
-    """
-    try:
-        manifest = store.verify(version)
-    except ReleaseError:
-        return False  # the registry has all of it: it is written once more
-    fitted_by = registry.run_of(version)
-    if manifest.mlflow_run_id != fitted_by:
-        raise ReleaseError(
-            f"Production holds version {version} of the MLflow run {manifest.mlflow_run_id}, but "
-            f"the registry's version {version} is of the run {fitted_by}: this production folder "
-            f"({store.path(version)}) belongs to another registry. Point mlflow.yml at that one, "
-            "or name another `production` in globals.yml."
-        )
-    return True
-
-
-def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:
-    record = ModelRecord.model_validate_json(
-        (folder / "model_record.json").read_text(encoding="utf-8")
-    )
-    decision = Decision.model_validate_json((folder / "decision.json").read_text(encoding="utf-8"))
-    return ReleaseManifest(
-        model_name=model_name,
-        version=version,
-        run_id=record.run_id,
-        mlflow_run_id=record.mlflow_run_id,
-        data_versions=record.data_versions,
-        git_commit=record.git_commit,
-        git_dirty=record.git_dirty,
-        decision=decision,
-        files={},
-    )
-
-
-def _entry(
-    manifest: ReleaseManifest, replaced: str | None, override: Override | None
-) -> LedgerEntry:
-    why = _why(manifest.decision)
-    return LedgerEntry(
-        at=_now(),
-        action="promoted" if override else "release",
-        version=manifest.version,
-        replaced=replaced,
-        by=override.by if override else getpass.getuser(),
-        reason=f"{override.reason} (the decision was: {why})" if override else why,
-        **origin_of(manifest),
-    )
-
-
-def _why(decision: Decision) -> str:
-    """The decision in a line; the release holds all of it."""
-    outcome = decision.outcome.replace("_", " ")
-    if decision.gain is None or decision.p_value is None or decision.alpha is None:
-        return outcome
-    return (
-        f"{outcome}: gain {decision.gain:.3g} {decision.unit} "
-        f"on {counted(decision.rows, decision.groups)}, "
-        f"p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
-    )
-
-
-def _announce(
-    store: ReleaseStore, ledger: Sequence[LedgerEntry], entry: LedgerEntry
-) -> LedgerEntry:
-    """Write the move down, unless a run that was killed before the pointer moved has done so."""
-    last = ledger[-1] if ledger else None
-    same = last and (last.version, last.replaced) == (entry.version, entry.replaced)
-    if last and same and last.action != "refused":
-        return last
-    store.record(entry)
-    return entry
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class ProductionDataset(AbstractDataset[NoReturn, Release]):

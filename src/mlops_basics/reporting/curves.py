@@ -9,7 +9,7 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from mlops_basics.stats.metrics import share
+from mlops_basics.stats.intervals.metrics import share
 
 from .style import (
     BLUE,

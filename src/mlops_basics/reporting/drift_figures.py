@@ -8,8 +8,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mlops_basics.schemas import ColumnDrift, ConceptVerdict, Watch, WatchedBatch
-from mlops_basics.stats.categorical_profile import CategoricalProfile
-from mlops_basics.stats.numeric_profile import NumericProfile
+from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
+from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
 
 from .monitoring_text import LOSSES, share_text
 from .profile_bins import histogram, largest_changes, quantile_range, single_values

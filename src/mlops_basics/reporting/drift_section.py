@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mlops_basics.schemas import BatchVerdict, ColumnDrift
-from mlops_basics.stats.table_drift import TableProfile
+from mlops_basics.stats.data_drift.table_drift import TableProfile
 
 from .drift_figures import column_figure
 from .page import Html, Plot, badge, join, note, paragraph, small, table, text

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mlops_basics.schemas import MonitoringState, Verdict, Watch, WatchedBatch
-from mlops_basics.stats.table_drift import TableProfile
+from mlops_basics.stats.data_drift.table_drift import TableProfile
 
 from .drift_figures import error_figure, history_figure
 from .drift_section import change_plots, drift_tables

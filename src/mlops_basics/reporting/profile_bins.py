@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mlops_basics.stats.categorical_profile import CategoricalProfile
-from mlops_basics.stats.numeric_profile import NumericProfile
+from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
+from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
 
 from .style import Floats
 

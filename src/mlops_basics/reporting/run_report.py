@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from mlops_basics.row_groups import counted
 from mlops_basics.schemas import (
     ChallengeRequest,
     CollectionReport,
@@ -20,6 +19,7 @@ from mlops_basics.schemas import (
     SplitReport,
     TableInfo,
 )
+from mlops_basics.table.row_groups import counted
 
 from .decision_section import decision_badge, decision_section
 from .metric_text import interval, leading_metric, metric_name, reading_order, verdict

@@ -9,7 +9,6 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mlops_basics.row_groups import counted
 from mlops_basics.schemas import (
     Decision,
     Estimate,
@@ -20,6 +19,7 @@ from mlops_basics.schemas import (
     TableInfo,
     Verdict,
 )
+from mlops_basics.table.row_groups import counted
 
 from . import monitoring_text
 from .decision_section import outcome_text

@@ -8,12 +8,12 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import DataError
-from mlops_basics.labels import PREDICTION_ID
 from mlops_basics.pipelines.batch_inference import create_pipeline
 from mlops_basics.pipelines.batch_inference.nodes import score_batches
 from mlops_basics.schemas import BATCH_COLUMN, Batch, PreprocessingParams, Release
-from tests.pipelines.helpers import assert_inputs_unchanged, raw_table, run_slice
-from tests.releases import make_manifest
+from mlops_basics.table.labels import PREDICTION_ID
+from tests.support.releases import make_manifest
+from tests.support.tables import assert_inputs_unchanged, raw_table, run_slice
 
 FEATURES = ["size", "count", "colour"]
 PARAMS = PreprocessingParams(target="kind")

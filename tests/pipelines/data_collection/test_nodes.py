@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.schemas import BATCH_COLUMN, RESERVED_COLUMNS, Batch, CollectionParams
-from tests.pipelines.helpers import assert_inputs_unchanged
+from tests.support.tables import assert_inputs_unchanged
 
 
 def make_batch(name, rows, start=0, **columns):

@@ -6,7 +6,7 @@ import pandas as pd
 
 from mlops_basics.pipelines.data_collection import create_pipeline
 from mlops_basics.schemas import BATCH_COLUMN, Batch, CollectionParams
-from tests.pipelines.helpers import run_slice
+from tests.support.tables import run_slice
 
 
 def test_source_to_bronze():

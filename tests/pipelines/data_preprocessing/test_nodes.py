@@ -9,7 +9,7 @@ import pytest
 from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
-from tests.pipelines.helpers import assert_inputs_unchanged, raw_table
+from tests.support.tables import assert_inputs_unchanged, raw_table
 
 
 def make_params(**values):

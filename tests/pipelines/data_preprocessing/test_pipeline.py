@@ -6,7 +6,7 @@ import pandas as pd
 
 from mlops_basics.pipelines.data_preprocessing import create_pipeline
 from mlops_basics.schemas import PreprocessingParams
-from tests.pipelines.helpers import raw_table, run_slice
+from tests.support.tables import raw_table, run_slice
 
 
 def test_bronze_to_golden():

@@ -16,8 +16,8 @@ from mlops_basics.errors import DataError
 from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data, split_data
 from mlops_basics.schemas import BATCH_COLUMN, CollectionParams, PreprocessingParams
-from tests.pipelines.helpers import assert_inputs_unchanged, raw_table
-from tests.strategies import tables
+from tests.support.strategies import tables
+from tests.support.tables import assert_inputs_unchanged, raw_table
 
 SIDES = ("train", "valid", "test")
 fast = settings(max_examples=20, deadline=None)

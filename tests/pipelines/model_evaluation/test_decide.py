@@ -9,10 +9,9 @@ from scipy.stats import binom, t
 
 from mlops_basics.pipelines.model_evaluation.nodes import decide
 from mlops_basics.schemas import NO_CHAMPION, ROW_HASH_COLUMN, Decision, DecisionParams
-from mlops_basics.stats.losses import log_loss_rows
-from mlops_basics.stats.spending import alpha_at
-from tests.pipelines.helpers import assert_inputs_unchanged
-from tests.pipelines.model_evaluation.test_verdict import (
+from mlops_basics.stats.paired.losses import log_loss_rows
+from mlops_basics.stats.paired.spending import alpha_at
+from tests.pipelines.model_evaluation.test_decision import (
     FIT,
     TEST_METRICS,
     assert_finite,
@@ -22,6 +21,7 @@ from tests.pipelines.model_evaluation.test_verdict import (
     make_gate,
     metrics_with,
 )
+from tests.support.tables import assert_inputs_unchanged
 
 OVERFITTED = FIT.model_copy(update={"overfitted": True, "reason": "It learned the rows by heart."})
 BETTER = {"champion": 0.5, "challenger": 3.0}

@@ -21,7 +21,6 @@ from mlops_basics.pipelines.model_evaluation.gate import (
     unseen_rows,
 )
 from mlops_basics.pipelines.model_evaluation.nodes import score_gate
-from mlops_basics.row_hash import row_hashes
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     NO_CHAMPION,
@@ -32,8 +31,9 @@ from mlops_basics.schemas import (
     PreprocessingParams,
     TableInfo,
 )
-from mlops_basics.scoring import Scores
-from tests.pipelines.helpers import assert_inputs_unchanged
+from mlops_basics.scoring.scores import Scores
+from mlops_basics.table.row_hash import row_hashes
+from tests.support.tables import assert_inputs_unchanged
 
 CLASSES = ("no", "yes")
 FIT = OverfitCheck(

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_basics.pipelines.model_evaluation.decision import METRICS as KNOWN
+from mlops_basics.pipelines.model_evaluation.decision import compare
 from mlops_basics.pipelines.model_evaluation.gate import (
     GROUP_COLUMN,
     gate_scores,
@@ -14,15 +16,13 @@ from mlops_basics.pipelines.model_evaluation.gate import (
     unseen_rows,
 )
 from mlops_basics.pipelines.model_evaluation.nodes import decide
-from mlops_basics.pipelines.model_evaluation.verdict import METRICS as KNOWN
-from mlops_basics.pipelines.model_evaluation.verdict import compare
 from mlops_basics.schemas import (
     Challenge,
     Champion,
     DecisionParams,
     Metrics,
 )
-from mlops_basics.scoring import Scores
+from mlops_basics.scoring.scores import Scores
 
 from .test_gate import FIT, champion_of, raw_of, table_info
 

@@ -28,7 +28,7 @@ from mlops_basics.schemas import (
     Decision,
     EvaluationParams,
 )
-from tests.pipelines.helpers import (
+from tests.support.tables import (
     LINEAR,
     RIDGE,
     NoMonitor,

@@ -12,8 +12,8 @@ from pandas.testing import assert_frame_equal
 from mlops_basics.pipelines.model_evaluation.nodes import evaluate_model
 from mlops_basics.pipelines.model_evaluation.reference import describe_reference, sample_reference
 from mlops_basics.schemas import EvaluationParams, PreprocessingParams, SplitParams
-from mlops_basics.stats.table_drift import TableProfile, judge_table
-from tests.pipelines.helpers import assert_inputs_unchanged
+from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
+from tests.support.tables import assert_inputs_unchanged
 
 PARAMS = EvaluationParams(resamples=200)
 PREPROCESSING = PreprocessingParams(target="kind", exclude=("day",))

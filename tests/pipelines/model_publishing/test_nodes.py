@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlops_basics.pipelines.model_publishing import create_pipeline
 from mlops_basics.pipelines.model_publishing.nodes import request_release
 from mlops_basics.schemas import RegisteredVersion
-from tests.pipelines.helpers import assert_inputs_unchanged, run_slice
+from tests.support.tables import assert_inputs_unchanged, run_slice
 
 REGISTERED = RegisteredVersion(
     model_name="flowers", version="2", previous="1", promoted=True, reason="It is better."

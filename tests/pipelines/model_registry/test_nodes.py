@@ -14,8 +14,8 @@ from mlops_basics.schemas import (
     ModelRecord,
     MonitoringReference,
 )
-from tests.challengers import FITTED_ROWS, INFO, ROWS, decision_of, refused
-from tests.pipelines.helpers import assert_inputs_unchanged, run_slice
+from tests.support.challengers import FITTED_ROWS, INFO, ROWS, decision_of, refused
+from tests.support.tables import assert_inputs_unchanged, run_slice
 
 RECORD = ModelRecord(
     candidate="linear",

@@ -10,9 +10,9 @@ from pandas.testing import assert_frame_equal
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.pipelines.model_training.nodes import list_fitted_rows, measure_fit, search_model
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, EvaluationParams
-from mlops_basics.scoring import class_probabilities
+from mlops_basics.scoring.scores import class_probabilities
 from tests.pipelines.conftest import prepare
-from tests.pipelines.helpers import (
+from tests.support.tables import (
     BOOSTING,
     LINEAR,
     RIDGE,
@@ -87,7 +87,7 @@ def test_values_lie_in_their_ranges(searched):
 
 def test_the_returned_model_is_the_best_one(searched, binary):
     """The whole pipeline takes raw features and has the loss that is reported."""
-    from mlops_basics.scoring import losses, score_rows
+    from mlops_basics.scoring.scores import losses, score_rows
 
     model, _, report = searched
     features = binary.valid[list(binary.info.features)]

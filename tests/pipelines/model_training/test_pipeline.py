@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlops_basics.pipelines.model_training import create_pipeline
 from mlops_basics.schemas import EvaluationParams
-from tests.pipelines.helpers import LINEAR, NoMonitor, run_slice, training_params
+from tests.support.tables import LINEAR, NoMonitor, run_slice, training_params
 
 
 def test_golden_to_model(binary):

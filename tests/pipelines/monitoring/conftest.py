@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .releases import OF_SIZE, PREPROCESSING, make_release
+from tests.support.watched import OF_SIZE, PREPROCESSING, make_release
 
 
 @pytest.fixture(scope="package")

@@ -18,9 +18,13 @@ from mlops_basics.pipelines.monitoring.concept_drift import (
     may_enter,
 )
 from mlops_basics.schemas import LabelCount, MonitoringParams, WatchedBatch
-from mlops_basics.stats.sequential import SequentialState, start_known, start_monitor, update
-
-from .releases import rows_of
+from mlops_basics.stats.concept_drift.sequential import (
+    SequentialState,
+    start_known,
+    start_monitor,
+    update,
+)
+from tests.support.watched import rows_of
 
 PARAMS = MonitoringParams()
 

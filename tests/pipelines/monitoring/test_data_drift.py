@@ -13,11 +13,11 @@ from mlops_basics.pipelines.monitoring.data_drift import (
     reference_profile,
     two_sample_scores,
 )
-from mlops_basics.profiles import feature_profile, time_columns
 from mlops_basics.schemas import ColumnDrift, MonitoringParams, MonitoringReference
 from mlops_basics.schemas.monitoring import ReleaseReference
-from mlops_basics.stats.drift_spending import drift_alpha_at
-from mlops_basics.stats.table_drift import judge_table
+from mlops_basics.stats.data_drift.spending import drift_alpha_at
+from mlops_basics.stats.data_drift.table_drift import judge_table
+from mlops_basics.table.profile import feature_profile, time_columns
 
 PARAMS = MonitoringParams()
 

@@ -8,8 +8,7 @@ import pytest
 
 from mlops_basics.pipelines.monitoring.intake import content_digest, take_in
 from mlops_basics.schemas import SplitParams, Watch
-
-from .releases import (
+from tests.support.watched import (
     OF_SIZE,
     PREPROCESSING,
     file_of,

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_basics.errors import ConfigurationError, ReleaseError
-from mlops_basics.labels import PREDICTION_ID, LabelBook, RowKeys, prediction_ids
 from mlops_basics.pipelines.monitoring.concept_drift import begin_watch
 from mlops_basics.pipelines.monitoring.nodes import (
     draw_monitoring,
@@ -29,10 +28,10 @@ from mlops_basics.schemas import (
     MonitoringState,
     SplitParams,
 )
-from mlops_basics.stats.sequential import SequentialState, update
-from tests.pipelines.helpers import assert_inputs_unchanged
-
-from .releases import (
+from mlops_basics.stats.concept_drift.sequential import SequentialState, update
+from mlops_basics.table.labels import PREDICTION_ID, LabelBook, RowKeys, prediction_ids
+from tests.support.tables import assert_inputs_unchanged
+from tests.support.watched import (
     OF_SIZE,
     PARAMS,
     PREPROCESSING,

@@ -6,8 +6,7 @@ import json
 
 from mlops_basics.pipelines.monitoring import create_pipeline
 from mlops_basics.schemas import CollectionParams, MonitoringState
-
-from .releases import (
+from tests.support.watched import (
     PARAMS,
     PREPROCESSING,
     file_of,
@@ -34,7 +33,7 @@ def inputs_of(release):
 
 def test_batches_in_and_verdict_out(release):
     """It reads production and the source, and nothing that a training has left behind."""
-    from tests.pipelines.helpers import run_slice
+    from tests.support.tables import run_slice
 
     pipeline = create_pipeline()
     inputs = inputs_of(release)

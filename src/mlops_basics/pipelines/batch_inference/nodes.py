@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mlops_basics.labels import PREDICTION_ID, RowKeys, prediction_ids
-from mlops_basics.prediction import batch_features
 from mlops_basics.schemas import BATCH_COLUMN, Batch, PreprocessingParams, Release
-from mlops_basics.scoring import class_probabilities
+from mlops_basics.scoring.scores import class_probabilities
+from mlops_basics.table.columns import batch_features
+from mlops_basics.table.labels import PREDICTION_ID, RowKeys, prediction_ids
 
 
 def score_batches(

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.labels import LabelBook, RowKeys
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     Batch,
@@ -14,7 +13,8 @@ from mlops_basics.schemas import (
     CollectionParams,
     CollectionReport,
 )
-from mlops_basics.validation import column_difference, refuse_reserved
+from mlops_basics.table.checks import column_difference, refuse_reserved
+from mlops_basics.table.labels import LabelBook, RowKeys
 
 
 def collect_batches(

@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.features import read_times, typed_column, typed_features
-from mlops_basics.row_hash import row_hashes, salted_fractions
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     ROW_HASH_COLUMN,
@@ -16,8 +14,10 @@ from mlops_basics.schemas import (
     SplitReport,
     TableInfo,
 )
-from mlops_basics.target import class_names, read_target
-from mlops_basics.validation import require_columns
+from mlops_basics.table.checks import require_columns
+from mlops_basics.table.columns import read_times, typed_column, typed_features
+from mlops_basics.table.row_hash import row_hashes, salted_fractions
+from mlops_basics.table.target import class_names, read_target
 
 MIN_PERIOD_SHARE = 0.1  # of the median period's rows; a last period with fewer has only begun
 

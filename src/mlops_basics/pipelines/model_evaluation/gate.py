@@ -9,9 +9,6 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import MlopsError
-from mlops_basics.features import typed_features
-from mlops_basics.row_groups import Codes, Mask, enough_groups
-from mlops_basics.row_hash import row_hashes
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     NO_CHAMPION,
@@ -25,10 +22,13 @@ from mlops_basics.schemas import (
     PreprocessingParams,
     TableInfo,
 )
-from mlops_basics.scoring import Scores, baseline_scores, score_rows
-from mlops_basics.stats.losses import huber_delta
-from mlops_basics.stats.result import MIN_ROWS
-from mlops_basics.target import read_target
+from mlops_basics.scoring.scores import Scores, baseline_scores, score_rows
+from mlops_basics.stats.paired.losses import huber_delta
+from mlops_basics.stats.paired.result import MIN_ROWS
+from mlops_basics.table.columns import typed_features
+from mlops_basics.table.row_groups import Codes, Mask, enough_groups
+from mlops_basics.table.row_hash import row_hashes
+from mlops_basics.table.target import read_target
 
 #: Of a gate whose rows belong together.
 GROUP_COLUMN = "group"

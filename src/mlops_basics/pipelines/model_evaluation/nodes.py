@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from mlops_basics.pipelines.model_evaluation import decision as verdict
 from mlops_basics.reporting import figures
 from mlops_basics.reporting.run_report import RunFindings, run_report
-from mlops_basics.row_groups import row_groups
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     Challenge,
@@ -26,10 +26,12 @@ from mlops_basics.schemas import (
     SplitReport,
     TableInfo,
 )
-from mlops_basics.scoring import Scores, compute_metrics, confusion_counts, losses, score_rows
-from mlops_basics.stats.result import MIN_ROWS
+from mlops_basics.scoring.metrics import compute_metrics
+from mlops_basics.scoring.scores import Scores, confusion_counts, losses, score_rows
+from mlops_basics.stats.paired.result import MIN_ROWS
+from mlops_basics.table.row_groups import row_groups
 
-from . import gate, verdict
+from . import gate
 
 THIRDS = ("low third", "middle third", "high third")
 

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_basics.profiles import feature_profile, time_columns
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     EvaluationParams,
@@ -17,7 +16,8 @@ from mlops_basics.schemas import (
     SplitReport,
     TableInfo,
 )
-from mlops_basics.scoring import error_clip, score_rows, watched_losses
+from mlops_basics.scoring.scores import error_clip, score_rows, watched_losses
+from mlops_basics.table.profile import feature_profile, time_columns
 
 
 def sample_reference(

@@ -9,7 +9,6 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mlops_basics.reporting.figures import search_figure
-from mlops_basics.row_groups import groups_of_sets
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     EvaluationParams,
@@ -24,14 +23,10 @@ from mlops_basics.schemas import (
     TableInfo,
     TrainingParams,
 )
-from mlops_basics.scoring import (
-    LOSS_NAMES,
-    baseline_losses,
-    compute_metrics,
-    losses,
-    score_rows,
-)
-from mlops_basics.stats.gap import loss_gap
+from mlops_basics.scoring.metrics import compute_metrics
+from mlops_basics.scoring.scores import LOSS_NAMES, baseline_losses, losses, score_rows
+from mlops_basics.stats.intervals.gap import loss_gap
+from mlops_basics.table.row_groups import groups_of_sets
 
 from .search import Search, run_search, spread, trials_table
 

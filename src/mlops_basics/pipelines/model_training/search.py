@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
-from mlops_basics.row_groups import groups_of_sets
 from mlops_basics.schemas import (
     ESTIMATOR_STEP,
     Candidate,
@@ -19,8 +18,9 @@ from mlops_basics.schemas import (
     TableInfo,
     TrainingParams,
 )
-from mlops_basics.scoring import LOSS_NAMES, baseline_losses, losses, score_rows, threads_for
-from mlops_basics.stats.gap import LossGap, loss_gap
+from mlops_basics.scoring.scores import LOSS_NAMES, baseline_losses, losses, score_rows, threads_for
+from mlops_basics.stats.intervals.gap import LossGap, loss_gap
+from mlops_basics.table.row_groups import groups_of_sets
 
 if TYPE_CHECKING:
     import optuna

@@ -19,11 +19,16 @@ from mlops_basics.schemas import (
     WatchedBatch,
     WatchedLoss,
 )
-from mlops_basics.scoring import Scores, class_probabilities, expected_loss, watched_losses
-from mlops_basics.stats import metrics as intervals
-from mlops_basics.stats.blocks import choose_block
-from mlops_basics.stats.sequential import SequentialState, conclude, start_monitor, update
-from mlops_basics.target import target_values
+from mlops_basics.scoring.scores import Scores, class_probabilities, expected_loss, watched_losses
+from mlops_basics.stats.concept_drift.blocks import choose_block
+from mlops_basics.stats.concept_drift.sequential import (
+    SequentialState,
+    conclude,
+    start_monitor,
+    update,
+)
+from mlops_basics.stats.intervals import metrics as intervals
+from mlops_basics.table.target import target_values
 
 Floats = npt.NDArray[np.float64]
 

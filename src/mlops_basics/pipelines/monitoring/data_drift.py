@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlops_basics.profiles import feature_profile
 from mlops_basics.schemas import ColumnDrift, MonitoringParams, ReleaseReference
-from mlops_basics.stats.drift_verdict import DriftThresholds
-from mlops_basics.stats.table_drift import TableProfile, judge_table
+from mlops_basics.stats.data_drift.result import DriftThresholds
+from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
+from mlops_basics.table.profile import feature_profile
 
 LEAST_ROWS = 100  # of each side, for a classifier to learn anything from a half of them
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.prediction import batch_features
-from mlops_basics.row_hash import row_hashes
 from mlops_basics.schemas import Batch, PreprocessingParams, Release, Watch, WatchedBatch
+from mlops_basics.table.columns import batch_features
+from mlops_basics.table.row_hash import row_hashes
 
 from .usable import column_kinds, usable_features
 

@@ -8,8 +8,6 @@ from dataclasses import replace
 import plotly.graph_objects as go
 
 from mlops_basics.errors import ConfigurationError, ReleaseError
-from mlops_basics.features import read_times
-from mlops_basics.labels import LabelBook, RowKeys
 from mlops_basics.reporting.drift_figures import error_figure, history_figure
 from mlops_basics.reporting.monitoring_report import write_monitoring_page
 from mlops_basics.schemas import (
@@ -28,6 +26,8 @@ from mlops_basics.schemas import (
     Watch,
     WatchedBatch,
 )
+from mlops_basics.table.columns import read_times
+from mlops_basics.table.labels import LabelBook, RowKeys
 
 from . import concept_drift, data_drift
 from .intake import Intake, Taken, take_in

@@ -11,16 +11,15 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.features import read_times, typed_column
-from mlops_basics.prediction import batch_features
 from mlops_basics.schemas import (
     Batch,
     PreprocessingParams,
     Release,
     TableInfo,
 )
-from mlops_basics.target import target_values
-from mlops_basics.validation import column_difference, refuse_reserved
+from mlops_basics.table.checks import column_difference, refuse_reserved
+from mlops_basics.table.columns import batch_features, read_times, typed_column
+from mlops_basics.table.target import target_values
 
 
 def usable_features(

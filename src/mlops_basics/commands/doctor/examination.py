@@ -1,0 +1,241 @@
+"""All checks in their order; each is made although others failed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kedro.config import MissingConfigException
+from kedro.io import DataCatalog
+
+from mlops_basics.commands.doctor import installation, production, storage, tracking
+from mlops_basics.commands.doctor.finding import CheckError, Finding, noted
+from mlops_basics.config.checks import check_parameters
+from mlops_basics.runs.session import bare_context
+from mlops_basics.schemas import Pointer
+from mlops_basics.storage.store_files import StoreFiles
+
+_NEEDED = ("release", "source", "monitoring_state")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The project as it is configured.
+
+    Attributes:
+        project: Its root.
+        catalog: The data sets.
+        model_name: Of the model.
+        storage, production: Where runs and releases go: absolute paths or addresses.
+        tracking_uri, registry_uri: Of MLflow.
+        signing_key: Path of the private key, or None.
+    """
+
+    project: Path
+    catalog: Any
+    model_name: str
+    storage: str
+    production: str
+    tracking_uri: str
+    registry_uri: str | None
+    signing_key: str | None
+
+
+def examine(project: Path, env: str | None, params: dict[str, Any]) -> Iterator[Finding]:
+    """Make every check, and hand each finding on as it comes.
+
+    Args:
+        project: Root of the project.
+        env: A folder of conf/.
+        params: As in ``kedro run --params``.
+    """
+    findings: list[Finding] = []
+    with noted("Python", findings):
+        findings.append(installation.python_version(project))
+    with noted("packages", findings):
+        findings.append(installation.packages(project))
+    setting: list[Setting] = []
+    with noted("configuration", findings):
+        setting.append(configured(project, env, params))
+        findings.append(Finding("configuration", "ok", f"model '{setting[0].model_name}'"))
+    yield from findings
+    reach = _Reach()
+    for each in setting:  # none where the configuration cannot be used
+        yield from _files(each, reach)
+        yield from _records(each, reach)
+
+
+def configured(project: Path, env: str | None, params: dict[str, Any]) -> Setting:
+    """Read the configuration and open what is looked at.
+
+    Not by Kedro's context: its hooks would wait for MLflow and write to it, and its catalog imports
+    every pipeline.
+    """
+    loader: Any = bare_context(project, env, params).config_loader
+    loader.config_patterns.setdefault("mlflow", ["mlflow*", "mlflow*/**", "**/mlflow*"])
+    parameters = loader["parameters"]
+    check_parameters(parameters)
+    entries = {name: _in_project(project, loader["catalog"][name]) for name in _NEEDED}
+    values, server = loader["globals"], loader["mlflow"]["server"]
+    return Setting(
+        project=project,
+        catalog=DataCatalog.from_config(entries, _credentials(loader)),
+        model_name=str(parameters["model_name"]),
+        storage=_absolute(project, str(values["storage"])),
+        production=_absolute(project, str(values["production"])),
+        tracking_uri=_tracking_uri(project, server.get("mlflow_tracking_uri")),
+        registry_uri=server.get("mlflow_registry_uri"),
+        signing_key=values.get("signing_key"),
+    )
+
+
+@dataclass
+class _Reach:
+    """Whether S3 was found to answer: who asks a server that is down waits for minutes.
+
+    Attributes:
+        asked: Whether it was asked.
+        down: Whether it does not answer.
+        only_reads: Whether production may be read and not written, as by a trainer or a scorer.
+    """
+
+    asked: bool = False
+    down: bool = False
+    only_reads: bool = False
+
+    def require(self, address: str) -> None:
+        """Raise CheckError for an address that would not answer."""
+        if self.down and address.startswith("s3://"):
+            raise CheckError("Not looked at: the storage does not answer.", state="warning")
+
+
+def _files(setting: Setting, reach: _Reach) -> Iterator[Finding]:
+    findings: list[Finding] = []
+    for check, root in (("storage", setting.storage), ("production", setting.production)):
+        with noted(check, findings):
+            folder = f"{root}/{storage.PROBES}"
+            files = StoreFiles(folder)
+            if root.startswith("s3://"):
+                _look_at_clock(root, findings, reach)
+            # Who can write nowhere is neither a trainer nor a scorer.
+            reads = check == "production" and all(each.state != "failed" for each in findings)
+            try:
+                findings.append(storage.rights(check, files, reading_will_do=reads))
+            except storage.ReadableOnlyError:
+                reach.only_reads = True
+                raise
+            finally:
+                storage.tidy(folder)
+    with noted("source", findings):
+        findings.append(_source(setting, reach))
+    with noted("free disk", findings):
+        findings.append(storage.free_disk(_local_places(setting)))
+    with noted("private files", findings):
+        findings.append(installation.private_files(setting.project, setting.signing_key))
+    with noted("leftovers", findings):
+        roots = [f"{root}/{setting.model_name}" for root in (setting.storage, setting.production)]
+        local = [root for root in roots if "://" not in root]
+        for root in roots:
+            reach.require(root)
+        findings.append(storage.leftovers(StoreFiles(roots[0]), StoreFiles(roots[1]), local))
+    yield from findings
+
+
+def _look_at_clock(root: str, findings: list[Finding], reach: _Reach) -> None:
+    """Once, since all addresses are of one server; raises where it does not answer."""
+    from fsspec.core import url_to_fs
+
+    reach.require(root)
+    if reach.asked:
+        return
+    reach.asked, reach.down = True, True
+    server = storage.server_time(url_to_fs(root)[0])
+    reach.down = False
+    with noted("clock", findings):
+        findings.append(storage.clock(server, datetime.now(UTC)))
+
+
+def _records(setting: Setting, reach: _Reach) -> Iterator[Finding]:
+    findings: list[Finding] = []
+    answers, empty = False, False
+    with noted(tracking.CHECK, findings):
+        answers, found = tracking.tracking(setting.tracking_uri)
+        empty = not answers
+        findings.append(found)
+    release = setting.catalog.get("release")
+    pointer: Pointer | None = None
+    read = False
+    with noted("release", findings):
+        reach.require(setting.production)
+        pointer, read = release.store.pointer(), True
+        findings.append(production.release(release.store, pointer))
+    with noted("champion", findings):
+        if not read or not (answers or empty):
+            which = "MLflow" if read else "production"
+            raise CheckError(f"Not compared: {which} cannot be asked.", state="warning")
+        champion = None if empty else _champion(setting)
+        if champion is None and reach.only_reads:
+            text = "not compared: this MLflow has no champion (a scorer needs none)"
+            findings.append(Finding("champion", "ok", text))
+        else:
+            findings.append(production.agreement(pointer, champion))
+    with noted("monitoring", findings):
+        reach.require(setting.storage)
+        state = setting.catalog.load("monitoring_state")
+        findings.append(production.monitoring(state, pointer))
+    yield from findings
+
+
+def _champion(setting: Setting) -> str | None:
+    if setting.tracking_uri.startswith("sqlite:") and setting.registry_uri is None:
+        return tracking.champion_in_sqlite(setting.tracking_uri, setting.model_name)
+    import mlflow
+
+    with tracking.impatient():
+        mlflow.set_tracking_uri(setting.tracking_uri)
+        mlflow.set_registry_uri(setting.registry_uri or setting.tracking_uri)
+        champion: str | None = setting.catalog.get("release").registry.champion()
+    return champion
+
+
+def _source(setting: Setting, reach: _Reach) -> Finding:
+    source = setting.catalog.get("source")
+    reach.require(source._shown_path)
+    files = source._files()  # raises, with the remedy, where there is nothing
+    with source._fs.open(files[-1], "rb") as file:
+        file.read(1024)
+    return Finding("source", "ok", f"{len(files)} files in {source._shown_path}")
+
+
+def _local_places(setting: Setting) -> list[Path]:
+    places = [setting.storage, setting.production]
+    return [
+        *(Path(place) for place in places if "://" not in place),
+        setting.project / "data" / "mlflow",
+    ]
+
+
+def _credentials(loader: Any) -> dict[str, Any]:
+    try:
+        return dict(loader["credentials"])
+    except MissingConfigException:
+        return {}
+
+
+def _in_project(project: Path, entry: dict[str, Any]) -> dict[str, Any]:
+    """A catalog entry whose paths do not follow the working folder, as Kedro's context has it."""
+    paths = {key: _absolute(project, entry[key]) for key in ("path", "filepath") if entry.get(key)}
+    return entry | paths
+
+
+def _absolute(project: Path, path: str) -> str:
+    return path if "://" in path else (project / path).as_posix()
+
+
+def _tracking_uri(project: Path, uri: str | None) -> str:
+    chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or "mlruns"
+    return chosen if "://" in chosen else (project / chosen).as_posix()

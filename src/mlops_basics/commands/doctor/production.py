@@ -1,0 +1,62 @@
+"""Whether registry and production agree, the release is whole, and what the monitor waits for."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from mlops_basics.commands.doctor.finding import CheckError, Finding
+from mlops_basics.schemas import MonitoringState, Pointer, ReleaseManifest
+
+_AGREEMENT, _RELEASE, _MONITORING = "champion", "release", "monitoring"
+
+
+class Store(Protocol):
+    """What is asked of the releases."""
+
+    def pointer(self) -> Pointer | None:
+        """Which release is in production."""
+
+    def verify(self, version: str) -> ReleaseManifest:
+        """Check every file of a release."""
+
+
+def agreement(pointer: Pointer | None, champion: str | None) -> Finding:
+    """Whether the registry's champion is what production holds."""
+    present = pointer.version if pointer else None
+    if champion is None and present is None:
+        return Finding(_AGREEMENT, "ok", "not yet: no run was promoted")
+    if champion != present:
+        back = f", or go back: kedro rollback --to {present}" if present else ""
+        raise CheckError(
+            f"The registry's champion is {champion or 'none'}, production holds "
+            f"{present or 'nothing'}: a publishing or a rollback was interrupted.",
+            f"Finish it: kedro run --pipeline model_publishing{back}"
+            if champion
+            else "Point mlflow.yml at the registry that this production folder belongs to.",
+        )
+    return Finding(_AGREEMENT, "ok", f"version {champion} in the registry and in production")
+
+
+def release(store: Store, pointer: Pointer | None) -> Finding:
+    """Whether what is in production is as it was published."""
+    if pointer is None:
+        return Finding(_RELEASE, "ok", "not yet: nothing is in production")
+    manifest = store.verify(pointer.version)
+    found = f"{pointer.version}, since {pointer.at}: all {len(manifest.files)} files verified"
+    return Finding(_RELEASE, "ok", found)
+
+
+def monitoring(state: MonitoringState, pointer: Pointer | None) -> Finding:
+    """Whether the monitor's state can be read, and whether a retraining is due."""
+    watch = state.watches.get(pointer.version) if pointer else None
+    if watch is None:
+        return Finding(_MONITORING, "ok", "not yet: this release was not looked at")
+    if watch.pending:
+        kinds = ", ".join(kind.split(":")[0] for kind in watch.pending[:5])
+        raise CheckError(
+            f"A retraining is pending for release {watch.version} ({kinds}).",
+            "Make it: kedro ct",
+            "warning",
+        )
+    found = f"{len(watch.batches)} batches seen, {len(watch.attempts)} retrainings, none pending"
+    return Finding(_MONITORING, "ok", found)

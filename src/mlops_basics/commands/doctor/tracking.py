@@ -1,0 +1,178 @@
+"""The MLflow server or database: there, of a fitting version, migrated; never waited for long."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from mlops_basics.commands.doctor.finding import CheckError, Finding
+
+CHECK = "MLflow"
+TIMEOUT = 4.0  # seconds
+_PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+_REVISION = re.compile(r'^(down_)?revision(?:: [^=]+)? = (?:"(\w+)"|None)', re.MULTILINE)
+
+
+def tracking(uri: str) -> tuple[bool, Finding]:
+    """Look at where MLflow keeps its records.
+
+    Returns:
+        Whether it can be asked for more, and what was found.
+
+    Raises:
+        CheckError: If it cannot be asked.
+    """
+    scheme = uri.split(":")[0] if "://" in uri else "file"
+    if scheme in ("http", "https"):
+        return True, _server(uri)
+    if scheme == "sqlite":
+        return _sqlite(uri)
+    if scheme.startswith(("postgresql", "mysql", "mssql")):
+        return True, _database(uri, scheme)
+    return True, Finding(CHECK, "ok", f"{uri} (not looked at)")
+
+
+def champion_in_sqlite(uri: str, model_name: str) -> str | None:
+    """The registry's champion, from a database that was found migrated.
+
+    MLflow's own way imports all of its database layer, which takes longer than all other checks.
+    """
+    query = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = 'champion'"
+    with closing(_opened(uri)) as database:
+        row = database.execute(query, (model_name,)).fetchone()
+    return str(row[0]) if row else None
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Let MLflow's client give up within seconds."""
+    before = {name: os.environ.get(name) for name in _PATIENCE}
+    os.environ.update(_PATIENCE)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def newest_revision(folder: Path | None = None) -> str:
+    """The schema's revision that this MLflow needs: the one that no other follows.
+
+    Read from the text of the migrations: to run MLflow's own look-up takes seconds.
+    """
+    if folder is None:
+        spec = find_spec("mlflow")
+        assert spec is not None  # noqa: S101 (a dependency)
+        assert spec.origin is not None  # noqa: S101 (and a package)
+        folder = Path(spec.origin).parent / "store" / "db_migrations" / "versions"
+    own: set[str] = set()
+    followed: set[str] = set()
+    for file in folder.glob("*.py"):
+        for down, name in _REVISION.findall(file.read_text(encoding="utf-8")):
+            (followed if down else own).add(name)
+    newest = own - followed
+    if len(newest) != 1:
+        raise CheckError(
+            f"The migrations of MLflow {version('mlflow')} were not understood.",
+            "Report this; runs are not affected.",
+            "warning",
+        )
+    return newest.pop()
+
+
+def _server(uri: str) -> Finding:
+    import requests
+
+    client, base = version("mlflow"), uri.rstrip("/")
+    try:
+        health = requests.get(f"{base}/health", timeout=TIMEOUT)
+        answer = requests.get(f"{base}/version", timeout=TIMEOUT)
+    except requests.RequestException as error:
+        raise CheckError(
+            f"{uri} does not answer within {TIMEOUT:g} s ({type(error).__name__}).",
+            "Start the server (on this machine: make services), or correct mlflow_tracking_uri in "
+            "mlflow.yml or MLFLOW_TRACKING_URI.",
+        ) from error
+    if health.status_code >= 400:
+        raise CheckError(
+            f"{uri} answers HTTP {health.status_code} when asked for its health.",
+            "Look at the server's log, and whether its list of allowed hosts names this address.",
+        )
+    server = answer.text.strip()[:40] if answer.ok else "of an unknown version"
+    if server.split(".")[:2] != client.split(".")[:2]:
+        raise CheckError(
+            f"{uri} is {server}, the client {client}.",
+            "Install the same minor version on both sides (the server first, then "
+            "`mlflow db upgrade`).",
+            "warning",
+        )
+    return Finding(CHECK, "ok", f"{uri} is {server}, the client {client}; it starts migrated only")
+
+
+def _sqlite(uri: str) -> tuple[bool, Finding]:
+    file = _file(uri)
+    if not file.is_file():
+        return False, Finding(CHECK, "ok", f"not yet: the first run makes {file}")
+    try:
+        with closing(_opened(uri)) as database:
+            tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
+            if "alembic_version" not in tables:
+                return False, Finding(CHECK, "ok", f"not yet: the first run fills {file}")
+            found = [str(row[0]) for row in database.execute("SELECT * FROM alembic_version")]
+    except sqlite3.Error as error:
+        raise CheckError(
+            f"{file} cannot be read as a database ({error}).",
+            "Restore it from a backup; without it, the registry of versions is gone.",
+        ) from error
+    return True, _migrated(uri, found)
+
+
+def _file(uri: str) -> Path:
+    return Path(uri.removeprefix("sqlite:///").split("?")[0]).absolute()
+
+
+def _opened(uri: str) -> sqlite3.Connection:
+    """The database, only to be read: a check must not make one."""
+    return sqlite3.connect(f"{_file(uri).as_uri()}?mode=ro", uri=True, timeout=TIMEOUT)
+
+
+def _database(uri: str, scheme: str) -> Finding:
+    from sqlalchemy import create_engine, text
+    from sqlalchemy.exc import SQLAlchemyError
+
+    place = urlsplit(uri)
+    address = (place.hostname or "localhost", place.port or 5432)
+    remedy = "Start the database, or correct mlflow_tracking_uri in mlflow.yml."
+    arguments = {"connect_timeout": int(TIMEOUT)} if scheme.startswith("postgresql") else {}
+    try:
+        if place.hostname and place.port:
+            socket.create_connection(address, TIMEOUT).close()
+        engine = create_engine(uri, connect_args=arguments)
+        with closing(engine.connect()) as connection:
+            rows = connection.execute(text("SELECT version_num FROM alembic_version")).all()
+    except (OSError, SQLAlchemyError, ImportError) as error:
+        raise CheckError(f"{uri} cannot be asked ({type(error).__name__}).", remedy) from error
+    engine.dispose()
+    return _migrated(uri, [str(row[0]) for row in rows])
+
+
+def _migrated(uri: str, found: list[str]) -> Finding:
+    newest = newest_revision()
+    if found != [newest]:
+        raise CheckError(
+            f"{uri} has the schema {', '.join(found) or 'none'}, MLflow {version('mlflow')} "
+            f"needs {newest}.",
+            f"Make a backup, then: mlflow db upgrade {uri}",
+        )
+    return Finding(CHECK, "ok", f"{uri} is migrated for MLflow {version('mlflow')}")

@@ -1,0 +1,198 @@
+"""An operator's word: a run becomes the champion although its test did not say so."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.project import pipelines
+
+from mlops_basics.errors import ConfigurationError, LineageError, MlopsError, ReleaseError
+from mlops_basics.production.publish import prepare, publish
+from mlops_basics.production.registry import ModelRegistry
+from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.runs import versions as lineage
+from mlops_basics.runs.find import find_run, manifest_of
+from mlops_basics.runs.session import load_context
+from mlops_basics.schemas import (
+    LedgerEntry,
+    Manifest,
+    Override,
+    Registration,
+)
+
+LONGEST_REASON = 1000  # characters
+_REGISTERING, _DECISION = "model_registry", "decision"
+
+
+def promote_run(
+    project_path: Path,
+    env: str | None,
+    params: dict[str, Any],
+    run_id: str,
+    override: Override,
+) -> str:
+    """Promote a recorded run by hand.
+
+    Args:
+        project_path: Root of the project.
+        env: The environment that names the model.
+        params: As in ``kedro run --params``.
+        run_id: Id of the MLflow run, the beginning of it, or version of the run (its time).
+        override: Who, when and why.
+
+    Returns:
+        What was done, for people.
+
+    Raises:
+        ConfigurationError: If there is no such run, it made no model, or there is no reason.
+        LineageError: If what it made is gone, or was changed since.
+        ReleaseError: If its release is refused, or it was champion before.
+        ConflictError: If somebody else works on the same production for long.
+    """
+    require_reason(override.reason)
+    context = load_context(project_path, env, params)  # points MLflow at the project's server
+    model_name = str(context.params["model_name"])
+    manifest = manifest_of(find_run(model_name, run_id), model_name)
+    release: Any = context.catalog.get("release")
+    registration = replace(recorded_registration(context.catalog, manifest), override=override)
+    return promote(release.store, release.registry, registration)
+
+
+def require_reason(reason: str) -> None:
+    """Raise ConfigurationError for a reason that says nothing, or too much for the ledger."""
+    if not reason.strip():
+        raise ConfigurationError(
+            "An override needs a reason, which the ledger keeps for ever. Write one: "
+            'kedro promote RUN_ID --reason "…"'
+        )
+    if len(reason) > LONGEST_REASON:
+        raise ConfigurationError(
+            f"The reason has {len(reason)} characters; the ledger keeps {LONGEST_REASON}. Shorten "
+            "it, and link what is longer."
+        )
+
+
+def recorded_registration(catalog: lineage.Catalog, manifest: Manifest) -> Registration:
+    """What the run's own registration would have been, from the versions that it recorded.
+
+    Args:
+        catalog: Its data sets are pinned in place.
+        manifest: Of the run.
+
+    Raises:
+        ConfigurationError: If the run has no model, or no decision about it.
+        LineageError: If a version is gone, or its content is not what the run recorded.
+    """
+    pipeline = pipelines[_REGISTERING]
+    needed = sorted({*pipeline.inputs(), "model"})
+    missing = [name for name in needed if name not in manifest.datasets]
+    # What a later run has kept of the one before is not its own to be named by.
+    if not missing and manifest.datasets[_DECISION].access != "written":
+        missing = [_DECISION]
+    if missing:
+        raise ConfigurationError(
+            f"The run {manifest.run_id} ({', '.join(manifest.pipelines)}) made no "
+            f"'{missing[0]}': only a run that trained and evaluated a model can be promoted. "
+            "Name another one."
+        )
+    lineage.pin_inputs(catalog, pipeline, manifest, {}, pipelines["__default__"])
+    for name in pipeline.inputs():
+        dataset = lineage.versioned(catalog, name)
+        assert dataset is not None  # noqa: S101 (pinned just now)
+        path = lineage.content_path(dataset, "read")
+        digest = lineage.content_hash(getattr(dataset, "_fs", None), path)
+        if digest != manifest.datasets[name].sha256:
+            raise LineageError(
+                f"'{name}' was changed since the run {manifest.run_id} wrote it "
+                f"({manifest.datasets[name].path}): what would be promoted is not what was judged. "
+                "Restore it, or make the run again: kedro run"
+            )
+    [node] = pipeline.nodes
+    loaded = {name: catalog.load(name) for name in node.inputs}
+    registration: Registration = node.run(loaded)["registered_version"]
+    return registration
+
+
+def promote(store: ReleaseStore, registry: ModelRegistry, registration: Registration) -> str:
+    """Make a challenger a version, the champion, and what is in production.
+
+    Its release is stored and verified before the champion changes. Interrupted anywhere, the same
+    call finishes the work; called again when all is done, it changes nothing.
+
+    Args:
+        store: The releases.
+        registry: The registry of model versions.
+        registration: The challenger, with the operator's ``override``.
+
+    Returns:
+        What was done, for people.
+
+    Raises:
+        ReleaseError: If the release is refused; or if the version was champion before.
+        ConflictError: If somebody else was faster, or works on the same production for long.
+    """
+    override = registration.override
+    assert override is not None  # noqa: S101 (the caller's)
+    with store.one_run_at_a_time() as still_held:
+        champion, version = registry.champion(), registry.find(registration)
+        if version is None or version != champion:
+            if version is not None and registry.was_champion(version):
+                raise ReleaseError(
+                    f"This run is version {version} of '{store.model_name}', which was champion "
+                    f"before. Put it back into production by: kedro rollback --to {version}"
+                )
+            version = registry.register(registration)
+            registry.note_override(version, override)
+            _prepare(store, registry, version, override)
+            store.begin_move()
+            registry.move_champion(version, champion, still_held)
+        before = store.pointer()
+        told = registry.state("promoted by hand", promoted=True)
+        state = publish(store, registry, told)
+    if not state.changed:
+        since = f" since {before.at}" if before else ""
+        return (
+            f"Nothing to do: this run is version {version} of '{store.model_name}', which is the "
+            f"champion and in production{since}."
+        )
+    replaced = before.version if before else None
+    return "\n".join(
+        [
+            f"Version {version} of '{store.model_name}' is the champion and in production, in "
+            f"place of {replaced or 'nothing'}.",
+            *_warning(registration),
+            f"Undo with: kedro rollback --to {replaced}" if replaced else "",
+        ]
+    ).strip()
+
+
+def _prepare(
+    store: ReleaseStore, registry: ModelRegistry, version: str, override: Override
+) -> None:
+    """Store the release and verify it; a refusal is written down."""
+    try:
+        prepare(store, registry, version)
+    except MlopsError as error:
+        pointer = store.pointer()
+        refused = LedgerEntry(
+            at=override.at,
+            action="refused",
+            version=version,
+            replaced=pointer.version if pointer else None,
+            by=override.by,
+            reason=str(error),
+        )
+        with suppress(MlopsError):  # where nothing can be written, the error must do
+            store.record(refused)
+        raise
+
+
+def _warning(registration: Registration) -> list[str]:
+    """What the operator takes upon himself; the ledger says so, too."""
+    outcome = registration.decision.outcome
+    if outcome != "overfitted":
+        return []
+    return ["Warning: its decision was 'overfitted': expect more errors on new rows than in it."]

@@ -1,0 +1,149 @@
+"""The command: look at everything that refers to data, then remove the rest, run by run."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from kedro.io.core import get_filepath_str
+from pydantic import ValidationError
+
+from mlops_basics.commands.prune import references
+from mlops_basics.commands.prune.plan import (
+    VERSION,
+    Plan,
+    Reference,
+    Stored,
+    in_words,
+    kept_runs,
+    make_plan,
+)
+from mlops_basics.errors import LineageError
+from mlops_basics.runs import versions as lineage
+from mlops_basics.runs.claim import FOLDER as CLAIMS
+from mlops_basics.runs.session import load_context
+from mlops_basics.schemas import Manifest
+from mlops_basics.storage.store_files import StoreFiles
+
+_RUNS = (lineage.MANIFEST, lineage.REPRODUCTION)
+
+
+def prune_runs(
+    project_path: Path, env: str | None, params: dict[str, Any], keep: int, *, dry_run: bool = False
+) -> str:
+    """Remove the data of all runs but the newest ones and those that something refers to.
+
+    MLflow's runs and the releases stay. Interrupted anywhere, the same call goes on.
+
+    Args:
+        project_path: Root of the project.
+        env: The environment that names the model.
+        params: As in ``kedro run --params``.
+        keep: How many of the newest runs to keep, at least 1.
+        dry_run: Tell what would go, but remove nothing.
+
+    Returns:
+        What went, and why the rest was kept, for people.
+
+    Raises:
+        LineageError: If it cannot be told what is needed; nothing is removed then.
+        ConflictError: If somebody else works on the same production for long.
+    """
+    catalog = load_context(project_path, env, params).catalog
+    place = _Place(catalog)
+    if dry_run:
+        plan, stored = look(catalog, place, keep)
+        return in_words(plan, stored.recorded(), dry_run=True)
+    # Whoever registers or promotes a run meanwhile would refer to what is about to go.
+    release: Any = catalog.get("release")
+    with release.store.one_run_at_a_time():
+        plan, stored = look(catalog, place, keep)
+        for name, version, _ in plan.removed:
+            place.remove(name, version)
+        for version in {version for _, version, _ in plan.removed} & set(stored.claimed):
+            place.drop_claim(version)
+    return in_words(plan, stored.recorded(), dry_run=False)
+
+
+def look(catalog: lineage.Catalog, place: _Place, keep: int) -> tuple[Plan, Stored]:
+    """Decide what goes, and say what there is; nothing is removed."""
+    stored = place.stored()
+    release: Any = catalog.get("release")
+    needed: list[Reference] = [
+        references.of_run(why, place.manifest(run)) for run, why in kept_runs(stored, keep).items()
+    ]
+    needed += references.releases(release.store)
+    needed += references.registered(release.registry, release.store.ledger())
+    needed += references.monitored(catalog.load("monitoring_state"))
+    return make_plan(stored, needed, datetime.now(UTC)), stored
+
+
+class _Place:
+    """The versioned data sets below the model's folder, wherever that is."""
+
+    def __init__(self, catalog: lineage.Catalog) -> None:
+        manifest = lineage.versioned(catalog, lineage.MANIFEST)
+        if manifest is None:
+            raise LineageError("The catalog has no versioned 'manifest': nothing tells runs apart.")
+        protocol = getattr(manifest, "_protocol", "file")
+        root = manifest._filepath.parent.parent
+        shown = lineage.shown_path(protocol, get_filepath_str(root, protocol))
+        self._files = StoreFiles(shown, fs=getattr(manifest, "_fs", None))
+        self._folders: dict[str, str] = {}
+        for name in sorted(catalog.keys()):
+            dataset = lineage.versioned(catalog, name)
+            if dataset is None or getattr(dataset, "_protocol", "file") != protocol:
+                continue
+            if dataset._filepath.is_relative_to(root):  # others are not this model's
+                self._folders[name] = dataset._filepath.relative_to(root).as_posix()
+        self._claims = f"{PurePosixPath(self._folders[lineage.MANIFEST]).parent}/{CLAIMS}"
+
+    def stored(self) -> Stored:
+        """What there is now."""
+        claims = [name.removesuffix(".json") for name in self._files.names(self._claims)]
+        folders = {name: self._bytes(folder) for name, folder in self._folders.items()}
+        runs = {name: self._recorded(self._folders[name]) for name in _RUNS if name in folders}
+        return Stored(folders, runs, claims)
+
+    def manifest(self, run: str) -> Manifest:
+        """The manifest of a run or of a reproduction."""
+        for name in _RUNS:
+            if name in self._folders:
+                folder = self._folders[name]
+                path = f"{folder}/{run}/{PurePosixPath(folder).name}"
+                content = self._files.read(path)
+                if content is None:
+                    continue
+                try:
+                    return Manifest.model_validate_json(content)
+                except ValidationError as error:
+                    raise LineageError(
+                        f"{self._files.shown(path)} is not readable as a manifest, so that it "
+                        "cannot be told what its run needs. Restore it, or remove its folder if "
+                        "the run is not needed, then prune again."
+                    ) from error
+        raise LineageError(f"The manifest of the run {run} is gone; prune again.")
+
+    def remove(self, name: str, version: str) -> None:
+        """Remove one version of a data set."""
+        self._files.remove_folder(f"{self._folders[name]}/{version}")
+
+    def drop_claim(self, version: str) -> None:
+        """Remove what a killed run left to say that it works."""
+        self._files.remove(f"{self._claims}/{version}.json")
+
+    def _recorded(self, folder: str) -> list[str]:
+        """The runs that have a manifest; a killed one may have left no more than its folder."""
+        name = PurePosixPath(folder).name
+        paths = [path.split("/") for path in self._files.sizes(folder)]
+        return [path[0] for path in paths if path[1:] == [name] and VERSION.fullmatch(path[0])]
+
+    def _bytes(self, folder: str) -> dict[str, int]:
+        """Size of each version."""
+        # By names, too: a killed removal may have left emptied folders.
+        found = dict.fromkeys(self._files.names(folder), 0)
+        for path, size in self._files.sizes(folder).items():
+            version = path.split("/")[0]
+            found[version] = found.get(version, 0) + max(size, 0)
+        return found

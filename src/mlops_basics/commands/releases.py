@@ -1,0 +1,123 @@
+"""The table of all releases: when, why, from which data, and which is in production."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from mlops_basics.production.history import Period, periods
+from mlops_basics.production.publish import Registry
+from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.schemas import LedgerEntry, Pointer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+SHORT_RUN_ID = 8  # characters of a run's id in the table; the commands take so many, too
+
+
+def releases_table(store: ReleaseStore, registry: Registry) -> Table:
+    """Which release was in production when and why, the present one last.
+
+    Args:
+        store: The releases; their ledger tells the history.
+        registry: The registry of model versions, for what was not published.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    from mlops_basics.reporting.style import plain
+
+    pointer, champion, ledger = store.pointer(), registry.champion(), store.ledger()
+    history = {id(period.entry): period for period in periods(ledger, pointer)}
+    table = Table(
+        title=Text(f"Releases of {plain(store.model_name, 40)}"),
+        caption=Text(_caption(ledger, pointer, champion, registry.versions())),
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        caption_justify="left",
+        pad_edge=False,
+    )
+    for column in ("Version", "In production", "Gain (interval)", "Why", "Run, data"):
+        table.add_column(column, overflow="fold")
+    for entry in ledger:
+        period = history.get(id(entry))
+        cells = (
+            plain(entry.version),
+            _when(entry, period, is_present=bool(pointer)),
+            _gain(entry),
+            plain(f"{entry.action} by {plain(entry.by)}: {entry.reason}", 160),
+            _run_and_data(entry),
+        )
+        present = period is not None and period.until is None and pointer is not None
+        style = "bold" if present else "" if period else "dim"
+        table.add_row(*(Text(cell) for cell in cells), style=style)
+    return table
+
+
+def _caption(
+    ledger: Sequence[LedgerEntry],
+    pointer: Pointer | None,
+    champion: str | None,
+    versions: Sequence[str],
+) -> str:
+    lines = ["" if pointer else "Nothing is in production."]
+    present = pointer.version if pointer else None
+    if champion != present:
+        lines.append(
+            f"The registry's champion is {champion or 'none'}, production holds "
+            f"{present or 'nothing'}: a publishing or a rollback was interrupted. Run it again."
+        )
+    if present is not None and present not in [entry.version for entry in ledger]:
+        lines.append(f"The ledger has no entry for {present}: it is incomplete.")
+    missing = [version for version in versions if version not in {e.version for e in ledger}]
+    if missing:
+        lines.append(f"Registered and never in production: {', '.join(missing)}.")
+    return "\n".join(line for line in lines if line)
+
+
+def _when(entry: LedgerEntry, period: Period | None, *, is_present: bool) -> str:
+    if period is None:
+        told = "refused" if entry.action == "refused" else "not finished"
+        return f"{_time(entry.at)} ({told})"
+    end = _time(period.until) if period.until else "now" if is_present else "?"
+    return f"{_time(entry.at)} to {end}"
+
+
+def _time(at: str) -> str:
+    from mlops_basics.reporting.style import plain
+
+    return plain(at[:16].replace("T", " "))
+
+
+def _gain(entry: LedgerEntry) -> str:
+    from mlops_basics.reporting.metric_text import metric_name
+    from mlops_basics.reporting.style import number, plain
+
+    if entry.value is None:
+        return ""
+    limits = ""
+    if entry.low is not None and entry.high is not None:
+        limits = f" ({number(entry.low)} to {number(entry.high)})"
+    return f"{plain(metric_name(entry.metric))} {number(entry.value)}{limits}"
+
+
+def _run_and_data(entry: LedgerEntry) -> str:
+    """The run's id, as short as `kedro reproduce` takes it, and the version of its data."""
+    from mlops_basics.reporting.style import plain
+
+    run = plain((entry.mlflow_run_id or entry.run_id or "")[:SHORT_RUN_ID])
+    return "\n".join(part for part in (run, _data(entry.data_versions)) if part)
+
+
+def _data(versions: Mapping[str, str]) -> str:
+    """The data's versions, which mostly are one and the same, to the minute."""
+    from mlops_basics.reporting.style import plain
+
+    distinct = sorted(set(versions.values()))
+    if not distinct:
+        return ""
+    more = f" and {len(distinct) - 1} more" if len(distinct) > 1 else ""
+    return plain(distinct[-1][:16].replace("T", " ")) + more

@@ -1,0 +1,168 @@
+"""What the commands do with production: go back, say what was there when, serve it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from mlops_basics.errors import ConflictError, MlopsError, ReleaseError
+from mlops_basics.production.history import Period, _without_refused, periods
+from mlops_basics.production.ledger import origin_of
+from mlops_basics.production.publish import Registry, prepare
+from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.schemas import LedgerEntry, ReleaseManifest
+
+
+def rollback(
+    store: ReleaseStore, registry: Registry, to: str | None, reason: str, by: str, now: str
+) -> str:
+    """Put an earlier release into production: first the alias, then the ledger, then the pointer.
+
+    Interrupted anywhere, the same call finishes the work; called again when all is done, it
+    changes nothing.
+
+    Args:
+        store: The releases.
+        registry: The registry of model versions.
+        to: The release; None: the one before the present one.
+        reason: Why, for the ledger.
+        by: Who, for the ledger.
+        now: ISO time.
+
+    Returns:
+        What was done, for people.
+
+    Raises:
+        ReleaseError: If there is no such release, or it is refused and MLflow has it no longer.
+        ConflictError: If somebody else was faster, or works on the same production for long.
+    """
+    with store.one_run_at_a_time() as still_held:
+        return _roll_back(store, registry, to, reason, by, now, still_held)
+
+
+def _roll_back(
+    store: ReleaseStore,
+    registry: Registry,
+    to: str | None,
+    reason: str,
+    by: str,
+    now: str,
+    still_held: Callable[[], None],
+) -> str:
+    pointer, champion, ledger = store.pointer(), registry.champion(), store.ledger()
+    history = periods(ledger, pointer)
+    present = pointer.version if pointer else None
+    target = to or _way_back(store, history, present, registry)
+    _require_known(store, registry, target)
+    if champion == target == present and pointer is not None:
+        return (
+            f"Nothing to do: release {target} of '{store.model_name}' is in production since "
+            f"{pointer.at}. To go elsewhere, name a release: kedro rollback --to VERSION "
+            "(`kedro releases` lists them)."
+        )
+    announced = LedgerEntry(
+        at=now, action="rollback", version=target, replaced=present, by=by, reason=reason
+    )
+    try:
+        manifest, restored = _whole(store, registry, target)
+        entry = announced.model_copy(update=origin_of(manifest))
+        store.begin_move(entry)
+        registry.move_champion(target, champion, still_held)
+    except MlopsError as error:
+        _record_refusal(store, announced, error)
+        raise
+    if target == present:
+        dropped = announced.model_copy(update={"version": champion or target})
+        _record_refusal(store, dropped, reason)
+        store.end_move()
+        return (
+            f"Release {target} of '{store.model_name}' stays in production; the registry's "
+            f"champion, which was {champion or 'none'}, is {target} again."
+        )
+    try:
+        known = _unfinished(ledger, entry)
+        if known is None:
+            store.record(entry)
+        store.point(target, pointer, (known or entry).at)
+    except ConflictError as error:
+        _record_refusal(store, announced, error)
+        raise
+    except ReleaseError:
+        if champion is not None:
+            with suppress(MlopsError):  # production did not change, so the alias should not
+                registry.move_champion(champion, target, still_held)
+        raise
+    store.end_move()
+    known_there = not history or target in {period.entry.version for period in history}
+    first = "" if known_there else "It has not been in production before. "
+    return (
+        f"Release {target} of '{store.model_name}' is in production, in place of "
+        f"{present or 'nothing'}. {first}{restored}"
+        f"Undo with: kedro rollback --to {present or 'VERSION'}"
+    )
+
+
+def _way_back(
+    store: ReleaseStore, history: Sequence[Period], present: str | None, registry: Registry
+) -> str:
+    """Where a rollback without a named release goes; to the present one if all is done."""
+    champion, released = registry.champion(), [period.entry.version for period in history]
+    if champion is not None and champion != present:
+        # An interrupted rollback goes on; a release that never came into production is dropped.
+        return champion if champion in released or present is None else present
+    if history and history[-1].entry.action == "rollback" and present is not None:
+        return present
+    previous = registry.previous()
+    # What never was in production is no way back, although the alias may have passed over it.
+    first = [previous] if previous is not None and (previous in released or not released) else []
+    earlier = (version for version in [*first, *reversed(released)] if version != present)
+    found = next(earlier, None)
+    if found is None:
+        raise ReleaseError(
+            f"There is no earlier release of '{store.model_name}' to go back to: "
+            f"{f'{present} is the first one' if present else 'nothing was published yet'}."
+        )
+    return found
+
+
+def _require_known(store: ReleaseStore, registry: Registry, target: str) -> None:
+    stored, registered = store.versions(), registry.versions()
+    both = [version for version in stored if version in registered]
+    if target not in both:
+        place = "the production store" if target not in stored else "MLflow's registry"
+        raise ReleaseError(
+            f"There is no release {target!r} of '{store.model_name}' in {place}. "
+            f"There are: {', '.join(both) or 'none'}."
+        )
+
+
+def _whole(store: ReleaseStore, registry: Registry, version: str) -> tuple[ReleaseManifest, str]:
+    """The verified manifest; a release that is refused is written anew as MLflow has it, and told.
+
+    It was damaged, or it is older than the key that releases are signed with now.
+    """
+    try:
+        return store.verify(version), ""
+    except ReleaseError as refused:
+        try:
+            manifest, _ = prepare(store, registry, version)
+        except MlopsError:
+            raise refused from None
+        why = refused.__cause__ or refused  # without what else could be done
+        return manifest, f"It was written anew from MLflow, since it was refused: {why} "
+
+
+def _unfinished(ledger: Sequence[LedgerEntry], entry: LedgerEntry) -> LedgerEntry | None:
+    """The same move as the last one of the ledger, if it was announced and not finished."""
+    moves = _without_refused(ledger)
+    same = ("action", "version", "replaced")
+    if moves and all(getattr(moves[-1], name) == getattr(entry, name) for name in same):
+        return moves[-1]
+    return None
+
+
+def _record_refusal(store: ReleaseStore, announced: LedgerEntry, why: object) -> None:
+    """Leave a trace of what was not done; where nothing can be written, the error must do."""
+    entry = announced.model_copy(update={"action": "refused", "reason": str(why)})
+    with suppress(MlopsError):
+        store.record(entry)

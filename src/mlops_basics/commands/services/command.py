@@ -1,0 +1,53 @@
+"""What ``kedro services`` does, and says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlops_basics.commands.services.instance import WARNING, Instance
+
+SAMPLE = Path("data") / "source" / "iris.csv"
+
+
+def start(instance: Instance, project: Path) -> str:
+    """Start everything, write the settings, and put the sample table where conf/s3 reads it.
+
+    Raises:
+        ConfigurationError: If a server does not come up, or settings of another server are there.
+    """
+    settings = project / "conf" / "local"
+    instance.start()
+    instance.write_settings(settings)
+    _upload_sample(instance, project)
+    return (
+        f"{status(instance)}\n"
+        f"Settings: {settings / 'credentials.yml'} (the project reads it), and for a shell: "
+        f". {settings / 'services.env'}\n"
+        f"Next: kedro run --env s3. MLflow's pages: {instance.mlflow.address} (user and password "
+        "are in the settings)\n"
+        f"{WARNING}"
+    )
+
+
+def stop(instance: Instance) -> str:
+    """Stop everything; data, logs and settings stay."""
+    instance.stop()
+    return f"Stopped. The data stays in {instance.folder}"
+
+
+def status(instance: Instance) -> str:
+    """A line a server."""
+    return "\n".join(
+        f"{name:<9} {'running' if answers else 'stopped':<8} {address}  log: {log}"
+        for name, answers, address, log in instance.status()
+    )
+
+
+def _upload_sample(instance: Instance, project: Path) -> None:
+    from botocore.exceptions import ClientError
+
+    client, key = instance.s3.client(), f"source/{SAMPLE.name}"
+    try:
+        client.head_object(Bucket=instance.bucket, Key=key)
+    except ClientError:
+        client.upload_file(str(project / SAMPLE), instance.bucket, key)

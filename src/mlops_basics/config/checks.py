@@ -1,0 +1,106 @@
+"""Checks of what the user's configuration says, before anything runs."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kedro.config import AbstractConfigLoader
+
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.schemas import (
+    PARAMETER_SECTIONS,
+    Section,
+)
+
+OPTIONAL_GLOBALS = ("inference_source",)  # without a value in base
+
+
+#: One part of a path on every system: no device of Windows, no dot at the end.
+MODEL_NAME = re.compile(
+    r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(\.|$))[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?"
+)
+
+
+def check_environment(env: str, config_loader: AbstractConfigLoader) -> None:
+    """Raise ConfigurationError for an environment without a folder; Kedro would run on base."""
+    conf = Path(config_loader.conf_source)
+    if "://" in str(config_loader.conf_source) or not conf.is_dir() or (conf / env).is_dir():
+        return
+    known = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
+    raise ConfigurationError(
+        f"There is no environment '{env}': the folder conf/{env} does not exist. "
+        f"Known are: {', '.join(known)}. Your own table needs conf/{env}/globals.yml."
+    )
+
+
+def check_globals(env: str, config_loader: AbstractConfigLoader) -> None:
+    """Raise ConfigurationError for an option of globals.yml that nothing reads.
+
+    A misspelt `exclude` would let a model see what it must not, without a word.
+    """
+    conf = Path(config_loader.conf_source)
+    own = conf / env / "globals.yml"
+    base = conf / "base" / "globals.yml"
+    if not own.is_file() or not base.is_file():
+        return
+    known = {*yaml.safe_load(base.read_text(encoding="utf-8")), *OPTIONAL_GLOBALS}
+    given = yaml.safe_load(own.read_text(encoding="utf-8")) or {}
+    for name in given:
+        if name not in known and not str(name).startswith("_"):
+            near = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise ConfigurationError(
+                f"Unknown option '{name}' in conf/{env}/globals.yml.{hint} "
+                f"Known are: {', '.join(sorted(known))}."
+            )
+        if re.match(r"\w+://[^/]*@", str(given[name])):
+            raise ConfigurationError(
+                f"'{name}' in conf/{env}/globals.yml holds a user or a password: a file that is "
+                "tracked must not. Use the AWS variables, or conf/local/credentials.yml."
+            )
+    if "source" in given and "model_name" not in given:
+        raise ConfigurationError(
+            f"conf/{env}/globals.yml names a `source` but no `model_name`: its runs would be mixed "
+            "with those of another table. Add a line: model_name: NAME"
+        )
+
+
+def check_parameters(parameters: dict[str, Any]) -> None:
+    """Raise ConfigurationError for a parameter that nothing reads, or a bad model name."""
+    unknown = sorted(set(parameters) - set(PARAMETER_SECTIONS))
+    if unknown:
+        raise ConfigurationError(
+            f"Unknown parameter '{unknown[0]}'. Known are: {', '.join(PARAMETER_SECTIONS)} "
+            "(and within a section, its keys: --params training.n_trials=5)."
+        )
+    for name, section in PARAMETER_SECTIONS.items():
+        if section is None or isinstance(parameters.get(name), Section):
+            continue
+        try:
+            section.model_validate(parameters.get(name, {}))
+        except ValueError as error:
+            raise ConfigurationError(readable_validation(name, error)) from error
+    given = parameters.get("model_name")
+    model_name = str(given)
+    if given is None or not MODEL_NAME.fullmatch(model_name):
+        raise ConfigurationError(
+            "model_name must be 1 to 64 letters, digits, '_', '-' or '.', starting with a letter "
+            "or digit, not ending in '.', and no device name of Windows, "
+            f"got {model_name[:80]!r}"
+        )
+
+
+def readable_validation(section: str, error: ValueError) -> str:
+    """Pydantic's errors as one line each: the parameter, the rule, the value."""
+    lines = []
+    for item in getattr(error, "errors", list)():
+        where = ".".join(str(part) for part in (section, *item["loc"]))
+        if item["type"] == "extra_forbidden":
+            lines.append(f"Unknown parameter '{where}'.")
+        else:
+            lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
+    return "\n".join(lines) or str(error)

@@ -1,0 +1,1 @@
+"""Which model serves: registry, releases, their checks and their history."""

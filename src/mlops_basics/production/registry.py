@@ -1,0 +1,344 @@
+"""The registry of model versions in MLflow: the one place that says which version is champion."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.schemas import (
+    Artifact,
+    Decision,
+    ModelRecord,
+    Override,
+    RegisteredVersion,
+    Registration,
+)
+from mlops_basics.storage.arrays import write_arrays
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION, PREVIOUS = "champion", "previous"
+RELEASE_FOLDER = "release"  # of a run's artifacts: what a release needs beside the model
+MODEL_FOLDER = "model"
+CHALLENGE_TAG = "challenge_id"
+FORMER_TAG = "was_champion"
+OVERRIDE_TAG = "override"
+OVERRIDE_FILE = "override.json"  # beside the release files, where an operator promoted it
+
+
+class ModelRegistry:
+    """Versions of one model; every method asks MLflow anew, since others write there too."""
+
+    def __init__(self, model_name: str) -> None:
+        """
+        Args:
+            model_name: Name of the registered model; made at the first promotion.
+        """
+        self.model_name = model_name
+
+    def champion(self) -> str | None:
+        """The version with the alias ``champion``, or None."""
+        return self._alias(CHAMPION)
+
+    def previous(self) -> str | None:
+        """The version that was champion before, or None."""
+        return self._alias(PREVIOUS)
+
+    def versions(self) -> list[str]:
+        """All versions, oldest first."""
+        return [str(item.version) for item in self._all()]  # MLflow gives numbers here
+
+    def state(self, reason: str, *, promoted: bool) -> RegisteredVersion:
+        """What the registry holds now, and why."""
+        return RegisteredVersion(
+            model_name=self.model_name,
+            version=self.champion(),
+            previous=self.previous(),
+            promoted=promoted,
+            reason=reason,
+        )
+
+    def run_of(self, version: str) -> str:
+        """Id of the MLflow run that fitted a version."""
+        return str(_client().get_model_version(self.model_name, version).run_id)
+
+    def origin(self, version: str) -> ModelRecord | None:
+        """Which run fitted a version, and from which data; None where MLflow has lost it."""
+        from mlflow.artifacts import load_text
+        from mlflow.exceptions import MlflowException
+
+        uri = f"runs:/{self.run_of(version)}/{RELEASE_FOLDER}/model_record.json"
+        try:
+            return ModelRecord.model_validate_json(load_text(uri))
+        except (MlflowException, OSError) as error:
+            code = getattr(error, "error_code", "RESOURCE_DOES_NOT_EXIST")
+            if code not in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+                raise
+            return None
+
+    def register(self, registration: Registration) -> str:
+        """Register a decided challenger, with its reasons; the same one again is the same version.
+
+        Everything that a release needs is stored first, so that whoever finds the version can
+        finish the work.
+
+        Raises:
+            ReleaseError: If the challenger's run or model is not in MLflow.
+        """
+        client, record, decision = _client(), registration.record, registration.decision
+        if (known := self.find(registration)) is not None:
+            return known
+        run_id = _run_id(record)
+        model_id = _logged_model(client, run_id)
+        _stage(client, run_id, registration.files)
+        _create_name(client, self.model_name)
+        return self._create(
+            registration,
+            source=f"models:/{model_id}",
+            run_id=run_id,
+            model_id=model_id,
+            tags=_tags(decision) | _override_tags(registration.override),
+            description="\n".join(decision.reasons),
+        )
+
+    def find(self, registration: Registration) -> str | None:
+        """The version that this challenger has already, or None.
+
+        Challengers that were not compared share a challenge, so that one that is promoted by hand
+        is told by its run alone.
+        """
+        for known in self._all():
+            if CHALLENGE_TAG in known.tags and _is_same(known, registration):
+                return str(known.version)
+        return None
+
+    def override(self, version: str) -> Override | None:
+        """Who promoted a version by hand, when and why; None if its test did."""
+        return _override_of(_client().get_model_version(self.model_name, version))
+
+    def note_override(self, version: str, override: Override) -> None:
+        """Note that a version is promoted by hand; who did so first stays noted."""
+        if self.override(version) is None:
+            for name, value in _override_tags(override).items():
+                _client().set_model_version_tag(self.model_name, version, name, value)
+
+    def former_champions(self) -> list[str]:
+        """Versions that were champion and are no longer, oldest first."""
+        champion = self.champion()
+        former = [str(item.version) for item in self._all() if FORMER_TAG in item.tags]
+        return [version for version in former if version != champion]
+
+    def was_champion(self, version: str) -> bool:
+        """Whether a version was champion before, and was replaced or taken back."""
+        found = _client().get_model_version(self.model_name, version)
+        return FORMER_TAG in found.tags and version != self.champion()
+
+    def move_champion(
+        self, to: str, expected: str | None, still_held: Callable[[], None] = lambda: None
+    ) -> None:
+        """Make ``to`` the champion if the champion still is ``expected``.
+
+        Args:
+            to: The version.
+            expected: The champion when that was decided.
+            still_held: Raises ConflictError if the caller's lock was lost.
+
+        Raises:
+            ConflictError: If somebody else was faster.
+        """
+        client, now = _client(), self.champion()
+        if now == to:
+            return
+        require_unchanged(now, expected)
+        if now is not None:
+            client.set_model_version_tag(self.model_name, now, FORMER_TAG, "true")
+            client.set_registered_model_alias(self.model_name, PREVIOUS, now)
+        still_held()  # MLflow moves no alias on a condition
+        client.set_registered_model_alias(self.model_name, CHAMPION, to)
+
+    def download(self, version: str, target: Path) -> None:
+        """Write a version's model folder and its release files into ``target``.
+
+        Raises:
+            ReleaseError: If MLflow has them no longer.
+        """
+        found = _client().get_model_version(self.model_name, version)
+        release = f"runs:/{found.run_id}/{RELEASE_FOLDER}"
+        folder = _downloaded(release, target / "files", version)
+        for file in folder.iterdir():
+            file.rename(target / file.name)
+        folder.rmdir()
+        if (target / "files").exists():
+            (target / "files").rmdir()
+        if (override := _override_of(found)) is not None:
+            text = override.model_dump_json(indent=2)
+            (target / OVERRIDE_FILE).write_text(text, encoding="utf-8")
+        model = _downloaded(str(found.source), target / MODEL_FOLDER, version)
+        if model != target / MODEL_FOLDER:
+            raise ReleaseError(f"MLflow stored version {version} in an unknown layout, at {model}.")
+
+    def _create(self, registration: Registration, **version: Any) -> str:
+        """Make a version once, also where MLflow's answer is lost on the way."""
+        from mlflow.exceptions import MlflowException
+
+        def create() -> str:
+            with _not_repeated():
+                made = _client().create_model_version(self.model_name, **version)
+            return str(made.version)
+
+        try:
+            return create()
+        except MlflowException:
+            # Asked patiently: the server may be back by then.
+            return self.find(registration) or create()
+
+    def _alias(self, alias: str) -> str | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(_client().get_model_version_by_alias(self.model_name, alias).version)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
+            raise
+
+    def _all(self) -> list[ModelVersion]:
+        quote = "'" if '"' in self.model_name else '"'
+        found = _client().search_model_versions(f"name={quote}{self.model_name}{quote}")
+        return sorted(found, key=lambda item: int(item.version))
+
+
+def require_unchanged(champion: str | None, expected: str | None) -> None:
+    """Raise ConflictError if the champion is not the one that was compared with."""
+    if champion != expected:
+        raise ConflictError(
+            f"The champion is version {champion or 'none'} now, no longer {expected or 'none'}, "
+            "with which the challenger was compared: somebody else was faster. "
+            "Run again: it will be compared with the new champion."
+        )
+
+
+@contextmanager
+def _not_repeated() -> Iterator[None]:
+    """MLflow's client repeats what was not answered, and would make a second version of a model."""
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    before = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _client() -> MlflowClient:
+    from mlflow import MlflowClient
+
+    return MlflowClient()
+
+
+def _downloaded(uri: str, target: Path, version: str) -> Path:
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return Path(download_artifacts(uri, dst_path=str(target)))
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+            raise
+        raise ReleaseError(
+            f"MLflow does not have {uri} of version {version} (any more). Restore it, or go back "
+            "to another version: kedro rollback --to VERSION"
+        ) from error
+
+
+def _is_same(known: ModelVersion, registration: Registration) -> bool:
+    if known.run_id == registration.record.mlflow_run_id:
+        return True
+    challenge_id = registration.decision.challenge.challenge_id
+    return registration.override is None and known.tags[CHALLENGE_TAG] == challenge_id
+
+
+def _override_of(known: ModelVersion) -> Override | None:
+    text = known.tags.get(OVERRIDE_TAG)
+    return Override.model_validate_json(text) if text else None
+
+
+def _override_tags(override: Override | None) -> dict[str, str]:
+    return {} if override is None else {OVERRIDE_TAG: override.model_dump_json()}
+
+
+def _run_id(record: ModelRecord) -> str:
+    if record.mlflow_run_id is None:
+        raise ReleaseError(
+            "The challenger was fitted without MLflow tracking, so that it cannot be registered. "
+            "Remove the pipeline from disable_tracking in mlflow.yml and run again."
+        )
+    return record.mlflow_run_id
+
+
+def _logged_model(client: MlflowClient, run_id: str) -> str:
+    from mlflow.entities import LoggedModelStatus
+
+    experiment = client.get_run(run_id).info.experiment_id
+    known = client.search_logged_models(
+        experiment_ids=[experiment], filter_string=f"source_run_id='{run_id}'"
+    )
+    # One whose upload broke off, or whose creation was answered too late, has no files.
+    found = [model for model in known if model.status == LoggedModelStatus.READY]
+    if not found:
+        raise ReleaseError(
+            f"The MLflow run {run_id} has no logged model. Train it again: kedro run"
+        )
+    return str(found[0].model_id)
+
+
+def _stage(client: MlflowClient, run_id: str, files: Mapping[str, Any]) -> None:
+    """Upload artifacts (JSON), tables (Parquet) and arrays (.npz) into the run's release folder."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        for name, content in files.items():
+            if isinstance(content, pd.DataFrame):
+                content.to_parquet(folder / f"{name}.parquet", index=False)
+            elif isinstance(content, dict):
+                (folder / f"{name}.npz").write_bytes(write_arrays(content))
+            elif isinstance(content, Artifact):
+                text = content.model_dump_json(indent=2)
+                (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        client.log_artifacts(run_id, str(folder), RELEASE_FOLDER)
+
+
+def _create_name(client: MlflowClient, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def _tags(decision: Decision) -> dict[str, str]:
+    """The decision as tags, so that no version is ever without its explanation."""
+    numbers = decision.model_dump(
+        include={"outcome", "metric", "rows", "gain", "low", "high", "p_value", "alpha"}
+    )
+    return {
+        CHALLENGE_TAG: decision.challenge.challenge_id,
+        "challenge_number": str(decision.challenge.number),
+        "champion_version": decision.champion_version,
+        "reasons": json.dumps(decision.reasons)[:5000],
+        **{name: str(value) for name, value in numbers.items()},
+    }

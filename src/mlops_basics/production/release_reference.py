@@ -1,0 +1,38 @@
+"""Reads what a release holds for those who watch it, from bytes that were verified."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+import pandas as pd
+
+from mlops_basics.schemas import (
+    BatchRecord,
+    CollectionReport,
+    MonitoringReference,
+    ReleaseReference,
+)
+from mlops_basics.storage.arrays import read_arrays
+
+BATCHES_FILE = "collection_report.json"
+_INFO, _PROFILE = "monitoring_reference.json", "reference_profile.npz"
+_LOSSES, _SAMPLE = "reference_losses.parquet", "reference.parquet"
+REFERENCE = (_INFO, _PROFILE, _LOSSES, _SAMPLE)
+
+
+def read_reference(files: Mapping[str, bytes]) -> ReleaseReference:
+    """The reference, from the files of ``REFERENCE``."""
+    return ReleaseReference(
+        info=MonitoringReference.model_validate_json(files[_INFO]),
+        profile=read_arrays(files[_PROFILE]),
+        losses=pd.read_parquet(io.BytesIO(files[_LOSSES])),
+        sample=pd.read_parquet(io.BytesIO(files[_SAMPLE])),
+    )
+
+
+def read_batches(content: bytes | None) -> tuple[BatchRecord, ...]:
+    """The batches that the release was made from; none where it does not tell."""
+    if content is None:
+        return ()
+    return CollectionReport.model_validate_json(content).batches

@@ -1,0 +1,414 @@
+"""The releases of a model: self-contained folders, one of which is in production."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError
+from mlops_basics.production.ledger import Ledger
+from mlops_basics.production.release_check import (
+    ARCHIVE,
+    MANIFEST,
+    SIGNATURE,
+    TABLE_FILE,
+    can_be_manifest,
+    check_file,
+    check_listing,
+    check_manifest_file,
+    is_component,
+    manifest_bytes,
+    parse_manifest,
+    sha256,
+)
+from mlops_basics.production.release_reference import (
+    BATCHES_FILE,
+    REFERENCE,
+    read_batches,
+    read_reference,
+)
+from mlops_basics.production.signature import Signatures
+from mlops_basics.schemas import (
+    FileRecord,
+    LedgerEntry,
+    Pointer,
+    Release,
+    ReleaseManifest,
+    TableInfo,
+)
+from mlops_basics.storage.faults import readable_faults
+from mlops_basics.storage.lease import PATIENCE
+from mlops_basics.storage.store_files import StoreFiles
+
+_POINTER = "current.json"
+_RELEASES = "releases"
+_RUN_LOCK = ".run-lock"
+_MOVE = ".moving"
+
+
+class ReleaseStore:
+    """Keeps a model's releases, which of them is in production, and the history of that.
+
+    Layout below ``<root>/<model_name>``: ``releases/<version>/`` (``model/`` as MLflow saved it,
+    ``table_info.json``, other files, ``manifest.json``, with a key ``manifest.sig``),
+    ``current.json``, ``ledger/``, and ``.moving`` while production moves. A release is uploaded
+    whole, verified, and only then pointed at; nothing of it is executed before every file was
+    checked.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        model_name: str,
+        trusted_types: list[str],
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        signatures: Signatures | None = None,
+    ) -> None:
+        """
+        Args:
+            root: Folder of the store, with any protocol that fsspec knows.
+            model_name: Name of the model; one part of a path.
+            trusted_types: Import paths that a model may hold beside skops' own list.
+            credentials: Arguments of the file system that are secret.
+            fs_args: Other arguments of the file system.
+            signatures: The keys that releases are signed with and checked by; None: no keys.
+        """
+        if not is_component(model_name):
+            raise ConfigurationError(
+                "model_name must be one part of a path (letters, digits, '-', '_'), "
+                f"got {model_name[:60]!r}"
+            )
+        self.model_name = model_name
+        self._trusted_types = list(trusted_types)
+        self._signatures = signatures or Signatures()
+        self._files = StoreFiles(f"{root.rstrip('/')}/{model_name}", credentials, fs_args)
+        self._ledger = Ledger(self._files)
+        self.patience = PATIENCE  # seconds to wait for another run
+
+    def one_run_at_a_time(self) -> AbstractContextManager[Callable[[], None]]:
+        """Keep other runs waiting that would register, publish or roll back this model.
+
+        MLflow cannot move an alias on a condition, so that everybody who moves one takes this
+        lock: between the machines that share the store if it is on S3, else on this one. It must
+        not be taken twice by one run. What it yields raises ConflictError once the lock is lost.
+
+        Raises:
+            ConflictError: If another run holds it for longer than ``patience``.
+        """
+        return self._files.lock(_RUN_LOCK, self.patience)
+
+    def begin_move(self, entry: LedgerEntry | None = None) -> None:
+        """Leave a mark until ``end_move``: the registry's champion is about to change.
+
+        Whoever is killed between alias and pointer leaves it behind: a glance at one small file
+        tells that there is something to finish, where the registry would have to be asked.
+
+        Args:
+            entry: What the ledger is to say; None: what the release says of itself.
+        """
+        content = "{}" if entry is None else entry.model_dump_json()
+        self._files.write(_MOVE, content.encode())
+
+    def end_move(self) -> None:
+        """Production holds the registry's champion; the mark is emptied, which anybody may."""
+        if self.is_moving():
+            self._files.write(_MOVE, b"")
+
+    def is_moving(self) -> bool:
+        """Whether a move was begun that has not ended: it goes on just now, or was killed."""
+        return bool(self._files.read(_MOVE))
+
+    def intended(self) -> LedgerEntry | None:
+        """What the ledger is to say of the move that was begun, if whoever began it has said so."""
+        try:
+            return LedgerEntry.model_validate_json(self._files.read(_MOVE) or b"{}")
+        except ValidationError:
+            return None
+
+    def path(self, version: str) -> str:
+        """Where a release is, for messages."""
+        return self._files.shown(self._folder(version))
+
+    def pointer(self) -> Pointer | None:
+        """Which release is in production, None before the first one."""
+        return self._parse_pointer(self._files.read(_POINTER))
+
+    def versions(self) -> list[str]:
+        """Versions that have a folder, complete or not; numbers in their order."""
+        names = [name for name in self._files.names(_RELEASES) if is_component(name)]
+        return sorted(names, key=lambda name: (not name.isdecimal(), name.zfill(20)))
+
+    def upload(self, folder: Path, manifest_without_files: ReleaseManifest) -> ReleaseManifest:
+        """Store a release, or keep it if it is there already; production does not change.
+
+        Args:
+            folder: What the release holds, but its manifest.
+            manifest_without_files: The manifest; its ``files`` are computed here.
+
+        Returns:
+            The manifest as stored, after the whole release was read back and verified.
+
+        Raises:
+            ReleaseError: If another release of this version was published, if the storage cannot
+                be written, or if the release would be refused.
+        """
+        files = _records(folder)
+        manifest = manifest_without_files.model_copy(update={"files": files})
+        version, content = manifest.version, manifest_bytes(manifest)
+        target = self._folder(version)
+        self._refusing(version, lambda: parse_manifest(content, self.model_name, version))
+        kept = {*files, MANIFEST}
+        if self._files.read(f"{target}/{MANIFEST}") == content:
+            kept.add(SIGNATURE)
+            try:
+                return self.verify(version, sha256(content))
+            except ReleaseError:
+                pass  # damaged: the same content is written once more
+        else:
+            self._refuse_to_change_history(version, sha256(content))
+        signature = self._signatures.sign(content)  # of what was made here, never of what is there
+        self._files.sweep()
+        for name in sorted(set(self._files.sizes(target)) - kept):
+            self._files.remove(f"{target}/{name}")
+        for name in files:
+            self._files.upload(folder / name, f"{target}/{name}")
+        if signature is not None:
+            self._files.write(f"{target}/{SIGNATURE}", signature)
+        self._files.write(f"{target}/{MANIFEST}", content)
+        return self.verify(version, sha256(content))
+
+    def origin(self, version: str) -> ReleaseManifest | None:
+        """What a release says of itself, unverified: fit to tell where it came from, no more.
+
+        Returns:
+            Its manifest, None where it has none that can be read.
+        """
+        content = self._files.read(f"{self._folder(version)}/{MANIFEST}")
+        try:
+            return None if content is None else ReleaseManifest.model_validate_json(content)
+        except ValidationError:
+            return None
+
+    def verify(self, version: str, manifest_sha256: str | None = None) -> ReleaseManifest:
+        """Check every file of a release; nothing of it is executed.
+
+        Args:
+            version: The release.
+            manifest_sha256: What its manifest must be; None: what the pointer says, if it points
+                at this version.
+
+        Raises:
+            ReleaseError: If anything was changed, is missing, is too much, or is not trusted.
+        """
+        return self._checked(version, manifest_sha256)[0]
+
+    def fetch(self, version: str | None, target: Path) -> ReleaseManifest:
+        """Make a verified local copy of a release.
+
+        Args:
+            version: The release; None: the one in production.
+            target: Folder to make; it appears only when everything was checked.
+        """
+        chosen = self._in_production().version if version is None else version
+        with (
+            readable_faults("write", str(target)),
+            tempfile.TemporaryDirectory(prefix=".fetch-", dir=_made(target.parent)) as scratch,
+        ):
+            copy = Path(scratch) / "release"
+
+            def keep(name: str, content: bytes) -> None:
+                _made((copy / name).parent)
+                (copy / name).write_bytes(content)
+
+            manifest, _ = self._checked(chosen, None, keep)
+            copy.rename(target)
+        return manifest
+
+    def load(self, version: str | None = None, *, reference: bool = False) -> Release:
+        """A verified release with its model, which skops alone reads.
+
+        Args:
+            version: The release; None: the one in production.
+            reference: Whether to read, too, what later batches are compared with.
+        """
+        import skops.io
+
+        kept: dict[str, bytes] = {}
+
+        def keep(name: str, content: bytes) -> None:
+            if name in (ARCHIVE, TABLE_FILE, BATCHES_FILE) or (reference and name in REFERENCE):
+                kept[name] = content
+
+        chosen = self._in_production().version if version is None else version
+        manifest, _ = self._checked(chosen, None, keep)
+        return Release(
+            manifest=manifest,
+            model=skops.io.loads(kept[ARCHIVE], trusted=self._trusted_types),
+            table=TableInfo.model_validate_json(kept[TABLE_FILE]),
+            reference=read_reference(kept) if set(kept) >= set(REFERENCE) else None,
+            batches=read_batches(kept.get(BATCHES_FILE)),
+        )
+
+    def point(self, version: str, expected: Pointer | None, now: str) -> Pointer:
+        """Put a release into production, if production is still what the caller believes.
+
+        Args:
+            version: The release; it is verified first.
+            expected: The pointer when the decision was made.
+            now: ISO time.
+
+        Raises:
+            ConflictError: If somebody else moved the pointer.
+            ReleaseError: If the release is refused, or the pointer cannot be written.
+        """
+        _, manifest_sha256 = self._checked(version, None)
+        before = self._files.read(_POINTER)
+        current = self._parse_pointer(before)
+        if current != expected:
+            raise self._conflict(current, expected)
+        if current and (current.version, current.manifest_sha256) == (version, manifest_sha256):
+            return current
+        pointer = Pointer(version=version, manifest_sha256=manifest_sha256, at=now)
+        content = pointer.model_dump_json(indent=2).encode()
+        if not self._files.replace_if(_POINTER, content, before):
+            raise self._conflict(self.pointer(), expected)
+        return pointer
+
+    def record(self, entry: LedgerEntry) -> int:
+        """Append an entry to the history; returns its number."""
+        return self._ledger.record(entry)
+
+    def ledger(self) -> list[LedgerEntry]:
+        """The history of production, the oldest entry first."""
+        return self._ledger.entries()
+
+    def _checked(
+        self,
+        version: str,
+        manifest_sha256: str | None,
+        keep: Callable[[str, bytes], None] = lambda _name, _content: None,
+    ) -> tuple[ReleaseManifest, str]:
+        """Read every file once, check it, and hand it on; also gives the manifest's SHA-256."""
+        folder = self._folder(version)
+        if manifest_sha256 is None:
+            pointer = self.pointer()
+            if pointer is not None and pointer.version == version:
+                manifest_sha256 = pointer.manifest_sha256
+        sizes = self._files.sizes(folder)
+        whole = can_be_manifest(sizes.get(MANIFEST, 0))
+        content = self._files.read(f"{folder}/{MANIFEST}") if whole else b""
+        if content is None:
+            raise ReleaseError(
+                f"There is no complete release {version!r} of '{self.model_name}' in "
+                f"{self._files.shown(_RELEASES)}: '{MANIFEST}' is missing. "
+                f"Folders there: {', '.join(self.versions()) or 'none'}."
+            )
+
+        def check() -> ReleaseManifest:
+            check_manifest_file(sizes)
+            if manifest_sha256 not in (None, sha256(content)):
+                raise ReleaseError(f"'{MANIFEST}' was changed: it is not the one pointed at.")
+            signature = self._files.read(f"{folder}/{SIGNATURE}") if SIGNATURE in sizes else None
+            self._signatures.check(content, signature)
+            manifest = parse_manifest(content, self.model_name, version)
+            check_listing(sizes, manifest.files)
+            for name, record in manifest.files.items():
+                read = self._files.read(f"{folder}/{name}")
+                if read is None:
+                    raise ReleaseError(f"'{name}' is missing.")
+                check_file(name, read, record, self._trusted_types)
+                keep(name, read)
+            keep(MANIFEST, content)
+            if signature is not None:
+                keep(SIGNATURE, signature)
+            return manifest
+
+        return self._refusing(version, check), sha256(content)
+
+    def _refusing(self, version: str, check: Callable[[], ReleaseManifest]) -> ReleaseManifest:
+        """Run a check; its error gets to say which release it is about, and what to do."""
+        try:
+            return check()
+        except ReleaseError as error:
+            raise ReleaseError(
+                f"The release {version} of '{self.model_name}' is refused: {error} "
+                f"It is in {self.path(version)}; do not load it by other means. Go back to a "
+                "good release with `kedro rollback --to VERSION`, or publish again."
+            ) from error
+
+    def _refuse_to_change_history(self, version: str, manifest_sha256: str) -> None:
+        pointer = self.pointer()
+        if pointer is not None and pointer.version == version:
+            published = pointer.manifest_sha256 != manifest_sha256
+        else:
+            published = any(
+                entry.version == version and entry.action != "refused" for entry in self.ledger()
+            )
+        if published:
+            raise ReleaseError(
+                f"The release {version} of '{self.model_name}' was published with other content "
+                f"({self.path(version)}); a published release never changes. Publish under a new "
+                "version."
+            )
+
+    def _conflict(self, current: Pointer | None, expected: Pointer | None) -> ConflictError:
+        now = f"release {current.version} since {current.at}" if current else "nothing"
+        before = f"release {expected.version} since {expected.at}" if expected else "nothing"
+        return ConflictError(
+            f"Somebody else was faster: production of '{self.model_name}' is {now}, no longer "
+            f"{before} ({self._files.shown(_POINTER)}). Run again to compare with it."
+        )
+
+    def _in_production(self) -> Pointer:
+        pointer = self.pointer()
+        if pointer is None:
+            raise ReleaseError(
+                f"No release of '{self.model_name}' is in production yet: "
+                f"{self._files.shown(_POINTER)} does not exist. Publish one with `kedro run`."
+            )
+        return pointer
+
+    def _parse_pointer(self, content: bytes | None) -> Pointer | None:
+        if content is None:
+            return None
+        try:
+            pointer = Pointer.model_validate_json(content)
+        except ValidationError as error:
+            raise ReleaseError(
+                f"{self._files.shown(_POINTER)} is not readable as a pointer. Restore it from a "
+                "backup, or remove it and run `kedro rollback --to VERSION`."
+            ) from error
+        self._folder(pointer.version)
+        return pointer
+
+    def _folder(self, version: str) -> str:
+        if not is_component(version):
+            raise ReleaseError(
+                "A version must be one part of a path, such as '3', "
+                f"got {version[:60]!r} (model '{self.model_name}')."
+            )
+        return f"{_RELEASES}/{version}"
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _records(folder: Path) -> dict[str, FileRecord]:
+    """Checksum and size of every file below a folder, by relative path."""
+    records = {}
+    for file in sorted(folder.rglob("*")):
+        if file.is_file():
+            with file.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha256").hexdigest()
+            name = file.relative_to(folder).as_posix()
+            records[name] = FileRecord(sha256=digest, size=file.stat().st_size)
+    return records

@@ -1,0 +1,91 @@
+"""The project's sessions: a run of its own, or the context alone, to look at the catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.hooks.manager import _NullPluginManager
+from kedro.framework.project import PACKAGE_NAME, settings
+from kedro.framework.session import KedroSession
+
+from mlops_basics.config.checks import check_environment, check_globals
+from mlops_basics.config.credentials import export_credentials
+from mlops_basics.runs.versions import with_free_version
+
+
+def run_session(
+    project_path: Path, env: str | None, runtime_params: dict[str, Any], **options: Any
+) -> str:
+    """Run a pipeline as ``kedro run`` does, under a version that no other run has.
+
+    Args:
+        project_path: Root of the project.
+        env: A folder of conf/.
+        runtime_params: As in ``kedro run --params``.
+        options: Of ``KedroSession.run``.
+
+    Returns:
+        The run's version.
+
+    Raises:
+        VersionTakenError: If another run had the version each time.
+    """
+
+    def run() -> str:
+        session: Any = KedroSession.create(project_path, env=env, runtime_params=runtime_params)
+        with session:
+            session.run(**options)
+        return str(session.session_id)
+
+    return with_free_version(run)
+
+
+def load_context(
+    project_path: Path | None, env: str | None, runtime_params: dict[str, Any]
+) -> KedroContext:
+    """Load the context, which also points MLflow at the configured server.
+
+    Args:
+        project_path: Root of the project; None: found from the working folder.
+        env: A folder of conf/.
+        runtime_params: As in ``kedro run --params``.
+    """
+    session: Any = KedroSession.create(project_path, env=env, runtime_params=runtime_params)
+    context: KedroContext = session.load_context()
+    return context
+
+
+def bare_context(
+    project_path: Path, env: str | None, runtime_params: dict[str, Any]
+) -> KedroContext:
+    """The context without any hook: MLflow is not touched, which saves opening its database.
+
+    Args:
+        project_path: Root of the project.
+        env: A folder of conf/.
+        runtime_params: As in ``kedro run --params``.
+
+    Raises:
+        ConfigurationError: If the environment, or an option of its globals.yml, is unknown.
+    """
+    export_credentials(project_path)
+    loader = settings.CONFIG_LOADER_CLASS(
+        conf_source=str(project_path / settings.CONF_SOURCE),
+        env=env,
+        runtime_params=runtime_params,
+        **settings.CONFIG_LOADER_ARGS,
+    )
+    check_environment(env or "local", loader)
+    check_globals(env or "local", loader)
+    no_hooks: Any = _NullPluginManager()
+    more: Any = runtime_params
+    return KedroContext(
+        project_path=project_path,
+        config_loader=loader,
+        env=env,
+        package_name=PACKAGE_NAME or "mlops_basics",
+        hook_manager=no_hooks,
+        runtime_params=more,
+    )

@@ -1,0 +1,148 @@
+"""Scores rows with a fitted model, and turns scores into losses and metrics with intervals."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from threadpoolctl import ThreadpoolController
+
+from mlops_basics.schemas import TableInfo, WatchedLoss
+from mlops_basics.stats.paired.losses import log_loss_rows, squared_rows
+
+Floats = npt.NDArray[np.float64]
+
+#: The loss that the search minimises and the overfit check compares, by task.
+LOSS_NAMES = {"binary": "log_loss", "multiclass": "log_loss", "regression": "squared_error"}
+THREADS_FROM_ROWS = 20_000
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Targets and predictions of the same rows.
+
+    Attributes:
+        task: The task they pose.
+        y: Class codes 0..K-1 (int64), or the target's values (float64); shape (rows,).
+        predicted: The predicted codes or values; shape (rows,).
+        probabilities: Shape (rows, K); (rows, 0) for regression.
+    """
+
+    task: str
+    y: npt.NDArray[Any]
+    predicted: npt.NDArray[Any]
+    probabilities: Floats
+
+
+def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Scores:
+    """Predict ``features`` and pair the predictions with the targets in ``table``.
+
+    Args:
+        model: A fitted scikit-learn estimator or pipeline.
+        features: What the model takes, shape (rows, columns).
+        table: The same rows, with the target column.
+        info: The task; its classes give the codes, also those the model has never seen.
+    """
+    if info.task == "regression":
+        y = table[info.target].to_numpy(dtype=np.float64)
+        with threads_for(features):
+            predicted = np.asarray(model.predict(features), dtype=np.float64)
+        return Scores(info.task, y, predicted, np.empty((len(y), 0)))
+    probabilities = class_probabilities(model, features, info)
+    y = table[info.target].map(str).map(_class_codes(info)).to_numpy(dtype=np.int64)
+    return Scores(info.task, y, probabilities.argmax(axis=1), probabilities)
+
+
+def class_probabilities(model: Any, features: pd.DataFrame, info: TableInfo) -> Floats:
+    """Shape (rows, K), in the order of ``info.classes``; 0 for classes without a train row."""
+    with threads_for(features):
+        known = model.predict_proba(features)
+    probabilities = np.zeros((len(features), len(info.classes)))
+    codes = _class_codes(info)
+    probabilities[:, [codes[str(name)] for name in model.classes_]] = known
+    return probabilities
+
+
+def _class_codes(info: TableInfo) -> dict[str, int]:
+    return {name: code for code, name in enumerate(info.classes)}
+
+
+def threads_for(table: pd.DataFrame) -> Any:
+    """A context in which a small table is worked on by one thread: more would only wait."""
+    if len(table) >= THREADS_FROM_ROWS:
+        return nullcontext()
+    return _thread_pools().limit(limits=1)
+
+
+@cache
+def _thread_pools() -> ThreadpoolController:
+    """The pools of the libraries loaded at the first use; looking for them takes a while."""
+    return ThreadpoolController()
+
+
+def losses(scores: Scores) -> Floats:
+    """The loss of ``LOSS_NAMES`` for each row, shape (rows,)."""
+    if scores.task == "regression":
+        return squared_rows(scores.y, scores.predicted)
+    return log_loss_rows(scores.y, scores.probabilities)
+
+
+def watched_losses(scores: Scores, clip: float | None) -> dict[WatchedLoss, Floats]:
+    """Losses in [0, 1] that a model in production can be watched by, each of shape (rows,).
+
+    Args:
+        scores: Class code -1 stands for a class that the model does not know: never right.
+        clip: The absolute error that counts as 1 (regression).
+    """
+    if scores.task == "regression":
+        errors = np.abs(scores.y - scores.predicted)
+        return {"absolute_error": np.minimum(errors / clip, 1.0) if clip else (errors > 0) * 1.0}
+    p, known = scores.probabilities, scores.y >= 0
+    of_truth = np.where(known, p[np.arange(len(p)), np.where(known, scores.y, 0)], 0.0)
+    brier = (1 - 2 * of_truth + (p**2).sum(axis=1)) / 2  # halved: Brier's score is at most 2
+    return {
+        "error": (scores.y != scores.predicted).astype(np.float64),
+        "brier": np.clip(brier, 0.0, 1.0),
+    }
+
+
+def error_clip(scores: Scores, quantile: float = 0.99) -> float | None:
+    """The absolute error that counts as a loss of 1: that which few rows exceed (regression)."""
+    if scores.task != "regression":
+        return None
+    return float(np.quantile(np.abs(scores.y - scores.predicted), quantile))
+
+
+def expected_loss(probabilities: Floats, loss: WatchedLoss) -> float | None:
+    """The mean loss if the model's own probabilities are right; None where it gives none."""
+    if loss == "absolute_error" or not len(probabilities):
+        return None
+    if loss == "error":
+        return float((1 - probabilities.max(axis=1)).mean())
+    return float((1 - (probabilities**2).sum(axis=1)).mean() / 2)
+
+
+def baseline_losses(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Floats:
+    """Loss on each row of ``table`` of the best constant prediction of the train rows."""
+    return losses(baseline_scores(train, table, info))
+
+
+def baseline_scores(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Scores:
+    """Scores of the constant prediction: the train rows' class shares, or their mean."""
+    from sklearn.dummy import DummyClassifier, DummyRegressor
+
+    dummy = DummyRegressor() if info.task == "regression" else DummyClassifier(strategy="prior")
+    dummy.fit(np.zeros((len(train), 1)), train[info.target].to_numpy())
+    return score_rows(dummy, pd.DataFrame(np.zeros((len(table), 1))), table, info)
+
+
+def confusion_counts(scores: Scores) -> npt.NDArray[np.int64]:
+    """Shape (K, K): rows are the true classes, columns the predicted ones."""
+    classes = scores.probabilities.shape[1]
+    cells = np.bincount(scores.y * classes + scores.predicted, minlength=classes**2)
+    return cells.reshape(classes, classes)

@@ -1,0 +1,1 @@
+"""Has the error of a model risen?"""

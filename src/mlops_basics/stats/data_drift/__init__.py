@@ -1,0 +1,1 @@
+"""Has a table moved away from its reference?"""

@@ -1,0 +1,285 @@
+"""Summary of one numeric column: its distribution function on a bounded number of points."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mlops_basics.stats import _check
+from mlops_basics.stats.data_drift.order_statistics import rank_by_buckets
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+MAX_POINTS = 8192  # 0.26 MB a column, ranks known to 0.012 % of the rows
+_SORT_BELOW = 100_000  # rows: fewer are sorted sooner than counted in buckets
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class NumericProfile:
+    """How many values of a column are at or below each of some of its values: mergeable.
+
+    Attributes
+    ----------
+    points : ndarray of float, shape (k,)
+        Distinct values of the column, ascending; k <= `max_points`.
+    low, high : ndarray of int, shape (k,)
+        Bounds of the number of values <= point. Equal unless compressed profiles were merged.
+    below : ndarray of int, shape (k,)
+        Upper bound of the number of values < point.
+    n : int
+        Values that are not missing.
+    missing : int
+        Missing values (NaN).
+    exact : bool
+        Whether `points` are all distinct values: then nothing is lost.
+    max_points : int
+        Bound of k.
+
+    Notes
+    -----
+    A column with at most `max_points` distinct values is kept exactly. Of others the values at
+    evenly spaced ranks are kept *with their exact ranks*: bounded is the memory, and what is
+    unknown is only where values lie between two neighbouring points, at most 1 / max_points of
+    them. Merging adds the counts; at a point that only one side has kept the other side's count
+    is known to lie between two bounds, and the bounds are carried along. A merge of compressed
+    profiles thus widens the bounds by at most 1 / max_points of the rows: merge in a balanced tree
+    and log2(parts) / max_points bounds the sum. Comparisons use the bounds, so they stay valid.
+    """
+
+    points: Floats
+    low: Ints
+    high: Ints
+    below: Ints
+    n: int
+    missing: int
+    exact: bool
+    max_points: int = MAX_POINTS
+
+    @classmethod
+    def from_values(cls, values: ArrayLike, *, max_points: int = MAX_POINTS) -> Self:
+        """Summarise a column: one count in buckets, or one sort when there are few rows.
+
+        Parameters
+        ----------
+        values : array_like of float, shape (n,)
+            The column; NaN (and None) is missing, infinities are values.
+        max_points : int, at least 2
+            Bound of the summary's size.
+
+        Returns
+        -------
+        NumericProfile
+
+        Raises
+        ------
+        ValueError
+            If values are not one-dimensional or max_points is too small.
+
+        Examples
+        --------
+        >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+        >>> profile = NumericProfile.from_values([2.0, 1.0, float("nan"), 2.0])
+        >>> profile.points.tolist(), profile.low.tolist(), profile.n, profile.missing
+        ([1.0, 2.0], [1, 3], 3, 1)
+
+        One value is at most 1, three are at most 2, one is missing.
+        """
+        array = np.asarray(values, dtype=np.float64)
+        if array.ndim != 1:
+            raise ValueError(f"values must be one-dimensional, got {array.shape!r}")
+        max_points = _check.count(max_points, "max_points", at_least=2)
+        there = ~np.isnan(array)
+        n = int(there.sum())
+        missing = len(array) - n
+        values = array[there] if missing else array
+        ranked = rank_by_buckets(values, max_points) if n >= _SORT_BELOW else None
+        if ranked is None:
+            return cls.from_sorted(np.sort(values), missing=missing, max_points=max_points)
+        return cls(
+            points=ranked.points + 0.0,  # -0 is 0: the order of the rows must not matter
+            low=ranked.at_most,
+            high=ranked.at_most,
+            below=ranked.below,
+            n=n,
+            missing=missing,
+            exact=ranked.exact,
+            max_points=max_points,
+        )
+
+    @classmethod
+    def from_sorted(cls, values: Floats, *, missing: int = 0, max_points: int = MAX_POINTS) -> Self:
+        """Summarise values that are sorted already and hold no NaN (not checked).
+
+        Parameters
+        ----------
+        values : ndarray of float, shape (n,)
+            Ascending.
+        missing : int
+            Missing values beside them.
+        max_points : int, at least 2
+            Bound of the summary's size.
+
+        Returns
+        -------
+        NumericProfile
+
+        Raises
+        ------
+        ValueError
+            If max_points is too small.
+        """
+        max_points = _check.count(max_points, "max_points", at_least=2)
+        n = len(values)
+        ends = np.flatnonzero(values[1:] != values[:-1]) if n else np.empty(0, dtype=np.intp)
+        exact = len(ends) < max_points
+        if exact:
+            ends = np.append(ends, n - 1) if n else ends
+            points = values[ends]
+            at_most = (ends + 1).astype(np.int64)
+            below = np.concatenate([[0], at_most[:-1]]).astype(np.int64)[: len(points)]
+        else:
+            ranks = np.linspace(0, n - 1, max_points).astype(np.intp)
+            points = np.unique(values[ranks])
+            at_most = np.searchsorted(values, points, side="right").astype(np.int64)
+            below = np.searchsorted(values, points, side="left").astype(np.int64)
+        return cls(
+            points=points + 0.0,  # a copy, in which -0 is 0: the order of the rows must not matter
+            low=at_most,
+            high=at_most,
+            below=below,
+            n=n,
+            missing=missing,
+            exact=exact,
+            max_points=max_points,
+        )
+
+    @property
+    def rows(self) -> int:
+        """Rows of the column, missing ones counted."""
+        return self.n + self.missing
+
+    @property
+    def rank_error(self) -> float:
+        """Largest share of the values whose place is unknown; 0 when the profile is exact."""
+        if self.exact or self.n == 0:
+            return 0.0
+        before = np.concatenate([[0], self.low[:-1]])
+        return float(max((self.high - self.low).max(), (self.below - before).max()) / self.n)
+
+    def bounds(self, x: Floats) -> tuple[Ints, Ints]:
+        """Bounds of the number of values <= x.
+
+        Parameters
+        ----------
+        x : ndarray of float
+            Places, none NaN.
+
+        Returns
+        -------
+        low, high : ndarray of int, shape of x
+        """
+        if self.n == 0:
+            zero = np.zeros(x.shape, dtype=np.int64)
+            return zero, zero
+        after = np.searchsorted(self.points, x, side="right")
+        low = np.concatenate([[0], self.low])[after]
+        here = np.concatenate([[0], self.high])[after]
+        if self.exact:
+            return low, here
+        kept = (after > 0) & (self.points[after - 1] == x)
+        return low, np.where(kept, here, np.append(self.below, self.n)[after])
+
+    def _below(self, x: Floats) -> Ints:
+        """Upper bound of the number of values < x."""
+        if self.n == 0:
+            return np.zeros(x.shape, dtype=np.int64)
+        at = np.searchsorted(self.points, x, side="left")
+        if self.exact:
+            return np.concatenate([[0], self.high])[at]
+        return np.append(self.below, self.n)[at]
+
+    def merge(self, other: "NumericProfile") -> Self:
+        """The profile of the rows of both.
+
+        Parameters
+        ----------
+        other : NumericProfile
+            Profile of other rows of the same column.
+
+        Returns
+        -------
+        NumericProfile
+            Exact when both are and their distinct values fit; else at most `max_points` points
+            (the larger bound of the two).
+
+        Examples
+        --------
+        >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+        >>> first = NumericProfile.from_values([1.0, 3.0])
+        >>> both = first.merge(NumericProfile.from_values([2.0, 3.0]))
+        >>> both.points.tolist(), both.low.tolist()
+        ([1.0, 2.0, 3.0], [1, 2, 4])
+
+        The same as the profile of all four values.
+        """
+        points = np.union1d(self.points, other.points)
+        mine, theirs = self.bounds(points), other.bounds(points)
+        low, high = mine[0] + theirs[0], mine[1] + theirs[1]
+        below = self._below(points) + other._below(points)
+        n, max_points = self.n + other.n, max(self.max_points, other.max_points)
+        exact = self.exact and other.exact and len(points) <= max_points
+        if len(points) > max_points:
+            middle = (low + high) / 2
+            ranks = np.linspace(middle[0], middle[-1], max_points)
+            keep = np.unique(np.minimum(np.searchsorted(middle, ranks), len(points) - 1))
+            points, low, high, below = points[keep], low[keep], high[keep], below[keep]
+        return type(self)(
+            points=points,
+            low=low,
+            high=high,
+            below=below,
+            n=n,
+            missing=self.missing + other.missing,
+            exact=exact,
+            max_points=max_points,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Arrays and plain numbers, for ``numpy.savez``, Parquet, or (as lists) JSON."""
+        return {
+            "points": self.points,
+            "low": self.low,
+            "high": self.high,
+            "below": self.below,
+            "n": self.n,
+            "missing": self.missing,
+            "exact": self.exact,
+            "max_points": self.max_points,
+        }
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+        """The profile that `to_dict` described; lists in place of arrays are fine.
+
+        Parameters
+        ----------
+        state : mapping
+            What `to_dict` returned, or what came back from a file.
+
+        Returns
+        -------
+        NumericProfile
+        """
+        return cls(
+            points=np.asarray(state["points"], dtype=np.float64),
+            low=np.asarray(state["low"], dtype=np.int64),
+            high=np.asarray(state["high"], dtype=np.int64),
+            below=np.asarray(state["below"], dtype=np.int64),
+            n=int(state["n"]),
+            missing=int(state["missing"]),
+            exact=bool(state["exact"]),
+            max_points=int(state["max_points"]),
+        )

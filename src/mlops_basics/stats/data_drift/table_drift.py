@@ -1,0 +1,236 @@
+"""All columns of a batch at once: one count of each, one level for all."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from numpy.typing import ArrayLike
+
+from mlops_basics.stats import _check
+from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
+from mlops_basics.stats.data_drift.columns import judge_categorical, judge_missing, judge_numeric
+from mlops_basics.stats.data_drift.joint import JointMoments, judge_classifier, judge_correlations
+from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+from mlops_basics.stats.data_drift.result import DriftThresholds, DriftVerdict, verdict_of
+from mlops_basics.stats.data_drift.spending import drift_alpha_at
+
+JOINT_ENTRIES = 2  # correlations and classifier count as columns, whether they are run or not
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class TableProfile:
+    """Profiles of all columns of a table: what a release stores of its reference. Mergeable.
+
+    Attributes
+    ----------
+    columns : dict of str to NumericProfile or CategoricalProfile
+        One for each column.
+    joint : JointMoments
+        Of the numeric columns.
+    """
+
+    columns: dict[str, NumericProfile | CategoricalProfile]
+    joint: JointMoments
+
+    @classmethod
+    def from_columns(
+        cls, columns: Mapping[str, ArrayLike], categorical: Collection[str] = ()
+    ) -> Self:
+        """Summarise a table.
+
+        Parameters
+        ----------
+        columns : mapping of str to array_like, shape (n,)
+            The columns of the same rows; a pandas DataFrame is one, and the fastest.
+        categorical : collection of str
+            Which of them are categorical; all others are numeric.
+
+        Returns
+        -------
+        TableProfile
+
+        Raises
+        ------
+        ValueError
+            If a column is not one-dimensional or the lengths differ.
+        """
+        numeric = {name: values for name, values in columns.items() if name not in categorical}
+        return cls(
+            columns={
+                name: NumericProfile.from_values(values)
+                if name in numeric
+                else CategoricalProfile.from_values(values)
+                for name, values in columns.items()
+            },
+            joint=JointMoments.from_columns(numeric),
+        )
+
+    def merge(self, other: "TableProfile") -> Self:
+        """The profile of the rows of both.
+
+        Parameters
+        ----------
+        other : TableProfile
+            Profile of other rows of the same table.
+
+        Returns
+        -------
+        TableProfile
+
+        Raises
+        ------
+        ValueError
+            If the columns or their kinds differ.
+        """
+        if set(self.columns) != set(other.columns):
+            raise ValueError(f"columns must be {[*self.columns]!r}, got {[*other.columns]!r}")
+        merged: dict[str, NumericProfile | CategoricalProfile] = {}
+        for name, mine in self.columns.items():
+            theirs = other.columns[name]
+            # one branch a type
+            if isinstance(mine, NumericProfile) and isinstance(theirs, NumericProfile):  # noqa: SIM114
+                merged[name] = mine.merge(theirs)
+            elif isinstance(mine, CategoricalProfile) and isinstance(theirs, CategoricalProfile):
+                merged[name] = mine.merge(theirs)
+            else:
+                raise ValueError(
+                    f"{name} must be of kind {type(mine).__name__}, got {type(theirs).__name__!r}"
+                )
+        return type(self)(columns=merged, joint=self.joint.merge(other.joint))
+
+    def to_dict(self) -> dict[str, Any]:
+        """One flat dictionary of arrays and numbers, for ``numpy.savez``.
+
+        The keys are ``"<kind>/<position>/<field>"``; column names are an array of their own.
+        """
+        state: dict[str, Any] = {"names": list(self.columns)}
+        for at, profile in enumerate(self.columns.values()):
+            kind = "numeric" if isinstance(profile, NumericProfile) else "categorical"
+            state |= {f"{kind}/{at}/{key}": value for key, value in profile.to_dict().items()}
+        return state | {f"joint/{key}": value for key, value in self.joint.to_dict().items()}
+
+    @classmethod
+    def from_dict(cls, state: Mapping[str, Any]) -> Self:
+        """The profile that `to_dict` described.
+
+        Parameters
+        ----------
+        state : mapping
+            What `to_dict` returned, or what ``numpy.load`` gives back.
+
+        Returns
+        -------
+        TableProfile
+        """
+        keys = list(state)
+        names = [str(name) for name in state["names"]]
+        columns: dict[str, NumericProfile | CategoricalProfile] = {}
+        for at, name in enumerate(names):
+            if f"numeric/{at}/n" in keys:
+                columns[name] = NumericProfile.from_dict(_part(state, keys, f"numeric/{at}/"))
+            else:
+                part = _part(state, keys, f"categorical/{at}/")
+                columns[name] = CategoricalProfile.from_dict(part)
+        joint = JointMoments.from_dict(_part(state, keys, "joint/"))
+        return cls(columns=columns, joint=joint)
+
+
+def _part(state: Mapping[str, Any], keys: list[str], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): state[key] for key in keys if key.startswith(prefix)}
+
+
+def judge_table(
+    reference: TableProfile,
+    current: TableProfile,
+    j: int,
+    *,
+    alpha: float = 0.05,
+    thresholds: DriftThresholds | None = None,
+    classifier: tuple[ArrayLike, ArrayLike] | None = None,
+) -> list[DriftVerdict]:
+    """Verdicts about every column of the j-th batch of a release, and about joint changes.
+
+    Parameters
+    ----------
+    reference, current : TableProfile
+        The release's reference and the batch.
+    j : int, at least 1
+        Number of the batch in the release's life.
+    alpha : float, in (0, 0.5)
+        Probability of any false alarm in the release's whole life.
+    thresholds : DriftThresholds, optional
+        What does not matter.
+    classifier : tuple of array_like, optional
+        Labels and held-out scores for `judge_classifier`.
+
+    Returns
+    -------
+    list of DriftVerdict
+        For each column of the reference: one verdict (categorical), or two (the values and the
+        missing values of a numeric one); then one about the correlations, and one about the
+        classifier when its scores are given. Columns that the batch lacks, or that changed their
+        kind, are named as not judged: they are changes of the schema.
+
+    Raises
+    ------
+    ValueError
+        If j, alpha or the scores are out of range.
+
+    Notes
+    -----
+    The batch's level, `drift_alpha_at`, is divided by the number of reference columns plus two
+    (the joint entries); a numeric column's share is halved between values and missing values.
+    By the union bound the probability of a false alarm, in all batches together, is at most
+    alpha. The number of entries does not depend on what the batch looks like.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
+    >>> rng = np.random.default_rng(0)
+    >>> def table(shift):
+    ...     x, y = rng.normal(0, 1, 5000), rng.normal(shift, 1, 5000)
+    ...     return TableProfile.from_columns({"x": x, "y": y})
+    >>> verdicts = judge_table(table(0.0), table(0.5), 1)
+    >>> [verdict.column for verdict in verdicts if verdict.drifted]
+    ['y']
+
+    Of five verdicts one is drift: y has moved.
+    """
+    thresholds = thresholds or DriftThresholds()
+    level = drift_alpha_at(j, _check.level(alpha)) / (len(reference.columns) + JOINT_ENTRIES)
+    verdicts: list[DriftVerdict] = []
+    for name, before in reference.columns.items():
+        now = current.columns.get(name)
+        if isinstance(before, NumericProfile) and isinstance(now, NumericProfile):
+            verdicts.append(judge_numeric(name, before, now, level / 2, thresholds.numeric))
+            verdicts.append(judge_missing(name, before, now, level / 2, thresholds.share))
+        elif isinstance(before, CategoricalProfile) and isinstance(now, CategoricalProfile):
+            verdicts.append(judge_categorical(name, before, now, level, thresholds.share))
+        else:
+            verdicts.append(_not_judged(name, before, now, level, thresholds))
+    verdicts.append(
+        judge_correlations(reference.joint, current.joint, level, thresholds.correlation)
+    )
+    if classifier is not None:
+        verdicts.append(judge_classifier(*classifier, level, thresholds.auc))
+    return verdicts
+
+
+def _not_judged(
+    name: str,
+    before: NumericProfile | CategoricalProfile,
+    now: NumericProfile | CategoricalProfile | None,
+    level: float,
+    thresholds: DriftThresholds,
+) -> DriftVerdict:
+    numeric = isinstance(before, NumericProfile)
+    what = "is absent from the batch" if now is None else "is of another kind in the batch"
+    return verdict_of(
+        "numeric" if numeric else "categorical",
+        name,
+        level,
+        thresholds.numeric if numeric else thresholds.share,
+        (before.rows, 0 if now is None else now.rows),
+        f"{name}: not judged, it {what}: a change of the schema",
+    )

@@ -1,0 +1,1 @@
+"""How exactly is a metric known?"""

@@ -1,0 +1,337 @@
+"""Two-sided confidence intervals of the metrics of one model on one set of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from mlops_basics.stats.paired.auc import compare_auc, rank_scores
+from mlops_basics.stats.paired.groups import standard_error
+
+Floats = npt.NDArray[np.float64]
+ONE_GROUP = "all rows are of one group, which tells nothing about others"
+NO_VARIATION = "no variation on these rows to estimate an interval from; see the accuracy's"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A metric's value with the limits of its interval; None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    confidence: float
+    note: str = ""
+
+
+def share(successes: int, rows: int, confidence: float = 0.95) -> Interval:
+    """A share of rows, with Wilson's interval.
+
+    Parameters
+    ----------
+    successes, rows : int, 0 <= successes <= rows, rows >= 1
+    confidence : float in (0, 1)
+
+    Returns
+    -------
+    Interval
+
+    References
+    ----------
+    E. B. Wilson (1927), JASA 22, 209-212; recommended by Brown, Cai and DasGupta (2001),
+    Statistical Science 16, 101-133, for its coverage at small n.
+
+    Examples
+    --------
+    >>> accuracy = share(27, 30)
+    >>> round(accuracy.low, 3), round(accuracy.high, 3)
+    (0.744, 0.965)
+
+    27 of 30 right: the accuracy on many rows lies between 74 and 97 %.
+    """
+    _check_confidence(confidence)
+    found = stats.binomtest(successes, rows).proportion_ci(confidence, method="wilson")
+    return Interval(successes / rows, float(found.low), float(found.high), confidence)
+
+
+def mean(
+    values: npt.ArrayLike,
+    confidence: float = 0.95,
+    at_least: float | None = None,
+    groups: npt.ArrayLike | None = None,
+    at_most: float | None = None,
+) -> Interval:
+    """The mean, with Student's interval.
+
+    Parameters
+    ----------
+    values : array_like, shape (n,), n >= 2
+    confidence : float in (0, 1)
+    at_least : float, optional
+        A value that the mean cannot fall below; the lower limit does not either.
+    at_most : float, optional
+        The same for the upper limit.
+    groups : array_like, shape (n,), optional
+        The group of each value, where groups are independent and values are not.
+
+    Returns
+    -------
+    Interval
+        Where all values are equal, the interval is the mean itself; of a single group it has no
+        limits.
+
+    Examples
+    --------
+    >>> loss = mean([1.0, 2.0, 3.0, 4.0])
+    >>> loss.value, round(loss.low, 3), round(loss.high, 3)
+    (2.5, 0.446, 4.554)
+    """
+    array = _check_values(values)
+    _check_confidence(confidence)
+    centre = float(array.mean())
+    return around(centre, (array - centre) / len(array), confidence, groups, at_least, at_most)
+
+
+def around(
+    value: float,
+    influence: Floats,
+    confidence: float,
+    groups: npt.ArrayLike | None = None,
+    at_least: float | None = None,
+    at_most: float | None = None,
+) -> Interval:
+    """Student's interval of an estimate, from what each row adds to it.
+
+    Parameters
+    ----------
+    value : float
+    influence : ndarray of float, shape (n,), n >= 2
+    confidence : float in (0, 1)
+    groups : array_like, shape (n,), optional
+        The group of each row, where groups are independent and rows are not.
+    at_least, at_most : float, optional
+        The range of the estimate, which the limits do not leave.
+
+    Returns
+    -------
+    Interval
+        Without limits where all rows are of one group.
+    """
+    error, units = standard_error(influence, groups)
+    if units < 2:
+        return Interval(value, None, None, confidence, ONE_GROUP)
+    return student(value, error, units, confidence, at_least, at_most)
+
+
+def student(
+    value: float,
+    error: float,
+    units: int,
+    confidence: float,
+    at_least: float | None = None,
+    at_most: float | None = None,
+    note: str = "",
+) -> Interval:
+    """Student's interval of an estimate with this standard error, known from so many units (>= 2).
+
+    The limits do not leave the range from ``at_least`` to ``at_most``.
+    """
+    _check_confidence(confidence)
+    half = float(stats.t.ppf((1 + confidence) / 2, units - 1)) * error
+    low = value - half if at_least is None else max(at_least, value - half)
+    high = value + half if at_most is None else min(at_most, value + half)
+    return Interval(value, low, high, confidence, note)
+
+
+def root_mean_square(
+    errors: npt.ArrayLike, confidence: float = 0.95, groups: npt.ArrayLike | None = None
+) -> Interval:
+    """Root mean squared error; the interval is the root of that of the mean square.
+
+    Parameters
+    ----------
+    errors : array_like, shape (n,), n >= 2
+    confidence : float in (0, 1)
+    groups : array_like, shape (n,), optional
+        As in `mean`.
+
+    Returns
+    -------
+    Interval
+        The lower limit is at least 0.
+
+    Examples
+    --------
+    >>> round(root_mean_square([3.0, -4.0, 5.0, -4.0]).value, 3)
+    4.062
+    """
+    square = mean(_check_values(errors) ** 2, confidence, at_least=0, groups=groups)
+    value, low, high = (
+        None if limit is None else float(np.sqrt(limit))
+        for limit in (square.value, square.low, square.high)
+    )
+    return Interval(value, low, high, confidence, square.note)
+
+
+def r_squared(
+    y: npt.ArrayLike,
+    errors: npt.ArrayLike,
+    confidence: float = 0.95,
+    groups: npt.ArrayLike | None = None,
+) -> Interval:
+    """Share of the target's variance that a regression explains, by the delta method.
+
+    Parameters
+    ----------
+    y, errors : array_like, shape (n,), n >= 2
+        Targets, and targets minus predictions.
+    confidence : float in (0, 1)
+    groups : array_like, shape (n,), optional
+        As in `mean`.
+
+    Returns
+    -------
+    Interval
+        Not defined (None) where the target does not vary.
+
+    Notes
+    -----
+    With e the errors, M their mean square and V the mean square of y about its mean,
+    R2 = 1 - M / V; row i's influence on it is -(e_i^2 - M) / V + M ((y_i - mean)^2 - V) / V^2,
+    whose standard error gives the interval (van der Vaart 1998, Asymptotic Statistics, ch. 20).
+
+    Examples
+    --------
+    >>> round(r_squared([1.0, 2.0, 3.0, 4.0], [0.5, -0.5, 0.5, -0.5]).value, 3)
+    0.8
+    """
+    target, error = _check_values(y), _check_values(errors)
+    if target.shape != error.shape:
+        raise ValueError(f"errors must be of shape {target.shape!r}, got {error.shape!r}")
+    spread = (target - target.mean()) ** 2
+    variance, square = float(spread.mean()), float((error**2).mean())
+    if variance == 0:
+        return Interval(None, None, None, confidence, "the target does not vary on these rows")
+    value = 1 - square / variance
+    influence = -(error**2 - square) / variance + square * (spread - variance) / variance**2
+    return around(value, influence / len(target), confidence, groups, at_most=1.0)
+
+
+def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 0.95) -> Interval:
+    """Area under the ROC curve (macro average of one against the rest), by DeLong.
+
+    Parameters
+    ----------
+    y : array_like of int, shape (n,)
+        Class codes 0 ... K-1.
+    probabilities : array_like, shape (n, K)
+    confidence : float in (0, 1)
+
+    Returns
+    -------
+    Interval
+        Not defined (None) where fewer than two classes occur. On the logit scale, so that it
+        stays within (0, 1); without limits where the ranking is perfect, as then the rows
+        show no variance to build on.
+
+    Notes
+    -----
+    The comparison with a constant score, whose AUC is 1/2 without error.
+
+    References
+    ----------
+    DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845.
+
+    Examples
+    --------
+    >>> p = [[0.9, 0.1], [0.6, 0.4], [0.65, 0.35], [0.2, 0.8]]
+    >>> roc_auc([0, 0, 1, 1], p).value
+    0.75
+    """
+    _check_confidence(confidence)
+    scores = rank_scores(probabilities)
+    compared = compare_auc(y, np.zeros_like(scores), scores)
+    if compared.effect is None:
+        return Interval(None, None, None, confidence, compared.reason)
+    width = float(stats.norm.ppf((1 + confidence) / 2)) * (compared.standard_error or 0.0)
+    return logit_interval(compared.effect + 0.5, width, confidence)
+
+
+def logit_interval(value: float, half: float, confidence: float, note: str = "") -> Interval:
+    """An interval that stays within (0, 1): of half this width before it is bent.
+
+    Returns
+    -------
+    Interval
+        Without limits at 0, at 1, and where there is no width.
+    """
+    if not 0 < value < 1 or half == 0:
+        return Interval(value, None, None, confidence, NO_VARIATION)
+    logit = np.log(value / (1 - value))
+    half /= value * (1 - value)
+    low, high = (float(1 / (1 + np.exp(-limit))) for limit in (logit - half, logit + half))
+    return Interval(value, low, high, confidence, note)
+
+
+def confusion_metric(
+    counts: npt.ArrayLike,
+    metric: Callable[[Floats], Floats],
+    confidence: float,
+    resamples: int,
+    rng: np.random.Generator,
+) -> Interval:
+    """Any metric of the confusion matrix, with the percentile interval of the row bootstrap.
+
+    Parameters
+    ----------
+    counts : array_like of int, shape (K, K)
+        Rows are the true classes, columns the predicted ones.
+    metric : callable
+        From counts of shape (R, K, K) to values of shape (R,).
+    confidence : float in (0, 1)
+    resamples : int >= 1
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    Interval
+        Without limits where every draw gives the same value: a classifier without an error on
+        these rows is not known to be perfect, and the interval of the accuracy says how far.
+
+    Notes
+    -----
+    Resampling rows and counting them is exactly a multinomial draw over the cells, so that the
+    cost does not depend on the number of rows.
+
+    References
+    ----------
+    Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
+    """
+    _check_confidence(confidence)
+    table = np.asarray(counts, dtype=np.int64)
+    if table.ndim != 2 or table.shape[0] != table.shape[1] or table.sum() < 1:
+        raise ValueError(f"counts must be of shape (K, K) with a row, got {table.shape!r}")
+    rows = int(table.sum())
+    value = float(metric(table[None].astype(np.float64))[0])
+    drawn = rng.multinomial(rows, table.ravel() / rows, size=resamples)
+    values = metric(drawn.reshape(-1, *table.shape).astype(np.float64))
+    low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
+    if low == high:
+        return Interval(value, None, None, confidence, NO_VARIATION)
+    return Interval(value, float(low), float(high), confidence)
+
+
+def _check_values(values: npt.ArrayLike) -> Floats:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != 1 or len(array) < 2:
+        raise ValueError(f"values must be of shape (n,) with n >= 2, got {array.shape!r}")
+    return array
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must be in (0, 1), got {confidence!r}")

@@ -1,0 +1,201 @@
+"""Metrics of confusion matrices, vectorised over a stack of matrices.
+
+Each metric maps counts of shape (..., K, K), rows the true class and columns the predicted one,
+to values of shape (...). Conventions are scikit-learn's, and no metric is ever NaN: a ratio 0 / 0
+is 0, and a class that a macro average cannot judge is left out of it.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mlops_basics.stats import _check
+
+Floats = NDArray[np.float64]
+Metric = Callable[[Floats], Floats]
+"""Any function from counts of shape (..., K, K) to values of shape (...)."""
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+
+
+def _margins(counts: Floats) -> tuple[Floats, Floats, Floats]:
+    """Hits, true and predicted totals of each class."""
+    hits = np.einsum("...kk->...k", counts).astype(np.float64)
+    return hits, counts.sum(axis=-1, dtype=np.float64), counts.sum(axis=-2, dtype=np.float64)
+
+
+def _mean_of(values: Floats, counted: NDArray[np.bool_]) -> Floats:
+    total = np.where(counted, values, 0.0).sum(axis=-1)
+    return _ratio(total, counted.sum(axis=-1).astype(np.float64))
+
+
+def accuracy(counts: Floats) -> Floats:
+    """Share of right predictions; 0 without rows.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (..., K, K)
+        Rows true, columns predicted.
+
+    Returns
+    -------
+    ndarray, shape (...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.paired.confusion_metrics import accuracy
+    >>> float(accuracy(np.array([[3.0, 1.0], [0.0, 4.0]])))
+    0.875
+
+    Seven of eight are right.
+    """
+    hits, true, _ = _margins(counts)
+    return _ratio(hits.sum(axis=-1), true.sum(axis=-1))
+
+
+def balanced_accuracy(counts: Floats) -> Floats:
+    """Mean recall of the classes that occur.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (..., K, K)
+        Rows true, columns predicted.
+
+    Returns
+    -------
+    ndarray, shape (...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.paired.confusion_metrics import balanced_accuracy
+    >>> float(balanced_accuracy(np.array([[90.0, 0.0], [10.0, 0.0]])))
+    0.5
+
+    Always predicting the frequent class is right in 90 %, and worth nothing here.
+    """
+    hits, true, _ = _margins(counts)
+    return _mean_of(_ratio(hits, true), true > 0)
+
+
+def macro_f1(counts: Floats) -> Floats:
+    """Mean F1 score of the classes that occur or are predicted.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (..., K, K)
+        Rows true, columns predicted.
+
+    Returns
+    -------
+    ndarray, shape (...)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.paired.confusion_metrics import macro_f1
+    >>> round(float(macro_f1(np.array([[90.0, 0.0], [10.0, 0.0]]))), 3)
+    0.474
+
+    The class that is never found contributes an F1 of 0.
+    """
+    hits, true, predicted = _margins(counts)
+    total = true + predicted
+    return _mean_of(_ratio(2 * hits, total), total > 0)
+
+
+def mcc(counts: Floats) -> Floats:
+    """Matthews correlation for K classes (Gorodkin's R_K); 0 when a side is constant.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (..., K, K)
+        Rows true, columns predicted.
+
+    Returns
+    -------
+    ndarray, shape (...)
+
+    References
+    ----------
+    .. [1] J. Gorodkin, "Comparing two K-category assignments by a K-category correlation
+           coefficient", Computational Biology and Chemistry 28, 367-374 (2004).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.paired.confusion_metrics import mcc
+    >>> float(mcc(np.array([[90.0, 0.0], [10.0, 0.0]])))
+    0.0
+
+    Always predicting one class correlates with nothing.
+    """
+    hits, true, predicted = _margins(counts)
+    n = true.sum(axis=-1)
+    covariance = hits.sum(axis=-1) * n - (true * predicted).sum(axis=-1)
+    spread = (n * n - (true**2).sum(axis=-1)) * (n * n - (predicted**2).sum(axis=-1))
+    return _ratio(covariance, np.sqrt(spread))
+
+
+def recall_of(k: int) -> Metric:
+    """The recall of one class as a metric; 0 when the class does not occur.
+
+    Parameters
+    ----------
+    k : int
+        Class code.
+
+    Returns
+    -------
+    callable
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.paired.confusion_metrics import recall_of
+    >>> float(recall_of(1)(np.array([[3.0, 1.0], [1.0, 4.0]])))
+    0.8
+
+    Four of the five rows of class 1 are found.
+    """
+    k = _check.count(k, "k")
+
+    def recall(counts: Floats) -> Floats:
+        hits, true, _ = _margins(counts)
+        return _ratio(hits[..., k], true[..., k])
+
+    return recall
+
+
+def precision_of(k: int) -> Metric:
+    """The precision of one class as a metric; 0 when the class is never predicted.
+
+    Parameters
+    ----------
+    k : int
+        Class code.
+
+    Returns
+    -------
+    callable
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mlops_basics.stats.paired.confusion_metrics import precision_of
+    >>> float(precision_of(0)(np.array([[3.0, 1.0], [1.0, 4.0]])))
+    0.75
+
+    Three of the four predictions of class 0 are right.
+    """
+    k = _check.count(k, "k")
+
+    def precision(counts: Floats) -> Floats:
+        hits, _, predicted = _margins(counts)
+        return _ratio(hits[..., k], predicted[..., k])
+
+    return precision

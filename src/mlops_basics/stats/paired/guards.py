@@ -1,0 +1,84 @@
+"""Guards: metrics that may veto a promotion, and never cause one."""
+
+from dataclasses import dataclass
+
+from mlops_basics.stats import _check
+from mlops_basics.stats.paired.result import PairedResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard:
+    """Whether a metric shows the challenger to be worse.
+
+    Attributes
+    ----------
+    metric : str
+        The metric.
+    effect : float or None
+        The observed gain (negative: the challenger looks worse).
+    p_worse : float
+        One-sided p-value against "the challenger is at least as good".
+    alpha : float
+        Level of the veto.
+    shown_worse : bool
+        The veto.
+    reason : str
+        The outcome in plain words.
+    """
+
+    metric: str
+    effect: float | None
+    p_worse: float
+    alpha: float
+    shown_worse: bool
+    reason: str
+
+
+def shown_worse(result: PairedResult, *, alpha: float = 0.05) -> Guard:
+    """Veto when a paired comparison shows the challenger to be worse.
+
+    Parameters
+    ----------
+    result : PairedResult
+        Any comparison: per-row loss, accuracy, a metric of the confusion matrix, AUC.
+    alpha : float, in (0, 0.5)
+        One-sided level of the veto. It is not spent over a champion's life: a veto can only
+        prevent promotions, so it cannot raise the rate of wrong ones.
+
+    Returns
+    -------
+    Guard
+
+    Raises
+    ------
+    ValueError
+        If alpha is out of range.
+
+    Notes
+    -----
+    "Not shown to be worse" is not "shown not to be worse": with few rows a guard sees little.
+    A claim of the second kind is a test of non-inferiority, ``min_gain = -margin``.
+
+    Examples
+    --------
+    >>> from mlops_basics.stats.paired.guards import shown_worse
+    >>> from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
+    >>> accuracy = mcnemar(PairedCounts(n=500, both_right=430, gained=8, lost=22))
+    >>> guard = shown_worse(accuracy)
+    >>> guard.shown_worse, round(guard.p_worse, 4)
+    (True, 0.0081)
+
+    22 rows lost against 8 gained: the veto holds at 5 %.
+    """
+    alpha = _check.level(alpha)
+    worse = result.effect is not None and result.p_worse <= alpha
+    verb, sign = ("is", "<=") if worse else ("is not", ">")
+    return Guard(
+        metric=result.metric,
+        effect=result.effect,
+        p_worse=result.p_worse,
+        alpha=alpha,
+        shown_worse=worse,
+        reason=f"{result.metric}: the challenger {verb} shown to be worse "
+        f"(p = {result.p_worse:.4g} {sign} {alpha:.4g})",
+    )

@@ -1,0 +1,1 @@
+"""What a table is, and when it is refused."""

@@ -1,0 +1,100 @@
+"""Tests of the demo that take no run; tests/integration/test_demo.py lives through months."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from mlops_basics.commands.demo.year import FOLDER, KNOWN_LATER, _gain, run_demo
+from mlops_basics.errors import ConfigurationError
+from tests.conftest import ROOT
+
+
+@pytest.mark.parametrize(
+    ("months", "rows", "named"), [(3, None, "--months"), (13, None, "--months"), (12, 50, "--rows")]
+)
+def test_impossible_numbers_are_told_before_anything_is_removed(
+    tmp_path: Path, months: int, rows: int | None, named: str
+) -> None:
+    """An earlier demo's folder outlives a mistyped option."""
+    (tmp_path / FOLDER).mkdir(parents=True)
+    with pytest.raises(ConfigurationError, match=named):
+        run_demo(tmp_path, months, rows)
+    assert (tmp_path / FOLDER).is_dir()
+
+
+def test_everything_of_the_environment_is_inside_the_demos_folder() -> None:
+    """What a demo removes first is what it made, and all of it."""
+    folder = ROOT / "conf" / "demo"
+    options = yaml.safe_load((folder / "globals.yml").read_text(encoding="utf-8"))
+    for name in ("source", "labels", "storage", "production"):
+        assert Path(options[name]).is_relative_to(FOLDER)
+    mlflow = yaml.safe_load((folder / "mlflow.yml").read_text(encoding="utf-8"))
+    places = (
+        mlflow["server"]["mlflow_tracking_uri"],
+        mlflow["tracking"]["experiment"]["create_experiment_kwargs"]["artifact_location"],
+    )
+    assert all(f"${{in_project:{FOLDER.as_posix()}/mlflow/" in place for place in places)
+    assert set(KNOWN_LATER) <= set(options["exclude"])
+
+
+def make_rows(days: int, flights: int, rng: np.random.Generator, storms: float) -> pd.DataFrame:
+    """Losses of two equally good models; a storm moves a day's flights together."""
+    day = np.repeat(np.arange(days), flights)
+    storm = np.repeat(rng.normal(0, storms, days), flights)
+    first = rng.normal(0.5, 0.1, len(day)) + storm
+    return pd.DataFrame(
+        {
+            "day": day,
+            "error_first": first,
+            "error_kept": rng.normal(0.5, 0.1, len(day)),
+            "version_first": "1",
+            "version_kept": "2",
+        }
+    )
+
+
+def test_gain_is_the_difference_of_the_means() -> None:
+    """Whatever the sizes of the days."""
+    rows = make_rows(20, 10, np.random.default_rng(0), 0.1).sample(150, random_state=0)
+    gain = _gain(rows, "error")
+    assert gain.gain == pytest.approx(rows["error_first"].mean() - rows["error_kept"].mean())
+    assert gain.gain == pytest.approx(gain.first - gain.kept)
+    assert gain.low < gain.gain < gain.high
+    assert not gain.same
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("storms", [0.0, 0.2])
+def test_interval_covers_also_where_days_err_together(storms: float) -> None:
+    """95 % of the intervals hold the truth, 0; taking flights as independent would not do."""
+    rng = np.random.default_rng(1)
+    covered, naive = 0, 0
+    for _ in range(400):
+        rows = make_rows(30, 40, rng, storms)
+        gain = _gain(rows, "error")
+        covered += gain.low <= 0 <= gain.high
+        d = rows["error_first"] - rows["error_kept"]
+        naive += abs(d.mean()) <= 1.96 * d.std() / np.sqrt(len(d))
+    assert covered / 400 == pytest.approx(0.95, abs=0.035)
+    if storms:
+        assert naive / 400 < 0.6
+
+
+def test_of_few_days_nothing_is_certain() -> None:
+    """An interval of no width would say so."""
+    gain = _gain(make_rows(15, 10, np.random.default_rng(3), 0.1), "error")
+    assert gain.low < -1e9
+    assert gain.high > 1e9
+
+
+def test_one_model_has_no_gain() -> None:
+    """The same release on both sides: no difference, no interval."""
+    rows = make_rows(5, 10, np.random.default_rng(2), 0.1)
+    rows["error_kept"], rows["version_kept"] = rows["error_first"], "1"
+    gain = _gain(rows, "error")
+    assert (gain.gain, gain.low, gain.high, gain.same) == (0, 0, 0, True)

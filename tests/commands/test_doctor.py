@@ -1,0 +1,412 @@
+"""Tests of the doctor's checks, each with the fault that it is there for."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import socket
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from mlops_basics.commands.doctor import Finding, installation, production, storage, told, tracking
+from mlops_basics.commands.doctor.finding import CheckError, noted
+from mlops_basics.errors import ReleaseError
+from mlops_basics.schemas import MonitoringState, Pointer, Watch
+from mlops_basics.storage.store_files import StoreFiles
+from tests.support.s3_bucket import make_bucket
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+LOCK = (
+    'one==1.0 \\\n    --hash=sha256:00\nTwo_B==2.0 ; python_version < "3" \\\n    --hash=sha256:0\n'
+)
+
+
+def test_a_finding_is_one_line_without_secrets():
+    """State, what was looked at, what was found, what to do."""
+    finding = Finding("x", "failed", "s3://a:canary@b\nis\x1b gone.", "Make it.")
+    assert (
+        told(finding) == "failed   x                      s3://***@b is\\x1b gone. Remedy: Make it."
+    )
+    assert len(told(Finding("x", "ok", "y" * 10_000))) < 800
+
+
+def test_what_a_check_raises_is_a_finding():
+    """Of ours with its message, of others with its kind."""
+    findings: list[Finding] = []
+    for error in (CheckError("A.", "B.", "warning"), ReleaseError("C."), KeyError("d")):
+        with noted("check", findings):
+            raise error
+    assert [(f.state, f.found, f.remedy) for f in findings[:2]] == [
+        ("warning", "A.", "B."),
+        ("failed", "C.", ""),
+    ]
+    assert "KeyError" in findings[2].found
+    assert findings[2].remedy
+
+
+def test_python_has_to_be_in_range(tmp_path):
+    """The range is that of pyproject.toml."""
+    file = tmp_path / "pyproject.toml"
+    file.write_text('[project]\nrequires-python = ">=3.11"\n', encoding="utf-8")
+    assert installation.python_version(tmp_path).state == "ok"
+    file.write_text('[project]\nrequires-python = "<3.5"\n', encoding="utf-8")
+    with pytest.raises(CheckError, match=r"<3\.5 is needed.*make venv"):
+        installation.python_version(tmp_path)
+
+
+def test_packages_have_to_be_those_of_the_lock(tmp_path):
+    """Differing ones are named; missing ones may have been left out; markers count."""
+    (tmp_path / "requirements.txt").write_text(LOCK, encoding="utf-8")
+    assert installation.packages(tmp_path, {"one": "1.0"}).state == "ok"
+    with pytest.raises(
+        CheckError, match=r"1 differ.*one is 1\.1, locked 1\.0.*make venv"
+    ) as failed:
+        installation.packages(tmp_path, {"one": "1.1"})
+    assert failed.value.state == "failed"
+    with pytest.raises(CheckError, match="not installed: one") as missing:
+        installation.packages(tmp_path, {})
+    assert missing.value.state == "warning"
+
+
+def test_what_is_installed_is_what_python_says():
+    """Read from the names of folders, since that is quick."""
+    found = installation._installed()
+    for name in ("kedro", "mlflow", "scikit-learn", "kedro-datasets"):
+        assert found[name] == version(name)
+
+
+def test_private_files_have_to_be_private(tmp_path):
+    """Credentials and the signing key, wherever that is."""
+    folder = tmp_path / "conf" / "local"
+    folder.mkdir(parents=True)
+    assert installation.private_files(tmp_path, None).found == "none yet"
+    for name in ("credentials.yml", "key"):
+        (folder / name).write_text("canary", encoding="utf-8")
+        (folder / name).chmod(0o600)
+    assert installation.private_files(tmp_path, "conf/local/key").state == "ok"
+    (folder / "key").chmod(0o640)
+    assert installation.private_files(tmp_path, None).state == "ok"
+    with pytest.raises(CheckError, match="chmod 600 conf/local/key") as open_key:
+        installation.private_files(tmp_path, "conf/local/key")
+    assert "canary" not in str(open_key.value)
+
+
+def probe(tmp_path: Path) -> StoreFiles:
+    """Where a local storage is tried."""
+    return StoreFiles(str(tmp_path / "data" / storage.PROBES))
+
+
+def test_the_rights_of_a_storage_are_tried_and_nothing_is_left(tmp_path):
+    """On a local disk that has no such folder yet."""
+    found = storage.rights("storage", probe(tmp_path))
+    assert (found.check, found.state) == ("storage", "ok")
+    storage.tidy(str(tmp_path / "data" / storage.PROBES))
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "words"),
+    [
+        ("create", True, "conditional create does not work.*overwrite each other"),
+        ("replace_if", True, r"wrong condition.* does not work"),
+        ("replace_if", False, "conditional put does not work"),
+        ("read", b"stale", "get does not work"),
+        ("names", [], "list does not work"),
+    ],
+)
+def test_a_storage_that_does_not_keep_its_promises_fails(
+    tmp_path, monkeypatch, method, answer, words
+):
+    """Each right by its name; the probe is told to have failed, not to have raised."""
+    files = probe(tmp_path)
+    real = getattr(files, method)
+    monkeypatch.setattr(files, method, lambda *a, **k: (real(*a, **k), answer)[1])
+    with pytest.raises(CheckError, match=words) as failed:
+        storage.rights("storage", files)
+    assert failed.value.state == "failed"
+    assert failed.value.remedy
+    assert not list(Path(files.folder).glob("probe*"))
+
+
+def test_without_the_right_to_delete_there_is_a_warning(tmp_path, monkeypatch):
+    """Pruning needs it, and publishing where strange files lie."""
+    files = probe(tmp_path)
+
+    def denied(_name):
+        raise ReleaseError("Cannot remove it.")
+
+    monkeypatch.setattr(files, "remove", denied)
+    with pytest.raises(CheckError, match=r"all but delete works.*kedro prune.*strange") as warned:
+        storage.rights("storage", files)
+    assert warned.value.state == "warning"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_production_that_may_only_be_read_is_a_warning(tmp_path, monkeypatch, number):
+    """A trainer or a scorer has no other rights; where one has to write, it is a failure."""
+    files = probe(tmp_path)
+
+    def denied(*_arguments):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("mlops_basics.storage.store_files.os.link", denied)
+    with pytest.raises(ReleaseError, match="Cannot write"):
+        storage.rights("storage", files)
+    with pytest.raises(storage.ReadableOnlyError, match="trainer or a scorer") as warned:
+        storage.rights("production", files, reading_will_do=True)
+    assert warned.value.state == "warning"
+
+    def unreadable(_folder):
+        raise ReleaseError("Cannot list it.")
+
+    monkeypatch.setattr(files, "names", unreadable)
+    with pytest.raises(ReleaseError, match="Cannot write"):
+        storage.rights("production", files, reading_will_do=True)
+
+
+def test_a_disk_that_is_full_is_no_lack_of_rights(tmp_path, monkeypatch):
+    """Although it could be read."""
+
+    def full(*_arguments):
+        raise OSError(errno.ENOSPC, "No space left")
+
+    monkeypatch.setattr("mlops_basics.storage.store_files.os.link", full)
+    with pytest.raises(ReleaseError, match="disk is full"):
+        storage.rights("production", probe(tmp_path), reading_will_do=True)
+
+
+def test_little_room_on_the_disk_is_a_warning(tmp_path, monkeypatch):
+    """The fullest of the disks counts; a folder need not exist."""
+    usage = shutil.disk_usage(tmp_path)
+    places = [tmp_path, tmp_path / "not" / "yet"]
+    assert storage.free_disk(places).state == "ok"
+    little = usage._replace(free=storage.LEAST_FREE - 1)
+    monkeypatch.setattr(storage.shutil, "disk_usage", lambda _: little)
+    with pytest.raises(CheckError, match=r"1\.0 GB free.*kedro prune") as warned:
+        storage.free_disk(places)
+    assert warned.value.state == "warning"
+
+
+def test_the_clock_is_compared_with_the_servers():
+    """Seconds warn; a quarter of an hour fails, since S3 refuses then."""
+    assert storage.clock(NOW, NOW + timedelta(seconds=4)).state == "ok"
+    for seconds, state in ((-6, "warning"), (901, "failed")):
+        with pytest.raises(CheckError, match="Set the clock") as wrong:
+            storage.clock(NOW, NOW + timedelta(seconds=seconds))
+        assert wrong.value.state == state
+
+
+def test_what_killed_processes_left_is_told(tmp_path):
+    """After a day; what is younger may still work."""
+    model = tmp_path / "mine"
+    claims = model / "manifests" / "running"
+    claims.mkdir(parents=True)
+    look = partial(storage.leftovers, StoreFiles(str(model)), StoreFiles(str(model)), [str(model)])
+    assert look().found == "none"
+    young = datetime.now(UTC).strftime("%Y-%m-%dT%H.%M.%S.000Z.json")
+    (claims / young).write_text("{}", encoding="utf-8")
+    assert "1 runs work" in look().found
+    (claims / "2020-01-01T00.00.00.000Z.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(CheckError, match=r"1 left by killed.*2020-01-01") as warned:
+        look()
+    assert warned.value.state == "warning"
+    scratch = model / ".tmp-1"
+    scratch.write_text("", encoding="utf-8")
+    os.utime(scratch, (0, 0))
+    with pytest.raises(CheckError, match="2 left by killed"):
+        look()
+
+
+@pytest.mark.slow
+def test_the_rights_on_s3_are_tried(s3_environment):
+    """All of them; then each that a policy forbids, by what is missing."""
+    bucket = make_bucket(s3_environment)
+    files = bucket.files(storage.PROBES)
+    assert storage.rights("storage", files).state == "ok"
+    assert bucket.fs().find(bucket.name) == []
+    skew = abs(storage.server_time(bucket.fs()) - datetime.now(UTC))
+    assert skew < timedelta(seconds=30)
+    bucket.forbid("s3:PutObject", prefix=storage.PROBES)
+    findings: list[Finding] = []
+    with noted("storage", findings):
+        storage.rights("storage", files)
+    [finding] = findings
+    assert finding.state == "failed"
+    assert "s3:PutObject" in finding.found
+    with pytest.raises(storage.ReadableOnlyError, match="readable only"):
+        storage.rights("production", files, reading_will_do=True)
+    bucket.forbid("s3:PutObject", "s3:GetObject", "s3:ListBucket")
+    with pytest.raises(ReleaseError, match="Cannot write"):
+        storage.rights("production", files, reading_will_do=True)
+
+
+def test_a_storage_that_is_down_is_told_at_once():
+    """No request of botocore's, which would try for minutes."""
+
+    class Fs:
+        class s3:  # noqa: N801
+            class meta:  # noqa: N801
+                endpoint_url = "http://127.0.0.1:9"
+
+        def connect(self):
+            pass
+
+    with pytest.raises(CheckError, match=r"does not answer.*AWS_ENDPOINT_URL"):
+        storage.server_time(Fs())
+
+
+class Answers(BaseHTTPRequestHandler):
+    """An MLflow server as far as the doctor asks it."""
+
+    version, health = version("mlflow"), 200
+
+    def do_GET(self):
+        """Health and version."""
+        self.send_response(self.health if self.path == "/health" else 200)
+        self.end_headers()
+        self.wfile.write(self.version.encode())
+
+    def log_message(self, *arguments):
+        """Say nothing."""
+
+
+@contextmanager
+def server(**values) -> Iterator[str]:
+    """Address of a server that answers so."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Answers,), values)) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+        thread.join()
+
+
+def test_a_server_that_fits_is_well():
+    """It answers, and is of the client's version."""
+    with server() as uri:
+        answers, found = tracking.tracking(uri)
+    assert (answers, found.state) == (True, "ok")
+    assert version("mlflow") in found.found
+
+
+def test_a_server_of_another_version_is_a_warning():
+    """Both versions are told."""
+    with server(version="2.0.1") as uri, pytest.raises(CheckError, match=r"is 2\.0\.1") as warned:
+        tracking.tracking(uri)
+    assert warned.value.state == "warning"
+
+
+def test_a_server_that_refuses_fails():
+    """As it does for a host that it does not know."""
+    with server(health=403) as uri, pytest.raises(CheckError, match=r"HTTP 403.*allowed hosts"):
+        tracking.tracking(uri)
+
+
+def test_a_server_that_never_answers_is_given_up(monkeypatch):
+    """It takes the connection and says nothing."""
+    monkeypatch.setattr(tracking, "TIMEOUT", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(CheckError, match=r"does not answer within.*make services"):
+            tracking.tracking(uri)
+
+
+def test_patience_with_a_server_ends_with_the_check(monkeypatch):
+    """What a user has set comes back."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    with tracking.impatient():
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+    assert "MLFLOW_HTTP_REQUEST_MAX_RETRIES" not in os.environ
+
+
+def test_a_database_that_is_not_there_yet_is_not_made(tmp_path):
+    """The first run makes it."""
+    file = tmp_path / "mlflow.db"
+    answers, found = tracking.tracking(f"sqlite:///{file}")
+    assert (answers, found.state) == (False, "ok")
+    assert "not yet" in found.found
+    assert not file.exists()
+
+
+def test_a_migrated_database_is_well(mlflow_store):
+    """The revision that this MLflow makes is the one that no other follows."""
+    answers, found = tracking.tracking(f"sqlite:///{mlflow_store}")
+    assert (answers, found.state) == (True, "ok")
+
+
+def test_another_schema_and_a_broken_file_fail(mlflow_store, tmp_path):
+    """With what to do before anything is lost."""
+    file = tmp_path / "mlflow.db"
+    shutil.copy(mlflow_store, file)
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'old'")
+        database.commit()
+    with pytest.raises(CheckError, match=r"schema old.*backup.*mlflow db upgrade"):
+        tracking.tracking(f"sqlite:///{file}")
+    file.write_bytes(secrets.token_bytes(5000))
+    with pytest.raises(CheckError, match="cannot be read as a database"):
+        tracking.tracking(f"sqlite:///{file}")
+
+
+@pytest.mark.slow
+def test_the_champion_of_a_database_is_the_registrys(mlflow_store, tmp_path):
+    """What is read past MLflow is what MLflow says."""
+    import mlflow
+    from mlflow import MlflowClient
+
+    from mlops_basics.production.registry import ModelRegistry
+
+    shutil.copy(mlflow_store, tmp_path / "mlflow.db")
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    mlflow.set_tracking_uri(uri)
+    assert tracking.champion_in_sqlite(uri, "mine") is None
+    client = MlflowClient()
+    for name, versions in (("mine", 2), ("other", 1)):
+        client.create_registered_model(name)
+        for _ in range(versions):
+            client.create_model_version(name, source=str(tmp_path))
+        client.set_registered_model_alias(name, "champion", str(versions))
+    found = tracking.champion_in_sqlite(uri, "mine")
+    assert found == ModelRegistry("mine").champion() == "2"
+
+
+def test_registry_and_production_have_to_agree():
+    """Whichever of the two is ahead."""
+    pointer = Pointer(version="1", manifest_sha256="0", at="x")
+    assert production.agreement(pointer, "1").state == "ok"
+    assert "not yet" in production.agreement(None, None).found
+    for at, champion, words in (
+        (pointer, "2", "model_publishing, or go back: kedro rollback --to 1"),
+        (None, "1", "production holds nothing.*model_publishing"),
+        (pointer, None, "champion is none.*belongs to"),
+    ):
+        with pytest.raises(CheckError, match=words):
+            production.agreement(at, champion)
+
+
+def test_a_pending_retraining_is_a_warning():
+    """Of the release in production alone."""
+    pointer = Pointer(version="1", manifest_sha256="0", at="x")
+    assert "not yet" in production.monitoring(MonitoringState(), pointer).found
+    watch = Watch(version="1", loss="error", sequential={}, pending=("data_drift: b.csv",))
+    state = MonitoringState(watches={"1": watch})
+    with pytest.raises(
+        CheckError, match=r"pending for release 1 \(data_drift\).*kedro ct"
+    ) as warned:
+        production.monitoring(state, pointer)
+    assert warned.value.state == "warning"
+    well = watch.model_copy(update={"pending": ()})
+    assert production.monitoring(MonitoringState(watches={"1": well}), pointer).state == "ok"

@@ -1,0 +1,321 @@
+"""Tests of an operator's override, with a real MLflow store and a real release store."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import contextmanager
+from dataclasses import replace
+
+import mlflow
+import pytest
+
+from mlops_basics.commands import promote as promotion
+from mlops_basics.commands.promote import promote, require_reason
+from mlops_basics.commands.releases import releases_table
+from mlops_basics.commands.rollback import rollback
+from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError
+from mlops_basics.production.history import periods
+from mlops_basics.production.publish import publish
+from mlops_basics.production.registry import ModelRegistry
+from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.production.signature import Signatures, make_key_pair
+from mlops_basics.schemas import Override, RegisteredVersion
+from tests.commands.test_rollback import shown
+from tests.support.challengers import TRUSTED, Workshop, refused
+
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
+WORD = Override(by="ada", at="2026-02-02T00:00:00.000+00:00", reason="the test rows are wrong")
+
+
+class Killed(BaseException):
+    """Stands for a kill: no handler of ours catches it."""
+
+
+@pytest.fixture(autouse=True)
+def quick_checks(monkeypatch):
+    """Leave out looking into model files, which takes long and is tested with the store."""
+    monkeypatch.setattr("mlops_basics.production.release_check.check_archive", lambda *_: None)
+
+
+@pytest.fixture(scope="module")
+def database(mlflow_store, tmp_path_factory):
+    """A store for the tests of this module; each has a model name of its own."""
+    folder = tmp_path_factory.mktemp("promotion")
+    shutil.copy(mlflow_store, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture
+def workshop(database, request):
+    """Challengers of a model that no other test knows."""
+    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
+    name = request.node.name.translate({91: "-", 93: None})
+    return Workshop(name, database / name)
+
+
+@pytest.fixture
+def store(workshop, tmp_path):
+    """Where its releases go."""
+    return ReleaseStore(str(tmp_path / "production"), workshop.name, TRUSTED)
+
+
+@pytest.fixture
+def released(workshop, store):
+    """Version 1 is in production, by its own test."""
+    workshop.promote()
+    publish(store, workshop.registry, told(workshop))
+    return workshop
+
+
+def told(workshop):
+    """What the registry holds."""
+    registry = workshop.registry
+    return RegisteredVersion(
+        model_name=workshop.name,
+        version=registry.champion(),
+        previous=registry.previous(),
+        promoted=True,
+        reason="better",
+    )
+
+
+def kept(workshop, champion="1", override=WORD, **values):
+    """A challenger that its test has kept out, with an operator's word for it."""
+    return replace(workshop.challenger(champion, **refused(**values)), override=override)
+
+
+def in_production(workshop, store):
+    """Alias and pointer."""
+    return workshop.registry.champion(), store.pointer().version
+
+
+def test_a_kept_challenger_becomes_version_champion_and_release(released, store):
+    """The ledger says who, when and why; the decision stays as it was."""
+    text = promote(store, released.registry, kept(released))
+    assert "Version 2" in text
+    assert "in place of 1" in text
+    assert "kedro rollback --to 1" in text
+    assert "Warning" not in text
+    assert in_production(released, store) == ("2", "2")
+    entry = store.ledger()[-1]
+    assert (entry.action, entry.version, entry.replaced) == ("promoted", "2", "1")
+    assert (entry.by, "the test rows are wrong" in entry.reason) == ("ada", True)
+    assert "the decision was: kept" in entry.reason
+    assert entry.mlflow_run_id == released.registry.run_of("2")
+    manifest = store.verify("2")
+    assert (manifest.decision.outcome, manifest.decision.promote) == ("kept", False)
+    assert "override.json" in manifest.files
+    assert released.registry.override("2") == WORD
+    assert released.registry.override("1") is None
+    version = mlflow.MlflowClient().get_model_version(released.name, "2")
+    assert version.tags["outcome"] == "kept"
+
+
+def test_the_table_of_releases_tells_why_and_which_run(released, store):
+    """The periods follow one another as with any other release."""
+    promote(store, released.registry, kept(released))
+    assert [period.entry.version for period in periods(store.ledger(), store.pointer())] == [
+        "1",
+        "2",
+    ]
+    text = shown(releases_table(store, released.registry))
+    line = next(line for line in text.splitlines() if line.strip().startswith("2 "))
+    assert "promoted by ada: the test rows are wrong" in line
+    run_id = released.registry.run_of("2")
+    assert run_id[:8] in line
+    assert run_id not in line
+
+
+def test_again_changes_nothing(released, store):
+    """It says since when it is in production."""
+    challenger = kept(released)
+    promote(store, released.registry, challenger)
+    before = store.ledger()
+    assert "Nothing to do" in promote(store, released.registry, challenger)
+    assert store.ledger() == before
+    assert released.registry.versions() == ["1", "2"]
+
+
+def test_challengers_without_a_comparison_are_told_apart(released, store):
+    """They share a challenge, since nothing was compared: each is its own run's version."""
+    unusable = {"outcome": "champion_unusable", "challenge_id": "nothing compared"}
+    promote(store, released.registry, kept(released, **unusable))
+    promote(store, released.registry, kept(released, **unusable))
+    assert in_production(released, store) == ("3", "3")
+    assert "the decision was: champion unusable" in store.ledger()[-1].reason
+
+
+def test_the_first_release_can_be_an_override(workshop, store):
+    """Where nothing was good enough to be published."""
+    first = kept(workshop, None, outcome="below_floor")
+    assert "in place of nothing" in promote(store, workshop.registry, first)
+    assert in_production(workshop, store) == ("1", "1")
+    assert store.ledger()[-1].replaced is None
+
+
+def test_an_overfitted_challenger_is_allowed_with_a_warning(released, store):
+    """The operator answers for it: terminal and ledger say so."""
+    text = promote(store, released.registry, kept(released, outcome="overfitted"))
+    assert "Warning: its decision was 'overfitted'" in text
+    assert "the decision was: overfitted" in store.ledger()[-1].reason
+
+
+def test_a_rollback_that_a_run_has_finished_stays_the_operators(released, store, monkeypatch):
+    """Its name and reason are in the ledger, and the same call again does not go forth again."""
+    promote(store, released.registry, kept(released))
+
+    def go_back():
+        return rollback(store, released.registry, None, "complaints", "eve", "2026-03-03")
+
+    def kill(*_arguments):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "record", kill)
+        with pytest.raises(Killed):
+            go_back()
+    assert in_production(released, store) == ("1", "2")
+    assert publish(store, released.registry, told(released)).changed
+    entry = store.ledger()[-1]
+    assert (entry.action, entry.version, entry.replaced) == ("rollback", "1", "2")
+    assert (entry.by, entry.reason) == ("eve", "complaints")
+    assert "Nothing to do" in go_back()
+    assert in_production(released, store) == ("1", "1")
+
+
+def test_who_has_lost_the_lock_moves_no_alias(released, store, monkeypatch):
+    """A lease that ran out: the challenger is a version, and the champion stays."""
+
+    @contextmanager
+    def lost():
+        def still_held():
+            raise ConflictError("Another run has taken the lease.")
+
+        yield still_held
+
+    monkeypatch.setattr(store, "one_run_at_a_time", lost)
+    with pytest.raises(ConflictError, match="taken the lease"):
+        promote(store, released.registry, kept(released))
+    assert in_production(released, store) == ("1", "1")
+
+
+def test_who_is_overtaken_before_the_pointer_moves_is_named(released, store):
+    """The champion of a moment, which nobody published: the ledger knows it."""
+    for version in ("2", "3"):
+        released.registry.register(released.challenger(str(int(version) - 1)))
+        released.registry.move_champion(version, str(int(version) - 1))
+    publish(store, released.registry, told(released))
+    moves = [(entry.action, entry.version) for entry in store.ledger()]
+    assert moves == [("release", "1"), ("refused", "2"), ("release", "3")]
+    assert [p.entry.version for p in periods(store.ledger(), store.pointer())] == ["1", "3"]
+
+
+def test_a_release_from_before_the_key_is_signed_when_it_is_gone_back_to(released, store, tmp_path):
+    """MLflow has what it was made of; without the private key it stays refused."""
+    promote(store, released.registry, kept(released))
+    private, _, public = make_key_pair(tmp_path)
+
+    def go_back(**keys):
+        signing = ReleaseStore(
+            str(tmp_path / "production"), released.name, TRUSTED, signatures=Signatures(**keys)
+        )
+        return rollback(signing, released.registry, "1", "a test", "me", "2026-01-10")
+
+    with pytest.raises(ReleaseError, match="is not signed"):
+        go_back(verify_key=public)
+    assert in_production(released, store) == ("2", "2")
+    text = go_back(signing_key=str(private), verify_key=public)
+    assert "written anew from MLflow, since it was refused: 'manifest.json' is not signed" in text
+    assert in_production(released, store) == ("1", "1")
+
+
+def test_what_was_champion_before_is_rolled_back_to(released, store):
+    """Another version of the same run would be a twin."""
+    challenger = kept(released)
+    promote(store, released.registry, challenger)
+    rollback(store, released.registry, None, "bad", "me", "2026-03-01T00:00:00.000+00:00")
+    with pytest.raises(ReleaseError, match=r"version 2 .*kedro rollback --to 2"):
+        promote(store, released.registry, challenger)
+    assert in_production(released, store) == ("1", "1")
+    rollback(store, released.registry, "2", "good", "me", "2026-03-02T00:00:00.000+00:00")
+    assert [e.action for e in store.ledger()] == ["release", "promoted", "rollback", "rollback"]
+
+
+def test_a_refused_release_leaves_the_champion(released, store, monkeypatch):
+    """It is verified before the alias moves; the refusal is written down, and is no period."""
+    checks = "mlops_basics.production.release_check.check_archive"
+
+    def refuse(*_arguments):
+        raise ReleaseError("It holds types that are not trusted.")
+
+    challenger = kept(released)
+    with monkeypatch.context() as patched:
+        patched.setattr(checks, refuse)
+        with pytest.raises(ReleaseError, match="not trusted"):
+            promote(store, released.registry, challenger)
+    assert in_production(released, store) == ("1", "1")
+    entry = store.ledger()[-1]
+    assert (entry.action, entry.version, entry.by) == ("refused", "2", "ada")
+    promote(store, released.registry, challenger)
+    assert in_production(released, store) == ("2", "2")
+    assert [p.entry.version for p in periods(store.ledger(), store.pointer())] == ["1", "2"]
+
+
+@pytest.mark.parametrize("last", ["promote", "publish"])
+def test_killed_anywhere_it_is_finished(workshop, store, monkeypatch, last):
+    """By the same command; once the alias has moved, by the next run as well."""
+    workshop.promote()
+    publish(store, workshop.registry, told(workshop))
+    challenger = kept(workshop)
+    steps = [
+        (ModelRegistry, "register"),
+        (ModelRegistry, "note_override"),
+        (ReleaseStore, "upload"),
+        (ModelRegistry, "move_champion"),
+        (ReleaseStore, "record"),
+        (ReleaseStore, "point"),
+    ]
+    for owner, name in steps:
+        for after in (False, True):
+            real = getattr(owner, name)
+
+            def kill(*arguments, real=real, after=after, **named):
+                if after:
+                    real(*arguments, **named)
+                raise Killed
+
+            with monkeypatch.context() as patched:
+                patched.setattr(owner, name, kill)
+                if name != "point" or not after:
+                    with pytest.raises(Killed):
+                        promote(store, workshop.registry, challenger)
+            assert store.verify(store.pointer().version).version == "1"
+            alias, pointer = in_production(workshop, store)
+            assert alias == pointer or store.is_moving()  # so that `kedro ct` knows
+    if last == "promote":
+        promote(store, workshop.registry, challenger)
+    else:
+        assert publish(store, workshop.registry, told(workshop)).changed
+    assert in_production(workshop, store) == ("2", "2")
+    assert workshop.registry.versions() == ["1", "2"]
+    assert [e.action for e in store.ledger()] == ["release", "promoted"]
+    assert store.ledger()[-1].by == "ada"
+    assert not store.is_moving()
+
+
+def test_who_registers_or_publishes_is_waited_for(released, store, monkeypatch):
+    """The same lock is held from the first look to the last write."""
+    held = []
+    real = store.one_run_at_a_time
+    monkeypatch.setattr(store, "one_run_at_a_time", lambda: held.append(1) or real())
+    promote(store, released.registry, kept(released))
+    assert held == [1]
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])
+def test_a_reason_is_required_and_bounded(reason):
+    """The ledger keeps it for ever."""
+    with pytest.raises(ConfigurationError, match="reason"):
+        require_reason(reason)
+    require_reason("x" * promotion.LONGEST_REASON)

@@ -1,0 +1,442 @@
+"""Tests of what the commands do with production."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from mlops_basics.commands import rollback as operations
+from mlops_basics.commands.releases import releases_table
+from mlops_basics.commands.rollback import rollback
+from mlops_basics.commands.serve import serve
+from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.production.history import in_production, periods
+from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.schemas import Pointer
+from tests.support.releases import (
+    NAME,
+    TRUSTED,
+    MemoryRegistry,
+    make_entry,
+    make_folder,
+    make_manifest,
+    publish,
+    small_copy,
+)
+
+pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+
+NOW = "2026-01-09"
+
+
+@pytest.fixture(autouse=True)
+def quick_checks(monkeypatch):
+    """Leave out looking into model files, which takes long and is tested with the store."""
+    monkeypatch.setattr("mlops_basics.production.release_check.check_archive", lambda *_: None)
+
+
+class Killed(BaseException):
+    """Stands for a kill: no handler of ours catches it."""
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """What a release holds, with the fewest files."""
+    folder = make_folder(tmp_path_factory.mktemp("release"))
+    return small_copy(folder, tmp_path_factory.mktemp("small"))
+
+
+def released(small, *versions):
+    """A store and a registry after these versions were published one after the other."""
+    store = ReleaseStore(f"memory://{uuid.uuid4().hex}", NAME, TRUSTED)
+    registry = MemoryRegistry()
+    for version in versions:
+        registry.known.append(version)
+        registry.move_champion(version, registry.champion())
+        publish(store, small, version)
+    return store, registry
+
+
+def state(store, registry):
+    """Pointer and alias, which must agree."""
+    return store.pointer().version, registry.champion()
+
+
+def at(version):
+    """A pointer at a version."""
+    return Pointer(version=version, manifest_sha256="0", at="x")
+
+
+def told(ledger, pointer=None):
+    """The periods in short."""
+    return [(p.entry.version, p.entry.at, p.until) for p in periods(ledger, pointer)]
+
+
+def test_the_ledger_alone_tells_what_was_in_production():
+    """From when to when, with a way back and a second time."""
+    ledger = [
+        make_entry("1"),
+        make_entry("2", "1"),
+        make_entry("1", "2", action="rollback", at="2026-01-03"),
+        make_entry("4", "1"),
+    ]
+    assert told(ledger) == [
+        ("1", "2026-01-01", "2026-01-02"),
+        ("2", "2026-01-02", "2026-01-03"),
+        ("1", "2026-01-03", "2026-01-04"),
+        ("4", "2026-01-04", None),
+    ]
+    days = ["2025-12-31", "2026-01-01", "2026-01-02T12:00", "2026-01-03T12:00", "2027-01-01"]
+    assert [in_production(ledger, day) for day in days] == [None, "1", "2", "1", "4"]
+
+
+def test_moves_that_did_not_take_place_are_no_periods():
+    """Refused, overtaken, interrupted: what later entries found in production decides."""
+    one, two, three = make_entry("1"), make_entry("2", "1"), make_entry("3", "1")
+    refused = make_entry("3", "1", action="refused", at="2026-01-04")
+    expected = [("1", "2026-01-01", "2026-01-02"), ("2", "2026-01-02", None)]
+    assert told([one, two, three, refused]) == expected
+    assert told([one, three, two]) == expected
+    assert told([one, two, make_entry("3", "2")], at("2")) == expected
+    late = make_entry("1", "3", action="refused", at="2026-01-05")
+    assert told([one, three, make_entry("1", "3", at="2026-01-04"), late]) == [
+        ("1", "2026-01-01", "2026-01-03"),
+        ("3", "2026-01-03", None),
+    ]
+
+
+def test_a_refusal_does_not_deny_a_release_that_took_place():
+    """The same move, made once and refused once, was made once."""
+    ledger = [
+        make_entry("1"),
+        make_entry("2", "1"),
+        make_entry("1", "2", action="rollback", at="2026-01-03"),
+        make_entry("2", "1", action="refused", at="2026-01-04"),
+    ]
+    assert [version for version, *_ in told(ledger)] == ["1", "2", "1"]
+
+
+def test_a_gap_in_the_ledger_hides_nothing():
+    """An entry that was lost shortens the history by itself alone."""
+    assert [v for v, *_ in told([make_entry("1"), make_entry("3", "2"), make_entry("4", "3")])] == [
+        "1",
+        "3",
+        "4",
+    ]
+    assert told([]) == told([], at("1")) == []
+    assert in_production([], NOW) is None
+
+
+def test_rollback_moves_alias_pointer_and_leaves_a_trace(small):
+    """Without a name it goes to the release before, and says how to undo it."""
+    store, registry = released(small, "1", "2")
+    text = rollback(store, registry, None, "complaints", "me", NOW)
+    assert text == (
+        "Release 1 of 'flowers' is in production, in place of 2. Undo with: kedro rollback --to 2"
+    )
+    assert state(store, registry) == ("1", "1")
+    entry = store.ledger()[-1]
+    assert (entry.action, entry.version, entry.replaced) == ("rollback", "1", "2")
+    assert (entry.by, entry.reason, entry.at) == ("me", "complaints", NOW)
+    assert (entry.run_id, entry.metric, entry.value) == ("run-1", "log_loss", 0.25)
+    assert store.pointer().at == NOW
+
+
+def test_rollback_again_changes_nothing(small):
+    """A nervous second call does not bring back what was rolled back; a name does."""
+    store, registry = released(small, "1", "2")
+    rollback(store, registry, None, "complaints", "me", NOW)
+    for to in (None, "1"):
+        assert "Nothing to do: release 1" in rollback(store, registry, to, "", "me", NOW)
+    assert len(store.ledger()) == 3
+    rollback(store, registry, "2", "mended", "me", NOW)
+    assert state(store, registry) == ("2", "2")
+
+
+def test_rollback_by_name_reaches_every_release(small):
+    """Also one that is not the alias' previous."""
+    store, registry = released(small, "1", "2", "3")
+    rollback(store, registry, "1", "complaints", "me", NOW)
+    assert state(store, registry) == ("1", "1")
+    assert told(store.ledger())[-1][0] == "1"
+
+
+def test_a_release_that_never_was_in_production_is_told(small):
+    """Its publishing was overtaken; who names it gets it, and hears what it is."""
+    store, registry = released(small, "1", "2")
+    registry.known.append("3")
+    store.upload(small, make_manifest("3"))
+    store.record(make_entry("3", "2").model_copy(update={"action": "refused"}))
+    text = rollback(store, registry, "3", "it is good all the same", "me", NOW)
+    assert "Release 3 of 'flowers' is in production, in place of 2. It has not been" in text
+    assert state(store, registry) == ("3", "3")
+    back = rollback(store, registry, "2", "it was not", "me", NOW)
+    assert "has not been in production before" not in back
+
+
+@pytest.mark.parametrize(
+    ("to", "message"),
+    [
+        ("7", r"no release '7' of 'flowers' in the production store\. There are: 1, 2"),
+        ("../1", r"no release '\.\./1'"),
+        ("3", "no release '3' of 'flowers' in MLflow's registry"),
+    ],
+)
+def test_rollback_to_an_unknown_release_is_refused(small, to, message):
+    """The message lists what there is; nothing changes."""
+    store, registry = released(small, "1", "2")
+    store.upload(small, make_manifest("3"))
+    with pytest.raises(ReleaseError, match=message):
+        rollback(store, registry, to, "", "me", NOW)
+    assert (state(store, registry), len(store.ledger())) == (("2", "2"), 2)
+
+
+def test_without_an_earlier_release_there_is_no_way_back(small):
+    """Neither from the first one, nor from none."""
+    store, registry = released(small, "1")
+    with pytest.raises(ReleaseError, match=r"no earlier release .*: 1 is the first one"):
+        rollback(store, registry, None, "", "me", NOW)
+    store, registry = released(small)
+    with pytest.raises(ReleaseError, match=r"no earlier release .*: nothing was published yet"):
+        rollback(store, registry, None, "", "me", NOW)
+
+
+def test_rollback_to_a_damaged_release_is_refused_and_written_down(small):
+    """Where MLflow has it no longer: production and alias stay; the ledger names the file."""
+    store, registry = released(small, "1", "2")
+    store._files.write("releases/1/table_info.json", b"{}")
+    with pytest.raises(ReleaseError, match=r"release 1 .*refused: 'table_info\.json'"):
+        rollback(store, registry, None, "complaints", "me", NOW)
+    assert state(store, registry) == ("2", "2")
+    entry = store.ledger()[-1]
+    assert (entry.action, entry.version, "table_info.json" in entry.reason) == (
+        "refused",
+        "1",
+        True,
+    )
+    assert told(store.ledger())[-1][0] == "2"
+
+
+def test_rollback_away_from_a_damaged_release_works(small):
+    """That is what it is for."""
+    store, registry = released(small, "1", "2")
+    store._files.write("releases/2/table_info.json", b"{}")
+    rollback(store, registry, None, "damaged", "me", NOW)
+    assert state(store, registry) == ("1", "1")
+
+
+def test_rollback_drops_a_champion_that_never_was_in_production(small):
+    """A publishing that was interrupted is taken back, and the trace says so."""
+    store, registry = released(small, "1", "2")
+    registry.known.append("3")
+    registry.move_champion("3", "2")
+    store.upload(small, make_manifest("3"))
+    store.record(make_entry("3", "2"))
+    text = rollback(store, registry, None, "not this one", "me", NOW)
+    assert "Release 2 of 'flowers' stays in production" in text
+    assert state(store, registry) == ("2", "2")
+    assert told(store.ledger())[-1][0] == "2"
+    rollback(store, registry, None, "nor this one", "me", NOW)
+    assert state(store, registry) == ("1", "1")
+
+
+def test_who_is_slower_is_told(small, monkeypatch):
+    """Of the alias and of the pointer; both stay as the faster one left them."""
+    store, registry = released(small, "1", "2", "3")
+    real = store.verify
+
+    def overtaken(version, *arguments):
+        registry.move_champion("1", "3")
+        return real(version, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "verify", overtaken)
+        with pytest.raises(ConflictError, match="champion is version 1"):
+            rollback(store, registry, "2", "", "me", NOW)
+    registry.move_champion("3", "1")
+
+    def faster(entry):
+        monkeypatch.undo()
+        store.point("1", store.pointer(), "now")
+        return store.record(entry)
+
+    monkeypatch.setattr(store, "record", faster)
+    with pytest.raises(ConflictError, match="production of 'flowers' is release 1"):
+        rollback(store, registry, "2", "", "me", NOW)
+    assert store.pointer().version == "1"
+    assert store.ledger()[-1].action == "refused"
+
+
+def test_a_store_that_cannot_be_written_leaves_the_alias(small, monkeypatch):
+    """Alias and pointer stay together also when the rollback fails."""
+    store, registry = released(small, "1", "2")
+
+    def full(*_arguments):
+        raise ReleaseError("The disk is full.")
+
+    monkeypatch.setattr(store, "record", full)
+    with pytest.raises(ReleaseError, match="disk is full"):
+        rollback(store, registry, None, "", "me", NOW)
+    assert state(store, registry) == ("2", "2")
+
+
+def test_a_rollback_killed_at_any_step_is_finished_by_the_same_call(small, monkeypatch):
+    """Before each call that changes something, and after the last one."""
+    calls = [(MemoryRegistry, "set_alias"), (ReleaseStore, "record"), (ReleaseStore, "point")]
+    left, step, went_on = [0], 0, True
+
+    def counted(real):
+        def call(*arguments):
+            left[0] -= 1
+            if left[0] == 0:
+                raise Killed
+            return real(*arguments)
+
+        return call
+
+    for owner, name in calls:
+        monkeypatch.setattr(owner, name, counted(getattr(owner, name)))
+    while went_on:
+        step += 1
+        store, registry = released(small, "1", "2", "3")
+        left[0] = step
+        try:
+            rollback(store, registry, None, "complaints", "me", NOW)
+            went_on = False
+        except Killed:
+            pass
+        left[0] = 0
+        assert store.verify(store.pointer().version).version in ("2", "3")
+        pointer, alias = state(store, registry)
+        assert pointer == alias or store.is_moving()  # so that `kedro ct` knows
+        rollback(store, registry, None, "complaints", "me", "2026-01-10")
+        assert state(store, registry) == ("2", "2")
+        ledger = store.ledger()
+        assert [e.version for e in ledger if e.action == "rollback"] == ["2"]
+        assert [v for v, *_ in told(ledger)] == ["1", "2", "3", "2"]
+        assert not store.is_moving()
+    assert step == 5
+
+
+def shown(table):
+    """A table as text, without the breaks that a terminal needs."""
+    console = Console(file=io.StringIO(), width=200)
+    console.print(table)
+    return console.file.getvalue()
+
+
+def test_the_table_of_releases(small):
+    """One line an entry: version, when, gain with interval, why, data; what is odd stands below."""
+    store, registry = released(small, "1", "2")
+    rollback(store, registry, None, "complaints", "me", NOW)
+    store.record(make_entry("2", "1", action="refused", at="2026-01-10", reason="damaged"))
+    registry.known.append("3")
+    text = shown(releases_table(store, registry))
+    lines = [line for line in text.splitlines() if line.strip().startswith(("1 ", "2 "))]
+    assert [line.split()[0] for line in lines] == ["1", "2", "1", "2"]
+    assert "2026-01-01 to 2026-01-02" in lines[0]
+    assert "2026-01-09 to now" in lines[2]
+    assert "Log loss 0.250 (0.125 to 0.500)" in lines[2]
+    assert "rollback by me: complaints" in lines[2]
+    assert "run-1" in lines[2]
+    assert "2026-01-01 00.00" in text  # below the run's id
+    assert "(refused)" in lines[3]
+    assert "Registered and never in production: 3." in text
+    assert "interrupted" not in text
+
+
+def test_the_table_tells_what_does_not_agree(small):
+    """Alias and pointer apart, a pointer that nobody wrote down, nothing at all."""
+    store, registry = released(small, "1")
+    registry.known.append("2")
+    registry.move_champion("2", "1")
+    store.record(make_entry("2", "1"))
+    text = " ".join(shown(releases_table(store, registry)).split())
+    assert "champion is 2, production holds 1: a publishing or a rollback was interrupted" in text
+    assert "2026-01-02 (not finished)" in text
+    store, registry = released(small)
+    assert "Nothing is in production." in shown(releases_table(store, registry))
+    store.upload(small, make_manifest("1"))
+    store.point("1", None, NOW)
+    assert "The ledger has no entry for 1" in shown(releases_table(store, registry))
+
+
+def test_hostile_words_in_the_ledger_are_shown_harmlessly(small):
+    """No markup, no control characters, no endless line."""
+    store, registry = released(small, "1")
+    hostile = "[bold red]\x1b[2J" + "x" * 10_000
+    store.record(make_entry("1", "1", by=hostile, reason=hostile, metric=hostile, value=1.0))
+    text = shown(releases_table(store, registry))
+    assert "\x1b" not in text
+    assert "[bold red]" in text
+    assert len(text) < 5_000
+
+
+def test_serve_starts_mlflow_on_a_verified_copy(small):
+    """The copy is there while the server runs, and gone afterwards."""
+    store, _ = released(small, "1")
+    seen = []
+
+    def run(command, environment):
+        copy = Path(command[command.index("-m", 3) + 1])
+        seen.append((copy, (copy / "MLmodel").read_bytes()))
+        assert command[:5] == [sys.executable, "-m", "mlflow", "models", "serve"]
+        assert command[-6:] == ["--env-manager", "local", "--host", "127.0.0.1", "--port", "5001"]
+        assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+        return 7
+
+    assert serve(store, "127.0.0.1", 5001, run) == 7
+    [(copy, content)] = seen
+    assert content == (small / "model" / "MLmodel").read_bytes()
+    assert not copy.exists()
+
+
+def test_serve_refuses_a_tampered_release(small):
+    """No server is started."""
+    store, _ = released(small, "1")
+    store._files.write("releases/1/model/evil.py", b"1")
+    with pytest.raises(ReleaseError, match=r"'model/evil\.py' is not in the manifest"):
+        serve(store, "127.0.0.1", 5001, lambda *_: pytest.fail("a server was started"))
+    with pytest.raises(ReleaseError, match="is in production yet"):
+        serve(released(small)[0], "127.0.0.1", 5001)
+
+
+CHILD = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+open(sys.argv[1], "w").close()
+{last}
+"""
+
+
+@pytest.mark.parametrize(("last", "code"), [("time.sleep(60)", 143), ("sys.exit(3)", 3)])
+def test_a_server_is_stopped_with_all_it_started(last, code, small, tmp_path, monkeypatch):
+    """By a signal that reaches us, or by itself: no process is left, handlers are as before."""
+    started, groups = tmp_path / "started", []
+    real = operations._end
+    monkeypatch.setattr(operations, "_end", lambda server: (groups.append(server), real(server)))
+
+    def stop():
+        while not started.exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    if code == 143:
+        threading.Thread(target=stop, daemon=True).start()
+    command = [sys.executable, "-c", CHILD.format(last=last), str(started)]
+    assert operations._run_until_stopped(command, os.environ) == code
+    assert signal.getsignal(signal.SIGTERM) is before
+    assert shutil.which(command[0])
+    with pytest.raises(ProcessLookupError, match="No such process"):
+        os.killpg(groups[0].pid, 0)

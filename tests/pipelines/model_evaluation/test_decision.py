@@ -1,0 +1,494 @@
+"""Tests of the verdict: each metric, the level, the rule, the guards, and the words."""
+
+from __future__ import annotations
+
+import math
+from typing import get_args
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn import metrics as reference
+
+from mlops_basics.errors import ConfigurationError
+from mlops_basics.pipelines.model_evaluation import decision as verdict
+from mlops_basics.pipelines.model_evaluation.decision import (
+    compare,
+    decide_tested,
+    gain_to_exceed,
+    judge_guards,
+    level_of,
+    row_losses,
+)
+from mlops_basics.pipelines.model_evaluation.gate import gate_table, request_challenge
+from mlops_basics.schemas import (
+    NO_CHAMPION,
+    Challenge,
+    Champion,
+    Decision,
+    DecisionParams,
+    Estimate,
+    Metrics,
+    OverfitCheck,
+    TestedMetric,
+)
+from mlops_basics.scoring.scores import Scores
+from mlops_basics.stats.paired.spending import alpha_at
+
+OF_CLASSES = ("log_loss", "brier", "accuracy", "balanced_accuracy", "macro_f1", "mcc", "roc_auc")
+OF_VALUES = ("huber", "squared_error", "absolute_error")
+FIT = OverfitCheck(
+    gap=0.0,
+    low=-0.1,
+    high=0.1,
+    confidence=0.95,
+    tolerance=0.25,
+    train_loss=0.3,
+    valid_loss=0.3,
+    baseline_loss=0.7,
+    overfitted=False,
+    reason="No overfitting is shown.",
+)
+TEST_METRICS = Metrics(
+    rows=200,
+    confidence=0.95,
+    metrics={
+        "accuracy": Estimate(value=0.9, low=0.85, high=0.93, greater_is_better=True),
+        "log_loss": Estimate(value=0.3, low=0.2, high=0.4, greater_is_better=False),
+        "roc_auc": Estimate(value=None, greater_is_better=True, note="one class only"),
+    },
+)
+
+
+def classifier(y, skill, rng, classes=2):
+    """Scores of a model whose probability of the true class rises with its skill."""
+    logits = rng.normal(size=(len(y), classes))
+    logits[np.arange(len(y)), y] += skill
+    p = np.exp(logits)
+    p /= p.sum(axis=1, keepdims=True)
+    return Scores("multiclass", y, p.argmax(axis=1), p)
+
+
+def regression(y, noise, rng):
+    """Scores of a model that errs by so much."""
+    return Scores("regression", y, y + noise * rng.normal(size=len(y)), np.empty((len(y), 0)))
+
+
+def make_gate(task="binary", n=200, champion=1.0, challenger=1.0, seed=0, y=None):
+    """Two independent models of these skills (of a regression: their noise)."""
+    rng = np.random.default_rng(seed)
+    hashes = np.arange(n, dtype=np.uint64)
+    if task == "regression":
+        y = rng.normal(size=n) if y is None else y
+        return gate_table(hashes, regression(y, champion, rng), regression(y, challenger, rng))
+    k = {"binary": 2, "multiclass": 4}[task]
+    y = rng.integers(0, k, n) if y is None else y
+    one, other = (classifier(y, skill, rng, k) for skill in (champion, challenger))
+    return gate_table(hashes, one, other)
+
+
+def contest(gate, version="3", overfit=FIT, unusable="", **params):
+    """The request of a challenge on a gate."""
+    return request_challenge(
+        Champion(version=version),
+        gate,
+        "test rows that neither model was trained or tuned on",
+        () if gate is not None and "champion" in gate.columns else ("a", "b", "c", "d"),
+        overfit,
+        DecisionParams.model_validate(params),
+        unusable,
+    )
+
+
+def challenge_of(number=1, version="3", repeated=False):
+    """A challenge as the book has it."""
+    return Challenge(
+        champion_version=version,
+        number=number,
+        challenge_id="ab" * 8,
+        repeated=repeated,
+        mlflow_run_id=None,
+    )
+
+
+def run_compare(metric, gate, alpha=0.05, min_gain=0.0, seed=0):
+    """Compare by one metric."""
+    return compare(metric, gate, contest(gate), alpha, min_gain, np.random.default_rng(seed))
+
+
+def conclude(gate, number=1, version="3", metrics=TEST_METRICS, repeated=False, **params):
+    """Test and decide, as the node does."""
+    told = DecisionParams.model_validate(params)
+    request, challenge = contest(gate, version), challenge_of(number, version, repeated)
+    metric = verdict.tested_metric(told, "champion" in gate.columns)
+    rng = np.random.default_rng(told.seed)
+    level, exceeded = level_of(challenge, told), gain_to_exceed(told)
+    result = compare(metric, gate, request, level, exceeded, rng)
+    guards = judge_guards(gate, request, metric, told, rng)
+    return decide_tested(result, guards, request, challenge, told, metrics)
+
+
+def assert_finite(value: object) -> None:
+    """No number in it is NaN or infinite, however deep it lies."""
+    if isinstance(value, dict):
+        for item in value.values():
+            assert_finite(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            assert_finite(item)
+    elif isinstance(value, float):
+        assert math.isfinite(value)
+
+
+def cases():
+    """Each task with each metric that is made for it."""
+    for task in ("binary", "multiclass", "regression"):
+        names = OF_VALUES if task == "regression" else OF_CLASSES
+        yield from ((task, name) for name in ("auto", *names))
+
+
+def test_every_metric_is_of_one_kind_of_task():
+    """The lists of these tests are complete."""
+    assert {"auto", *OF_CLASSES, *OF_VALUES} == set(get_args(TestedMetric))
+
+
+@pytest.mark.parametrize(("task", "metric"), cases())
+@pytest.mark.parametrize("n", [20, 150])
+def test_each_metric_gives_a_decision_without_nan(task, metric, n):
+    """On few rows and on many, with values of both models, gain and level."""
+    good, bad = (0.1, 1.0) if task == "regression" else (3.0, 0.5)
+    decision = conclude(make_gate(task, n, champion=bad, challenger=good), metric=metric)
+    assert_finite(decision.model_dump())
+    assert decision.outcome in ("promoted", "kept")
+    assert decision.gain is not None
+    assert decision.gain > 0
+    better = decision.challenger_value - decision.champion_value
+    is_loss = decision.metric in ("log_loss", "brier", *OF_VALUES)
+    assert (-better if is_loss else better) == pytest.approx(decision.gain)
+    assert decision.alpha == pytest.approx(alpha_at(1))
+    assert Decision.model_validate_json(decision.model_dump_json()) == decision
+    if n == 150:
+        assert decision.outcome == "promoted"
+        assert decision.low <= decision.gain <= decision.high
+
+
+@pytest.mark.parametrize(("task", "metric"), cases())
+def test_by_each_metric_a_worse_challenger_is_kept_out(task, metric):
+    """The gain is negative, whatever the metric's direction."""
+    good, bad = (0.1, 1.0) if task == "regression" else (3.0, 0.5)
+    decision = conclude(make_gate(task, champion=good, challenger=bad), metric=metric)
+    assert decision.outcome == "kept"
+    assert decision.gain < 0
+    assert decision.p_value > 0.5
+    assert all(guard.shown_worse for guard in decision.guards)
+
+
+@pytest.mark.parametrize("metric", ["auto", *OF_CLASSES])
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+def test_one_class_alone_gives_no_nan(task, metric):
+    """What is not defined is None, and nothing is promoted by it."""
+    y = np.ones(150, dtype=np.int64)
+    decision = conclude(make_gate(task, 150, champion=0.5, challenger=3.0, y=y), metric=metric)
+    assert_finite(decision.model_dump())
+    if metric == "roc_auc":
+        assert decision.outcome == "kept"
+        assert decision.gain is None
+        assert "less than two classes" in decision.reasons[0]
+
+
+@pytest.mark.parametrize("metric", OF_CLASSES)
+def test_an_absent_class_gives_no_nan(metric):
+    """Three of four classes in the rows, and one of them once."""
+    y = np.resize([0, 1], 150)
+    y[7] = 3
+    decision = conclude(
+        make_gate("multiclass", 150, champion=0.5, challenger=3.0, y=y), metric=metric
+    )
+    assert_finite(decision.model_dump())
+
+
+def test_the_values_are_scikit_learns():
+    """Of both models, by the metrics that it has."""
+    gate = make_gate("multiclass", 300, champion=1.0, challenger=1.5)
+    y = gate["y"].to_numpy()
+    p = {
+        name: gate[[f"{name}_{k}" for k in range(4)]].to_numpy()
+        for name in ("champion", "challenger")
+    }
+    truth = 0.99 * np.eye(4)[y] + 0.01 / 4  # smoothed as the predictions are: strictly proper
+    logs = {name: np.log(0.99 * each + 0.01 / 4) for name, each in p.items()}
+    predicted = {name: each.argmax(axis=1) for name, each in p.items()}
+    expected = {
+        "accuracy": lambda name: reference.accuracy_score(y, predicted[name]),
+        "balanced_accuracy": lambda name: reference.balanced_accuracy_score(y, predicted[name]),
+        "macro_f1": lambda name: reference.f1_score(y, predicted[name], average="macro"),
+        "mcc": lambda name: reference.matthews_corrcoef(y, predicted[name]),
+        "roc_auc": lambda name: reference.roc_auc_score(y, p[name], multi_class="ovr"),
+        "log_loss": lambda name: -(truth * logs[name]).sum(axis=1).mean(),
+    }
+    for metric, value in expected.items():
+        found = run_compare(metric, gate)
+        assert found.champion == pytest.approx(value("champion")), metric
+        assert found.challenger == pytest.approx(value("challenger")), metric
+
+
+def test_the_errors_of_a_regression_are_scikit_learns():
+    """And the Huber loss takes its scale from the request."""
+    gate = make_gate("regression", 300, champion=1.0, challenger=0.8)
+    y, one = gate["y"], gate["champion"]
+    assert run_compare("squared_error", gate).champion == pytest.approx(
+        reference.mean_squared_error(y, one)
+    )
+    assert run_compare("absolute_error", gate).champion == pytest.approx(
+        reference.mean_absolute_error(y, one)
+    )
+    residuals = (y - one).abs()
+    delta = np.quantile(residuals, 0.95)
+    expected = np.where(
+        residuals <= delta, residuals**2 / 2, delta * (residuals - delta / 2)
+    ).mean()
+    assert run_compare("huber", gate).champion == pytest.approx(expected)
+
+
+def test_the_loss_of_each_row_is_the_models_own():
+    """The challenger's losses do not look at the champion."""
+    y = np.array([0.0, 2.0])
+    scores = Scores("regression", y, np.array([1.0, -1.0]), np.empty((2, 0)))
+    assert row_losses("squared_error", 1.0)(scores).tolist() == [1, 9]
+    assert row_losses("absolute_error", 1.0)(scores).tolist() == [1, 3]
+    assert row_losses("huber", 1.0)(scores).tolist() == [0.5, 2.5]
+
+
+def test_auto_is_a_proper_score_of_the_task():
+    """What was named is taken as named."""
+    assert verdict.tested_metric(DecisionParams(), is_regression=False) == "log_loss"
+    assert verdict.tested_metric(DecisionParams(), is_regression=True) == "huber"
+    assert verdict.tested_metric(DecisionParams(metric="mcc"), is_regression=False) == "mcc"
+
+
+@pytest.mark.parametrize("metric", OF_VALUES)
+def test_a_metric_of_a_regression_cannot_test_classes(metric):
+    """The error names the parameter and what could be tested instead."""
+    with pytest.raises(ConfigurationError, match=r"decision\.metric must be .*log_loss"):
+        verdict.tested_metric(DecisionParams(metric=metric), is_regression=False)
+
+
+@pytest.mark.parametrize("metric", OF_CLASSES)
+def test_a_metric_of_classes_cannot_test_a_regression(metric):
+    """Nor be its guard."""
+    with pytest.raises(ConfigurationError, match=r"decision\.metric must be .*huber"):
+        verdict.tested_metric(DecisionParams(metric=metric), is_regression=True)
+    with pytest.raises(ConfigurationError, match=r"decision\.guards must be .*huber"):
+        conclude(make_gate("regression"), guards=[metric])
+
+
+def test_alpha_is_spent_by_the_number_of_the_challenge():
+    """The levels of all challenges of a champion add up to less than alpha."""
+    params = DecisionParams(alpha=0.1)
+    levels = [level_of(challenge_of(k), params) for k in range(1, 200)]
+    assert levels == [alpha_at(k, 0.1) for k in range(1, 200)]
+    assert sum(levels) < 0.1
+    assert levels == sorted(levels, reverse=True)
+    assert level_of(challenge_of(0), params) == levels[0]
+
+
+def test_a_later_challenge_needs_more():
+    """The same rows and models: promoted as the first challenge, kept as the 60th."""
+    gate = make_gate(n=200, champion=1.0, challenger=1.5, seed=7)
+    first, late = conclude(gate, 1), conclude(gate, 60)
+    assert alpha_at(60) < first.p_value <= alpha_at(1)
+    assert (first.outcome, late.outcome) == ("promoted", "kept")
+    assert first.p_value == late.p_value
+    assert late.low < first.low
+    assert late.smallest_gain > first.smallest_gain
+
+
+def test_superiority_has_to_exceed_min_gain():
+    """A gain below it is not enough, however sure it is."""
+    gate = make_gate(n=2000, champion=1.0, challenger=1.6)
+    sure = conclude(gate)
+    assert sure.outcome == "promoted"
+    above, below = conclude(gate, min_gain=sure.gain / 4), conclude(gate, min_gain=sure.gain)
+    assert (above.outcome, below.outcome) == ("promoted", "kept")
+    assert below.min_gain == pytest.approx(sure.gain)
+    assert f"better by more than {sure.gain:.4g}" in below.reasons[0]
+    assert below.p_value == pytest.approx(0.5, abs=0.1)
+
+
+def test_non_inferiority_allows_the_margin():
+    """An equal model passes when the margin is wide, and does not when it is narrow."""
+    gate = make_gate(n=2000, champion=1.5, challenger=1.5, seed=3)
+    wide = conclude(gate, rule="non_inferiority", margin=0.2)
+    narrow = conclude(gate, rule="non_inferiority", margin=0.0001)
+    plain = conclude(gate, margin=0.2)
+    assert [d.outcome for d in (wide, narrow, plain)] == ["promoted", "kept", "kept"]
+    assert [d.min_gain for d in (wide, narrow, plain)] == [-0.2, -0.0001, 0.0]
+    assert "less than 0.2 worse" in wide.reasons[0]
+
+
+def better_loss_worse_classes():
+    """A challenger with a lower log loss, who predicts the wrong class more often."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 600)
+    right = rng.random(600) < 0.85
+    sure = np.where(right, 0.99, 0.001)  # confident, and disastrous where it is wrong
+    timid = np.where(rng.random(600) < 0.7, 0.9, 0.45)
+    scores = []
+    for p in (sure, timid):
+        of_true = np.column_stack([1 - p, p])
+        both = np.where(y[:, None] == 1, of_true, of_true[:, ::-1])
+        scores.append(Scores("binary", y, both.argmax(axis=1), both))
+    return gate_table(np.arange(600, dtype=np.uint64), *scores)
+
+
+def test_a_guard_may_veto():
+    """The test says yes, accuracy is shown to be worse: not promoted, and the guard says why."""
+    gate = better_loss_worse_classes()
+    decision = conclude(gate)
+    assert decision.p_value <= decision.alpha
+    assert decision.outcome == "guard_veto"
+    assert not decision.promote
+    assert [guard.metric for guard in decision.guards] == ["accuracy", "macro_f1", "roc_auc"]
+    assert decision.guards[0].shown_worse
+    assert decision.guards[0].high < 0
+    vetoes = [guard.reason for guard in decision.guards if guard.shown_worse]
+    assert list(decision.reasons[1:-1]) == vetoes
+    assert "accuracy: the challenger is shown to be worse" in vetoes[0]
+
+
+def test_configured_guards_replace_the_default_ones():
+    """What is not among them has no veto; the tested metric is no guard of its own."""
+    gate = better_loss_worse_classes()
+    decision = conclude(gate, guards=["brier", "log_loss"])
+    assert decision.outcome == "promoted"
+    assert [guard.metric for guard in decision.guards] == ["brier"]
+    assert decision.reasons[-1] == decision.guards[0].reason
+    values = conclude(make_gate("regression", champion=1.0, challenger=0.5))
+    assert [guard.metric for guard in values.guards] == ["absolute_error", "squared_error"]
+    named = conclude(gate, metric="accuracy")
+    assert [guard.metric for guard in named.guards] == ["macro_f1", "roc_auc"]
+
+
+def test_an_automatic_guard_is_the_tasks_own_metric():
+    """Which is no guard where it is the tested one."""
+    gate = make_gate(n=150, champion=0.5, challenger=3.0)
+    named = conclude(gate, metric="accuracy", guards=["auto"])
+    assert [guard.metric for guard in named.guards] == ["log_loss"]
+    assert conclude(gate, guards=["auto", "brier"]).guards[0].metric == "brier"
+
+
+def test_the_guards_level_is_not_spent():
+    """It stays the same in the 60th challenge, and is a parameter."""
+    gate = better_loss_worse_classes()
+    assert conclude(gate, 60).guards[0].p_worse == conclude(gate, 1).guards[0].p_worse
+    lenient = conclude(gate, guards=["accuracy"], guard_alpha=1e-12)
+    assert lenient.outcome == "promoted"
+
+
+def test_a_first_release_knows_no_veto():
+    """A constant prediction may have the higher accuracy."""
+    decision = conclude(better_loss_worse_classes(), version=NO_CHAMPION)
+    assert decision.outcome == "first_release"
+    assert decision.promote
+
+
+def test_the_reasons_name_the_numbers():
+    """Rows, metric, p-value, level, number of the challenge, and the share of the total."""
+    gate = make_gate(n=200, champion=1.0, challenger=1.0)
+    decision = conclude(gate, 7)
+    tested, what_it_takes, end = decision.reasons
+    assert tested.startswith("Against version 3 on 200 rows, by log_loss: ")
+    assert f"p = {decision.p_value:.4g} > {alpha_at(7):.4g}" in tested
+    assert f"challenge 7 of this champion: it is tested at {100 * alpha_at(7):.3g} %" in tested
+    assert "of the 5 % that all of them share" in tested
+    assert what_it_takes.startswith("These 200 rows could prove (with 80 % probability) a gain of")
+    assert f"{decision.smallest_gain:.3g} nats or more" in what_it_takes
+    assert end == "Version 3 stays the champion."
+    again = conclude(gate, 7, repeated=True)
+    assert "made before and not spent again" in again.reasons[0]
+
+
+@pytest.mark.parametrize(("n", "approximate"), [(20, True), (99, True), (100, False)])
+def test_below_a_hundred_rows_the_level_is_said_to_be_approximate(n, approximate):
+    """The note stands in the decision and in the words."""
+    decision = conclude(make_gate(n=n, champion=0.5, challenger=3.0))
+    assert decision.rows == n
+    assert bool(decision.level_note) == approximate
+    assert ("level approximate" in decision.reasons[0]) == approximate
+    assert decision.smallest_gain > 0
+
+
+def test_without_a_smallest_gain_the_words_claim_no_small_table():
+    """Two models whose losses are equal on each of many rows, though they are not identical."""
+    y = np.arange(500.0)
+    one, other = (Scores("regression", y, y + d, np.empty((500, 0))) for d in (0.5, -0.5))
+    gate = gate_table(np.arange(500, dtype=np.uint64), one, other)
+    decision = conclude(gate)
+    assert decision.outcome == "kept"
+    assert decision.smallest_gain is None
+    assert decision.gain == 0
+    assert "no gain could have been proved" in decision.reasons[1]
+    assert "few" not in decision.reasons[1]
+
+
+def metrics_with(**values):
+    """Measured metrics by name; a loss is named so."""
+    return Metrics(
+        rows=100,
+        confidence=0.95,
+        metrics={
+            name: Estimate(value=value, greater_is_better=name not in ("log_loss", "rmse"))
+            for name, value in values.items()
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("floor", "outcome", "words"),
+    [
+        ({"accuracy": 0.9}, "first_release", ""),
+        ({"accuracy": 0.91}, "below_floor", "accuracy is 0.9, below the floor of 0.91."),
+        ({"log_loss": 0.3}, "first_release", ""),
+        ({"log_loss": 0.29}, "below_floor", "log_loss is 0.3, above the most allowed, 0.29."),
+        ({"auc": 0.5}, "below_floor", "quality_floor names 'auc', which was not measured"),
+        ({"roc_auc": 0.5}, "below_floor", "quality_floor names 'roc_auc', which was not measured"),
+        ({"auc": 0.5}, "below_floor", "accuracy, log_loss, roc_auc"),
+    ],
+)
+def test_a_first_release_has_to_reach_the_floor(floor, outcome, words):
+    """The bound itself is enough; a name that was not measured is never passed in silence."""
+    metrics = metrics_with(accuracy=0.9, log_loss=0.3, roc_auc=None)
+    gate = make_gate(champion=0.5, challenger=3.0)
+    decision = conclude(gate, version=NO_CHAMPION, metrics=metrics, quality_floor=floor)
+    assert decision.outcome == outcome
+    assert any(words in reason for reason in decision.reasons)
+    if outcome == "below_floor":
+        assert decision.reasons[-1] == "Nothing is published."
+
+
+def test_a_floor_that_is_not_a_number_is_not_reached():
+    """A metric that came out as NaN proves nothing."""
+    gate = make_gate(champion=0.5, challenger=3.0)
+    found = conclude(
+        gate,
+        version=NO_CHAMPION,
+        metrics=metrics_with(accuracy=float("nan")),
+        quality_floor={"accuracy": 0.1},
+    )
+    assert found.outcome == "below_floor"
+
+
+def test_the_floor_is_of_first_releases_only():
+    """Later ones have a champion to beat."""
+    gate = make_gate(champion=0.5, challenger=3.0)
+    metrics = metrics_with(accuracy=0.1)
+    assert conclude(gate, metrics=metrics, quality_floor={"accuracy": 0.9}).promote
+
+
+def test_comparing_is_seeded_and_mutates_nothing():
+    """Equal seeds give equal decisions, also by the bootstrap."""
+    gate = make_gate("multiclass", champion=1.0, challenger=1.5)
+    before = gate.copy(deep=True)
+    one, other = (conclude(gate, metric="macro_f1", seed=5) for _ in range(2))
+    assert one == other
+    pd.testing.assert_frame_equal(gate, before)

@@ -1,0 +1,162 @@
+"""Tests of versions of raw data: hashes are DVC's own, and what was pushed comes back."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from mlops_basics.errors import ConfigurationError, DataError
+from mlops_basics.runs import dvc as data_versions
+from mlops_basics.runs.dvc import fetch, pull, push, source_version
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A git repository with a folder of batches, one of them deeper."""
+    project = tmp_path / "project"
+    batches = project / "data" / "batches"
+    (batches / "more").mkdir(parents=True)
+    (batches / "b.csv").write_text("x\n1\n")
+    (batches / "a.csv").write_text("x\n2\n")
+    (batches / "more" / "ü.csv").write_text("x\n3\n")
+    subprocess.run(["git", "init", "-q", str(project)], check=True)
+    return project
+
+
+def test_without_a_pointer_there_is_no_version(tmp_path):
+    """As for everybody who does not use DVC; nothing is imported for it."""
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    assert source_version(tmp_path / "a.csv") is None
+    code = (
+        "import sys; from pathlib import Path; "
+        "from mlops_basics.runs.dvc import source_version; "
+        f"source_version(Path({str(tmp_path / 'a.csv')!r})); sys.exit('dvc' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_hash_is_that_of_dvc(folder, tmp_path):
+    """Of a file and of a folder; a change of one byte is seen."""
+    file = folder / "data" / "one.csv"
+    file.write_text("x\n7\n")
+    for path in (folder / "data" / "batches", file):
+        push(folder, path, str(tmp_path / "remote"))
+        version = source_version(path)
+        assert version.unchanged
+        assert version.md5 in path.with_name(f"{path.name}.dvc").read_text()
+    file.write_text("x\n8\n")
+    assert not source_version(file).unchanged
+    (folder / "data" / "batches" / "c.csv").write_text("x\n4\n")
+    assert not source_version(folder / "data" / "batches").unchanged
+
+
+@pytest.mark.slow
+def test_what_was_pushed_comes_back(folder, tmp_path):
+    """Into a clone by pull; an old version beside the working copy by fetch."""
+    batches = folder / "data" / "batches"
+    told = push(folder, batches, str(tmp_path / "remote"))
+    first = source_version(batches)
+    assert f"as {first.md5}" in told
+    (batches / "c.csv").write_text("x\n4\n")
+    push(folder, batches, None)
+    assert source_version(batches).md5 != first.md5
+
+    before = {file: file.read_bytes() for file in batches.rglob("*") if file.is_file()}
+    found = fetch(folder, first, tmp_path / "scratch")
+    assert sorted(file.name for file in found.rglob("*.csv")) == ["a.csv", "b.csv", "ü.csv"]
+    assert {file: file.read_bytes() for file in batches.rglob("*") if file.is_file()} == before
+
+    clone = tmp_path / "clone"
+    for name in (".dvc/config", "data/batches.dvc"):
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_bytes((folder / name).read_bytes())
+    subprocess.run(["git", "init", "-q", str(clone)], check=True)
+    pull(clone, clone / "data" / "batches")
+    assert (clone / "data" / "batches" / "c.csv").read_text() == "x\n4\n"
+
+
+@pytest.mark.slow
+def test_changed_files_are_not_overwritten(folder, tmp_path):
+    """What is in the working copy alone is not lost by a pull."""
+    batches = folder / "data" / "batches"
+    push(folder, batches, str(tmp_path / "remote"))
+    (batches / "a.csv").write_text("x\n99\n")
+    with pytest.raises(ConfigurationError, match=r"dvc pull failed"):
+        pull(folder, batches)
+    assert (batches / "a.csv").read_text() == "x\n99\n"
+
+
+def test_errors_say_what_to_do(folder, monkeypatch):
+    """No source, no pointer, no remote, a damaged pointer, no DVC."""
+    batches = folder / "data" / "batches"
+    with pytest.raises(DataError, match=r"none\.csv does not exist"):
+        push(folder, folder / "none.csv", None)
+    with pytest.raises(ConfigurationError, match=r"batches\.dvc does not exist.*make data-push"):
+        pull(folder, batches)
+    (folder / ".dvc").mkdir()
+    with pytest.raises(ConfigurationError, match=r"no remote.*data_remote"):
+        push(folder, batches, None)
+    batches.with_name("batches.dvc").write_text("outs: []")
+    with pytest.raises(DataError, match=r"batches\.dvc is not readable"):
+        source_version(batches)
+    monkeypatch.setattr(data_versions, "find_spec", lambda _name: None)
+    with pytest.raises(ConfigurationError, match=r"DVC is not installed.*mlops-basics\[dvc\]"):
+        push(folder, batches, "s3://bucket/dvc")
+
+
+@pytest.mark.slow
+def test_an_unreachable_remote_is_one_error(folder, tmp_path):
+    """With DVC's own words, and what to check."""
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    with pytest.raises(ConfigurationError, match=r"dvc push failed: .*data_remote"):
+        push(folder, folder / "data" / "batches", str(blocked / "remote"))
+
+
+@pytest.mark.slow
+def test_a_run_records_and_reproduces_the_version_it_read(project, tmp_path):
+    """The hash is in manifest and tags; when bronze is gone and the source changed, DVC has it."""
+    source = project.path / "data" / "source" / "iris.csv"
+    subprocess.run(["git", "init", "-q", str(project.path)], check=True)
+    push(project.path, source, str(tmp_path / "remote"))
+    manifest = project.run(training__n_trials=1)
+    version = manifest.sources["source"]
+    assert version == source_version(source)
+
+    from mlflow import MlflowClient
+
+    tags = MlflowClient().get_run(manifest.mlflow_run_id).data.tags
+    assert tags["dvc.source"] == version.md5
+
+    text = source.read_text()
+    source.write_text("\n".join(text.splitlines()[:100]) + "\n")
+    done = project.command("reproduce", manifest.mlflow_run_id)
+    assert done.exit_code == 0, done.output  # bronze is still there
+    raw = project.path / manifest.datasets["raw_data"].path
+    raw.unlink()
+    done = project.command("reproduce", manifest.mlflow_run_id)
+    assert done.exit_code == 0, done.output
+    assert "identical" in done.output
+    assert len(source.read_text().splitlines()) == 100
+
+    changed = project.run(training__n_trials=1)
+    assert not changed.sources["source"].unchanged
+    (project.path / changed.datasets["raw_data"].path).unlink()
+    done = project.command("reproduce", changed.mlflow_run_id)
+    assert done.exit_code == 1
+    assert "no version holds what the run read" in " ".join(done.output.split())
+
+
+@pytest.mark.slow
+def test_the_remote_may_be_on_s3(folder, tmp_path, s3_environment, services):
+    """With nothing but the usual AWS variables; the cache gone, the version comes from there."""
+    batches = folder / "data" / "batches"
+    push(folder, batches, f"s3://{services.bucket}/{tmp_path.name}/dvc")
+    version = source_version(batches)
+    shutil.rmtree(folder / ".dvc" / "cache")
+    found = fetch(folder, version, tmp_path / "scratch")
+    assert (found / "a.csv").read_text() == "x\n2\n"

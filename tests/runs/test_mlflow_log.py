@@ -1,0 +1,170 @@
+"""Tests of what a run writes into MLflow."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import fsspec
+import pandas as pd
+import pytest
+
+from mlops_basics.runs.mlflow_log import MAX_TEXT, flatten, log_run
+from mlops_basics.schemas import (
+    Code,
+    DataVersion,
+    Estimate,
+    Manifest,
+    Metrics,
+    OverfitCheck,
+    SearchReport,
+)
+
+
+@pytest.mark.parametrize(
+    ("values", "flat"),
+    [
+        ({}, {}),
+        ({"a": {"b": {"c": 1}}}, {"a.b.c": "1"}),
+        ({"a": "text"}, {"a": "text"}),
+        ({"a": None, "b": True, "c": 0.1}, {"a": "null", "b": "true", "c": "0.1"}),
+        ({"a": [1, "x"], "b": []}, {"a": '[1, "x"]', "b": "[]"}),
+        ({"a": {}}, {"a": "{}"}),
+        ({"a": {"b.c": 1}, "d": [{"e": 1}]}, {"a.b.c": "1", "d": '[{"e": 1}]'}),
+        ({"a": pd.Timestamp("2024-01-02")}, {"a": '"2024-01-02 00:00:00"'}),
+    ],
+)
+def test_nested_parameters_become_dotted_names(values, flat):
+    """One level, values as text, lists as JSON."""
+    assert flatten(values) == flat
+
+
+def test_flattening_changes_nothing():
+    """The parameters themselves stay nested."""
+    values = {"a": {"b": [1]}}
+    flatten(values)
+    assert values == {"a": {"b": [1]}}
+
+
+def make_manifest(run_id, **parameters):
+    """A manifest with a table that was read, one that was kept and a text that was written."""
+    version = {"version": "V1", "sha256": "0" * 64}
+    return Manifest(
+        run_id="V1",
+        mlflow_run_id=run_id,
+        env="local",
+        model_name="m",
+        pipelines=("__default__",),
+        code=Code(git_commit="abc", git_dirty=True, lock_sha256="def", python="3.11", libraries={}),
+        parameters=parameters,
+        datasets={
+            "train": DataVersion(**version, path="t", rows=3, access="read"),
+            "old": DataVersion(**version, path="o", rows=3, access="kept"),
+            "report": DataVersion(**version, path="r", access="written"),
+        },
+    )
+
+
+@pytest.fixture
+def client(mlflow_store, tmp_path):
+    """A client of an empty store, which is the tracking address."""
+    import shutil
+
+    import mlflow
+
+    database = shutil.copy(mlflow_store, tmp_path / "mlflow.db")
+    mlflow.set_tracking_uri(f"sqlite:///{database}")
+    return mlflow.MlflowClient()
+
+
+@pytest.fixture
+def run_id(client, tmp_path):
+    """A fresh MLflow run."""
+    experiment = client.create_experiment("m", artifact_location=f"{tmp_path.as_uri()}/artifacts")
+    return client.create_run(experiment).info.run_id
+
+
+def test_a_run_is_logged_whole(client, run_id, tmp_path):
+    """Parameters, metrics with limits, the trials' history, tags, data sets and files."""
+    (tmp_path / "report.html").write_text("<p>report</p>")
+    metrics = Metrics(
+        rows=3,
+        confidence=0.95,
+        metrics={
+            "accuracy": Estimate(value=0.5, low=0.25, high=0.75, greater_is_better=True),
+            "roc_auc": Estimate(value=None, greater_is_better=True),
+        },
+    )
+    check = OverfitCheck(
+        gap=0.1,
+        low=0.0,
+        high=0.2,
+        confidence=0.95,
+        tolerance=0.25,
+        train_loss=1,
+        valid_loss=1.1,
+        baseline_loss=1,
+        overfitted=False,
+        reason="",
+    )
+    search = SearchReport(
+        best_candidate="linear",
+        best_params={},
+        best_valid_loss=1,
+        loss="log_loss",
+        trials_requested=2,
+        trials_run=2,
+    )
+    trials = pd.DataFrame({"trial": [0, 1], "valid_loss": [1.5, 1.0]})
+    log_run(
+        run_id,
+        make_manifest(run_id, training={"n_trials": 2}, text="x" * (MAX_TEXT + 1)),
+        {"test_metrics": metrics, "overfit_check": check, "search_report": search},
+        trials,
+        {"report": (fsspec.filesystem("file"), str(tmp_path / "report.html"))},
+    )
+    run = client.get_run(run_id)
+    assert run.data.params == {"training.n_trials": "2", "text": "x" * MAX_TEXT}
+    assert run.data.metrics == {
+        "test_accuracy": 0.5,
+        "test_accuracy_low": 0.25,
+        "test_accuracy_high": 0.75,
+        "overfit_gap": 0.1,
+        "overfit_gap_low": 0.0,
+        "overfitted": 0.0,
+        "trials_run": 2.0,
+        "trial_valid_loss": 1.0,
+    }
+    history = client.get_metric_history(run_id, "trial_valid_loss")
+    assert [(item.step, item.value) for item in history] == [(0, 1.5), (1, 1.0)]
+    tags = {"data.train": "V1", "git_commit": "abc", "git_dirty": "True", "lock_sha256": "def"}
+    assert tags.items() <= run.data.tags.items()
+    [logged] = run.inputs.dataset_inputs
+    assert (logged.dataset.name, json.loads(logged.dataset.profile)["rows"]) == ("train", 3)
+    files = {item.path for item in client.list_artifacts(run_id)}
+    assert files == {"manifest.json", "report.html"}
+
+
+def test_many_parameters_are_logged_in_parts(client, run_id):
+    """MLflow takes a hundred at once."""
+    many = {f"p{number}": number for number in range(250)}
+    log_run(run_id, make_manifest(run_id, **many), {}, None, {})
+    assert len(client.get_run(run_id).data.params) == 250
+
+
+@pytest.mark.slow
+def test_runs_that_end_at_once_all_log_the_same_data(client, run_id):
+    """MLflow looks for a data set and then inserts it, which only one of many can."""
+    experiment = client.get_run(run_id).info.experiment_id
+    runs = [client.create_run(experiment).info.run_id for _ in range(8)]
+    together = Barrier(len(runs))
+
+    def log(own):
+        together.wait()
+        log_run(own, make_manifest(own), {}, None, {})
+
+    with ThreadPoolExecutor(len(runs)) as pool:
+        list(pool.map(log, runs))
+    logged = [client.get_run(own).inputs.dataset_inputs for own in runs]
+    assert [[item.dataset.name for item in own] for own in logged] == [["train"]] * len(runs)

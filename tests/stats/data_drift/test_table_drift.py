@@ -1,0 +1,108 @@
+"""All columns of a batch at once."""
+
+import numpy as np
+import pytest
+
+from mlops_basics.stats.data_drift.spending import drift_alpha_at
+from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
+
+KINDS = ["c"]
+
+
+def _table(seed, n=2000, shift=0.0):
+    rng = np.random.default_rng(seed)
+    return {
+        "x": rng.normal(shift, 1, n),
+        "y": np.where(rng.random(n) < 0.1, np.nan, rng.random(n)),
+        "c": rng.choice(np.array(["a", "b", "c"], dtype=object), n),
+    }
+
+
+def _profile(columns):
+    return TableProfile.from_columns(columns, KINDS)
+
+
+def test_one_verdict_for_each_thing_that_is_judged():
+    """Numeric columns have two verdicts, categorical ones one; then come the joint ones."""
+    labels, scores = np.repeat([0, 1], 50), np.random.default_rng(0).normal(size=100)
+    verdicts = judge_table(_profile(_table(0)), _profile(_table(1)), 3, classifier=(labels, scores))
+    assert [(v.kind, v.column) for v in verdicts] == [
+        ("numeric", "x"),
+        ("missing", "x"),
+        ("numeric", "y"),
+        ("missing", "y"),
+        ("categorical", "c"),
+        ("correlation", "all pairs of columns"),
+        ("classifier", "all columns"),
+    ]
+    assert not any(verdict.drifted for verdict in verdicts)
+
+
+def test_levels_add_up_to_the_batchs():
+    """Columns and the two joint entries share the batch's level, whether all of them run or not."""
+    verdicts = judge_table(_profile(_table(0)), _profile(_table(1)), 7)
+    share = drift_alpha_at(7, 0.05) / 5
+    assert sum(verdict.level for verdict in verdicts) == pytest.approx(4 * share)
+
+
+def test_a_shift_is_blamed_on_its_column():
+    """Only the moved column is drift, and the reason says from where to where."""
+    verdicts = judge_table(_profile(_table(0)), _profile(_table(1, shift=0.7)), 1)
+    assert [verdict.column for verdict in verdicts if verdict.drifted] == ["x"]
+    assert "of its values at or below" in verdicts[0].reason
+
+
+def test_merged_parts_are_judged_like_the_whole():
+    """The columns' verdicts do not depend on how the rows were cut into parts."""
+    columns = _table(0, n=600)
+    parts = [{k: v[i::3] for k, v in columns.items()} for i in range(3)]
+    merged = _profile(parts[0]).merge(_profile(parts[1])).merge(_profile(parts[2]))
+    reference = _profile(_table(1))
+    whole = judge_table(reference, _profile(columns), 1)
+    assert judge_table(reference, merged, 1)[:5] == whole[:5]
+
+
+def test_profile_comes_back(tmp_path):
+    """A table's profile survives npz and gives equal verdicts."""
+    profile = _profile(_table(0))
+    np.savez_compressed(tmp_path / "reference.npz", **profile.to_dict())
+    with np.load(tmp_path / "reference.npz") as stored:
+        again = TableProfile.from_dict(stored)
+    now = _profile(_table(1, shift=0.2))
+    assert judge_table(again, now, 1) == judge_table(profile, now, 1)
+
+
+def test_absent_and_changed_columns_are_named_as_not_judged():
+    """A column that is gone, or has become text, is a change of the schema, not a drift."""
+    columns = _table(1)
+    del columns["x"]
+    now = TableProfile.from_columns(columns | {"new": columns["y"]}, ["c", "y"])
+    verdicts = {v.column: v for v in judge_table(_profile(_table(0)), now, 1)}
+    assert "absent from the batch" in verdicts["x"].reason
+    assert "of another kind" in verdicts["y"].reason
+    assert "new" not in verdicts
+    assert not verdicts["x"].drifted
+    assert not verdicts["y"].drifted
+
+
+def test_empty_and_single_rows_are_judged_without_a_claim():
+    """A batch of no rows, of one row, or of nulls only gives verdicts with reasons."""
+    reference = _profile(_table(0))
+    for n in (0, 1):
+        verdicts = judge_table(reference, _profile(_table(1, n=n)), 1)
+        assert not any(verdict.drifted for verdict in verdicts)
+        assert all(verdict.reason for verdict in verdicts)
+    nothing = {name: np.array([None] * 500, dtype=object) for name in "xyc"}
+    drifted = {
+        (v.kind, v.column) for v in judge_table(reference, _profile(nothing), 1) if v.drifted
+    }
+    assert drifted == {("missing", "x"), ("missing", "y"), ("categorical", "c")}
+
+
+def test_different_columns_do_not_merge():
+    """Profiles of other columns, or of another kind, are refused."""
+    profile = _profile(_table(0))
+    with pytest.raises(ValueError, match=r"columns must be \['x', 'y', 'c'\], got \['x'\]"):
+        profile.merge(TableProfile.from_columns({"x": [1.0]}))
+    with pytest.raises(ValueError, match="c must be of kind CategoricalProfile"):
+        profile.merge(TableProfile.from_columns({"x": [], "y": [], "c": []}))

@@ -1,0 +1,112 @@
+"""Tests of the reproducible archive."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlops_basics.storage.skops_archive import canonical_archive
+from tests.support.fitted import fit_pipeline, make_table
+
+ROOT = Path(__file__).resolve().parents[2]
+PRINT_HASH = """
+import hashlib, skops.io
+from mlops_basics.storage.skops_archive import canonical_archive
+from tests.support.fitted import fit_pipeline, make_table
+archive = canonical_archive(skops.io.dumps(fit_pipeline(make_table())))
+print(hashlib.sha256(archive).hexdigest())
+"""
+
+
+@pytest.fixture(scope="module")
+def archive(pipeline):
+    """What skops writes."""
+    import skops.io
+
+    return skops.io.dumps(pipeline)
+
+
+def test_the_archive_loads_and_predicts_the_same(archive, pipeline, table, trusted):
+    """Nothing of the model is lost."""
+    import skops.io
+
+    loaded = skops.io.loads(canonical_archive(archive), trusted=trusted)
+    assert (loaded.predict_proba(table) == pipeline.predict_proba(table)).all()
+
+
+def test_two_fits_have_identical_bytes(archive, pipeline):
+    """The bytes depend on the model alone, though skops' own depend on memory addresses."""
+    import skops.io
+
+    again = skops.io.dumps(fit_pipeline(make_table(), dense="scaler" in pipeline.named_steps))
+    assert again != archive
+    assert canonical_archive(again) == canonical_archive(archive)
+
+
+def test_another_model_has_other_bytes(archive, table):
+    """A model that was fitted on other rows is not taken for the same."""
+    import skops.io
+
+    other = skops.io.dumps(fit_pipeline(table.head(50)))
+    assert canonical_archive(other) != canonical_archive(archive)
+
+
+def test_a_canonical_archive_stays_as_it_is(archive):
+    """Doing it twice changes nothing more."""
+    once = canonical_archive(archive)
+    assert canonical_archive(once) == once
+
+
+def test_the_archive_is_small_and_has_no_time(archive):
+    """Compressed, and every file dated the same."""
+    canonical = canonical_archive(archive)
+    assert len(canonical) < len(archive) / 2
+    with zipfile.ZipFile(io.BytesIO(canonical)) as packed:
+        assert {entry.date_time for entry in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_arrays_keep_their_order_and_values():
+    """Arrays that look alike are not mixed up by new names."""
+    import skops.io
+
+    arrays = [np.full(3, number) for number in range(12)]
+    loaded = skops.io.loads(canonical_archive(skops.io.dumps({"arrays": arrays})))
+    assert np.array_equal(loaded["arrays"], arrays)
+
+
+def test_text_that_looks_like_an_id_is_not_renumbered():
+    """A value of the model may hold any text."""
+    import skops.io
+
+    values = ['"__id__": 140234567890123', '"file": "140234567890123.npy"', "__id__", "1.npy"]
+    loaded = skops.io.loads(canonical_archive(skops.io.dumps({"values": values, "1.npy": 1})))
+    assert loaded == {"values": values, "1.npy": 1}
+
+
+@pytest.mark.slow
+def test_another_process_makes_the_same_bytes():
+    """Neither addresses nor the seed of Python's hashes enter."""
+    import hashlib
+
+    import skops.io
+
+    environment = os.environ | {
+        "PYTHONHASHSEED": "1",
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'src'}",
+    }
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PRINT_HASH],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    own = canonical_archive(skops.io.dumps(fit_pipeline(make_table())))
+    assert done.stdout.strip() == hashlib.sha256(own).hexdigest()

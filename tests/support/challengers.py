@@ -1,0 +1,172 @@
+"""Challengers as a run leaves them: an MLflow run with a small real model, and a decision."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import fsspec
+import numpy as np
+import pandas as pd
+
+from mlops_basics.production.registry import ModelRegistry
+from mlops_basics.runs.mlflow_log import log_model
+from mlops_basics.schemas import (
+    NO_CHAMPION,
+    ROW_HASH_COLUMN,
+    BatchRecord,
+    Challenge,
+    CollectionReport,
+    Decision,
+    FittedModel,
+    ModelRecord,
+    Registration,
+    TableInfo,
+)
+
+ROWS = pd.DataFrame({"length": [0.5, np.nan, 1.5, 2.5, 3.5, 4.5], "count": [1.0, 2, 3, 1, 2, 3]})
+INFO = TableInfo(
+    task="binary",
+    target="answer",
+    classes=("no", "yes"),
+    features=("length", "count"),
+    numeric=("length", "count"),
+    key_columns=("length", "count"),
+    rows=6,
+    duplicate_rows=0,
+    missing_target_rows=0,
+    dropped_columns={},
+)
+TRUSTED = ["numpy.dtype"]
+FITTED_ROWS = np.array([3, 2**64 - 1], dtype=np.uint64)
+
+
+@cache
+def _model_files() -> dict[str, bytes]:
+    """The two files that a model cannot do without; made once, for saving takes a second."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    from mlops_basics.datasets.model import SklearnModelDataset
+
+    pipeline = make_pipeline(SimpleImputer(), LogisticRegression())
+    pipeline.fit(ROWS, ["no", "no", "no", "yes", "yes", "yes"])
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "model"
+        dataset = SklearnModelDataset(filepath=str(folder), trusted_types=TRUSTED)
+        dataset.save(FittedModel(pipeline=pipeline, example=ROWS.head(2)))
+        return {name: (folder / name).read_bytes() for name in ("MLmodel", "model.skops")}
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """Makes challengers of one model in the MLflow store that is set."""
+
+    name: str
+    folder: Path
+
+    @property
+    def registry(self) -> ModelRegistry:
+        """The registry of this model."""
+        return ModelRegistry(self.name)
+
+    def run(self) -> str:
+        """A run without a model."""
+        from mlflow import MlflowClient
+
+        client = MlflowClient()
+        known = client.get_experiment_by_name(self.name)
+        experiment = (
+            known.experiment_id
+            if known
+            else client.create_experiment(self.name, artifact_location=str(self.folder / "runs"))
+        )
+        return str(client.create_run(experiment).info.run_id)
+
+    def train(self) -> str:
+        """A run with a model, logged as the project does."""
+        run_id = self.run()
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, content in _model_files().items():
+                (Path(scratch) / name).write_bytes(content)
+            log_model(run_id, fsspec.filesystem("file"), scratch)
+        return run_id
+
+    def challenger(self, champion=None, challenge_id=None, run_id=None, **values) -> Registration:
+        """A decided challenger: promoted, of a new run, and by a challenge of its own by default.
+
+        Args:
+            champion: The version it was compared with.
+            challenge_id: Its challenge.
+            run_id: Its run; "" for one without MLflow.
+            values: Of the decision.
+        """
+        run_id = self.train() if run_id is None else run_id
+        decision = decision_of(champion or NO_CHAMPION, challenge_id or f"by-{run_id}", **values)
+        record = ModelRecord(
+            candidate="linear",
+            run_id="2026-01-01T00.00.00.000Z",
+            mlflow_run_id=run_id or None,
+            data_versions={"raw_data": "2026-01-01T00.00.00.000Z"},
+            git_commit="c0ffee",
+            git_dirty=False,
+        )
+        batch = BatchRecord(name="old.csv", sha256="ab", rows=6)
+        files = {
+            "decision": decision,
+            "model_record": record,
+            "table_info": INFO,
+            "collection_report": CollectionReport(
+                batches=(batch,), rows_in_source=6, rows=6, columns=3
+            ),
+            "fitted_rows": pd.DataFrame({ROW_HASH_COLUMN: FITTED_ROWS}),
+            "reference": ROWS,
+        }
+        return Registration(decision=decision, record=record, files=files)
+
+    def promote(self) -> str:
+        """Make a new challenger the champion; returns its version."""
+        now = self.registry.champion()
+        version = self.registry.register(self.challenger(now))
+        self.registry.move_champion(version, now)
+        return version
+
+
+def decision_of(champion: str, challenge_id: str, **values) -> Decision:
+    """A decision for a challenger, unless told otherwise."""
+    first = champion == NO_CHAMPION
+    told = {
+        "promote": True,
+        "outcome": "first_release" if first else "promoted",
+        "reasons": ("It is shown to be better (p = 0.001).", "accuracy: not shown to be worse."),
+        "champion_version": champion,
+        "challenge": Challenge(
+            champion_version=champion,
+            number=4,
+            challenge_id=challenge_id,
+            repeated=False,
+            mlflow_run_id=None,
+        ),
+        "metric": "log_loss",
+        "unit": "nats",
+        "rows": 120,
+        "which_rows": "test rows",
+        "gain": 0.25,
+        "low": 0.125,
+        "high": 0.375,
+        "p_value": 0.001,
+        "alpha": 0.0058,
+        "total_alpha": 0.05,
+        "rule": "superiority",
+        "min_gain": 0.0,
+    }
+    return Decision.model_validate(told | values)
+
+
+def refused(**values):
+    """What a decision says that keeps the champion."""
+    reasons = ("It is not shown to be better.", "Version 1 stays the champion.")
+    return {"promote": False, "outcome": "kept", "reasons": reasons} | values

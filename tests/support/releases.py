@@ -1,0 +1,180 @@
+"""A small real release, and a registry in memory, for the tests of production."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.schemas import (
+    Challenge,
+    Decision,
+    FittedModel,
+    LedgerEntry,
+    ReleaseManifest,
+    TableInfo,
+)
+
+CATALOG = Path(__file__).resolve().parents[2] / "conf" / "base" / "catalog_models.yml"
+TRUSTED = yaml.safe_load(CATALOG.read_text(encoding="utf-8"))["_trusted_types"]
+NAME = "flowers"
+
+
+def make_rows(rows: int = 40) -> pd.DataFrame:
+    """A number with gaps, a number without, and a category with gaps."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(
+        {
+            "length": rng.normal(size=rows),
+            "count": rng.integers(1, 9, rows).astype(float),
+            "colour": pd.Series(rng.choice(["red", "blue"], rows), dtype="str"),
+        }
+    )
+    table.loc[3, "length"] = np.nan
+    table.loc[4, "colour"] = None
+    return table
+
+
+def make_folder(folder: Path, slope: int = 1) -> Path:
+    """What a release holds but its manifest: a model folder as MLflow saves it, the table."""
+    from sklearn.impute import SimpleImputer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import Pipeline
+    from skrub import TableVectorizer
+
+    from mlops_basics.datasets.model import SklearnModelDataset
+
+    table = make_rows()
+    target = np.where(slope * table["length"].fillna(0) > 0, "yes", "no")
+    steps = [
+        ("vectorizer", TableVectorizer()),
+        ("imputer", SimpleImputer()),
+        ("estimator", LogisticRegression()),
+    ]
+    fitted = Pipeline(steps).set_output(transform="pandas").fit(table, target)
+    dataset = SklearnModelDataset(filepath=str(folder / "model"), trusted_types=TRUSTED)
+    dataset.save(FittedModel(pipeline=fitted, example=table.head(5)))
+    info = TableInfo(
+        task="binary",
+        target="answer",
+        classes=("no", "yes"),
+        features=tuple(table.columns),
+        numeric=("length", "count"),
+        key_columns=(),
+        rows=len(table),
+        duplicate_rows=0,
+        missing_target_rows=0,
+        dropped_columns={},
+    )
+    (folder / "table_info.json").write_text(info.model_dump_json(), encoding="utf-8")
+    return folder
+
+
+def small_copy(folder: Path, target: Path) -> Path:
+    """The fewest files that make a release, for tests that write one very often."""
+    for name in ("model/MLmodel", "model/model.skops", "table_info.json"):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / name, target / name)
+    return target
+
+
+def make_manifest(version: str = "1", model_name: str = NAME) -> ReleaseManifest:
+    """A manifest before its files are known."""
+    challenge = Challenge(
+        champion_version="none", number=0, challenge_id="", repeated=False, mlflow_run_id=None
+    )
+    decision = Decision(
+        promote=True,
+        outcome="first_release",
+        reasons=("Better than a constant prediction.",),
+        champion_version="none",
+        challenge=challenge,
+        metric="log_loss",
+        unit="nats",
+        rows=30,
+        which_rows="test rows",
+        gain=0.25,
+        low=0.125,
+        high=0.5,
+        total_alpha=0.05,
+        rule="superiority",
+        min_gain=0.0,
+    )
+    return ReleaseManifest(
+        model_name=model_name,
+        version=version,
+        run_id=f"run-{version}",
+        mlflow_run_id=None,
+        data_versions={"raw_data": "2026-01-01T00.00.00.000Z"},
+        git_commit=None,
+        git_dirty=None,
+        decision=decision,
+        files={},
+    )
+
+
+def make_entry(version: str = "1", replaced: str | None = None, **values) -> LedgerEntry:
+    """A line of the ledger: a release at a time of the version's own unless told otherwise."""
+    told = {"action": "release", "at": f"2026-01-0{version}", "by": "tests", "reason": "better"}
+    return LedgerEntry.model_validate({**told, "version": version, "replaced": replaced, **values})
+
+
+def publish(store: ReleaseStore, folder: Path, version: str) -> None:
+    """What publishing does, in its order."""
+    pointer = store.pointer()
+    replaced = pointer.version if pointer else None
+    if replaced == version:
+        return
+    store.upload(folder, make_manifest(version))
+    store.record(make_entry(version, replaced))
+    store.point(version, pointer, f"2026-01-0{version}")
+
+
+@dataclass
+class MemoryRegistry:
+    """Aliases as MLflow keeps them: two, each set by a call of its own."""
+
+    known: list[str] = field(default_factory=list)
+    aliases: dict[str, str] = field(default_factory=dict)
+    model_name: str = NAME
+
+    def download(self, version: str, target: Path) -> None:
+        """Its artifacts are gone."""
+        raise ReleaseError(f"MLflow has version {version} no longer: {target} stays empty.")
+
+    def champion(self) -> str | None:
+        """The version with the alias ``champion``."""
+        return self.aliases.get("champion")
+
+    def previous(self) -> str | None:
+        """The version that was champion before."""
+        return self.aliases.get("previous")
+
+    def versions(self) -> list[str]:
+        """All versions."""
+        return list(self.known)
+
+    def set_alias(self, alias: str, version: str) -> None:
+        """One call of MLflow's client."""
+        self.aliases[alias] = version
+
+    def move_champion(
+        self, to: str, expected: str | None, still_held: Callable[[], None] = lambda: None
+    ) -> None:
+        """As ``ModelRegistry.move_champion``."""
+        now = self.champion()
+        if now == to:
+            return
+        if now != expected:
+            raise ConflictError(f"The champion is version {now}, no longer {expected}.")
+        if now is not None:
+            self.set_alias("previous", now)
+        still_held()
+        self.set_alias("champion", to)

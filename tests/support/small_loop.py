@@ -1,0 +1,276 @@
+"""The whole loop on small data without Kedro's sessions: real nodes, catalog and manifests, but a
+stump instead of a search.
+
+``SmallPlace`` takes the place of ``continuous.Place``: it has the same methods.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Node, Pipeline
+
+from mlops_basics.pipeline_registry import register_pipelines
+from mlops_basics.runs import versions as lineage
+from mlops_basics.schemas import (
+    BATCH_COLUMN,
+    Code,
+    CollectionParams,
+    DecisionParams,
+    EvaluationParams,
+    Manifest,
+    MonitoringParams,
+    OverfitCheck,
+    PreprocessingParams,
+    RunContext,
+    SearchReport,
+    SplitParams,
+)
+from mlops_basics.settings import CONFIG_LOADER_ARGS
+from mlops_basics.table.labels import RowKeys
+from tests.support.memory_mlflow import Killer, MemoryServer
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+NAME = "small"
+TARGET = "y"
+FEATURES = ["x", "z"]
+KEYS = RowKeys(TARGET)
+#: How y depends on x: where it changes, and in which direction.
+REGIMES = [(0.0, 1), (0.0, -1), (0.8, 1), (0.8, -1)]
+STEEPNESS = 1.5
+MLMODEL = b"""flavors:
+  python_function:
+    loader_module: mlflow.sklearn
+    model_path: model.skops
+  sklearn:
+    pickled_model: model.skops
+    serialization_format: skops
+"""
+PARAMS = {
+    "collection": CollectionParams(target=TARGET),
+    "preprocessing": PreprocessingParams(
+        target=TARGET, split=SplitParams(valid_fraction=0.1, test_fraction=0.4, min_rows=2)
+    ),
+    "evaluation": EvaluationParams(resamples=100),
+    "decision": DecisionParams(alpha=0.4, min_rows=20, min_fresh_rows=20, guards=("accuracy",)),
+    "monitoring": MonitoringParams(
+        classifier_rows=0, tolerance=0.05, concept_alpha=0.05, patience=2, min_rows=40, cool_down=2
+    ),
+}
+CODE = Code(git_commit=None, git_dirty=None, lock_sha256=None, python="3", libraries={})
+#: What only people look at, and what is replaced below.
+LEFT_OUT = {
+    "explain_model",
+    "plot_evaluation",
+    "write_report",
+    "draw_monitoring",
+    "write_monitoring_report",
+    "search_model",
+    "measure_fit",
+}
+
+
+@dataclass
+class Clock:
+    """Time that moves on by a second whenever somebody looks."""
+
+    seconds: int = 0
+
+    def now(self) -> str:
+        """ISO time."""
+        return self._at().isoformat(timespec="milliseconds")
+
+    def version(self) -> str:
+        """Time as Kedro names versions by it."""
+        return self._at().strftime("%Y-%m-%dT%H.%M.%S.000Z")
+
+    def _at(self) -> pd.Timestamp:
+        self.seconds += 1
+        return pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(seconds=self.seconds)
+
+
+@cache
+def stump_files(regime: int) -> dict[str, bytes]:
+    """A release's model folder: of a model that knows one regime."""
+    import skops.io
+
+    return {"MLmodel": MLMODEL, "model.skops": skops.io.dumps(stump(regime))}
+
+
+def stump(regime: int) -> Any:
+    """A model that knows one regime."""
+    from sklearn.linear_model import LogisticRegression
+
+    cut, sign = REGIMES[regime]
+    model = LogisticRegression()
+    model.classes_ = np.array(["no", "yes"])
+    model.coef_ = np.array([[sign * STEEPNESS, 0.0]])
+    model.intercept_ = np.array([-sign * STEEPNESS * cut])
+    model.n_features_in_, model.n_iter_ = 2, np.array([1])
+    model.feature_names_in_ = np.array(FEATURES, dtype=object)
+    return model
+
+
+def labels_of(x: np.ndarray, regime: int) -> np.ndarray:
+    """What is true of these rows."""
+    cut, sign = REGIMES[regime]
+    return np.where(sign * (x - cut) > 0, "yes", "no")
+
+
+def make_rows(regime: int, seed: int, rows: int = 60, shift: float = 0.0) -> pd.DataFrame:
+    """Rows of a regime, one in twenty with a wrong label."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame(rng.normal(size=(rows, 2)).round(6), columns=FEATURES)
+    table[TARGET] = labels_of(table["x"].to_numpy(), regime)
+    wrong = rng.random(rows) < 0.05
+    table.loc[wrong, TARGET] = labels_of(
+        -table["x"].to_numpy()[wrong] + 2 * REGIMES[regime][0], regime
+    )
+    table["x"] += shift
+    return table
+
+
+def learn(train: pd.DataFrame) -> int:
+    """The search: which regime fits the newest batch best."""
+    newest = train[train[BATCH_COLUMN] == train[BATCH_COLUMN].max()]
+    x, y = newest["x"].to_numpy(), newest[TARGET].to_numpy()
+    return int(np.argmax([(labels_of(x, regime) == y).mean() for regime in range(len(REGIMES))]))
+
+
+def search_stump(train_data: pd.DataFrame) -> tuple[int, SearchReport]:
+    """What search_model does; the model is told by the number of its regime."""
+    regime = learn(train_data)
+    report = SearchReport(
+        best_candidate="stump",
+        best_params={"regime": regime},
+        best_valid_loss=0.1,
+        loss="log_loss",
+        trials_requested=1,
+        trials_run=1,
+    )
+    return regime, report
+
+
+def check_stump(train_data: pd.DataFrame) -> OverfitCheck:
+    """A stump does not overfit."""
+    losses = {"train_loss": 0.1, "valid_loss": 0.1, "baseline_loss": 0.7}
+    interval = {"gap": 0.0, "low": -0.1, "high": 0.1, "confidence": 0.95, "tolerance": 0.25}
+    return OverfitCheck(**losses, **interval, overfitted=False, reason="It does not.")
+
+
+@cache
+def small_pipelines() -> dict[str, Pipeline]:
+    """The project's pipelines with a stump instead of a search, and without pictures."""
+    training = [
+        Node(search_stump, "train_data", ["model", "search_report"], name="search_stump"),
+        Node(check_stump, "train_data", "overfit_check", name="check_stump"),
+    ]
+    found = {}
+    for name, pipeline in register_pipelines().items():
+        nodes = [node for node in pipeline.nodes if node.name not in LEFT_OUT]
+        found[name] = Pipeline(nodes + (training if name == "__default__" else []))
+    return found
+
+
+@cache
+def _catalog_entries() -> str:
+    """The project's own catalog as JSON, with ROOT where its folder will be."""
+    with tempfile.TemporaryDirectory() as scratch:
+        shutil.copytree(CONF / "base", Path(scratch) / "base")
+        (Path(scratch) / "small").mkdir()
+        places = {"storage": "/ROOT/data", "production": "/ROOT/production"}
+        files = {"source": "/ROOT/source", "labels": "/ROOT/labels"}
+        settings = {"model_name": NAME, "target": TARGET, **places, **files}
+        text = yaml.safe_dump(settings)
+        (Path(scratch) / "small" / "globals.yml").write_text(text, encoding="utf-8")
+        loader = OmegaConfigLoader(scratch, env="small", **CONFIG_LOADER_ARGS)
+        return json.dumps(loader["catalog"])
+
+
+@dataclass
+class SmallPlace:
+    """A project's folder, seen by one process at a time; nothing is remembered but on disk."""
+
+    root: Path
+    server: MemoryServer
+    clock: Clock
+    killer: Killer
+
+    def catalog(self, version: str | None = None, **more: Any) -> Any:
+        """A fresh catalog, which sees what other processes have written."""
+        entries = json.loads(_catalog_entries().replace("/ROOT", self.root.as_posix()))
+        catalog = DataCatalog.from_config(entries, save_version=version or self.clock.version())
+        for name, section in PARAMS.items():
+            given = section.model_copy(update=more.get(name, {}))
+            catalog[f"params:{name}"] = MemoryDataset(given, copy_mode="assign")
+        return catalog
+
+    bare_catalog = catalog  # there are no hooks here
+
+    def context(self, *_arguments: Any) -> Any:
+        """What ``load_context`` gives to the commands."""
+        return SimpleNamespace(params={"model_name": NAME}, catalog=self.catalog())
+
+    def run(self, pipeline: str, **more: Any) -> str:
+        """Run a pipeline as a process of its own, between the steps of the hooks."""
+        version, whole = self.clock.version(), small_pipelines()["__default__"]
+        catalog, chosen = self.catalog(version, **more), small_pipelines()[pipeline]
+        catalog["monitoring_report"] = MemoryDataset("")  # nobody writes it here
+        parent = lineage.latest_manifest(catalog)
+        lineage.pin_inputs(catalog, chosen, parent, {}, whole)
+        lineage.pin_outputs(catalog, chosen, {})
+        claim = lineage.claim_run(catalog, lineage.MANIFEST)
+        assert claim is not None
+        client = self.server.client()
+        mlflow_run = client.create_run(client.create_experiment(NAME)).info.run_id
+        context = RunContext(
+            run_id=version,
+            mlflow_run_id=mlflow_run,
+            env="local",
+            model_name=NAME,
+            code=CODE,
+            data_versions=lineage.planned_versions(catalog, chosen, version, parent),
+        )
+        catalog["run_context"] = MemoryDataset(context)
+        try:
+            for node in chosen.nodes:
+                self._run_node(node, catalog, mlflow_run)
+        except Exception:
+            claim.drop()
+            raise
+        found = lineage.describe_versions(catalog, chosen, {}, parent, whole, self.root)
+        about = context.model_dump(exclude={"data_versions"})
+        manifest = Manifest(**about, pipelines=(pipeline,), parameters={}, datasets=found)
+        self.killer.around(catalog.save)("manifest", manifest)
+        claim.drop()
+        self.server.log_text(mlflow_run, "manifest.json", manifest.model_dump_json())
+        return version
+
+    def _run_node(self, node: Node, catalog: Any, mlflow_run: str) -> None:
+        outputs = node.run({name: catalog.load(name) for name in node.inputs})
+        for name, value in outputs.items():
+            self.killer.step("save")
+            if name == "model":
+                folder = Path(lineage.content_path(catalog.get(name), "written"))
+                folder.mkdir(parents=True)
+                for file, content in stump_files(value).items():
+                    (folder / file).write_bytes(content)
+                    self.killer.step("save")
+                self.server.log_model(mlflow_run, stump_files(value))
+            elif name in catalog:
+                catalog.save(name, value)
+            else:
+                catalog[name] = MemoryDataset(value, copy_mode="assign")
+            self.killer.step("save")

@@ -1,0 +1,101 @@
+"""Tests of the few types that models see."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal, assert_series_equal
+
+from mlops_basics.errors import DataError
+from mlops_basics.table.columns import typed_column, typed_features
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (pd.Series([1, 2]), [1.0, 2.0]),
+        (pd.Series([True, False]), [1.0, 0.0]),
+        (pd.Series([1, None], dtype="Int64"), [1.0, np.nan]),
+        (pd.Series([True, None], dtype="boolean"), [1.0, np.nan]),
+        (pd.Series([1.5, np.inf], dtype="float32"), [1.5, np.inf]),
+        (pd.Series([True, None], dtype=object), [1.0, np.nan]),
+        (pd.Series([Decimal("1.5"), 2], dtype=object), [1.5, 2.0]),
+        (pd.Series([None, None], dtype=object), [np.nan, np.nan]),
+        (pd.Series(pd.to_timedelta(["1min", None])), [60.0, np.nan]),
+        (pd.Series([2, 3], dtype="category"), [2.0, 3.0]),
+    ],
+)
+def test_numbers_become_floats(values, expected):
+    """Whole numbers, booleans, durations, decimals: one type, with or without missing values."""
+    assert_series_equal(typed_column(values), pd.Series(expected, dtype="float64"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series(["a", None]),
+        pd.Series(["a", None], dtype=object),
+        pd.Series(["a", None], dtype="string"),
+        pd.Series(["a", None], dtype="category"),
+    ],
+)
+def test_text_becomes_text(values):
+    """Objects, strings and categories of text are one type; missing stays missing."""
+    assert_series_equal(typed_column(values), pd.Series(["a", None], dtype="str"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series(pd.to_datetime(["2024-01-02", None])),
+        pd.Series(pd.to_datetime(["2024-01-02T01:00+01:00", None], utc=True)),
+        pd.Series(pd.to_datetime(["2024-01-02T01:00+01:00", None])),
+        pd.Series([datetime.date(2024, 1, 2), None], dtype=object),
+        pd.Series([pd.Timestamp("2024-01-02"), None], dtype=object),
+    ],
+)
+def test_times_become_utc(values):
+    """Dates, times and zones are one type in one zone."""
+    expected = pd.Series([pd.Timestamp("2024-01-02"), pd.NaT], dtype="datetime64[us]")
+    assert_series_equal(typed_column(values), expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (pd.Series([[1], [2]], name="tags"), "'tags' holds values of the types list.*`exclude`"),
+        (pd.Series([np.array([1]), None], name="v"), "'v' holds values of the types list"),
+        (pd.Series([b"x", "y"], name="raw"), "'raw' holds values of the types bytes, str"),
+        (pd.Series([{"a": 1}], name="doc"), "'doc' holds values of the types dict"),
+        (pd.Series([1j], name="z"), "'z' holds complex numbers"),
+    ],
+)
+def test_other_objects_are_refused(values, message):
+    """What no model takes is named, with its column."""
+    with pytest.raises(DataError, match=message):
+        typed_column(values)
+
+
+def test_a_table_is_typed_in_the_order_asked_for():
+    """Other columns stay out, the index is fresh, the table itself is as it was."""
+    table = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0, 0]}, index=[7, 3])
+    before = table.copy(deep=True)
+    expected = pd.DataFrame({"b": pd.Series(["x", "y"], dtype="str"), "a": [1.0, 2.0]})
+    assert_frame_equal(typed_features(table, ["b", "a"]), expected)
+    assert_frame_equal(table, before)
+
+
+def test_missing_columns_are_named():
+    """Which ones, and that empty values would do."""
+    with pytest.raises(DataError, match=r"lacks 2 of the model's 3 columns: y, z\..*empty values"):
+        typed_features(pd.DataFrame({"x": [1]}), ["x", "y", "z"])
+
+
+def test_no_rows_keep_their_types():
+    """An empty table is typed like a full one."""
+    typed = typed_features(pd.DataFrame({"x": pd.Series([], dtype="int64")}), ["x"])
+    assert typed.dtypes.to_dict() == {"x": np.dtype("float64")}

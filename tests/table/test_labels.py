@@ -1,0 +1,147 @@
+"""Tests of labels that come later: which rows they belong to, and how many there are."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mlops_basics.schemas import Batch
+from mlops_basics.table.labels import PREDICTION_ID, LabelBook, RowKeys, prediction_ids
+
+KEYS = RowKeys("kind", exclude=("landed",))
+BY_ORDER = RowKeys("kind", key_columns=("order",))
+
+
+def batch_of(rows=10, seed=0, name="new.csv", **columns):
+    """Rows of two features, without a target."""
+    rng = np.random.default_rng(seed)
+    table = pd.DataFrame({"size": rng.normal(size=rows), "colour": "red"}).assign(**columns)
+    return Batch(name, "ab" * 32, table)
+
+
+def file_of(name="labels.csv", **columns):
+    """A file of labels."""
+    return Batch(name, "cd" * 32, pd.DataFrame(columns))
+
+
+def ids_of(table, name="new.csv", keys=KEYS):
+    """Ids of a table's rows."""
+    return prediction_ids(Batch(name, "", table), keys)
+
+
+@given(rows=st.lists(st.sampled_from([1.0, 2.0, None]), min_size=1, max_size=40))
+def test_ids_are_unique_however_often_rows_repeat(rows):
+    """Also in another batch of the same rows, and the same when scored again."""
+    table = pd.DataFrame({"size": rows, "colour": "red"})
+    ids = ids_of(table) + ids_of(table, "other.csv")
+    assert len(set(ids)) == 2 * len(rows)
+    assert ids_of(table.copy()) == ids[: len(rows)]
+    assert all(len(each) == 20 for each in ids)
+
+
+@given(order=st.permutations(range(20)))
+def test_ids_follow_their_rows(order):
+    """When the rows of a batch come in another order, each keeps its id."""
+    table = batch_of(20).table
+    ids = pd.Series(ids_of(table))
+    assert ids_of(table.iloc[order]) == ids.iloc[order].tolist()
+
+
+def test_ids_do_not_change_when_target_and_excluded_columns_come():
+    """What is not known yet when a prediction is made is no part of them."""
+    table = batch_of().table
+    later = table.assign(kind="good", landed=12.0)
+    assert ids_of(later) == ids_of(table)
+    assert ids_of(table.assign(weight=1.0)) != ids_of(table)
+
+
+def test_ids_do_not_depend_on_the_storage():
+    """A row has the same id when another row turns its column into one of floats."""
+    table = batch_of(count=range(10)).table
+    more = pd.concat([table, table[:1].assign(count=np.nan)], ignore_index=True)
+    assert ids_of(more)[:10] == ids_of(table)
+
+
+def test_named_keys_identify_rows():
+    """Then other values of a row do not change its id; without the key it has one all the same."""
+    table = batch_of(order=range(10)).table
+    corrected = table.assign(size=table["size"] + 1)
+    assert ids_of(corrected, keys=BY_ORDER) == ids_of(table, keys=BY_ORDER)
+    assert len(set(ids_of(table.drop(columns="order"), keys=BY_ORDER))) == 10
+
+
+def test_labels_in_part_out_of_order_and_twice():
+    """Each goes to its row; rows without one stay without; a second time changes nothing."""
+    batch = batch_of()
+    ids = prediction_ids(batch, KEYS)
+    first = file_of("1.csv", prediction_id=[ids[7], ids[2]], kind=["good", "bad"])
+    again = file_of("2.csv", prediction_id=[ids[2], "unknown"], kind=["bad", "good"])
+    target, count = LabelBook([first, again], KEYS).fill(batch)
+    assert target.dropna().to_dict() == {2: "bad", 7: "good"}
+    assert (count.rows, count.labelled, count.conflicting) == (10, 2, 0)
+    assert count.coverage == 0.2
+
+
+def test_the_later_file_counts_and_contradictions_are_counted():
+    """Against an earlier file, and against the batch itself."""
+    batch = batch_of(kind=["good"] * 9 + [None])
+    ids = prediction_ids(batch, KEYS)
+    files = [
+        file_of("1.csv", prediction_id=[ids[0], ids[9]], kind=["bad", "bad"]),
+        file_of("2.csv", prediction_id=[ids[0]], kind=["ugly"]),
+    ]
+    target, count = LabelBook(files, KEYS).fill(batch)
+    assert target.tolist() == ["ugly"] + ["good"] * 8 + ["bad"]
+    assert (count.labelled, count.conflicting) == (10, 1)
+
+
+def test_labels_by_key_columns():
+    """The user's own key, whatever its storage; numbers stay numbers."""
+    batch = batch_of(order=range(10))
+    file = file_of(order=[3.0, 4.0], kind=[1, 0])
+    target, count = LabelBook([file], BY_ORDER).fill(batch)
+    assert target.dropna().to_dict() == {3: 1, 4: 0}
+    assert pd.api.types.is_numeric_dtype(target.dtype)
+    assert count.labelled == 2
+
+
+def test_equal_numbers_do_not_contradict_each_other():
+    """1 and 1.0 are the same label."""
+    batch = batch_of(kind=[1] * 10)
+    ids = prediction_ids(batch, KEYS)
+    _, count = LabelBook([file_of(prediction_id=ids, kind=[1.0] * 10)], KEYS).fill(batch)
+    assert count.conflicting == 0
+
+
+@pytest.mark.parametrize(
+    ("file", "keys", "message"),
+    [
+        (file_of(prediction_id=["a"]), KEYS, "'labels.csv' lacks the target column 'kind'"),
+        (file_of(order=[1], kind=[1]), KEYS, "does not say which rows.*'prediction_id'\\."),
+        (file_of(size=[1], kind=[1]), BY_ORDER, "key columns \\('order' missing\\)"),
+        (Batch("x.csv", "", pd.DataFrame(), "The file 'x.csv' is empty."), KEYS, "is empty"),
+    ],
+)
+def test_a_file_that_labels_nothing_is_named_and_stops_no_other(file, keys, message):
+    """The fault says what it needs."""
+    batch = batch_of(order=range(10))
+    good = file_of("z.csv", **{PREDICTION_ID: prediction_ids(batch, keys)[:1], "kind": ["good"]})
+    book = LabelBook([file, good], keys)
+    assert list(book.faults) == [file.name]
+    import re
+
+    assert re.search(message, book.faults[file.name])
+    assert book.fill(batch)[1].labelled == 1
+
+
+def test_without_files_the_batch_keeps_its_own():
+    """Or has none."""
+    own, count = LabelBook([], KEYS).fill(batch_of(kind=["good"] * 10))
+    assert own.tolist() == ["good"] * 10
+    assert count.labelled == 10
+    none, count = LabelBook([], KEYS).fill(batch_of())
+    assert none.isna().all()
+    assert count.labelled == 0

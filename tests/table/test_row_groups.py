@@ -1,0 +1,174 @@
+"""Tests of which rows belong together."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mlops_basics.errors import DataError, LineageError
+from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data, split_data
+from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
+from mlops_basics.table.row_groups import counted, groups_of_sets, row_groups
+
+
+def rows_of(times=None, hashes=None, n=100):
+    """What preprocessing leaves of a gate's rows."""
+    table = pd.DataFrame({ROW_HASH_COLUMN: np.arange(n) if hashes is None else hashes})
+    return table if times is None else table.assign(when=times)
+
+
+def find(rows, keys=(), sets=(), least=20):
+    """The groups of these rows."""
+    split = {"time_column": "when"} if "when" in rows else {}
+    params = PreprocessingParams.model_validate(
+        {"target": "kind", "key_columns": keys, "split": split}
+    )
+    return row_groups(rows, params, sets, least)
+
+
+def hours(n, every):
+    """Times, so many hours apart."""
+    return pd.Series(pd.date_range("2024-01-01", periods=n, freq=f"{every}h"))
+
+
+def test_days_of_a_split_by_time_belong_together():
+    """Each calendar day is a group."""
+    times = hours(100, 6)
+    found = find(rows_of(times))
+    assert found.name == "day of when"
+    assert pd.Series(found.codes).groupby(times.dt.date).nunique().eq(1).all()
+    assert len(set(found.codes)) == 25
+
+
+def test_of_few_days_the_hours_belong_together():
+    """Two rows an hour, fifty hours."""
+    found = find(rows_of(pd.Series(hours(50, 1).repeat(2).to_numpy())))
+    assert found.name == "hour of when"
+    assert "hours of one day may still err together" in found.note
+    assert len(set(found.codes)) == 50
+
+
+def test_the_rows_that_may_be_compared_choose_the_unit():
+    """100 days in all, ten of them test rows: these are told apart by hours."""
+    times = hours(1000, 2.4)
+    is_test = np.arange(1000) >= 900
+    assert find(rows_of(times, n=1000)).name == "day of when"
+    assert find(rows_of(times, n=1000), sets=[is_test]).name == "hour of when"
+
+
+def test_one_moment_has_no_groups_and_says_so():
+    """A snapshot a month: rows stand for themselves, and people are told."""
+    found = find(rows_of(pd.Series([pd.Timestamp("2024-01-01")] * 100)))
+    assert found.codes is None
+    assert "taken as independent" in found.note
+
+
+def test_rows_of_equal_keys_belong_together():
+    """Of a customer, say; when each has one row there is nothing to group."""
+    hashes = np.repeat(np.arange(25), 4)
+    found = find(rows_of(hashes=hashes), keys=("customer",))
+    assert found.name == "customer"
+    assert list(found.codes) == list(hashes)
+    assert find(rows_of(), keys=("customer",)).codes is None
+
+
+def test_equal_rows_without_keys_stand_for_themselves():
+    """Two flowers of one size are two flowers."""
+    assert find(rows_of(hashes=np.repeat(np.arange(25), 4))).codes is None
+
+
+def preprocessed(sites, **values):
+    """A table with a column of sites that no model sees, behind preprocessing; its parameters."""
+    n = len(sites)
+    raw = pd.DataFrame(
+        {
+            BATCH_COLUMN: "a.csv",
+            "site": pd.Series(sites, dtype=object),
+            "size": np.arange(n) * 1.5,
+            "kind": np.arange(n) % 2,
+        }
+    )
+    given = {"target": "kind", "exclude": ["site"], "group_by": "site"} | values
+    params = PreprocessingParams.model_validate(given)
+    return *preprocess_data(raw, params), params
+
+
+def test_one_value_is_one_group_however_it_was_stored():
+    """A number in one batch, text in the next; it is the same group on every side."""
+    rows, _, params = preprocessed([17, "17", 17.0, "18A"])
+    found = row_groups(rows, params)
+    assert found.name == "site"
+    assert list(found.codes) == [0, 0, 0, 1]
+    assert found.number == 2
+
+
+def test_rows_without_a_value_are_one_group():
+    """Nobody knows where they came from."""
+    rows, _, params = preprocessed(["x", None, "y", None, "x"])
+    assert list(row_groups(rows, params).codes) == [0, 1, 2, 1, 0]
+    none = params.model_copy(update={"group_by": "none"})
+    assert row_groups(rows, none).codes is None
+
+
+def test_rows_keep_their_groups_when_they_are_divided():
+    """Of each side they are what the raw rows say, and no feature."""
+    sites = [f"site {row % 30}" for row in range(600)]
+    rows, info, params = preprocessed(sites)
+    assert info.features == ("size",)
+    sides = split_data(rows, info, params)[:3]
+    for side in sides:
+        codes = row_groups(side, params).codes
+        sites_of = (side["size"] / 1.5).round().astype(int) % 30
+        pairs = set(zip(codes, sites_of, strict=True))
+        assert len(pairs) == len(set(codes)) == sites_of.nunique()
+
+
+def test_intervals_are_content_with_few_days():
+    """A week has seven, which say more of the next week than its hours do; the gate needs more."""
+    week = rows_of(hours(168, 1), n=168)
+    assert find(week).name == "hour of when"
+    few = find(week, least=2)
+    assert (few.name, few.number, few.note) == ("day of when", 7, "")
+    a_day = find(rows_of(hours(24, 1), n=24), least=2)
+    assert a_day.name == "hour of when"
+
+
+def test_sets_are_judged_by_one_kind_of_groups():
+    """Many train days, one valid day: hours for both. A site has one code on both sides."""
+    train, valid = rows_of(hours(480, 1), n=480), rows_of(hours(24, 1), n=24)
+    params = PreprocessingParams.model_validate({"target": "y", "split": {"time_column": "when"}})
+    found = groups_of_sets((train, valid), params)
+    assert [each.name for each in found] == ["hour of when"] * 2
+    assert [each.number for each in found] == [480, 24]
+    rows, _, params = preprocessed(["x", "y", "x", "z", "y", "x"])
+    first, second = groups_of_sets((rows[:3], rows[3:]), params)
+    assert [*first.codes, *second.codes] == [0, 1, 0, 2, 1, 0]
+
+
+def test_rows_that_were_preprocessed_otherwise_are_refused():
+    """`kedro run --pipeline model_evaluation` after group_by was changed."""
+    rows, _, params = preprocessed(["x", "y", "z", "x"])
+    other = params.model_copy(update={"group_by": "shop"})
+    with pytest.raises(LineageError, match=r"without the groups of 'shop'.*--from-nodes"):
+        row_groups(rows, other)
+
+
+def test_lists_are_no_groups():
+    """Parquet can hold them."""
+    with pytest.raises(DataError, match="The column 'site' holds lists"):
+        preprocessed([[1], [2], [1, 2], [1]])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ((1, None), "1 row"),
+        ((4973, None), "4,973 rows"),
+        ((4973, 30), "4,973 rows of 30 groups"),
+        ((12000, 1200, "days"), "12,000 rows of 1,200 days"),
+    ],
+)
+def test_rows_are_counted_in_words(arguments, told):
+    """The same everywhere."""
+    assert counted(*arguments) == told

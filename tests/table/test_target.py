@@ -1,0 +1,150 @@
+"""Tests of the target: the task it poses, and what makes it unfit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_series_equal
+
+from mlops_basics.errors import DataError
+from mlops_basics.table.target import class_names, read_target, target_values
+
+NUMBERS = np.arange(100)
+TEXT = pd.Series(["a", "b", "c"] * 10, name="kind")
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "dtype"),
+    [
+        (["yes", "no"] * 10, "binary", "str"),
+        (["a", "b", "c"] * 10, "multiclass", "str"),
+        ([True, False] * 10, "binary", "Int64"),
+        ([0, 1] * 10, "binary", "Int64"),
+        ([1.0, 2.0, None] * 10, "binary", "Int64"),
+        ([0.5, 1.5] * 10, "binary", "str"),
+        ([1, 2, 3] * 10, "multiclass", "Int64"),
+        ([3.0, 4.0, 5.0, np.nan] * 10, "multiclass", "Int64"),
+        (NUMBERS % 20, "multiclass", "Int64"),
+        (NUMBERS % 21, "regression", "float64"),
+        ([0.1, 0.2, 0.3] * 10, "regression", "float64"),
+        (NUMBERS * 7, "regression", "float64"),
+        (pd.Series([True, False, None] * 10, dtype=object), "binary", "Int64"),
+        (pd.Series([True, False, None] * 10, dtype="boolean"), "binary", "Int64"),
+        (pd.Series(["a", "b"] * 10, dtype="category"), "binary", "str"),
+    ],
+)
+def test_the_task_follows_from_the_values(values, task, dtype):
+    """Two values, few whole numbers or text are classes; other numbers are quantities."""
+    target, posed = read_target(pd.Series(values, name="y"))
+    assert posed == task
+    assert str(target.dtype) == dtype
+    assert (target.isna() == pd.Series(values).isna()).all()
+
+
+def test_the_task_can_be_set():
+    """Twenty-five whole numbers as classes, three as a quantity."""
+    assert read_target(pd.Series(NUMBERS % 25), "multiclass")[1] == "multiclass"
+    target, task = read_target(pd.Series([1, 2, 3] * 10), "regression")
+    assert (task, str(target.dtype)) == ("regression", "float64")
+    assert read_target(pd.Series([1, 2, 3, 4, 5]), "regression")[1] == "regression"
+
+
+def test_positive_above_makes_two_classes():
+    """1 above the number, 0 at or below it, missing where nothing is known."""
+    target, task = read_target(pd.Series([14, 15, 16, 17, np.nan]), positive_above=15)
+    assert task == "binary"
+    assert_series_equal(target, pd.Series([0, 0, 1, 1, None], dtype="Int64"))
+
+
+@pytest.mark.parametrize(
+    ("values", "arguments", "message"),
+    [
+        ([None, None], {}, "'y' has no value in any of 2 rows"),
+        (["a", "a", None], {}, "'y' is 'a' in every row.*one class only"),
+        ([1, 2, 3], {"positive_above": 9}, r"'y' is 0 in every row \(is it ever above 9\?\)"),
+        (["a", "b"], {"positive_above": 9}, "'y' is not a number.*positive_above: null"),
+        (["a", "b"], {"task": "regression"}, "'y' holds text such as 'a'.*task: auto"),
+        ([f"id{i}" for i in range(9)], {}, "'y' has 9 distinct values in 9 rows.*identifies rows"),
+        (list("aabbcdef"), {}, "'y' has 6 distinct values in 8 rows"),
+        (range(100), {}, "'y' counts the rows from 0 to 99.*identifier"),
+        (np.arange(1.0, 51.0)[::-1], {}, "'y' counts the rows.*identifier"),
+        (["a", "b", "c"] * 9, {"task": "binary"}, "'y' has 3 classes, but task: binary needs 2"),
+    ],
+)
+def test_an_unfit_target_is_explained(values, arguments, message):
+    """Each message names the column, what is wrong with it, and what to do."""
+    with pytest.raises(DataError, match=message):
+        read_target(pd.Series(values, name="y"), **arguments)
+
+
+def test_classes_are_named_as_scikit_learn_orders_them():
+    """Numbers by size, text by letters; missing values are no class."""
+    from sklearn.dummy import DummyClassifier
+
+    for values in ([10, 9, 2, 2], ["b", "a", "B"]):
+        model = DummyClassifier().fit(np.zeros((len(values), 1)), values)
+        assert class_names(pd.Series(values)) == tuple(map(str, model.classes_))
+    assert class_names(pd.Series(["b", None, "a"])) == ("a", "b")
+
+
+def test_the_input_stays_as_it_was():
+    """Reading a target changes nothing."""
+    values = pd.Series([1, 2, 20, 21, None], name="y")
+    before = values.copy(deep=True)
+    read_target(values, positive_above=10)
+    assert_series_equal(values, before)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ["yes", "no", None] * 10,
+        [0, 1] * 10,
+        [1.0, 2.0, None] * 10,
+        [True, False] * 10,
+        pd.Series([True, False, None] * 10, dtype="boolean"),
+        pd.Series([3, 4, None] * 10, dtype="Int64"),
+        pd.Series(["a", "b"] * 10, dtype="category"),
+        [0.5, 1.5, None] * 10,
+        [1, 2, 3] * 10,
+    ],
+)
+def test_later_rows_name_classes_as_the_training_did(values):
+    """Row by row, whichever of them come, and as which type."""
+    raw = pd.Series(values, name="y")
+    target, task = read_target(raw)
+    expected = target.astype(object).map(str, na_action="ignore")
+    found = target_values(raw, task)
+    assert found.dropna().tolist() == expected.dropna().tolist()
+    assert (found.isna() == raw.isna()).all()
+    assert set(found.dropna()) == set(class_names(target))
+    one = target_values(raw[:1], task)
+    assert one.tolist() == found[:1].tolist()
+    assert target_values(raw.astype(object), task).dropna().tolist() == found.dropna().tolist()
+
+
+def test_later_rows_of_a_quantity():
+    """Numbers of any kind as floats; none known at all is no error."""
+    for values in ([1, None, 2.5], [True, False], pd.array([1, None], "Int64")):
+        assert target_values(pd.Series(values), "regression").dtype == np.float64
+    for empty in ([None, None], pd.Series([None, None], dtype="str"), np.array([np.nan])):
+        assert target_values(pd.Series(empty), "regression").isna().all()
+
+
+def test_later_rows_above_a_number():
+    """Named as the two classes are; the bound itself is not above."""
+    found = target_values(pd.Series([15, 16.0, None]), "binary", positive_above=15)
+    assert found[:2].tolist() == ["0", "1"]
+    assert pd.isna(found[2])
+
+
+@pytest.mark.parametrize(
+    "values", [["1.5", "x"], ["1.5", "2"], pd.Series([1, 2], dtype="category")]
+)
+@pytest.mark.parametrize("positive_above", [None, 1.0])
+def test_later_rows_that_are_no_numbers(values, positive_above):
+    """Digits as text neither: a training on them with all others would fail."""
+    task = "regression" if positive_above is None else "binary"
+    with pytest.raises(DataError, match="'y' must hold numbers, but holds"):
+        target_values(pd.Series(values, name="y"), task, positive_above)
