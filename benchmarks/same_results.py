@@ -82,8 +82,14 @@ def batches_of(task: str, checkout: Path) -> tuple[list[pd.DataFrame], pd.DataFr
 def record(checkout: Path, scratch: Path) -> dict[str, str]:
     """Run everything in a copy of a checkout; the normalised content of each file by name."""
     project = scratch / "project"
-    ignored = shutil.ignore_patterns(".git", ".venv", "__pycache__", "mlflow", "production")
-    shutil.copytree(checkout, project, ignore=ignored, symlinks=True)
+    for name in ("conf", "src"):
+        unused = shutil.ignore_patterns("__pycache__", "local")
+        shutil.copytree(checkout / name, project / name, ignore=unused)
+    (project / "conf" / "local").mkdir()
+    for name in ("pyproject.toml", "requirements.txt", ".telemetry"):
+        shutil.copy(checkout / name, project)
+    (project / "data" / "source").mkdir(parents=True)
+    shutil.copy(checkout / "data" / "source" / "iris.csv", project / "data" / "source")
     (project / "data" / "mlflow").mkdir(parents=True, exist_ok=True)
     content: dict[str, str] = {}
     for task, settings in TASKS.items():
