@@ -57,7 +57,7 @@ format: venv ## mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-ct: venv ## watch what is in production, retrain when it corresponds; ENV=mine for your table
+ct: venv ## watch what is in production, retrain when needed; ENV=mine for your table
 	@$(BIN)/kedro ct $(if $(ENV),--env $(ENV))
 
 data-push: venv ## version the source with DVC and send it to data_remote
