@@ -13,14 +13,11 @@ from mlops_basics.schemas import (
     CollectionReport,
     Estimate,
     Metrics,
-    OverfitCheck,
     SearchReport,
     SplitReport,
     TableInfo,
 )
-
-#: Markup, an end of a script, quotes, and a name longer than any page wants.
-HOSTILE = ("<script>alert(1)</script>", '"quo\'te" & <b>x</b>', "x" * 10_000)
+from tests.support.artifacts import HOSTILE, make_metrics, make_overfit_check
 
 
 def make_trials(rows: int = 6) -> pd.DataFrame:
@@ -40,16 +37,13 @@ def make_trials(rows: int = 6) -> pd.DataFrame:
     )
 
 
-def make_metrics(rows: int) -> Metrics:
+def some_metrics(rows: int) -> Metrics:
     """One metric that is defined, one that is not, one that is NaN."""
-    return Metrics(
-        rows=rows,
-        confidence=0.95,
-        metrics={
-            "accuracy": Estimate(value=0.9, low=0.8, high=0.95, greater_is_better=True),
-            "roc_auc": Estimate(value=None, greater_is_better=True, note=HOSTILE[0]),
-            "log_loss": Estimate(value=float("nan"), greater_is_better=False),
-        },
+    return make_metrics(
+        rows,
+        accuracy=Estimate(value=0.9, low=0.8, high=0.95, greater_is_better=True),
+        roc_auc=Estimate(value=None, greater_is_better=True, note=HOSTILE[0]),
+        log_loss=float("nan"),
     )
 
 
@@ -100,19 +94,17 @@ def findings() -> RunFindings:
             trials_run=6,
             stopped_early="time limit after 6 of 20 trials",
         ),
-        overfit=OverfitCheck(
+        overfit=make_overfit_check(
             gap=0.3,
             low=0.26,
             high=0.4,
-            confidence=0.95,
-            tolerance=0.25,
             train_loss=0.1,
             valid_loss=0.4,
             baseline_loss=1.0,
             overfitted=True,
             reason="The gap is too large.",
         ),
-        metrics={"train": make_metrics(40), "valid": make_metrics(10), "test": make_metrics(11)},
+        metrics={"train": some_metrics(40), "valid": some_metrics(10), "test": some_metrics(11)},
         figures={
             "Mistakes": figures.confusion_figure(counts),
             HOSTILE[0]: figures.ranking_figure(y, probabilities, HOSTILE),

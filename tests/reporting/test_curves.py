@@ -9,8 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mlops_basics.reporting.curves import reliability_bins
 from mlops_basics.reporting.figures import calibration_figure, ranking_figure
-
-from .conftest import HOSTILE
+from tests.support.artifacts import HOSTILE
 
 
 def _binary(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

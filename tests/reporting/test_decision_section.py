@@ -19,35 +19,18 @@ from mlops_basics.reporting.decision_section import (
 from mlops_basics.reporting.page import Plot, page, text
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
-    Challenge,
     ChallengeRequest,
     Decision,
-    GuardResult,
 )
-
-from .conftest import HOSTILE
+from tests.support import artifacts
+from tests.support.artifacts import HOSTILE, make_guard
 
 CLASSES = ("setosa", "virginica", "unseen", "versicolor")
 
 
-def make_decision(**values):
+def make_decision(champion_version="3", **values):
     """A decision for a challenger of version 3."""
-    champion = values.get("champion_version", "3")
-    told = {
-        "promote": True,
-        "outcome": "promoted",
-        "reasons": ("It is shown to be better.",),
-        "champion_version": champion,
-        "challenge": Challenge(
-            champion_version=champion,
-            number=7,
-            challenge_id="ab",
-            repeated=False,
-            mlflow_run_id=None,
-        ),
-        "metric": "log_loss",
-        "unit": "nats",
-        "rows": 1234,
+    fields = {
         "which_rows": "test rows of new batches",
         "champion_value": 0.5,
         "challenger_value": 0.375,
@@ -56,17 +39,15 @@ def make_decision(**values):
         "high": 0.1875,
         "p_value": 0.00123,
         "alpha": 0.005,
-        "total_alpha": 0.05,
-        "rule": "superiority",
         "min_gain": 0.03125,
         "smallest_gain": 0.09375,
     }
-    return Decision.model_validate(told | values)
+    return artifacts.make_decision(champion_version, 7, **fields | values)
 
 
 def make_request(classes=CLASSES, **values):
     """The request that belongs to it."""
-    told = {
+    fields = {
         "champion_version": "3",
         "status": "comparable",
         "rows": 60,
@@ -75,7 +56,7 @@ def make_request(classes=CLASSES, **values):
         "which_rows": "",
         "classes": classes,
     }
-    return ChallengeRequest.model_validate(told | values)
+    return ChallengeRequest.model_validate(fields | values)
 
 
 def make_gate(n=60, classes=4, seed=0):
@@ -216,24 +197,8 @@ def test_many_classes_are_cut_to_the_largest():
 def test_guards_are_shown_with_their_verdict():
     """The one that vetoes stands out."""
     guards = (
-        GuardResult(
-            metric="accuracy",
-            effect=-0.0625,
-            low=-0.125,
-            high=-0.03125,
-            p_worse=0.01,
-            shown_worse=True,
-            reason="",
-        ),
-        GuardResult(
-            metric="macro_f1",
-            effect=None,
-            low=None,
-            high=None,
-            p_worse=1.0,
-            shown_worse=False,
-            reason="",
-        ),
+        make_guard("accuracy", shown_worse=True, effect=-0.0625, low=-0.125, high=-0.03125),
+        make_guard("macro_f1"),
     )
     head, first, second = cells(shown(make_decision(guards=guards, outcome="guard_veto")))[0]
     assert head == ["Guard", "Gain", "Interval", "Verdict"]
@@ -281,17 +246,7 @@ def test_hostile_names_are_escaped():
         which_rows=evil + endless,
         level_note=evil,
         unit=evil,
-        guards=(
-            GuardResult(
-                metric=evil,
-                effect=None,
-                low=None,
-                high=None,
-                p_worse=1.0,
-                shown_worse=False,
-                reason=evil,
-            ),
-        ),
+        guards=(make_guard(evil, reason=evil),),
     )
     request = make_request((evil, quotes, endless, "plain"))
     section = decision_section(decision, request, make_gate())

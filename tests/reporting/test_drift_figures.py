@@ -16,9 +16,8 @@ from mlops_basics.reporting.drift_figures import (
 from mlops_basics.schemas import ColumnDrift, LabelCount, Watch, WatchedBatch
 from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+from tests.support.artifacts import HOSTILE
 from tests.support.monitored import Monitored, make_monitored
-
-from .conftest import HOSTILE
 
 
 @pytest.fixture(scope="module")

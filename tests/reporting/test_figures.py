@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from mlops_basics.reporting import figures
+from tests.support.artifacts import HOSTILE
 
-from .conftest import HOSTILE, make_trials
+from .conftest import make_trials
 
 
 def _matrix(counts: np.ndarray, names: list[str]) -> pd.DataFrame:

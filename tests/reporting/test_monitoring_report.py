@@ -24,9 +24,8 @@ from mlops_basics.schemas import (
     WatchedBatch,
 )
 from mlops_basics.stats.data_drift.table_drift import TableProfile
+from tests.support.artifacts import HOSTILE
 from tests.support.monitored import Monitored, make_monitored
-
-from .conftest import HOSTILE
 
 QUIET = "No change is shown."
 

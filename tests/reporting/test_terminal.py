@@ -11,9 +11,8 @@ from rich.console import Console
 from mlops_basics.reporting.run_report import RunFindings
 from mlops_basics.reporting.terminal import monitoring_summary, run_summary
 from mlops_basics.schemas import BatchVerdict, Verdict, WatchedBatch
+from tests.support.artifacts import HOSTILE
 from tests.support.monitored import make_monitored
-
-from .conftest import HOSTILE
 
 LONG_PATH = "data/" + "long/" * 30 + "report.html"
 

@@ -16,10 +16,9 @@ from mlops_basics.schemas import (
     DataVersion,
     Estimate,
     Manifest,
-    Metrics,
-    OverfitCheck,
     SearchReport,
 )
+from tests.support.artifacts import make_metrics, make_overfit_check
 
 
 @pytest.mark.parametrize(
@@ -88,25 +87,13 @@ def run_id(client, tmp_path):
 def test_a_run_is_logged_whole(client, run_id, tmp_path):
     """Parameters, metrics with limits, the trials' history, tags, data sets and files."""
     (tmp_path / "report.html").write_text("<p>report</p>")
-    metrics = Metrics(
+    metrics = make_metrics(
         rows=3,
-        confidence=0.95,
-        metrics={
-            "accuracy": Estimate(value=0.5, low=0.25, high=0.75, greater_is_better=True),
-            "roc_auc": Estimate(value=None, greater_is_better=True),
-        },
+        accuracy=Estimate(value=0.5, low=0.25, high=0.75, greater_is_better=True),
+        roc_auc=None,
     )
-    check = OverfitCheck(
-        gap=0.1,
-        low=0.0,
-        high=0.2,
-        confidence=0.95,
-        tolerance=0.25,
-        train_loss=1,
-        valid_loss=1.1,
-        baseline_loss=1,
-        overfitted=False,
-        reason="",
+    check = make_overfit_check(
+        gap=0.1, low=0.0, high=0.2, train_loss=1, valid_loss=1.1, baseline_loss=1, reason=""
     )
     search = SearchReport(
         best_candidate="linear",

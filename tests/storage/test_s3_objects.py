@@ -8,8 +8,8 @@ import pytest
 from kedro.io.core import Version
 
 from mlops_basics.datasets import ArtifactDataset
-from mlops_basics.schemas import Challenge
 from mlops_basics.storage.s3_objects import newest_version
+from tests.support.artifacts import make_challenge
 from tests.support.s3_bucket import HASTY
 
 pytestmark = pytest.mark.slow  # an S3 server
@@ -69,13 +69,7 @@ def make(bucket, **changes):
 
 def challenge(number):
     """An artifact."""
-    return Challenge(
-        champion_version="1",
-        number=number,
-        challenge_id="id",
-        repeated=False,
-        mlflow_run_id=None,
-    )
+    return make_challenge("1", number, "id")
 
 
 def test_what_another_process_wrote_is_the_latest_at_once(bucket):

@@ -17,7 +17,6 @@ from mlops_basics.schemas import (
     NO_CHAMPION,
     ROW_HASH_COLUMN,
     BatchRecord,
-    Challenge,
     CollectionReport,
     Decision,
     FittedModel,
@@ -25,6 +24,7 @@ from mlops_basics.schemas import (
     Registration,
     TableInfo,
 )
+from tests.support.artifacts import make_challenge, make_decision
 
 ROWS = pd.DataFrame({"length": [0.5, np.nan, 1.5, 2.5, 3.5, 4.5], "count": [1.0, 2, 3, 1, 2, 3]})
 INFO = TableInfo(
@@ -137,33 +137,17 @@ class Workshop:
 
 def decision_of(champion: str, challenge_id: str, **values) -> Decision:
     """A decision for a challenger, unless told otherwise."""
-    first = champion == NO_CHAMPION
-    told = {
-        "promote": True,
-        "outcome": "first_release" if first else "promoted",
+    fields = {
+        "challenge": make_challenge(champion, 4, challenge_id),
         "reasons": ("It is shown to be better (p = 0.001).", "accuracy: not shown to be worse."),
-        "champion_version": champion,
-        "challenge": Challenge(
-            champion_version=champion,
-            number=4,
-            challenge_id=challenge_id,
-            repeated=False,
-            mlflow_run_id=None,
-        ),
-        "metric": "log_loss",
-        "unit": "nats",
         "rows": 120,
-        "which_rows": "test rows",
         "gain": 0.25,
         "low": 0.125,
         "high": 0.375,
         "p_value": 0.001,
         "alpha": 0.0058,
-        "total_alpha": 0.05,
-        "rule": "superiority",
-        "min_gain": 0.0,
     }
-    return Decision.model_validate(told | values)
+    return make_decision(champion, **fields | values)
 
 
 def refused(**values):

@@ -14,13 +14,12 @@ import yaml
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import (
-    Challenge,
-    Decision,
     FittedModel,
     LedgerEntry,
     ReleaseManifest,
     TableInfo,
 )
+from tests.support.artifacts import make_decision
 
 CATALOG = Path(__file__).resolve().parents[2] / "conf" / "base" / "catalog_models.yml"
 TRUSTED = yaml.safe_load(CATALOG.read_text(encoding="utf-8"))["_trusted_types"]
@@ -87,25 +86,8 @@ def small_copy(folder: Path, target: Path) -> Path:
 
 def make_manifest(version: str = "1", model_name: str = NAME) -> ReleaseManifest:
     """A manifest before its files are known."""
-    challenge = Challenge(
-        champion_version="none", number=0, challenge_id="", repeated=False, mlflow_run_id=None
-    )
-    decision = Decision(
-        promote=True,
-        outcome="first_release",
-        reasons=("Better than a constant prediction.",),
-        champion_version="none",
-        challenge=challenge,
-        metric="log_loss",
-        unit="nats",
-        rows=30,
-        which_rows="test rows",
-        gain=0.25,
-        low=0.125,
-        high=0.5,
-        total_alpha=0.05,
-        rule="superiority",
-        min_gain=0.0,
+    decision = make_decision(
+        reasons=("Better than a constant prediction.",), rows=30, gain=0.25, low=0.125, high=0.5
     )
     return ReleaseManifest(
         model_name=model_name,

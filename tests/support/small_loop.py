@@ -40,6 +40,7 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.settings import CONFIG_LOADER_ARGS
 from mlops_basics.table.labels import RowKeys
+from tests.support.artifacts import make_overfit_check
 from tests.support.memory_mlflow import Killer, MemoryServer
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
@@ -165,9 +166,7 @@ def search_stump(train_data: pd.DataFrame) -> tuple[int, SearchReport]:
 
 def check_stump(train_data: pd.DataFrame) -> OverfitCheck:
     """A stump does not overfit."""
-    losses = {"train_loss": 0.1, "valid_loss": 0.1, "baseline_loss": 0.7}
-    interval = {"gap": 0.0, "low": -0.1, "high": 0.1, "confidence": 0.95, "tolerance": 0.25}
-    return OverfitCheck(**losses, **interval, overfitted=False, reason="It does not.")
+    return make_overfit_check()
 
 
 @cache

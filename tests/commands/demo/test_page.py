@@ -17,8 +17,9 @@ from mlops_basics.commands.demo.page import (
     demo_page,
     retrainings,
 )
-from mlops_basics.schemas import Challenge, ConceptVerdict, Decision, GuardResult, Verdict
-from tests.reporting.conftest import HOSTILE
+from mlops_basics.schemas import ConceptVerdict, Decision, Verdict
+from tests.support import artifacts
+from tests.support.artifacts import HOSTILE, make_guard
 
 SAME = Gain(0.25, 0.25, 0.0, 0.0, 0.0, same=True)
 BETTER = Gain(0.30, 0.28, 0.02, 0.01, 0.03)
@@ -28,39 +29,20 @@ UNCLEAR = Gain(0.25, 0.26, -0.01, -0.03, 0.01)
 
 def make_decision(champion: str, *, promote: bool) -> Decision:
     """A decision with a guard; one that vetoes where it does not promote."""
-    guard = GuardResult(
-        metric="roc_auc",
-        effect=-0.01,
-        low=-0.02,
-        high=-0.001,
-        p_worse=0.01,
-        shown_worse=not promote,
-        reason="",
+    guard = make_guard(
+        "roc_auc", shown_worse=not promote, effect=-0.01, low=-0.02, high=-0.001, p_worse=0.01
     )
-    return Decision(
+    return artifacts.make_decision(
+        champion,
+        1,
         promote=promote,
         outcome="promoted" if promote else "guard_veto",
         reasons=(HOSTILE[0],),
-        champion_version=champion,
-        challenge=Challenge(
-            champion_version=champion,
-            number=1,
-            challenge_id="c",
-            repeated=False,
-            mlflow_run_id=None,
-        ),
-        metric="log_loss",
-        unit="nats",
-        rows=1234,
-        which_rows="test rows",
         gain=0.0123,
         low=0.004,
         high=0.02,
         p_value=0.001,
         alpha=0.005,
-        total_alpha=0.05,
-        rule="superiority",
-        min_gain=0.0,
         guards=(guard,),
     )
 

@@ -19,8 +19,8 @@ from tests.pipelines.model_evaluation.test_decision import (
     challenge_of,
     contest,
     make_gate,
-    metrics_with,
 )
+from tests.support.artifacts import make_metrics
 from tests.support.tables import assert_inputs_unchanged
 
 OVERFITTED = FIT.model_copy(update={"overfitted": True, "reason": "It learned the rows by heart."})
@@ -120,7 +120,7 @@ def test_an_unknown_metric_in_the_floor_is_no_promotion():
     decision = decided(
         make_gate(**BETTER),
         version=NO_CHAMPION,
-        metrics=metrics_with(accuracy=0.9),
+        metrics=make_metrics(accuracy=0.9),
         quality_floor={"acuracy": 0.5},
     )
     assert decision.outcome == "below_floor"

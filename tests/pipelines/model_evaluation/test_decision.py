@@ -23,40 +23,24 @@ from mlops_basics.pipelines.model_evaluation.decision import (
 from mlops_basics.pipelines.model_evaluation.gate import gate_table, request_challenge
 from mlops_basics.schemas import (
     NO_CHAMPION,
-    Challenge,
     Champion,
     Decision,
     DecisionParams,
     Estimate,
-    Metrics,
-    OverfitCheck,
     TestedMetric,
 )
 from mlops_basics.scoring.scores import Scores
 from mlops_basics.stats.paired.spending import alpha_at
+from tests.support.artifacts import make_challenge, make_metrics, make_overfit_check
 
 OF_CLASSES = ("log_loss", "brier", "accuracy", "balanced_accuracy", "macro_f1", "mcc", "roc_auc")
 OF_VALUES = ("huber", "squared_error", "absolute_error")
-FIT = OverfitCheck(
-    gap=0.0,
-    low=-0.1,
-    high=0.1,
-    confidence=0.95,
-    tolerance=0.25,
-    train_loss=0.3,
-    valid_loss=0.3,
-    baseline_loss=0.7,
-    overfitted=False,
-    reason="No overfitting is shown.",
-)
-TEST_METRICS = Metrics(
+FIT = make_overfit_check()
+TEST_METRICS = make_metrics(
     rows=200,
-    confidence=0.95,
-    metrics={
-        "accuracy": Estimate(value=0.9, low=0.85, high=0.93, greater_is_better=True),
-        "log_loss": Estimate(value=0.3, low=0.2, high=0.4, greater_is_better=False),
-        "roc_auc": Estimate(value=None, greater_is_better=True, note="one class only"),
-    },
+    accuracy=Estimate(value=0.9, low=0.85, high=0.93, greater_is_better=True),
+    log_loss=Estimate(value=0.3, low=0.2, high=0.4, greater_is_better=False),
+    roc_auc=Estimate(value=None, greater_is_better=True, note="one class only"),
 )
 
 
@@ -102,13 +86,7 @@ def contest(gate, version="3", overfit=FIT, unusable="", **params):
 
 def challenge_of(number=1, version="3", repeated=False):
     """A challenge as the book has it."""
-    return Challenge(
-        champion_version=version,
-        number=number,
-        challenge_id="ab" * 8,
-        repeated=repeated,
-        mlflow_run_id=None,
-    )
+    return make_challenge(version, number, "ab" * 8, repeated)
 
 
 def run_compare(metric, gate, alpha=0.05, min_gain=0.0, seed=0):
@@ -431,18 +409,6 @@ def test_without_a_smallest_gain_the_words_claim_no_small_table():
     assert "few" not in decision.reasons[1]
 
 
-def metrics_with(**values):
-    """Measured metrics by name; a loss is named so."""
-    return Metrics(
-        rows=100,
-        confidence=0.95,
-        metrics={
-            name: Estimate(value=value, greater_is_better=name not in ("log_loss", "rmse"))
-            for name, value in values.items()
-        },
-    )
-
-
 @pytest.mark.parametrize(
     ("floor", "outcome", "words"),
     [
@@ -457,7 +423,7 @@ def metrics_with(**values):
 )
 def test_a_first_release_has_to_reach_the_floor(floor, outcome, words):
     """The bound itself is enough; a name that was not measured is never passed in silence."""
-    metrics = metrics_with(accuracy=0.9, log_loss=0.3, roc_auc=None)
+    metrics = make_metrics(accuracy=0.9, log_loss=0.3, roc_auc=None)
     gate = make_gate(champion=0.5, challenger=3.0)
     decision = conclude(gate, version=NO_CHAMPION, metrics=metrics, quality_floor=floor)
     assert decision.outcome == outcome
@@ -472,7 +438,7 @@ def test_a_floor_that_is_not_a_number_is_not_reached():
     found = conclude(
         gate,
         version=NO_CHAMPION,
-        metrics=metrics_with(accuracy=float("nan")),
+        metrics=make_metrics(accuracy=float("nan")),
         quality_floor={"accuracy": 0.1},
     )
     assert found.outcome == "below_floor"
@@ -481,7 +447,7 @@ def test_a_floor_that_is_not_a_number_is_not_reached():
 def test_the_floor_is_of_first_releases_only():
     """Later ones have a champion to beat."""
     gate = make_gate(champion=0.5, challenger=3.0)
-    metrics = metrics_with(accuracy=0.1)
+    metrics = make_metrics(accuracy=0.1)
     assert conclude(gate, metrics=metrics, quality_floor={"accuracy": 0.9}).promote
 
 

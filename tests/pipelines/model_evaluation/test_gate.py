@@ -27,27 +27,16 @@ from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     Champion,
     DecisionParams,
-    OverfitCheck,
     PreprocessingParams,
     TableInfo,
 )
 from mlops_basics.scoring.scores import Scores
 from mlops_basics.table.row_hash import row_hashes
+from tests.support.artifacts import make_overfit_check
 from tests.support.tables import assert_inputs_unchanged
 
 CLASSES = ("no", "yes")
-FIT = OverfitCheck(
-    gap=0.0,
-    low=-0.1,
-    high=0.1,
-    confidence=0.95,
-    tolerance=0.25,
-    train_loss=0.3,
-    valid_loss=0.3,
-    baseline_loss=0.7,
-    overfitted=False,
-    reason="No overfitting is shown.",
-)
+FIT = make_overfit_check()
 OVERFITTED = FIT.model_copy(update={"overfitted": True, "reason": "It learned the rows by heart."})
 PREPROCESSING = PreprocessingParams(target="kind")
 

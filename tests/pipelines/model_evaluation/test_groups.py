@@ -17,17 +17,16 @@ from mlops_basics.pipelines.model_evaluation.gate import (
 )
 from mlops_basics.pipelines.model_evaluation.nodes import decide
 from mlops_basics.schemas import (
-    Challenge,
     Champion,
     DecisionParams,
-    Metrics,
 )
 from mlops_basics.scoring.scores import Scores
+from tests.support.artifacts import make_challenge, make_metrics
 
 from .test_gate import FIT, champion_of, raw_of, table_info
 
 METRICS_OF_CLASSES = KNOWN["classification"]
-METRICS = Metrics(rows=100, confidence=0.95, metrics={})
+METRICS = make_metrics()
 
 
 def test_fresh_rows_have_to_make_enough_groups_to_be_compared_alone():
@@ -83,11 +82,9 @@ def ask(gate, grouped_by="day of when", **params):
 
 def judge(gate, **params):
     """The decision of a first challenge."""
-    challenge = Challenge(
-        champion_version="3", number=1, challenge_id="c", repeated=False, mlflow_run_id=None
-    )
     request = ask(gate, **params)
-    return decide(gate, request, challenge, METRICS, DecisionParams.model_validate(params))
+    params = DecisionParams.model_validate(params)
+    return decide(gate, request, make_challenge("3", 1), METRICS, params)
 
 
 def test_days_that_were_lucky_do_not_promote():

@@ -22,12 +22,11 @@ from mlops_basics.pipelines.model_training.nodes import measure_fit, search_mode
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     Batch,
-    Challenge,
     ChallengeRequest,
     CollectionParams,
-    Decision,
     EvaluationParams,
 )
+from tests.support.artifacts import make_decision
 from tests.support.tables import (
     LINEAR,
     RIDGE,
@@ -47,22 +46,7 @@ NO_CHALLENGE = ChallengeRequest(
     which_rows="",
     classes=("short", "tall"),
 )
-FIRST_RELEASE = Decision(
-    promote=True,
-    outcome="first_release",
-    reasons=("There is no champion yet.",),
-    champion_version="none",
-    challenge=Challenge(
-        champion_version="none", number=0, challenge_id="", repeated=False, mlflow_run_id=None
-    ),
-    metric="log_loss",
-    unit="nats",
-    rows=0,
-    which_rows="",
-    total_alpha=0.05,
-    rule="superiority",
-    min_gain=0.0,
-)
+FIRST_RELEASE = make_decision(reasons=("There is no champion yet.",), rows=0)
 
 
 @pytest.fixture(scope="module")

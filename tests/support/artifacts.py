@@ -1,0 +1,85 @@
+"""Small artifacts as a run writes them; each builder takes what its test is about."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mlops_basics.schemas import Challenge, Decision, Estimate, GuardResult, Metrics, OverfitCheck
+
+#: Markup, an end of a script, quotes, and a name longer than any page wants.
+HOSTILE = ("<script>alert(1)</script>", '"quo\'te" & <b>x</b>', "x" * 10_000)
+LOSSES = ("log_loss", "brier", "rmse", "mae")
+
+
+def make_overfit_check(**changes: Any) -> OverfitCheck:
+    """A check that shows no overfitting."""
+    fields = {
+        "gap": 0.0,
+        "low": -0.1,
+        "high": 0.1,
+        "confidence": 0.95,
+        "tolerance": 0.25,
+        "train_loss": 0.3,
+        "valid_loss": 0.3,
+        "baseline_loss": 0.7,
+        "overfitted": False,
+        "reason": "No overfitting is shown.",
+    }
+    return OverfitCheck.model_validate(fields | changes)
+
+
+def make_metrics(rows: int = 100, **values: float | Estimate | None) -> Metrics:
+    """Metrics by name: estimates, or values without limits (None: not defined)."""
+    metrics = {
+        name: value
+        if isinstance(value, Estimate)
+        else Estimate(value=value, greater_is_better=name not in LOSSES)
+        for name, value in values.items()
+    }
+    return Metrics(rows=rows, confidence=0.95, metrics=metrics)
+
+
+def make_challenge(
+    champion_version: str = "none", number: int = 0, challenge_id: str = "", repeated: bool = False
+) -> Challenge:
+    """The number-th challenge of a champion; 0: it was not tested."""
+    return Challenge(
+        champion_version=champion_version,
+        number=number,
+        challenge_id=challenge_id,
+        repeated=repeated,
+        mlflow_run_id=None,
+    )
+
+
+def make_decision(champion_version: str = "none", number: int = 0, **changes: Any) -> Decision:
+    """A first release by log loss; with a champion, a promotion over it."""
+    fields = {
+        "promote": True,
+        "outcome": "first_release" if champion_version == "none" else "promoted",
+        "reasons": ("It is shown to be better.",),
+        "champion_version": champion_version,
+        "challenge": make_challenge(champion_version, number),
+        "metric": "log_loss",
+        "unit": "nats",
+        "rows": 1234,
+        "which_rows": "test rows",
+        "total_alpha": 0.05,
+        "rule": "superiority",
+        "min_gain": 0.0,
+    }
+    return Decision.model_validate(fields | changes)
+
+
+def make_guard(metric: str, *, shown_worse: bool = False, **changes: Any) -> GuardResult:
+    """A guard whose effect could not be measured, unless the test says otherwise."""
+    fields = {
+        "metric": metric,
+        "effect": None,
+        "low": None,
+        "high": None,
+        "p_worse": 0.01 if shown_worse else 1.0,
+        "shown_worse": shown_worse,
+        "reason": "",
+    }
+    return GuardResult.model_validate(fields | changes)
