@@ -24,6 +24,7 @@ GOOD = {
         "candidates": {"binary": {"linear": {"class": "a.B", "dense": True}}},
     },
     "evaluation": {},
+    "monitoring": {},
 }
 
 
@@ -63,6 +64,16 @@ def test_good_parameters_pass():
         ("collection.num_instances", 0, r"^collection\.num_instances: .*equal to 1, got 0$"),
         ("evaluation", None, "^evaluation: .*got None$"),
         ("preprocessing.split.valid_fraction", 0.9, r"^preprocessing\.split: .*below 1"),
+        (
+            "monitoring.thresholds",
+            {"numerical": 0.1},
+            r"^Unknown parameter 'monitoring\.thresholds\.numerical'\.$",
+        ),
+        (
+            "monitoring.thresholds",
+            {"auc": 0.4},
+            r"^monitoring\.thresholds: auc must be at least 0\.5 and below 1, got 0\.4$",
+        ),
         ("model_name", "../../etc", r"^model_name must be .*, got '\.\./\.\./etc'$"),
         ("model_name", "", "^model_name must be .*, got ''$"),
         ("model_name", "x" * 65, "^model_name must be"),

@@ -13,9 +13,10 @@ from mlops_basics.reporting.drift_figures import (
     error_figure,
     history_figure,
 )
-from mlops_basics.schemas import ColumnDrift, LabelCount, Watch, WatchedBatch
+from mlops_basics.schemas import LabelCount, Watch, WatchedBatch
 from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+from mlops_basics.stats.data_drift.result import DriftResult
 from tests.support.artifacts import HOSTILE
 from tests.support.monitored import Monitored, make_monitored
 
@@ -44,9 +45,9 @@ def make_watch(*batches: WatchedBatch) -> Watch:
     return Watch(version="1", loss="error", sequential={}, batches=batches)
 
 
-def make_column(name: str, kind: str = "numeric") -> ColumnDrift:
+def make_column(name: str, kind: str = "numeric") -> DriftResult:
     """What was found about a column."""
-    return ColumnDrift(
+    return DriftResult(
         column=name,
         kind=kind,
         measure="KS distance",

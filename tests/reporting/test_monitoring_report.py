@@ -15,8 +15,8 @@ from mlops_basics.reporting.monitoring_report import write_monitoring_page
 from mlops_basics.reporting.monitoring_text import CONCEPT_STATUSES, LOSSES, OUTCOMES, share_text
 from mlops_basics.schemas import (
     Attempt,
-    BatchVerdict,
-    ConceptVerdict,
+    BatchResult,
+    ConceptResult,
     LabelCount,
     MonitoringState,
     Verdict,
@@ -116,7 +116,7 @@ def test_the_headline_says_what_matters(monitored: Monitored, report: str) -> No
 def test_every_outcome_has_words(monitored: Monitored) -> None:
     """A new outcome, status or loss needs some here."""
     assert set(OUTCOMES) == set(Verdict.model_fields["outcome"].annotation.__args__)
-    assert set(CONCEPT_STATUSES) == set(ConceptVerdict.model_fields["status"].annotation.__args__)
+    assert set(CONCEPT_STATUSES) == set(ConceptResult.model_fields["status"].annotation.__args__)
     assert set(LOSSES) == set(Watch.model_fields["loss"].annotation.__args__)
     calm = monitored.verdict.concept.model_copy(update={"status": "no_drift", "alarm_row": None})
     for outcome, words in OUTCOMES.items():
@@ -251,14 +251,14 @@ def test_at_most_twelve_columns_are_drawn(monitored: Monitored) -> None:
     name = "flights_2013_12.csv"
     (item,) = [each for each in monitored.verdict.batches if each.batch.name == name]
     one = next(each for each in item.columns if each.drifted and each.kind == "numeric")
-    many = [one.model_copy(update={"column": f"c{i}", "lower": 0.1 + i / 100}) for i in range(30)]
-    joint = one.model_copy(update={"column": "c0", "kind": "correlation", "lower": 99.0})
+    many = [dataclasses.replace(one, column=f"c{i}", lower=0.1 + i / 100) for i in range(30)]
+    joint = dataclasses.replace(one, column="c0", kind="correlation", lower=99.0)
     profile = TableProfile(
         columns={f"c{i}": monitored.reference.columns["hour"] for i in range(30)},
         joint=monitored.reference.joint,
     )
     verdict = monitored.verdict.model_copy(
-        update={"batches": (BatchVerdict(batch=item.batch, columns=(joint, *many)),)}
+        update={"batches": (BatchResult(batch=item.batch, columns=(joint, *many)),)}
     )
     page = write_monitoring_page(verdict, monitored.state, {name: profile}, profile)
     drawn = re.findall(rf"<h3>(\w+) in {name}</h3>", page)
@@ -270,8 +270,8 @@ def test_at_most_twelve_columns_are_drawn(monitored: Monitored) -> None:
 def test_a_column_that_the_batch_lacks_is_told_and_not_drawn(monitored: Monitored) -> None:
     """A change of the schema is no figure, and its reason is shown."""
     item = monitored.verdict.batches[-1]
-    gone = item.columns[0].model_copy(
-        update={"effect": None, "drifted": False, "reason": "it is absent from the batch"}
+    gone = dataclasses.replace(
+        item.columns[0], effect=None, drifted=False, reason="it is absent from the batch"
     )
     item = item.model_copy(update={"columns": (gone,)})
     page = write(monitored, batches=(item,))
@@ -414,7 +414,7 @@ def test_hostile_names_are_escaped(monitored: Monitored) -> None:
         columns=dict.fromkeys((*HOSTILE, lines), profile), joint=monitored.reference.joint
     )
     columns = tuple(
-        column.model_copy(update={"column": name, "where": name, "reason": name, "measure": name})
+        dataclasses.replace(column, column=name, where=name, reason=name, measure=name)
         for name in (*HOSTILE, lines)
     )
     batches = tuple(
@@ -453,7 +453,7 @@ def test_hostile_names_are_escaped(monitored: Monitored) -> None:
             "skip": HOSTILE,
             "concept": monitored.verdict.concept.model_copy(update={"reason": endless + evil}),
             "batches": tuple(
-                BatchVerdict(batch=batch, columns=columns, notes=(evil, endless, lines))
+                BatchResult(batch=batch, columns=columns, notes=(evil, endless, lines))
                 for batch in batches
             ),
         }

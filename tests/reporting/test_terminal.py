@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mlops_basics.reporting.run_report import RunFindings
 from mlops_basics.reporting.terminal import monitoring_summary, run_summary
-from mlops_basics.schemas import BatchVerdict, Verdict, WatchedBatch
+from mlops_basics.schemas import BatchResult, Verdict, WatchedBatch
 from tests.support.artifacts import HOSTILE
 from tests.support.monitored import make_monitored
 
@@ -182,7 +182,7 @@ def test_many_batches_and_warnings_are_counted() -> None:
     """A hundred new batches do not scroll the outcome away; the newest are named."""
     verdict = make_monitored(4).verdict
     batches = tuple(
-        BatchVerdict(
+        BatchResult(
             batch=WatchedBatch(
                 name=f"b{i:03}.csv", sha256="0", outcome="quarantined", seen_by="r", rows=i
             )
@@ -209,7 +209,7 @@ def test_monitoring_reads_no_markup_from_names() -> None:
         version=HOSTILE[2],
         reasons=(evil, HOSTILE[2]),
         warnings=(HOSTILE[2],),
-        batches=(BatchVerdict(batch=batch),),
+        batches=(BatchResult(batch=batch),),
     )
     shown = "\n".join(lines)
     assert "\x1b" not in shown

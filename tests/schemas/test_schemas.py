@@ -12,8 +12,8 @@ from mlops_basics.schemas import (
     Artifact,
     Candidate,
     CollectionParams,
-    DriftLimits,
     EvaluationParams,
+    MonitoringParams,
     PreprocessingParams,
     SearchRange,
     Section,
@@ -73,6 +73,8 @@ def test_a_nested_section_refuses_unknown_keys_too():
         TrainingParams.model_validate(
             {"candidates": {"binary": {"linear": {"class": "a", "dense": True, "spaces": {}}}}}
         )
+    with pytest.raises(ValidationError, match=r"thresholds\.numerical\n +Unexpected keyword"):
+        MonitoringParams.model_validate({"thresholds": {"numerical": 0.1}})
 
 
 @pytest.mark.parametrize(
@@ -97,6 +99,8 @@ def test_a_nested_section_refuses_unknown_keys_too():
         (EvaluationParams, {"resamples": 99}, "greater than or equal to 100"),
         (EvaluationParams, {"importance_rows": 9}, "greater than or equal to 10"),
         (EvaluationParams, {"importance_repeats": 0}, "greater than or equal to 1"),
+        (MonitoringParams, {"thresholds": {"auc": 0.4}}, r"auc must be at least 0\.5 .* got 0\.4"),
+        (MonitoringParams, {"thresholds": {"share": "x"}}, "valid number"),
         (SearchRange, {"type": "float", "low": 2, "high": 1}, r"low <= high, got 2\.0\.\.1\.0"),
         (SearchRange, {"type": "int", "low": 2}, r"low <= high, got 2\.0\.\.None"),
         (SearchRange, {"type": "float", "low": 0, "high": 1, "log": True}, r"low > 0, got 0\.0"),
@@ -131,5 +135,5 @@ def test_the_configured_search_spaces_are_valid():
 
 def test_every_section_has_its_parameter():
     """What a node takes is what ``parameters*.yml`` may hold, in a section or within one."""
-    nested = {SplitParams, SearchRange, Candidate, DriftLimits}
+    nested = {SplitParams, SearchRange, Candidate}
     assert sections() - nested == {section for section in PARAMETER_SECTIONS.values() if section}

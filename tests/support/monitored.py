@@ -9,9 +9,8 @@ import numpy as np
 
 from mlops_basics.schemas import (
     Attempt,
-    BatchVerdict,
-    ColumnDrift,
-    ConceptVerdict,
+    BatchResult,
+    ConceptResult,
     LabelCount,
     MonitoringState,
     Verdict,
@@ -79,10 +78,7 @@ def make_monitored(batches: int = 12, rows: int = 2_000, labelled: int = 9) -> M
     records, verdicts, profiles = [], [], {}
     for number in range(1, batches + 1):
         name, profile = f"flights_2013_{number:02}.csv", make_profile(rng, rows, number)
-        found = [
-            ColumnDrift(**dataclasses.asdict(each))
-            for each in judge_table(reference, profile, number)
-        ]
+        found = judge_table(reference, profile, number)
         effects: dict[str, float] = {}
         for each in found:
             ratio = each.lower / each.threshold
@@ -114,7 +110,7 @@ def make_monitored(batches: int = 12, rows: int = 2_000, labelled: int = 9) -> M
         )
         records.append(record)
         if number > batches - 3:
-            verdicts.append(BatchVerdict(batch=record, columns=tuple(found)))
+            verdicts.append(BatchResult(batch=record, columns=tuple(found)))
             profiles[name] = profile
     broken = WatchedBatch(
         name="flights_broken.csv",
@@ -162,7 +158,7 @@ def make_monitored(batches: int = 12, rows: int = 2_000, labelled: int = 9) -> M
         ),
     )
     observed = [each for each in records if each.entered]
-    concept = ConceptVerdict(
+    concept = ConceptResult(
         status="drift" if result.alarm else "no_drift",
         loss="error",
         rows=rows * len(observed),

@@ -99,8 +99,10 @@ def readable_validation(section: str, error: ValueError) -> str:
     lines = []
     for item in getattr(error, "errors", list)():
         where = ".".join(str(part) for part in (section, *item["loc"]))
-        if item["type"] == "extra_forbidden":
+        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             lines.append(f"Unknown parameter '{where}'.")
+        elif item["type"] == "value_error":  # a rule of ours: its message tells the value
+            lines.append(f"{where}: {item['ctx']['error']}")
         else:
             lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
     return "\n".join(lines) or str(error)

@@ -7,9 +7,10 @@ import re
 import numpy as np
 import plotly.graph_objects as go
 
-from mlops_basics.schemas import ColumnDrift, ConceptVerdict, Watch, WatchedBatch
+from mlops_basics.schemas import ConceptResult, Watch, WatchedBatch
 from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+from mlops_basics.stats.data_drift.result import DriftResult
 
 from .monitoring_text import LOSSES, share_text
 from .profile_bins import histogram, largest_changes, quantile_range, single_values
@@ -32,7 +33,7 @@ DRIFT_COLOURS = (
 )
 
 
-def error_figure(watch: Watch, concept: ConceptVerdict) -> go.Figure:
+def error_figure(watch: Watch, concept: ConceptResult) -> go.Figure:
     """Draw the error of each batch beside the error that is tolerated.
 
     Args:
@@ -154,7 +155,7 @@ def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
 
 
 def column_figure(
-    column: ColumnDrift,
+    column: DriftResult,
     reference: NumericProfile | CategoricalProfile,
     current: NumericProfile | CategoricalProfile,
 ) -> go.Figure:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mlops_basics.schemas import BatchVerdict, ColumnDrift
+from mlops_basics.schemas import BatchResult
+from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.stats.data_drift.table_drift import TableProfile
 
 from .drift_figures import column_figure
@@ -25,7 +26,7 @@ HEAD = (
 )
 
 
-def drift_tables(batches: Sequence[BatchVerdict]) -> list[Html | Plot]:
+def drift_tables(batches: Sequence[BatchResult]) -> list[Html | Plot]:
     """A table for each batch that was judged in this run: those with drift first, then newest."""
     judged = [item for item in batches if item.columns]
     blocks: list[Html | Plot] = []
@@ -45,7 +46,7 @@ def drift_tables(batches: Sequence[BatchVerdict]) -> list[Html | Plot]:
 
 
 def change_plots(
-    batches: Sequence[BatchVerdict],
+    batches: Sequence[BatchResult],
     profiles: Mapping[str, TableProfile],
     reference: TableProfile,
 ) -> list[Html | Plot]:
@@ -63,7 +64,7 @@ def change_plots(
         ),
         key=lambda pair: -_ratio(pair[0]),
     )
-    worst: dict[str, tuple[ColumnDrift, str]] = {}
+    worst: dict[str, tuple[DriftResult, str]] = {}
     for column, batch in found:
         worst.setdefault(column.column, (column, batch))
     return [
@@ -75,7 +76,7 @@ def change_plots(
     ]
 
 
-def _table(item: BatchVerdict) -> Html:
+def _table(item: BatchResult) -> Html:
     columns = sorted(item.columns, key=lambda each: (not each.drifted, -_ratio(each)))
     rows = [_row(each) for each in columns[:MOST_COLUMNS]]
     left = len(columns) - MOST_COLUMNS
@@ -87,7 +88,7 @@ def _table(item: BatchVerdict) -> Html:
     return table([text(each) for each in HEAD], rows, caption)
 
 
-def _row(column: ColumnDrift) -> list[Html]:
+def _row(column: DriftResult) -> list[Html]:
     verdict = badge("drift", "bad") if column.drifted else text("not shown")
     if column.effect is None:
         verdict = text("not judged")
@@ -104,7 +105,7 @@ def _row(column: ColumnDrift) -> list[Html]:
     ]
 
 
-def _words(column: ColumnDrift) -> Html:
+def _words(column: DriftResult) -> Html:
     """The reason; where the numbers beside it say it all, only where the change is largest."""
     if column.drifted or column.effect is None:
         return note(text(column.reason, 300))
@@ -113,7 +114,7 @@ def _words(column: ColumnDrift) -> Html:
     return note(text(f"largest at {plain(column.where, 60)}"))
 
 
-def _ratio(column: ColumnDrift) -> float:
+def _ratio(column: DriftResult) -> float:
     """How far the certain effect exceeds the one that does not matter; comparable over kinds."""
     nothing = 0.5 if column.kind == "classifier" else 0.0
     room = column.threshold - nothing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from mlops_basics.schemas import ConceptVerdict, Verdict, WatchedBatch, WatchedLoss
+from mlops_basics.schemas import ConceptResult, Verdict, WatchedBatch, WatchedLoss
 
 from .style import number
 
@@ -90,7 +90,7 @@ def share_text(value: float) -> str:
     return f"{percent:.1f}".removesuffix(".0") + " %"
 
 
-def concept_text(concept: ConceptVerdict) -> str:
+def concept_text(concept: ConceptResult) -> str:
     """Observed, reference and tolerated error in one line."""
     limits = f"reference {number(concept.reference)}, tolerated up to {number(concept.tolerated)}"
     status = CONCEPT_STATUSES[concept.status]

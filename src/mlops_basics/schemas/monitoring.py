@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import pandas as pd
 
+from mlops_basics.stats.data_drift.result import DriftResult
+
 from .base import Artifact
 
 #: Losses in [0, 1] that a release can be watched by, those of a classifier first.
@@ -45,24 +47,6 @@ class ReleaseReference:
     profile: dict[str, Any]
     losses: pd.DataFrame
     sample: pd.DataFrame
-
-
-class ColumnDrift(Artifact):
-    """The verdict about a column, or about all columns jointly; see ``stats.DriftVerdict``."""
-
-    column: str
-    kind: str
-    measure: str
-    where: str
-    effect: float | None
-    lower: float
-    threshold: float
-    level: float
-    drifted: bool
-    n_reference: int
-    n_current: int
-    smallest: float | None
-    reason: str
 
 
 class LabelCount(Artifact):
@@ -156,7 +140,7 @@ class MonitoringState(Artifact):
     label_files: dict[str, str] = {}
 
 
-class ConceptVerdict(Artifact):
+class ConceptResult(Artifact):
     """Whether the error has risen by more than what is tolerated.
 
     ``wealth`` is the log of the test's wealth as a share of what raises the alarm: 1 or more at its
@@ -182,11 +166,11 @@ class ConceptVerdict(Artifact):
     reason: str
 
 
-class BatchVerdict(Artifact):
+class BatchResult(Artifact):
     """What was found about one batch in this run."""
 
     batch: WatchedBatch
-    columns: tuple[ColumnDrift, ...] = ()
+    columns: tuple[DriftResult, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -203,8 +187,8 @@ class Verdict(Artifact):
     outcome: Literal["nothing_new", "no_drift", "waiting", "cooling_down", "retrain"]
     evidence: tuple[str, ...]
     reasons: tuple[str, ...]
-    concept: ConceptVerdict
-    batches: tuple[BatchVerdict, ...] = ()
+    concept: ConceptResult
+    batches: tuple[BatchResult, ...] = ()
     labelled_rows: int = 0
     skip: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()

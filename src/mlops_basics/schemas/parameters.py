@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from mlops_basics.stats.data_drift.result import DriftThresholds
+
 from .base import Section
 from .monitoring import EVIDENCE_KINDS, EvidenceKind
 from .table import GROUP_PREFIX, Task
@@ -156,20 +158,11 @@ class DecisionParams(Section):
     seed: int = 0
 
 
-class DriftLimits(Section):
-    """Effects that do not matter: only what is surely larger is called drift."""
-
-    numeric: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    share: Annotated[float, Field(ge=0, lt=1)] = 0.02
-    correlation: Annotated[float, Field(ge=0)] = 0.1
-    auc: Annotated[float, Field(ge=0.5, lt=1)] = 0.55
-
-
 class MonitoringParams(Section):
     """What a release is watched for, and when its drift leads to a retraining."""
 
     data_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    thresholds: DriftLimits = DriftLimits()
+    thresholds: DriftThresholds = DriftThresholds()
     ignore_columns: tuple[str, ...] = ()
     classifier_rows: Annotated[int, Field(ge=0)] = 5_000
     loss: Literal["auto", "error", "brier", "absolute_error"] = "auto"

@@ -17,7 +17,7 @@ from mlops_basics.commands.demo.page import (
     demo_page,
     retrainings,
 )
-from mlops_basics.schemas import ConceptVerdict, Decision, Verdict
+from mlops_basics.schemas import ConceptResult, Decision, Verdict
 from tests.support import artifacts
 from tests.support.artifacts import HOSTILE, make_guard
 
@@ -49,7 +49,7 @@ def make_decision(champion: str, *, promote: bool) -> Decision:
 
 def make_verdict(outcome: str, reason: str) -> Verdict:
     """A verdict with one reason."""
-    concept = ConceptVerdict(
+    concept = ConceptResult(
         status="no_drift",
         loss="error",
         rows=100,

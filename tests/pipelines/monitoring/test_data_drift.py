@@ -13,8 +13,9 @@ from mlops_basics.pipelines.monitoring.data_drift import (
     reference_profile,
     two_sample_scores,
 )
-from mlops_basics.schemas import ColumnDrift, MonitoringParams, MonitoringReference
+from mlops_basics.schemas import MonitoringParams, MonitoringReference
 from mlops_basics.schemas.monitoring import ReleaseReference
+from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.stats.data_drift.spending import drift_alpha_at
 from mlops_basics.stats.data_drift.table_drift import judge_table
 from mlops_basics.table.profile import feature_profile, time_columns
@@ -168,7 +169,7 @@ def test_effects_are_shares_of_the_threshold():
     told = {"where": "", "effect": None, "level": 0.01, "n_reference": 1, "n_current": 1,
             "smallest": None, "reason": "", "measure": ""}  # fmt: skip
     columns = [
-        ColumnDrift(
+        DriftResult(
             column=column, kind=kind, lower=lower, threshold=threshold,
             drifted=lower > threshold, **told,
         )

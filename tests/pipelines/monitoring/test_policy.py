@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 
 from mlops_basics.pipelines.monitoring.policy import conclude_policy
-from mlops_basics.schemas import Attempt, ConceptVerdict, MonitoringParams, Watch, WatchedBatch
+from mlops_basics.schemas import Attempt, ConceptResult, MonitoringParams, Watch, WatchedBatch
 
 PARAMS = MonitoringParams(min_rows=500, cool_down=3)
 
 
 def concept_of(status="no_drift"):
     """What the concept test says."""
-    return ConceptVerdict(
+    return ConceptResult(
         status=status, loss="error", rows=0, reference_rows=100, reference=0.1,
         reference_upper=0.12, tolerated=0.13, tolerance=0.01, observed=None, wealth=0.0, block=1,
         alpha=0.01, reason=f"the reason of {status}",

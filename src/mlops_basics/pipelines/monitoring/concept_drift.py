@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.schemas import (
-    ConceptVerdict,
+    ConceptResult,
     MonitoringParams,
     Release,
     ReleaseReference,
@@ -139,7 +139,7 @@ def enter(watch: Watch, record: WatchedBatch, losses: Floats) -> tuple[Watch, Wa
 
 def conclude_concept(
     watch: Watch, reference: ReleaseReference, batches: Sequence[WatchedBatch]
-) -> ConceptVerdict:
+) -> ConceptResult:
     """What the test says after all batches that have entered it."""
     state = SequentialState.from_dict(watch.sequential)
     used = [record for record in batches if record.number]
@@ -161,7 +161,7 @@ def conclude_concept(
     else:
         status, reason = "no_drift", result.reason
     losses = reference.losses[watch.loss]
-    return ConceptVerdict.model_validate(
+    return ConceptResult.model_validate(
         {
             "status": status,
             "loss": watch.loss,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Collection
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlops_basics.schemas import ColumnDrift, MonitoringParams, ReleaseReference
-from mlops_basics.stats.data_drift.result import DriftThresholds
+from mlops_basics.schemas import MonitoringParams, ReleaseReference
+from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
 from mlops_basics.table.profile import feature_profile
 
@@ -44,7 +43,7 @@ def judge_batch(
     reference: ReleaseReference,
     profile: TableProfile,
     params: MonitoringParams,
-) -> tuple[tuple[ColumnDrift, ...], TableProfile]:
+) -> tuple[tuple[DriftResult, ...], TableProfile]:
     """Verdicts about every column of the release's ``number``-th batch, and about joint changes.
 
     Args:
@@ -59,17 +58,17 @@ def judge_batch(
     """
     ignored = ignored_columns(reference, params)
     current = feature_profile(features, ignored)
-    verdicts = judge_table(
+    results = judge_table(
         profile,
         current,
         number,
         alpha=params.data_alpha,
-        thresholds=DriftThresholds(**params.thresholds.model_dump()),
+        thresholds=params.thresholds,
         classifier=two_sample_scores(
             reference.sample[list(features.columns)], features, ignored, params, number
         ),
     )
-    return tuple(ColumnDrift(**dataclasses.asdict(verdict)) for verdict in verdicts), current
+    return tuple(results), current
 
 
 def two_sample_scores(
@@ -103,7 +102,7 @@ def two_sample_scores(
     return sides[~learns], model.predict_proba(coded[~learns])[:, 1]
 
 
-def effects(columns: Collection[ColumnDrift]) -> dict[str, float]:
+def effects(columns: Collection[DriftResult]) -> dict[str, float]:
     """By column, the surely exceeded share of the threshold: above 1 is drift."""
     found: dict[str, float] = {}
     for column in columns:

@@ -12,9 +12,8 @@ from mlops_basics.reporting.drift_figures import error_figure, history_figure
 from mlops_basics.reporting.monitoring_report import write_monitoring_page
 from mlops_basics.schemas import (
     Batch,
-    BatchVerdict,
+    BatchResult,
     CollectionParams,
-    ColumnDrift,
     Findings,
     MonitoringParams,
     MonitoringState,
@@ -26,6 +25,7 @@ from mlops_basics.schemas import (
     Watch,
     WatchedBatch,
 )
+from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.table.columns import read_times
 from mlops_basics.table.labels import LabelBook, RowKeys
 
@@ -75,7 +75,7 @@ def watch_batches(
     before = {record.name: record for record in watch.batches}
     for item in intake.taken:
         record, notes = item.record, [item.note] if item.note else []
-        columns: tuple[ColumnDrift, ...] = ()
+        columns: tuple[DriftResult, ...] = ()
         if item.is_new and item.features is not None:
             columns, profiles[record.name] = data_drift.judge_batch(
                 item.features, record.number, reference, profile, params
@@ -94,7 +94,7 @@ def watch_batches(
             )
             notes += told
         if record != before.get(record.name) or columns or item.note:
-            found.append(BatchVerdict(batch=record, columns=columns, notes=tuple(notes)))
+            found.append(BatchResult(batch=record, columns=columns, notes=tuple(notes)))
     watch = watch.model_copy(update={"batches": _merged(watch.batches, found, intake)})
     rows = _labelled_rows(watch, source, book)
     verdict = _verdict(watch, reference, found, book, run_context, params, rows)
@@ -180,7 +180,7 @@ def _add_labels(
 
 
 def _merged(
-    known: Sequence[WatchedBatch], found: Sequence[BatchVerdict], intake: Intake
+    known: Sequence[WatchedBatch], found: Sequence[BatchResult], intake: Intake
 ) -> tuple[WatchedBatch, ...]:
     """What is remembered of each batch, in the order in which it was first seen."""
     now = {
@@ -239,7 +239,7 @@ def _labelled_rows(watch: Watch, source: Sequence[Batch], book: LabelBook) -> in
 def _verdict(
     watch: Watch,
     reference: ReleaseReference,
-    found: Sequence[BatchVerdict],
+    found: Sequence[BatchResult],
     book: LabelBook,
     run_context: RunContext,
     params: MonitoringParams,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from mlops_basics.schemas import Attempt, ConceptVerdict, MonitoringParams, Watch, WatchedBatch
+from mlops_basics.schemas import Attempt, ConceptResult, MonitoringParams, Watch, WatchedBatch
 
 Outcome = Literal["nothing_new", "no_drift", "waiting", "cooling_down", "retrain"]
 
@@ -20,7 +20,7 @@ class Conclusion(NamedTuple):
 
 def conclude_policy(
     watch: Watch,
-    concept: ConceptVerdict,
+    concept: ConceptResult,
     params: MonitoringParams,
     *,
     labelled_rows: int,
@@ -60,7 +60,7 @@ def conclude_policy(
 
 def _evidence(
     used: Sequence[WatchedBatch],
-    concept: ConceptVerdict,
+    concept: ConceptResult,
     last: Attempt | None,
     params: MonitoringParams,
 ) -> tuple[str, ...]:
@@ -89,7 +89,7 @@ def _repeats(
     )
 
 
-def _in_words(item: str, concept: ConceptVerdict) -> str:
+def _in_words(item: str, concept: ConceptResult) -> str:
     kind, _, column = item.partition(": ")
     if kind == "concept_drift":
         return f"Concept drift: {concept.reason}."

@@ -1,4 +1,4 @@
-"""Has a column changed by more than what matters? Verdicts from confidence bounds of effects."""
+"""Has a column changed by more than what matters? Results from confidence bounds of effects."""
 
 import math
 
@@ -11,10 +11,10 @@ from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.ks import ks_distance, ks_margin
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
 from mlops_basics.stats.data_drift.result import (
+    DriftResult,
     DriftThresholds,
-    DriftVerdict,
     describe,
-    verdict_of,
+    drift_result,
 )
 from mlops_basics.stats.paired.result import POWER_Z
 
@@ -32,7 +32,7 @@ def judge_numeric(
     current: NumericProfile,
     level: float,
     threshold: float = DriftThresholds.numeric,
-) -> DriftVerdict:
+) -> DriftResult:
     r"""Has the distribution of the values moved by more than the threshold?
 
     Parameters
@@ -48,7 +48,7 @@ def judge_numeric(
 
     Returns
     -------
-    DriftVerdict
+    DriftResult
         Of the values that are not missing (`judge_missing` judges those). Not drifted when a
         side has no values.
 
@@ -77,8 +77,8 @@ def judge_numeric(
     ...     0, 1, 5000
     ... )
     >>> profile = NumericProfile.from_values
-    >>> verdict = judge_numeric("x", profile(reference), profile(moved), 1e-4)
-    >>> verdict.drifted, round(verdict.effect, 2), round(verdict.lower, 2)
+    >>> result = judge_numeric("x", profile(reference), profile(moved), 1e-4)
+    >>> result.drifted, round(result.effect, 2), round(result.lower, 2)
     (True, 0.22, 0.17)
     >>> judge_numeric("x", profile(reference), profile(same), 1e-4).drifted
     False
@@ -89,7 +89,7 @@ def judge_numeric(
     n, m = reference.n, current.n
     if n == 0 or m == 0:
         reason = f"{column}: not judged, the {'batch' if n else 'reference'} has no values"
-        return verdict_of("numeric", column, level, threshold, (n, m), reason)
+        return drift_result("numeric", column, level, threshold, (n, m), reason)
     found = ks_distance(reference, current)
     margin = ks_margin(n, m, level)
     lower = max(found.distance - margin, 0.0)
@@ -99,7 +99,7 @@ def judge_numeric(
     change = (
         f"has {found.current:.1%} of its values at or below {where}, it had {found.reference:.1%}"
     )
-    return verdict_of(
+    return drift_result(
         "numeric",
         column,
         level,
@@ -119,7 +119,7 @@ def judge_missing(
     current: NumericProfile,
     level: float,
     threshold: float = DriftThresholds.share,
-) -> DriftVerdict:
+) -> DriftResult:
     """Has the share of missing values changed by more than the threshold?
 
     Parameters
@@ -135,7 +135,7 @@ def judge_missing(
 
     Returns
     -------
-    DriftVerdict
+    DriftResult
         Not drifted when a side has no rows.
 
     Raises
@@ -153,8 +153,8 @@ def judge_missing(
     >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
     >>> full = NumericProfile.from_values([1.0] * 5000)
     >>> holes = NumericProfile.from_values([1.0] * 4500 + [float("nan")] * 500)
-    >>> verdict = judge_missing("x", full, holes, 1e-4)
-    >>> verdict.drifted, verdict.effect, round(verdict.lower, 3)
+    >>> result = judge_missing("x", full, holes, 1e-4)
+    >>> result.drifted, result.effect, round(result.lower, 3)
     (True, 0.1, 0.081)
 
     A tenth of the values has gone missing, surely more than 8 %.
@@ -177,7 +177,7 @@ def judge_categorical(
     current: CategoricalProfile,
     level: float,
     threshold: float = DriftThresholds.share,
-) -> DriftVerdict:
+) -> DriftResult:
     r"""Has the share of any level, missing being one, changed by more than the threshold?
 
     Parameters
@@ -193,7 +193,7 @@ def judge_categorical(
 
     Returns
     -------
-    DriftVerdict
+    DriftResult
         Not drifted when a side has no rows.
 
     Raises
@@ -225,8 +225,8 @@ def judge_categorical(
     >>> from mlops_basics.stats.data_drift.columns import judge_categorical
     >>> before = CategoricalProfile(counts={"JFK": 2500, "LGA": 2500})
     >>> after = CategoricalProfile(counts={"JFK": 2375, "LGA": 2375, "SWF": 250})
-    >>> verdict = judge_categorical("origin", before, after, 1e-4)
-    >>> verdict.drifted, verdict.where, verdict.effect, round(verdict.lower, 3)
+    >>> result = judge_categorical("origin", before, after, 1e-4)
+    >>> result.drifted, result.where, result.effect, round(result.lower, 3)
     (True, 'SWF', 0.05, 0.035)
 
     The new airport has 5 % of the rows, 3.5 % at least: more than the 2 % that would not matter.
@@ -271,11 +271,11 @@ def _shares(
     rows: tuple[int, int],
     level: float,
     threshold: float,
-) -> DriftVerdict:
+) -> DriftResult:
     n, m = rows
     if n == 0 or m == 0:
         reason = f"{column}: not judged, the {'batch' if n else 'reference'} has no rows"
-        return verdict_of(kind, column, level, threshold, rows, reason)
+        return drift_result(kind, column, level, threshold, rows, reason)
     each = level / (4 * len(cells))
     change = np.abs(c / m - r / n)
     order = np.argsort(-change, kind="stable")
@@ -289,7 +289,7 @@ def _shares(
     smallest = _smallest(int(r[best]), n, m, each, threshold)
     what = f"{column}: the share of {where if kind == 'missing' else repr(where)}"
     shift = f"went from {r[best] / n:.1%} to {c[best] / m:.1%}"
-    return verdict_of(
+    return drift_result(
         kind,
         column,
         level,

@@ -11,10 +11,10 @@ from scipy import special  # type: ignore[import-untyped, unused-ignore]
 from mlops_basics.stats import _check
 from mlops_basics.stats._special import normal_isf
 from mlops_basics.stats.data_drift.result import (
+    DriftResult,
     DriftThresholds,
-    DriftVerdict,
     describe,
-    verdict_of,
+    drift_result,
 )
 from mlops_basics.stats.paired.auc import compare_auc, midranks
 from mlops_basics.stats.paired.result import MIN_ROWS, POWER_Z
@@ -196,7 +196,7 @@ def judge_correlations(
     current: JointMoments,
     level: float,
     threshold: float = DriftThresholds.correlation,
-) -> DriftVerdict:
+) -> DriftResult:
     r"""Has the dependence of any two columns changed by more than the threshold?
 
     Parameters
@@ -210,7 +210,7 @@ def judge_correlations(
 
     Returns
     -------
-    DriftVerdict
+    DriftResult
         About the pair with the largest lower bound. Not drifted when no pair can be judged
         (less than 20 common rows, or a constant column).
 
@@ -244,8 +244,8 @@ def judge_correlations(
     >>> z = rng.normal(size=(3, 5000))
     >>> def pair(sign):
     ...     return JointMoments.from_columns({"a": z[0], "b": sign * z[0] + 1.7 * z[1]})
-    >>> verdict = judge_correlations(pair(1), pair(-1), 1e-4)
-    >>> verdict.drifted, verdict.where, round(verdict.effect, 1), round(verdict.lower, 1)
+    >>> result = judge_correlations(pair(1), pair(-1), 1e-4)
+    >>> result.drifted, result.where, round(result.effect, 1), round(result.lower, 1)
     (True, 'a, b', 1.1, 1.0)
 
     The correlation turned from 0.5 to -0.5, while neither column has changed by itself.
@@ -260,7 +260,7 @@ def judge_correlations(
     column = "all pairs of columns"
     if len(usable) == 0:
         reason = "correlations: not judged, no two numeric columns vary on enough common rows"
-        return verdict_of("correlation", column, level, threshold, (0, 0), reason)
+        return drift_result("correlation", column, level, threshold, (0, 0), reason)
     at = (i[usable], j[usable])
     distance = np.abs(np.arctanh(r1[at]) - np.arctanh(r2[at]))
     error = np.sqrt(v1[at] / (n1[at] - 3) + v2[at] / (n2[at] - 3))
@@ -272,7 +272,7 @@ def judge_correlations(
     a, b = int(at[0][best]), int(at[1][best])
     where = f"{names[a]}, {names[b]}"
     change = f"went from {r1[a, b]:.2f} to {r2[a, b]:.2f}, by {effect:.3g} of Fisher's z"
-    return verdict_of(
+    return drift_result(
         "correlation",
         column,
         level,
@@ -291,7 +291,7 @@ def judge_classifier(
     scores: ArrayLike,
     level: float,
     threshold: float = DriftThresholds.auc,
-) -> DriftVerdict:
+) -> DriftResult:
     """Can a classifier tell current rows from reference rows better than does not matter?
 
     Parameters
@@ -308,7 +308,7 @@ def judge_classifier(
 
     Returns
     -------
-    DriftVerdict
+    DriftResult
         Not drifted when a side has no rows or there are less than 20.
 
     Raises
@@ -333,8 +333,8 @@ def judge_classifier(
     >>> from mlops_basics.stats.data_drift.joint import judge_classifier
     >>> rng = np.random.default_rng(0)
     >>> labels = np.repeat([0, 1], 2000)
-    >>> verdict = judge_classifier(labels, rng.normal(0.5 * labels, 1), 1e-4)
-    >>> verdict.drifted, round(verdict.effect, 2), round(verdict.lower, 2)
+    >>> result = judge_classifier(labels, rng.normal(0.5 * labels, 1), 1e-4)
+    >>> result.drifted, round(result.effect, 2), round(result.lower, 2)
     (True, 0.64, 0.61)
 
     The current row has the higher score in 64 % of the pairs, surely in more than 61 %.
@@ -359,7 +359,7 @@ def judge_classifier(
         reason = describe("a classifier", "tells all rows apart", lower, threshold, None)
     else:
         reason = f"classifier: {result.reason}"
-    return verdict_of(
+    return drift_result(
         "classifier",
         "all columns",
         level,

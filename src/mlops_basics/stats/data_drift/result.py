@@ -1,4 +1,4 @@
-"""The verdict about one column, or about the columns jointly."""
+"""What a test of drift says of one column, or of the columns jointly."""
 
 from dataclasses import dataclass
 
@@ -34,7 +34,7 @@ class DriftThresholds:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DriftVerdict:
+class DriftResult:
     """Whether one thing has changed by more than what matters.
 
     No field is ever NaN or infinite; what cannot be computed is None.
@@ -56,7 +56,7 @@ class DriftVerdict:
     threshold : float
         The effect that does not matter.
     level : float
-        Probability that this verdict is a false alarm, at most.
+        Probability that `drifted` is a false alarm, at most.
     drifted : bool
         Whether ``lower > threshold``.
     n_reference, n_current : int
@@ -92,7 +92,7 @@ _MEASURES = {
 }
 
 
-def verdict_of(
+def drift_result(
     kind: str,
     column: str,
     level: float,
@@ -104,24 +104,24 @@ def verdict_of(
     effect: float | None = None,
     lower: float | None = None,
     smallest: float | None = None,
-) -> DriftVerdict:
-    """The verdict of one kind; what is left out could not be computed.
+) -> DriftResult:
+    """The result of one kind; what is left out could not be computed.
 
     Parameters
     ----------
     kind, column, level, threshold, reason, where, effect, lower, smallest
-        As in `DriftVerdict`.
+        As in `DriftResult`.
     rows : tuple of int
         Values (rows) behind the effect: reference, current.
 
     Returns
     -------
-    DriftVerdict
+    DriftResult
         Drifted when the lower bound is above the threshold.
     """
     if lower is None:
         lower = 0.5 if kind == "classifier" else 0.0
-    return DriftVerdict(
+    return DriftResult(
         column=column,
         kind=kind,
         measure=_MEASURES[kind],

@@ -11,7 +11,7 @@ from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.columns import judge_categorical, judge_missing, judge_numeric
 from mlops_basics.stats.data_drift.joint import JointMoments, judge_classifier, judge_correlations
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
-from mlops_basics.stats.data_drift.result import DriftThresholds, DriftVerdict, verdict_of
+from mlops_basics.stats.data_drift.result import DriftResult, DriftThresholds, drift_result
 from mlops_basics.stats.data_drift.spending import drift_alpha_at
 
 JOINT_ENTRIES = 2  # correlations and classifier count as columns, whether they are run or not
@@ -147,8 +147,8 @@ def judge_table(
     alpha: float = 0.05,
     thresholds: DriftThresholds | None = None,
     classifier: tuple[ArrayLike, ArrayLike] | None = None,
-) -> list[DriftVerdict]:
-    """Verdicts about every column of the j-th batch of a release, and about joint changes.
+) -> list[DriftResult]:
+    """Results about every column of the j-th batch of a release, and about joint changes.
 
     Parameters
     ----------
@@ -165,8 +165,8 @@ def judge_table(
 
     Returns
     -------
-    list of DriftVerdict
-        For each column of the reference: one verdict (categorical), or two (the values and the
+    list of DriftResult
+        For each column of the reference: one result (categorical), or two (the values and the
         missing values of a numeric one); then one about the correlations, and one about the
         classifier when its scores are given. Columns that the batch lacks, or that changed their
         kind, are named as not judged: they are changes of the schema.
@@ -191,30 +191,30 @@ def judge_table(
     >>> def table(shift):
     ...     x, y = rng.normal(0, 1, 5000), rng.normal(shift, 1, 5000)
     ...     return TableProfile.from_columns({"x": x, "y": y})
-    >>> verdicts = judge_table(table(0.0), table(0.5), 1)
-    >>> [verdict.column for verdict in verdicts if verdict.drifted]
+    >>> results = judge_table(table(0.0), table(0.5), 1)
+    >>> [result.column for result in results if result.drifted]
     ['y']
 
-    Of five verdicts one is drift: y has moved.
+    Of five results one is drift: y has moved.
     """
     thresholds = thresholds or DriftThresholds()
     level = drift_alpha_at(j, _check.level(alpha)) / (len(reference.columns) + JOINT_ENTRIES)
-    verdicts: list[DriftVerdict] = []
+    results: list[DriftResult] = []
     for name, before in reference.columns.items():
         now = current.columns.get(name)
         if isinstance(before, NumericProfile) and isinstance(now, NumericProfile):
-            verdicts.append(judge_numeric(name, before, now, level / 2, thresholds.numeric))
-            verdicts.append(judge_missing(name, before, now, level / 2, thresholds.share))
+            results.append(judge_numeric(name, before, now, level / 2, thresholds.numeric))
+            results.append(judge_missing(name, before, now, level / 2, thresholds.share))
         elif isinstance(before, CategoricalProfile) and isinstance(now, CategoricalProfile):
-            verdicts.append(judge_categorical(name, before, now, level, thresholds.share))
+            results.append(judge_categorical(name, before, now, level, thresholds.share))
         else:
-            verdicts.append(_not_judged(name, before, now, level, thresholds))
-    verdicts.append(
+            results.append(_not_judged(name, before, now, level, thresholds))
+    results.append(
         judge_correlations(reference.joint, current.joint, level, thresholds.correlation)
     )
     if classifier is not None:
-        verdicts.append(judge_classifier(*classifier, level, thresholds.auc))
-    return verdicts
+        results.append(judge_classifier(*classifier, level, thresholds.auc))
+    return results
 
 
 def _not_judged(
@@ -223,10 +223,10 @@ def _not_judged(
     now: NumericProfile | CategoricalProfile | None,
     level: float,
     thresholds: DriftThresholds,
-) -> DriftVerdict:
+) -> DriftResult:
     numeric = isinstance(before, NumericProfile)
     what = "is absent from the batch" if now is None else "is of another kind in the batch"
-    return verdict_of(
+    return drift_result(
         "numeric" if numeric else "categorical",
         name,
         level,
