@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
-from mlops_basics.stats.data_drift.order_statistics import rank_by_buckets
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 MAX_POINTS = 8192  # 0.26 MB a column, ranks known to 0.012 % of the rows
-_SORT_BELOW = 100_000  # rows: fewer are sorted sooner than counted in buckets
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -60,7 +58,7 @@ class NumericProfile:
 
     @classmethod
     def from_values(cls, values: ArrayLike, *, max_points: int = MAX_POINTS) -> Self:
-        """Summarise a column: one count in buckets, or one sort when there are few rows.
+        """Summarise a column: one sort.
 
         Parameters
         ----------
@@ -91,65 +89,27 @@ class NumericProfile:
         if array.ndim != 1:
             raise ValueError(f"values must be one-dimensional, got {array.shape!r}")
         max_points = _check.count(max_points, "max_points", at_least=2)
-        there = ~np.isnan(array)
-        n = int(there.sum())
-        missing = len(array) - n
-        values = array[there] if missing else array
-        ranked = rank_by_buckets(values, max_points) if n >= _SORT_BELOW else None
-        if ranked is None:
-            return cls.from_sorted(np.sort(values), missing=missing, max_points=max_points)
-        return cls(
-            points=ranked.points + 0.0,  # -0 is 0: the order of the rows must not matter
-            low=ranked.at_most,
-            high=ranked.at_most,
-            below=ranked.below,
-            n=n,
-            missing=missing,
-            exact=ranked.exact,
-            max_points=max_points,
-        )
-
-    @classmethod
-    def from_sorted(cls, values: Floats, *, missing: int = 0, max_points: int = MAX_POINTS) -> Self:
-        """Summarise values that are sorted already and hold no NaN (not checked).
-
-        Parameters
-        ----------
-        values : ndarray of float, shape (n,)
-            Ascending.
-        missing : int
-            Missing values beside them.
-        max_points : int, at least 2
-            Bound of the summary's size.
-
-        Returns
-        -------
-        NumericProfile
-
-        Raises
-        ------
-        ValueError
-            If max_points is too small.
-        """
-        max_points = _check.count(max_points, "max_points", at_least=2)
-        n = len(values)
-        ends = np.flatnonzero(values[1:] != values[:-1]) if n else np.empty(0, dtype=np.intp)
-        exact = len(ends) < max_points
+        values = np.sort(array)  # NaN comes last
+        n = int(np.searchsorted(values, np.nan))
+        missing, values = len(values) - n, values[:n]
+        changes = values[1:] != values[:-1]
+        exact = int(np.count_nonzero(changes)) < max_points
         if exact:
-            ends = np.append(ends, n - 1) if n else ends
+            ends = np.flatnonzero(np.append(changes, n > 0))
             points = values[ends]
-            at_most = (ends + 1).astype(np.int64)
-            below = np.concatenate([[0], at_most[:-1]]).astype(np.int64)[: len(points)]
+            at_most = ends + 1
+            below = np.concatenate([[0], at_most])[:-1]
         else:
             ranks = np.linspace(0, n - 1, max_points).astype(np.intp)
             points = np.unique(values[ranks])
-            at_most = np.searchsorted(values, points, side="right").astype(np.int64)
-            below = np.searchsorted(values, points, side="left").astype(np.int64)
+            at_most = np.searchsorted(values, points, side="right")
+            below = np.searchsorted(values, points, side="left")
+        at_most = at_most.astype(np.int64)
         return cls(
-            points=points + 0.0,  # a copy, in which -0 is 0: the order of the rows must not matter
+            points=points + 0.0,  # -0 is 0: the order of the rows must not matter
             low=at_most,
             high=at_most,
-            below=below,
+            below=below.astype(np.int64),
             n=n,
             missing=missing,
             exact=exact,
@@ -160,14 +120,6 @@ class NumericProfile:
     def rows(self) -> int:
         """Rows of the column, missing ones counted."""
         return self.n + self.missing
-
-    @property
-    def rank_error(self) -> float:
-        """Largest share of the values whose place is unknown; 0 when the profile is exact."""
-        if self.exact or self.n == 0:
-            return 0.0
-        before = np.concatenate([[0], self.low[:-1]])
-        return float(max((self.high - self.low).max(), (self.below - before).max()) / self.n)
 
     def bounds(self, x: Floats) -> tuple[Ints, Ints]:
         """Bounds of the number of values <= x.
