@@ -15,11 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.streams import first_alarms, start_known
 from mlops_basics.stats.concept_drift.blocks import choose_block
 from mlops_basics.stats.concept_drift.sequential import (
     SequentialState,
-    first_alarms,
-    start_known,
     start_monitor,
 )
 from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table

@@ -348,7 +348,7 @@ def prove() -> Proof:
                     "(compare the lines `set to accuracy`). That holds where a better model also "
                     "has better probabilities, as here: one point of accuracy comes with "
                     f"{found[10_000][3].gain:.3f} nats. On real tables (iris, breast cancer) the "
-                    "tests in tests/stats/test_error_rates.py find the same order."
+                    "tests in tests/stats/paired/test_error_rates.py find the same order."
                 ),
                 Paragraph(
                     "Figures with ± are counted in "
@@ -387,8 +387,8 @@ def prove() -> Proof:
                     "often than promised, those of early ones less often; the sum over a year, "
                     "which bounds the chance of any needless promotion, keeps its promise. From "
                     "300 rows on each level is kept. Skewer losses need more rows (see "
-                    "src/mlops_basics/stats/compare.py: skewness 4.6 from 300 rows on); beyond, "
-                    "nothing is promised."
+                    "src/mlops_basics/stats/paired/compare.py: skewness 4.6 from 300 rows on); "
+                    "beyond, nothing is promised."
                 ),
                 Paragraph(
                     "Also outside of the promise: rows that depend on each other and are not told "
@@ -422,8 +422,9 @@ def _what(found: dict[int, list[simulate.Challenges]], equal: dict[str, Year]) -
                 f"numpy's default generator, seed [{SEED}, part, ...]; accuracies and disagreement "
                 'are integrals, so that "no better" is no estimate. Challenges are judged by '
                 "the functions that the pipeline calls: PairedSums and compare_losses, "
-                "mcnemar_power and alpha_at; years and levels by a vectorised form of them that "
-                "the tests compare with the originals; whole decisions by the node itself. "
+                "needed_gains of mcnemar, and alpha_at; years and levels by a vectorised form of "
+                "them that the tests compare with the originals; whole decisions by the node "
+                "itself. "
                 f"Regenerate: `python benchmarks/run.py --only proof`. Lives: "
                 f"{equal['gate'].ever.lives:,} years; single challenges "
                 f"{len(found[1_000][0].p_values):,} on 1,000 rows."

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.streams import start_known
 
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.pipelines.monitoring.concept_drift import (
@@ -20,7 +21,6 @@ from mlops_basics.pipelines.monitoring.concept_drift import (
 from mlops_basics.schemas import LabelCount, MonitoringParams, WatchedBatch
 from mlops_basics.stats.concept_drift.sequential import (
     SequentialState,
-    start_known,
     start_monitor,
     update,
 )

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from benchmarks.streams import first_alarms, start_known
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,9 +14,7 @@ from mlops_basics.stats.concept_drift.sequential import (
     SPANS,
     SequentialState,
     conclude,
-    first_alarms,
     fixed_bets,
-    start_known,
     start_monitor,
     start_weight,
     update,
@@ -239,13 +238,11 @@ def test_blocks_of_the_choice_are_used():
     [
         (lambda: update(start_known(0.1), [2.0]), r"x must be in \[0, 1\], got 2\.0"),
         (lambda: update(start_known(0.1), [np.nan]), "x must be finite, got nan"),
-        (lambda: start_known(1.0), r"mean must be at least 0 and below 1, got 1\.0"),
         (
-            lambda: start_known(0.1, tolerance=-1),
+            lambda: start_monitor([0.1], tolerance=-1),
             "tolerance must be at least 0 and below 1, got -1",
         ),
-        (lambda: start_known(0.1, length=0), "length must be an integer not less than 1, got 0"),
-        (lambda: start_known(0.1, alpha=0.7), r"alpha must be between 0 and 0\.5, got 0\.7"),
+        (lambda: start_monitor([0.1], alpha=0.7), r"alpha must be between 0 and 0\.5, got 0\.7"),
         (lambda: start_monitor([3.0]), r"reference must be in \[0, 1\], got 3\.0"),
         (
             lambda: first_alarms(np.zeros((1, 10)), start_known(0.1, length=25), batch=30),

@@ -12,8 +12,6 @@ from mlops_basics.stats.paired.confusion_metrics import (
     balanced_accuracy,
     macro_f1,
     mcc,
-    precision_of,
-    recall_of,
 )
 
 ALL = {
@@ -21,8 +19,6 @@ ALL = {
     "balanced_accuracy": balanced_accuracy,
     "macro_f1": macro_f1,
     "mcc": mcc,
-    "recall_of_1": recall_of(1),
-    "precision_of_1": precision_of(1),
 }
 matrices = arrays.arrays(np.float64, (4, 3, 3), elements=st.integers(0, 5).map(float))
 
@@ -34,16 +30,6 @@ matrices = arrays.arrays(np.float64, (4, 3, 3), elements=st.integers(0, 5).map(f
         ("balanced_accuracy", metrics.balanced_accuracy_score),
         ("macro_f1", lambda y, p: metrics.f1_score(y, p, average="macro")),
         ("mcc", metrics.matthews_corrcoef),
-        (
-            "recall_of_1",
-            lambda y, p: metrics.recall_score(y, p, labels=[1], average="macro", zero_division=0),
-        ),
-        (
-            "precision_of_1",
-            lambda y, p: metrics.precision_score(
-                y, p, labels=[1], average="macro", zero_division=0
-            ),
-        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true:UserWarning")
@@ -77,10 +63,3 @@ def test_renaming_the_classes_changes_nothing(name, stack, order):
     """Metrics over all classes do not depend on their order."""
     renamed = stack[:, order][:, :, order]
     np.testing.assert_allclose(ALL[name](renamed), ALL[name](stack), atol=1e-12)
-
-
-@pytest.mark.parametrize("metric", [recall_of, precision_of])
-def test_class_code_is_checked(metric):
-    """A negative class code is refused."""
-    with pytest.raises(ValueError, match="k must be an integer not less than 0, got -1"):
-        metric(-1)

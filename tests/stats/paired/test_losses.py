@@ -14,7 +14,6 @@ from mlops_basics.stats.paired.losses import (
     huber_rows,
     log_loss_rows,
     squared_rows,
-    zero_one_rows,
 )
 
 
@@ -87,11 +86,6 @@ def test_brier_is_the_squared_distance_from_the_one_hot_truth(predictions):
     np.testing.assert_allclose(brier_rows(y, p), ((p - np.eye(3)[y]) ** 2).sum(1), atol=1e-14)
 
 
-def test_zero_one_is_one_minus_accuracy():
-    """The mean is the share of wrong predictions, for codes and for labels."""
-    assert zero_one_rows(["a", "b", "b"], ["a", "b", "a"]).tolist() == [0.0, 0.0, 1.0]
-
-
 def test_regression_losses_agree_with_sklearn_and_scipy():
     """Squared and absolute error have scikit-learn's means, Huber's loss equals scipy's."""
     rng = np.random.default_rng(1)
@@ -153,8 +147,6 @@ def test_classification_losses_name_what_is_wrong(loss, y, p, message):
             lambda: log_loss_rows([0], [[1.0, 0.0]], smoothing=0),
             "smoothing must be between 0 and 1",
         ),
-        (lambda: zero_one_rows([0], [0, 1]), r"predicted must be of shape \(1,\), got \(2,\)"),
-        (lambda: zero_one_rows([[0]], [[0]]), "y must be one-dimensional"),
         (lambda: squared_rows([0.0], [1.0, 2.0]), "predicted must be of length 1, got 2"),
         (lambda: squared_rows([np.inf], [1.0]), "y must be finite, got inf"),
         (lambda: absolute_rows([[0.0]], [1.0]), "y must be one-dimensional"),

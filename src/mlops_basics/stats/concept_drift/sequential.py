@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 
 RISES = (1.15, 1.35, 1.7, 2.2, 3.0)  # factors of the mean loss that the fixed bets are made for
 SPANS = (300.0, 1500.0)  # rows that the adaptive bets look back
-_BETS = len(RISES) + len(SPANS)
+BETS = len(RISES) + len(SPANS)
 _SHARES = np.repeat([0.5 / len(RISES), 0.5 / len(SPANS)], [len(RISES), len(SPANS)])
 _SHORTEST = 4.0  # observations that an adaptive bet looks back at least
 _CAP = 0.9  # a bet risks at most this share of its wealth
@@ -93,7 +93,7 @@ class SequentialState:
     @property
     def log_wealth(self) -> float:
         """Log of the wealth now, starts not used yet included."""
-        rest = _log_rest(self.starts)
+        rest = log_unspent(self.starts)
         return float(np.logaddexp.reduce([rest, *self.log_wealths]))
 
     def to_dict(self) -> dict[str, Any]:
@@ -206,84 +206,24 @@ def start_monitor(
     risen.
     """
     losses = unit_losses(reference, "reference")
-    upper = mean_upper(losses, _check.level(alpha) / 2, block=block)
-    length = 1 if block is None else block.length
-    if length > 1:
-        variance: float | None = block.variance if block is not None else None
-    elif len(losses) > 1 and not is_zero_one(losses):
-        variance = float(losses.var(ddof=1))
-    else:
-        variance = None
-    return _begin(upper, tolerance, alpha, False, length, variance)
-
-
-def start_known(
-    mean: float,
-    *,
-    tolerance: float = 0.01,
-    alpha: float = 0.01,
-    length: int = 1,
-    variance: float | None = None,
-) -> SequentialState:
-    """Begin to watch a model whose mean loss is known exactly (or set as a limit by decree).
-
-    Parameters
-    ----------
-    mean : float, in [0, 1)
-        The mean loss.
-    tolerance : float, in [0, 1)
-        Rise that does not matter.
-    alpha : float, in (0, 0.5)
-        Probability of any false alarm, for ever.
-    length : int, at least 1
-        Rows of a block.
-    variance : float, optional
-        Variance of a block's mean (of a row's loss); by default that of independent 0/1 losses.
-
-    Returns
-    -------
-    SequentialState
-
-    Raises
-    ------
-    ValueError
-        If a number is out of range.
-
-    Examples
-    --------
-    >>> from mlops_basics.stats.concept_drift.sequential import start_known
-    >>> state = start_known(0.10)
-    >>> round(state.mean, 2), round(state.log_threshold, 2)
-    (0.11, 4.61)
-
-    An alarm takes a wealth of 100 = exp(4.61) against a mean of 0.11.
-    """
-    if not 0 <= mean < 1:
-        raise ValueError(f"mean must be at least 0 and below 1, got {mean!r}")
-    return _begin(float(mean), tolerance, alpha, True, length, variance)
-
-
-def _begin(
-    reference: float,
-    tolerance: float,
-    alpha: float,
-    known: bool,
-    length: int,
-    variance: float | None,
-) -> SequentialState:
+    alpha = _check.level(alpha)
     if not 0 <= tolerance < 1:
         raise ValueError(f"tolerance must be at least 0 and below 1, got {tolerance!r}")
-    length = _check.count(length, "length", at_least=1)
+    upper = mean_upper(losses, alpha / 2, block=block)
     # a mean loss of 0 or of 1 leaves nothing to bet on: an unreachable edge keeps all finite
-    mean = min(max(reference + tolerance, 1e-6), 1.0)
-    if variance is None:
-        variance = mean * (1 - mean) / length
+    mean = min(max(upper + tolerance, 1e-6), 1.0)
+    if block is not None and block.length > 1:
+        length, variance = block.length, block.variance
+    elif len(losses) > 1 and not is_zero_one(losses):
+        length, variance = 1, float(losses.var(ddof=1))
+    else:
+        length, variance = 1, mean * (1 - mean)
     return SequentialState(
         mean=mean,
-        reference=reference,
+        reference=upper,
         tolerance=float(tolerance),
-        alpha=_check.level(alpha),
-        known=known,
+        alpha=alpha,
+        known=False,
         block=length,
         variance=max(float(variance), 1e-6 * mean),
     )
@@ -347,12 +287,12 @@ def update(state: SequentialState, x: ArrayLike, *, start: bool = True) -> Seque
 
     Examples
     --------
-    >>> from mlops_basics.stats.concept_drift.sequential import start_known, update
-    >>> state = update(start_known(0.1), [0, 0, 1, 0])
+    >>> from mlops_basics.stats.concept_drift.sequential import start_monitor, update
+    >>> state = update(start_monitor([0] * 9_000 + [1] * 1_000), [0, 0, 1, 0])
     >>> state.rows, state.starts, round(state.log_wealth, 3)
-    (4, 1, 0.043)
+    (4, 1, 0.036)
 
-    One error in four rows, where one in nine is tolerated: a wealth of exp(0.043), no evidence.
+    One error in four rows, where one in eight is tolerated: a wealth of exp(0.036), no evidence.
     """
     x = unit_losses(x, "x")
     if x.size == 0:
@@ -373,7 +313,7 @@ def update(state: SequentialState, x: ArrayLike, *, start: bool = True) -> Seque
     reached = joined <= len(observations)
     for at, piece in enumerate(pieces):
         if at == 1 and due and reached:
-            log_s = _join(log_s, begins + 1)
+            log_s = start_betting(log_s, begins + 1)
             begins += 1
             due = False
         if piece.size == 0:
@@ -385,7 +325,7 @@ def update(state: SequentialState, x: ArrayLike, *, start: bool = True) -> Seque
             mean=state.mean,
             variance=state.variance,
             block=state.block,
-            log_rest=_log_rest(begins),
+            log_rest=log_unspent(begins),
             log_threshold=state.log_threshold,
         )
         if alarm_row is None and first[0] >= 0:
@@ -407,7 +347,7 @@ def update(state: SequentialState, x: ArrayLike, *, start: bool = True) -> Seque
 
 
 def _arrays(state: SequentialState) -> tuple[Floats, Floats]:
-    log_s = np.array([state.log_wealths or (-np.inf,) * _BETS])
+    log_s = np.array([state.log_wealths or (-np.inf,) * BETS])
     return log_s, np.array([state.averages or (state.mean,) * len(SPANS)])
 
 
@@ -454,11 +394,13 @@ def start_weight(j: int) -> float:
     return math.log(2) * math.log1p(1 / (j + 1)) / (a * b)
 
 
-def _log_rest(starts: int) -> float:
+def log_unspent(starts: int) -> float:
+    """Log of the capital that has not begun to bet after so many starts: ln(ln 2 / ln(j+2))."""
     return math.log(math.log(2) / math.log(starts + 2))
 
 
-def _join(log_s: Floats, j: int) -> Floats:
+def start_betting(log_s: Floats, j: int) -> Floats:
+    """Log wealth of each bet, shape (streams, bets), once the j-th start's capital has joined."""
     joined: Floats = np.logaddexp(log_s, np.log(start_weight(j) * _SHARES))
     return joined
 
@@ -540,7 +482,7 @@ def advance(
         part = x[:, begin : begin + length]
         size = part.shape[1]
         excess = part - m[:, None]
-        logs = np.empty((_BETS, streams, size))
+        logs = np.empty((BETS, streams, size))
         if is_zero_one(part):  # a fixed bet has two factors: counting does
             wrong, right = np.log1p(fixed * (1 - m[:, None])), np.log1p(-fixed * m[:, None])
             count, rows = np.cumsum(part, axis=1, dtype=np.float64), np.arange(1.0, size + 1)
@@ -565,7 +507,7 @@ def advance(
         # total wealth of each moment only where the largest bet could have made it matter
         largest = logs.max(axis=(0, 2))
         exact = np.flatnonzero(
-            (np.logaddexp(log_rest, largest + math.log(_BETS)) >= log_threshold) | (streams == 1)
+            (np.logaddexp(log_rest, largest + math.log(BETS)) >= log_threshold) | (streams == 1)
         )
         peak = np.maximum(peak, np.logaddexp(log_rest, largest))
         if exact.size:
@@ -598,79 +540,6 @@ def _running(x: Floats, average: Floats, span: float) -> tuple[Floats, Floats]:
     return sums[:, :-1], sums[:, -1].copy()
 
 
-def first_alarms(
-    x: NDArray[Any],
-    states: SequentialState | tuple[Floats, Floats, SequentialState],
-    *,
-    batch: int = 500,
-) -> NDArray[np.intp]:
-    """Row of the first alarm in each of many independent streams: for simulations.
-
-    Parameters
-    ----------
-    x : ndarray, shape (streams, rows)
-        Losses in [0, 1] of any numeric type, rows of a batch together a multiple of the block.
-    states : SequentialState, or tuple
-        The fresh state that each stream begins with; or m and V of each stream, and a state that
-        gives all else.
-    batch : int, at least 1
-        Rows between two starts, a multiple of the state's block (or a divisor).
-
-    Returns
-    -------
-    ndarray of int, shape (streams,)
-        Rows seen when the alarm was raised, -1 without one.
-
-    Raises
-    ------
-    ValueError
-        If batch does not fit the block.
-
-    Notes
-    -----
-    The same as `update` with batches of `batch` rows on each stream, and tested to be.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.concept_drift.sequential import first_alarms, start_known
-    >>> x = np.random.default_rng(0).random((3, 2000)) < 0.2
-    >>> first_alarms(x, start_known(0.1)).tolist()
-    [223, 93, 213]
-
-    An error rate of 0.2 from the first row on is found within some 200 rows.
-    """
-    if isinstance(states, tuple):
-        mean, variance, state = states
-    else:
-        state = states
-        mean, variance = np.array(state.mean), np.array(state.variance)
-    b, streams = state.block, len(x)
-    if batch % b and b % batch:
-        raise ValueError(f"batch must be a multiple or divisor of {b}, got {batch!r}")
-    step = max(batch // b, 1)
-    log_s = np.full((streams, _BETS), -np.inf)
-    averages = np.repeat(np.broadcast_to(mean, (streams,))[:, None], len(SPANS), axis=1).copy()
-    found = np.full(streams, -1, dtype=np.intp)
-    observations = x.shape[1] // b
-    for j, begin in enumerate(range(0, observations, step), 1):
-        rows = x[:, begin * b : (begin + step) * b]
-        piece = rows[:, : rows.shape[1] // b * b].reshape(streams, -1, b).mean(axis=2)
-        log_s, averages, first, _ = advance(
-            _join(log_s, j),
-            averages,
-            piece,
-            mean=mean,
-            variance=variance,
-            block=b,
-            log_rest=_log_rest(j),
-            log_threshold=state.log_threshold,
-        )
-        new = (found < 0) & (first >= 0)
-        found[new] = (begin + first[new] + 1) * b
-    return found
-
-
 def conclude(state: SequentialState, *, horizon: int = 10_000) -> SequentialResult:
     """What the test says now, and what it could say.
 
@@ -698,12 +567,12 @@ def conclude(state: SequentialState, *, horizon: int = 10_000) -> SequentialResu
 
     Examples
     --------
-    >>> from mlops_basics.stats.concept_drift.sequential import conclude, start_known, update
-    >>> result = conclude(update(start_known(0.1), [0] * 500))
+    >>> from mlops_basics.stats.concept_drift.sequential import conclude, start_monitor, update
+    >>> result = conclude(update(start_monitor([0] * 9_000 + [1] * 1_000), [0] * 500))
     >>> result.alarm, round(result.mean, 2), round(result.smallest, 3)
-    (False, 0.11, 0.123)
+    (False, 0.12, 0.132)
     >>> result.reason
-    'no rise above 0.11 is shown in 500 rows; 0.123 would be found within 10000 more'
+    'no rise above 0.118 is shown in 500 rows; 0.132 would be found within 10000 more'
     """
     horizon = _check.count(horizon, "horizon", at_least=1)
     smallest = _smallest(state, horizon)

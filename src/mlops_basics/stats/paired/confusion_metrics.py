@@ -10,8 +10,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_basics.stats import _check
-
 Floats = NDArray[np.float64]
 Metric = Callable[[Floats], Floats]
 """Any function from counts of shape (..., K, K) to values of shape (...)."""
@@ -139,63 +137,3 @@ def mcc(counts: Floats) -> Floats:
     covariance = hits.sum(axis=-1) * n - (true * predicted).sum(axis=-1)
     spread = (n * n - (true**2).sum(axis=-1)) * (n * n - (predicted**2).sum(axis=-1))
     return _ratio(covariance, np.sqrt(spread))
-
-
-def recall_of(k: int) -> Metric:
-    """The recall of one class as a metric; 0 when the class does not occur.
-
-    Parameters
-    ----------
-    k : int
-        Class code.
-
-    Returns
-    -------
-    callable
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.confusion_metrics import recall_of
-    >>> float(recall_of(1)(np.array([[3.0, 1.0], [1.0, 4.0]])))
-    0.8
-
-    Four of the five rows of class 1 are found.
-    """
-    k = _check.count(k, "k")
-
-    def recall(counts: Floats) -> Floats:
-        hits, true, _ = _margins(counts)
-        return _ratio(hits[..., k], true[..., k])
-
-    return recall
-
-
-def precision_of(k: int) -> Metric:
-    """The precision of one class as a metric; 0 when the class is never predicted.
-
-    Parameters
-    ----------
-    k : int
-        Class code.
-
-    Returns
-    -------
-    callable
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.confusion_metrics import precision_of
-    >>> float(precision_of(0)(np.array([[3.0, 1.0], [1.0, 4.0]])))
-    0.75
-
-    Three of the four predictions of class 0 are right.
-    """
-    k = _check.count(k, "k")
-
-    def precision(counts: Floats) -> Floats:
-        hits, _, predicted = _margins(counts)
-        return _ratio(hits[..., k], predicted[..., k])
-
-    return precision

@@ -126,40 +126,6 @@ def brier_rows(y: ArrayLike, p: ArrayLike) -> NDArray[np.float64]:
     return losses
 
 
-def zero_one_rows(y: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
-    """0/1 loss: 1 where the prediction is wrong.
-
-    Parameters
-    ----------
-    y, predicted : array_like, shape (n,)
-        True and predicted classes, in the same coding.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        0.0 or 1.0; the mean is 1 - accuracy.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ or are not one-dimensional.
-
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.losses import zero_one_rows
-    >>> zero_one_rows([0, 1, 2], [0, 2, 2])
-    array([0., 1., 0.])
-
-    One of three is wrong.
-    """
-    y, predicted = np.asarray(y), np.asarray(predicted)
-    if y.ndim != 1:
-        raise ValueError(f"y must be one-dimensional, got {y.shape!r}")
-    if predicted.shape != y.shape:
-        raise ValueError(f"predicted must be of shape {y.shape}, got {predicted.shape!r}")
-    return np.asarray(y != predicted, dtype=np.float64)
-
-
 def _residuals(y: ArrayLike, predicted: ArrayLike) -> NDArray[np.float64]:
     y, predicted = _check.vector(y, "y"), _check.vector(predicted, "predicted")
     _check.same_length("predicted", len(predicted), len(y))

@@ -163,7 +163,7 @@ def mcnemar(counts: PairedCounts, *, alpha: float = 0.05, min_gain: float = 0.0)
     The interval inverts that test; each end pays alpha / 20 for pi. The test at 0 does not pay,
     so where its p lies within 5 % of alpha the end is moved to 0, for interval and test to agree.
 
-    The smallest gain is found from the exact unconditional power (`mcnemar_power`) at the
+    The smallest gain is found from the exact unconditional power at the
     observed rate of disagreement; a gain larger than that rate is taken to be all of it.
 
     References
@@ -231,7 +231,7 @@ def mcnemar(counts: PairedCounts, *, alpha: float = 0.05, min_gain: float = 0.0)
     )
 
 
-def _share(gain: float, rate: ArrayLike) -> Floats:
+def gained_share(gain: float, rate: ArrayLike) -> Floats:
     """theta = P(challenger is the right one | they differ) of a gain at a disagreement rate."""
     rate = np.asarray(rate, dtype=np.float64)
     theta: Floats = np.clip((1 + gain / np.maximum(rate, 1e-300)) / 2, 0.0, 1.0)
@@ -252,7 +252,7 @@ def _p_value(gained: int, m: int, n: int, gain: float, alpha: float) -> float:
         return float(binom_sf(gained - 1, m, 0.5))
     if gain < 0 and float(binom_upper(m, n, _NUISANCE * alpha / 2)) < -gain:
         return _NUISANCE * alpha  # so few rows differ that no loss of this size is possible
-    theta = _share(gain, _worst_rate(m, n, gain, alpha))
+    theta = gained_share(gain, _worst_rate(m, n, gain, alpha))
     return min(1.0, float(binom_sf(gained - 1, m, theta)) + _NUISANCE * alpha)
 
 
@@ -264,57 +264,7 @@ def _lower(gained: int, m: int, n: int, alpha: float) -> float:
     return tilt * float(rate)
 
 
-def mcnemar_power(
-    n: int, *, disagreement: float, gain: float, alpha: float = 0.05, min_gain: float = 0.0
-) -> float:
-    """Probability that `mcnemar` shows a given true gain. Exact.
-
-    Parameters
-    ----------
-    n : int, at least 1
-        Rows.
-    disagreement : float, in [0, 1]
-        Rate of rows that exactly one of the models gets right.
-    gain : float, in [-disagreement, disagreement]
-        True gain in accuracy.
-    alpha : float, in (0, 0.5)
-        One-sided level.
-    min_gain : float, in (-1, 1)
-        Gain that has to be exceeded.
-
-    Returns
-    -------
-    float
-        The sum over the number of disagreements of its probability times the conditional power.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.mcnemar import mcnemar_power
-    >>> round(mcnemar_power(10_000, disagreement=0.08, gain=0.01), 3)
-    0.969
-    >>> round(mcnemar_power(1_000, disagreement=0.08, gain=0.01), 3)
-    0.26
-
-    One point of accuracy is found nearly always on 10,000 rows, but rarely on 1,000.
-    """
-    n, alpha = _check.count(n, "n", at_least=1), _check.level(alpha)
-    if not 0 <= disagreement <= 1:
-        raise ValueError(f"disagreement must be in [0, 1], got {disagreement!r}")
-    if not abs(gain) <= disagreement:
-        raise ValueError(f"gain must be within +-{disagreement!r}, got {gain!r}")
-    if not -1 < min_gain < 1:
-        raise ValueError(f"min_gain must be between -1 and 1, got {min_gain!r}")
-    m, probability = _disagreements(n, disagreement)
-    needed = _needed(m, n, alpha, min_gain)
-    return float(np.dot(probability, binom_sf(needed - 1, m, float(_share(gain, disagreement)))))
-
-
-def _disagreements(n: int, rate: float) -> tuple[Floats, Floats]:
+def likely_disagreements(n: int, rate: float) -> tuple[Floats, Floats]:
     """The likely numbers of disagreements and their probabilities."""
     width = 7 * math.sqrt(n * rate * (1 - rate)) + 30  # beyond: less than _TAIL, by Bernstein
     m = np.arange(max(0, math.floor(n * rate - width)), min(n, math.ceil(n * rate + width)) + 1.0)
@@ -323,12 +273,12 @@ def _disagreements(n: int, rate: float) -> tuple[Floats, Floats]:
     return m[kept], probability[kept]
 
 
-def _needed(m: Floats, n: int, alpha: float, min_gain: float) -> Floats:
+def needed_gains(m: Floats, n: int, alpha: float, min_gain: float) -> Floats:
     """Smallest number of gained rows that is significant, for each number of disagreements."""
     if min_gain == 0:
         # P(Bin(m, 1/2) >= g) = P(Bin(m, 1/2) <= m - g)
         return m - binom_ppf(alpha, m, 0.5)
-    theta = _share(min_gain, _worst_rate(m, n, min_gain, alpha))
+    theta = gained_share(min_gain, _worst_rate(m, n, min_gain, alpha))
     needed = m - binom_ppf(alpha * (1 - _NUISANCE), m, 1 - theta)
     if min_gain > 0:
         return needed
@@ -339,14 +289,14 @@ def _smallest_gain(n: int, rate: float, alpha: float, min_gain: float) -> float 
     """Bisection on the power; a gain above the disagreement rate is all of the disagreements."""
 
     def conditions(rate: float) -> tuple[Floats, Floats, Floats]:
-        m, probability = _disagreements(n, rate)
+        m, probability = likely_disagreements(n, rate)
         step = -(-len(m) // _NODES)  # the power varies slowly with m: a grid of them is enough
         m, probability = m[step // 2 :: step], probability[step // 2 :: step]
-        return m, probability / probability.sum(), _needed(m, n, alpha, min_gain)
+        return m, probability / probability.sum(), needed_gains(m, n, alpha, min_gain)
 
     def power(gain: float, at: tuple[Floats, Floats, Floats], rate: float) -> float:
         m, probability, needed = at
-        return float(np.dot(probability, binom_sf(needed - 1, m, float(_share(gain, rate)))))
+        return float(np.dot(probability, binom_sf(needed - 1, m, float(gained_share(gain, rate)))))
 
     if rate > abs(min_gain) and power(rate, fixed := conditions(rate), rate) >= _POWER:
         low, high = min_gain, rate
