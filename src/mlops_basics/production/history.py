@@ -43,12 +43,6 @@ def periods(ledger: Sequence[LedgerEntry], pointer: Pointer | None = None) -> li
     return found[::-1]
 
 
-def in_production(ledger: Sequence[LedgerEntry], at: str) -> str | None:
-    """The release that was in production at an ISO time, from the ledger alone."""
-    versions = [period.entry.version for period in periods(ledger) if period.entry.at <= at]
-    return versions[-1] if versions else None
-
-
 def _latest(moves: Sequence[LedgerEntry], before: int, version: str) -> int:
     """Position of a version's latest move before a position, -1 if there is none."""
     return max((at for at in range(before) if moves[at].version == version), default=-1)
