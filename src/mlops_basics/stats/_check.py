@@ -1,4 +1,4 @@
-"""Validation shared by the statistics: one message form, `<name> must be <rule>, got <value!r>`."""
+"""Checks of arguments, with one message form: ``<name> must be <rule>, got <value!r>``."""
 
 import math
 
@@ -21,7 +21,7 @@ def finite(value: float, name: str) -> float:
 
 
 def count(value: int, name: str, at_least: int = 0) -> int:
-    """A whole number not less than `at_least`."""
+    """A whole number not less than ``at_least``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < at_least:
         raise ValueError(f"{name} must be an integer not less than {at_least}, got {value!r}")
     return int(value)

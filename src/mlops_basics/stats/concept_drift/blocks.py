@@ -21,20 +21,13 @@ _HALVINGS = 50
 class BlockChoice:
     """The block length for a stream of losses.
 
-    Attributes
-    ----------
-    length : int
-        Rows of a block, b.
-    rows : int
-        Rows it was chosen from, n.
-    effective_rows : float
-        n V(1) / V(b): as many independent rows would tell as much about the mean.
-    variance : float
-        Variance of the block means, V(b) / b; 0 when the losses do not vary.
-    candidates : tuple of (int, float)
-        Each block length that could be judged, and its V.
-    reason : str
-        The choice in plain words.
+    Attributes:
+        length: Rows of a block, b.
+        rows: Rows it was chosen from, n.
+        effective_rows: n V(1) / V(b): as many independent rows would tell as much about the mean.
+        variance: Variance of the block means, V(b) / b; 0 when the losses do not vary.
+        candidates: Each block length that could be judged, and its V.
+        reason: The choice in plain words.
     """
 
     length: int
@@ -48,27 +41,20 @@ class BlockChoice:
 def block_means(losses: ArrayLike, length: int) -> Floats:
     """Mean loss of each whole block of consecutive rows; a rest is left out.
 
-    Parameters
-    ----------
-    losses : array_like of float, shape (n,)
-        In time order.
-    length : int, at least 1
-        Rows of a block.
+    Args:
+        losses: In time order, shape (n,).
+        length: Rows of a block, at least 1.
 
-    Returns
-    -------
-    ndarray, shape (n // length,)
+    Returns:
+        Shape (n // length,).
 
-    Raises
-    ------
-    ValueError
-        If losses are not finite or length is not positive.
+    Raises:
+        ValueError: If losses are not finite or length is not positive.
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.concept_drift.blocks import block_means
-    >>> block_means([0, 1, 1, 1, 0], 2)
-    array([0.5, 1. ])
+    Example:
+        >>> from mlops_basics.stats.concept_drift.blocks import block_means
+        >>> block_means([0, 1, 1, 1, 0], 2)
+        array([0.5, 1. ])
     """
     losses = _check.vector(losses, "losses")
     length = _check.count(length, "length", at_least=1)
@@ -80,53 +66,43 @@ def block_means(losses: ArrayLike, length: int) -> Floats:
 def choose_block(losses: ArrayLike) -> BlockChoice:
     r"""The shortest blocks whose means look independent.
 
-    Parameters
-    ----------
-    losses : array_like of float, shape (n,)
-        Losses of labelled rows in time order, seen before the test begins.
+    Args:
+        losses: Losses of labelled rows in time order, seen before the test begins, shape (n,).
 
-    Returns
-    -------
-    BlockChoice
+    Returns:
         Length 1 when there are fewer than 80 rows, or when the losses do not vary.
 
-    Raises
-    ------
-    ValueError
-        If losses are not finite.
+    Raises:
+        ValueError: If losses are not finite.
 
-    Notes
-    -----
-    V(b) = b times the variance of the means of blocks of b rows is the same for every b when the
-    rows are independent, and grows with b, until blocks are longer than the bursts, when they err
-    together. Chosen is the smallest b of 1, 5, 10, 25, 50, 100,
-    500, 2,500 with
+    Note:
+        V(b) = b times the variance of the means of blocks of b rows is the same for every b when
+        the rows are independent, and grows with b, until blocks are longer than the bursts, when
+        they err together. Chosen is the smallest b of 1, 5, 10, 25, 50, 100, 500, 2,500 with
 
-    .. math:: V(b') \le 1.25 \, V(b) \, (1 + \sqrt{2 / \mathrm{blocks}(b')})
+        .. math:: V(b') \le 1.25 \, V(b) \, (1 + \sqrt{2 / \mathrm{blocks}(b')})
 
-    for each larger b' with at least 40 blocks: within a quarter, and one standard error. Bursts
-    longer than these rows can show (a fortieth of them) are not found. Too long a block costs time
-    (a bet cannot risk more than its wealth, however clear a block is): hence the fine steps. The
-    idea is that of batch means in simulation [1]_.
+        for each larger b' with at least 40 blocks: within a quarter, and one standard error. Bursts
+        longer than these rows can show (a fortieth of them) are not found. Too long a block costs
+        time (a bet cannot risk more than its wealth, however clear a block is): hence the fine
+        steps. The idea is that of batch means in simulation [1].
 
-    References
-    ----------
-    .. [1] B. Schmeiser, "Batch size effects in the analysis of simulation output", Operations
-           Research 30, 556-568 (1982).
+    References:
+        [1] B. Schmeiser, "Batch size effects in the analysis of simulation output", Operations
+            Research 30, 556-568 (1982).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.concept_drift.blocks import choose_block
-    >>> rng = np.random.default_rng(0)
-    >>> alone = rng.random(20_000) < 0.1
-    >>> together = np.repeat(rng.random(2_000) < 0.1, 10)
-    >>> choose_block(alone).length, choose_block(together).length
-    (1, 10)
-    >>> round(choose_block(together).effective_rows, -2)
-    2000.0
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.concept_drift.blocks import choose_block
+        >>> rng = np.random.default_rng(0)
+        >>> alone = rng.random(20_000) < 0.1
+        >>> together = np.repeat(rng.random(2_000) < 0.1, 10)
+        >>> choose_block(alone).length, choose_block(together).length
+        (1, 10)
+        >>> round(choose_block(together).effective_rows, -2)
+        2000.0
 
-    When ten rows always err together 20,000 rows tell as much as 2,000 independent ones.
+        When ten rows always err together 20,000 rows tell as much as 2,000 independent ones.
     """
     losses = _check.vector(losses, "losses")
     n = len(losses)
@@ -174,51 +150,41 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
 def mean_upper(losses: ArrayLike, alpha: float, *, block: BlockChoice | None = None) -> float:
     r"""Upper confidence limit of the mean of losses in [0, 1].
 
-    Parameters
-    ----------
-    losses : array_like of float, shape (n,)
-        In [0, 1], in time order if they come in bursts.
-    alpha : float, in (0, 0.5)
-        One-sided level.
-    block : BlockChoice, optional
-        What `choose_block` said about the bursts of this stream; none for independent rows.
+    Args:
+        losses: In [0, 1], in time order if they come in bursts, shape (n,).
+        alpha: One-sided level, in (0, 0.5).
+        block: What ``choose_block`` said about the bursts of this stream; none for independent
+            rows.
 
-    Returns
-    -------
-    float
+    Returns:
         The limit; 1 when there is no row.
 
-    Raises
-    ------
-    ValueError
-        If a loss is outside [0, 1] or alpha is out of range.
+    Raises:
+        ValueError: If a loss is outside [0, 1] or alpha is out of range.
 
-    Notes
-    -----
-    0/1 losses: Clopper and Pearson's limit, exact for independent rows; with bursts the number of
-    rows is multiplied by V(1) / V(b) (`BlockChoice.effective_rows`).
+    Note:
+        0/1 losses: Clopper and Pearson's limit, exact for independent rows; with bursts the number
+        of rows is multiplied by V(1) / V(b) (``BlockChoice.effective_rows``).
 
-    Other losses: betting against "the mean is m or more" [1]_. For each m the wealth
-    prod(1 + lambda_i (m - x_i)), with bets that look at earlier losses only, exceeds 1 / alpha
-    with probability at most alpha when m is the mean; the limit is the smallest m from which on
-    it does. Exact for independent losses of any distribution, and as short as their variance
-    allows. With bursts x_i are the means of blocks.
+        Other losses: betting against "the mean is m or more" [1]. For each m the wealth prod(1 +
+        lambda_i (m - x_i)), with bets that look at earlier losses only, exceeds 1 / alpha with
+        probability at most alpha when m is the mean; the limit is the smallest m from which on it
+        does. Exact for independent losses of any distribution, and as short as their variance
+        allows. With bursts x_i are the means of blocks.
 
-    References
-    ----------
-    .. [1] I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by
-           betting", Journal of the Royal Statistical Society B 86, 1-27 (2024).
+    References:
+        [1] I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by
+            betting", Journal of the Royal Statistical Society B 86, 1-27 (2024).
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.concept_drift.blocks import mean_upper
-    >>> round(mean_upper([1] * 50 + [0] * 450, 0.005), 3)
-    0.139
-    >>> round(mean_upper([0.1] * 500, 0.005), 3)
-    0.112
+    Example:
+        >>> from mlops_basics.stats.concept_drift.blocks import mean_upper
+        >>> round(mean_upper([1] * 50 + [0] * 450, 0.005), 3)
+        0.139
+        >>> round(mean_upper([0.1] * 500, 0.005), 3)
+        0.112
 
-    An error rate of 0.10 on 500 rows may be 0.139 in truth; a loss that is always 0.1 is known
-    much better.
+        An error rate of 0.10 on 500 rows may be 0.139 in truth; a loss that is always 0.1 is known
+        much better.
     """
     losses = unit_losses(losses, "losses")
     alpha = _check.level(alpha)
@@ -236,21 +202,15 @@ def mean_upper(losses: ArrayLike, alpha: float, *, block: BlockChoice | None = N
 def unit_losses(losses: ArrayLike, name: str) -> Floats:
     """Losses between 0 and 1, checked.
 
-    Parameters
-    ----------
-    losses : array_like of float, shape (n,)
-        The losses.
-    name : str
-        Their name in messages.
+    Args:
+        losses: The losses, shape (n,).
+        name: Their name in messages.
 
-    Returns
-    -------
-    ndarray, shape (n,)
+    Returns:
+        Shape (n,).
 
-    Raises
-    ------
-    ValueError
-        If a loss is outside [0, 1].
+    Raises:
+        ValueError: If a loss is outside [0, 1].
     """
     x = _check.vector(losses, name)
     if x.size and (x.min() < 0 or x.max() > 1):

@@ -34,38 +34,24 @@ _HALVINGS = 50
 class SequentialState:
     """Everything that the test remembers between batches: plain numbers, ready for JSON.
 
-    Attributes
-    ----------
-    mean : float
-        The mean loss that is tolerated, m; the null hypothesis is "the mean is m or less".
-    reference, tolerance : float
-        What m was made of: the reference's upper limit (or known mean) and the tolerance.
-    alpha : float
-        Probability of any false alarm, for ever.
-    known : bool
-        Whether the reference's mean was known; else alpha / 2 went into its limit.
-    block : int
-        Rows of one observation.
-    variance : float
-        Variance of one observation that the bets are sized for; it has no part in the validity.
-    starts : int
-        Batches that betting has started at.
-    rows : int
-        Rows seen.
-    log_wealths : tuple of float
-        Log of the wealth of each bet, summed over the starts; empty before the first.
-    averages : tuple of float
-        Running means of the adaptive bets.
-    pending_rows : int
-        Rows of a block that is not complete yet.
-    pending_sum : float
-        Sum of their losses.
-    start_due : bool
-        Whether a start waits for the end of that block.
-    log_peak : float
-        Largest log wealth so far, unspent starts included.
-    alarm_row : int or None
-        Row (counted from 1) at which the alarm was raised first.
+    Attributes:
+        mean: The mean loss that is tolerated, m; the null hypothesis is "the mean is m or less".
+        reference, tolerance: What m was made of: the reference's upper limit (or known mean) and
+            the tolerance.
+        alpha: Probability of any false alarm, for ever.
+        known: Whether the reference's mean was known; else alpha / 2 went into its limit.
+        block: Rows of one observation.
+        variance: Variance of one observation that the bets are sized for; it has no part in the
+            validity.
+        starts: Batches that betting has started at.
+        rows: Rows seen.
+        log_wealths: Log of the wealth of each bet, summed over the starts; empty before the first.
+        averages: Running means of the adaptive bets.
+        pending_rows: Rows of a block that is not complete yet.
+        pending_sum: Sum of their losses.
+        start_due: Whether a start waits for the end of that block.
+        log_peak: Largest log wealth so far, unspent starts included.
+        alarm_row: Row (counted from 1) at which the alarm was raised first.
     """
 
     mean: float
@@ -87,7 +73,7 @@ class SequentialState:
 
     @property
     def log_threshold(self) -> float:
-        """Log of the wealth that raises the alarm: 1 / alpha, or 2 / alpha (`known` False)."""
+        """Log of the wealth that raises the alarm: 1 / alpha, or 2 / alpha (``known`` False)."""
         return math.log((1 if self.known else 2) / self.alpha)
 
     @property
@@ -103,16 +89,10 @@ class SequentialState:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> "SequentialState":
-        """The state that `to_dict` described.
+        """The state that ``to_dict`` described.
 
-        Parameters
-        ----------
-        state : mapping
-            What `to_dict` returned, or what came back from a file.
-
-        Returns
-        -------
-        SequentialState
+        Args:
+            state: What ``to_dict`` returned, or what came back from a file.
         """
         lists = {name: tuple(state[name]) for name in ("log_wealths", "averages")}
         return cls(**(dict(state) | lists))
@@ -122,25 +102,17 @@ class SequentialState:
 class SequentialResult:
     """What the test says after the rows seen so far.
 
-    Attributes
-    ----------
-    alarm : bool
-        Whether the mean loss is shown to have risen above `mean` (now, or in an earlier batch).
-    alarm_row : int or None
-        Row at which that was shown first.
-    rows : int
-        Rows seen.
-    log_wealth, log_peak, log_threshold : float
-        Log wealth now, its peak, and what it takes.
-    mean, reference, tolerance, alpha : float
-        See `SequentialState`.
-    smallest : float or None
-        The smallest mean loss that would be found within `horizon` rows (about every second
-        time), if it came with the next batch; None when none would.
-    horizon : int
-        These rows.
-    reason : str
-        The outcome in plain words.
+    Attributes:
+        alarm: Whether the mean loss is shown to have risen above ``mean`` (now, or in an earlier
+            batch).
+        alarm_row: Row at which that was shown first.
+        rows: Rows seen.
+        log_wealth, log_peak, log_threshold: Log wealth now, its peak, and what it takes.
+        mean, reference, tolerance, alpha: See ``SequentialState``.
+        smallest: The smallest mean loss that would be found within ``horizon`` rows (about every
+            second time), if it came with the next batch; None when none would.
+        horizon: These rows.
+        reason: The outcome in plain words.
     """
 
     alarm: bool
@@ -167,43 +139,32 @@ def start_monitor(
 ) -> SequentialState:
     """Begin to watch a model whose loss on a reference set is known.
 
-    Parameters
-    ----------
-    reference : array_like of float, shape (n,)
-        Losses of the model on rows that it was not trained on, in [0, 1].
-    tolerance : float, in [0, 1)
-        Rise of the mean loss that does not matter.
-    alpha : float, in (0, 0.5)
-        Probability of any false alarm, for ever; half of it goes into the reference's limit.
-    block : BlockChoice, optional
-        Bursts, from `choose_block` on losses in time order; none: rows are independent.
+    Args:
+        reference: Losses of the model on rows that it was not trained on, in [0, 1], shape (n,).
+        tolerance: Rise of the mean loss that does not matter, in [0, 1).
+        alpha: Probability of any false alarm, for ever; half of it goes into the reference's limit.
+            In (0, 0.5).
+        block: Bursts, from ``choose_block`` on losses in time order; none: rows are independent.
 
-    Returns
-    -------
-    SequentialState
+    Raises:
+        ValueError: If a loss is outside [0, 1], or tolerance or alpha is out of range.
 
-    Raises
-    ------
-    ValueError
-        If a loss is outside [0, 1], or tolerance or alpha is out of range.
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.concept_drift.sequential import conclude, start_monitor, update
+        >>> rng = np.random.default_rng(0)
+        >>> state = start_monitor(rng.random(10_000) < 0.1)
+        >>> for _ in range(20):
+        ...     state = update(state, rng.random(500) < 0.1)
+        >>> conclude(state).alarm
+        False
+        >>> for _ in range(2):
+        ...     state = update(state, rng.random(500) < 0.2)
+        >>> conclude(state).alarm, conclude(state).alarm_row
+        (True, 10617)
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.concept_drift.sequential import conclude, start_monitor, update
-    >>> rng = np.random.default_rng(0)
-    >>> state = start_monitor(rng.random(10_000) < 0.1)
-    >>> for _ in range(20):
-    ...     state = update(state, rng.random(500) < 0.1)
-    >>> conclude(state).alarm
-    False
-    >>> for _ in range(2):
-    ...     state = update(state, rng.random(500) < 0.2)
-    >>> conclude(state).alarm, conclude(state).alarm_row
-    (True, 10617)
-
-    The model's error of 0.1 doubles after 10,000 rows, and 617 rows later it is shown to have
-    risen.
+        The model's error of 0.1 doubles after 10,000 rows, and 617 rows later it is shown to have
+        risen.
     """
     losses = unit_losses(reference, "reference")
     alpha = _check.level(alpha)
@@ -232,67 +193,58 @@ def start_monitor(
 def update(state: SequentialState, x: ArrayLike, *, start: bool = True) -> SequentialState:
     r"""The state after further losses.
 
-    Parameters
-    ----------
-    state : SequentialState
-        Before.
-    x : array_like of float, shape (n,)
-        Losses in [0, 1], in time (or any other order that does not look at them): a batch.
-    start : bool
-        Whether a batch begins here. A batch that comes in pieces is the same as the whole when
-        its later pieces have ``start=False``.
+    Args:
+        state: Before.
+        x: Losses in [0, 1], in time (or any other order that does not look at them): a batch. Shape
+            (n,).
+        start: Whether a batch begins here. A batch that comes in pieces is the same as the whole
+            when its later pieces have ``start=False``.
 
-    Returns
-    -------
-    SequentialState
+    Returns:
         The same state when x is empty.
 
-    Raises
-    ------
-    ValueError
-        If a loss is outside [0, 1].
+    Raises:
+        ValueError: If a loss is outside [0, 1].
 
-    Notes
-    -----
-    A bet lambda on a rise multiplies its wealth by 1 + lambda (x - m) at each observation. With
-    lambda in [0, 1/m) and chosen before x is seen, the wealth is a nonnegative supermartingale
-    while the mean is at most m, whatever the distribution [1]_. One process that bets from
-    deployment on goes blind: quiet years cost it its wealth. So a part w_j of the capital starts
-    to bet at the j-th batch,
+    Note:
+        A bet lambda on a rise multiplies its wealth by 1 + lambda (x - m) at each observation. With
+        lambda in [0, 1/m) and chosen before x is seen, the wealth is a nonnegative supermartingale
+        while the mean is at most m, whatever the distribution [1]. One process that bets from
+        deployment on goes blind: quiet years cost it its wealth. So a part w_j of the capital
+        starts to bet at the j-th batch,
 
-    .. math:: w_j = \ln 2 \left( \frac{1}{\ln(j+1)} - \frac{1}{\ln(j+2)} \right),
-              \qquad \sum_j w_j = 1, \qquad R_j = \frac{\ln 2}{\ln(j+2)}
+        .. math:: w_j = \ln 2 \left( \frac{1}{\ln(j+1)} - \frac{1}{\ln(j+2)} \right),
+                  \qquad \sum_j w_j = 1, \qquad R_j = \frac{\ln 2}{\ln(j+2)}
 
-    with R_j not used yet. All starts make the same bets, so their sum obeys one recursion for
-    each bet: S_b += w_j v_b at a start, S_b *= 1 + lambda_b (x - m) at each observation. The
-    total R + sum S_b is a supermartingale that starts at 1: by Ville's inequality it ever
-    reaches 1 / alpha with probability at most alpha (Robbins' mixtures, as in [2]_). Half of the
-    shares v are fixed bets, min((k - 1) m / V, 0.9 / m) for k = 1.15, 1.35, 1.7, 2.2, 3, with V
-    the variance of an observation (m (1 - m) for 0/1 losses); half are adaptive,
-    min(max((average - m) / V, 0), 0.9 / m) with running averages over 300 and 1,500 rows.
+        with R_j not used yet. All starts make the same bets, so their sum obeys one recursion for
+        each bet: S_b += w_j v_b at a start, S_b *= 1 + lambda_b (x - m) at each observation. The
+        total R + sum S_b is a supermartingale that starts at 1: by Ville's inequality it ever
+        reaches 1 / alpha with probability at most alpha (Robbins' mixtures, as in [2]). Half of the
+        shares v are fixed bets, min((k - 1) m / V, 0.9 / m) for k = 1.15, 1.35, 1.7, 2.2, 3, with V
+        the variance of an observation (m (1 - m) for 0/1 losses); half are adaptive,
+        min(max((average - m) / V, 0), 0.9 / m) with running averages over 300 and 1,500 rows.
 
-    When rows err together single rows are not independent, and the promise is void; an
-    observation is then the mean of a block of rows (`choose_block`). A start waits for the end
-    of a block: capital must not join when part of a block has been seen.
+        When rows err together single rows are not independent, and the promise is void; an
+        observation is then the mean of a block of rows (``choose_block``). A start waits for the
+        end of a block: capital must not join when part of a block has been seen.
 
-    The cost is O(bets) per row, the memory O(bets), whatever the age.
+        The cost is O(bets) per row, the memory O(bets), whatever the age.
 
-    References
-    ----------
-    .. [1] I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by
-           betting", Journal of the Royal Statistical Society B 86, 1-27 (2024).
-    .. [2] J. Shin, A. Ramdas and A. Rinaldo, "E-detectors: a nonparametric framework for
-           sequential change detection", New England Journal of Statistics in Data Science
-           2, 229-260 (2024).
+    References:
+        [1] I. Waudby-Smith and A. Ramdas, "Estimating means of bounded random variables by
+            betting", Journal of the Royal Statistical Society B 86, 1-27 (2024).
+        [2] J. Shin, A. Ramdas and A. Rinaldo, "E-detectors: a nonparametric framework for
+            sequential change detection", New England Journal of Statistics in Data Science 2,
+            229-260 (2024).
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.concept_drift.sequential import start_monitor, update
-    >>> state = update(start_monitor([0] * 9_000 + [1] * 1_000), [0, 0, 1, 0])
-    >>> state.rows, state.starts, round(state.log_wealth, 3)
-    (4, 1, 0.036)
+    Example:
+        >>> from mlops_basics.stats.concept_drift.sequential import start_monitor, update
+        >>> state = update(start_monitor([0] * 9_000 + [1] * 1_000), [0, 0, 1, 0])
+        >>> state.rows, state.starts, round(state.log_wealth, 3)
+        (4, 1, 0.036)
 
-    One error in four rows, where one in eight is tolerated: a wealth of exp(0.036), no evidence.
+        One error in four rows, where one in eight is tolerated: a wealth of exp(0.036), no
+        evidence.
     """
     x = unit_losses(x, "x")
     if x.size == 0:
@@ -367,26 +319,19 @@ def _blocks(state: SequentialState, x: Floats) -> tuple[Floats, int, float]:
 def start_weight(j: int) -> float:
     """Share of the capital that starts to bet at the j-th batch.
 
-    Parameters
-    ----------
-    j : int, at least 1
-        Number of the start.
+    Args:
+        j: Number of the start, at least 1.
 
-    Returns
-    -------
-    float
+    Returns:
         ln 2 (1 / ln(j+1) - 1 / ln(j+2)).
 
-    Raises
-    ------
-    ValueError
-        If j is not a positive integer.
+    Raises:
+        ValueError: If j is not a positive integer.
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.concept_drift.sequential import start_weight
-    >>> [round(start_weight(j), 4) for j in (1, 2, 20, 1000)]
-    [0.3691, 0.1309, 0.0034, 0.0]
+    Example:
+        >>> from mlops_basics.stats.concept_drift.sequential import start_weight
+        >>> [round(start_weight(j), 4) for j in (1, 2, 20, 1000)]
+        [0.3691, 0.1309, 0.0034, 0.0]
     """
     j = _check.count(j, "j", at_least=1)
     # the difference of the reciprocals, without cancellation for large j
@@ -408,23 +353,17 @@ def start_betting(log_s: Floats, j: int) -> Floats:
 def fixed_bets(mean: ArrayLike, variance: ArrayLike) -> Floats:
     """The fixed bets against a mean.
 
-    Parameters
-    ----------
-    mean : array_like
-        m, positive.
-    variance : array_like
-        Variance of an observation.
+    Args:
+        mean: m, positive.
+        variance: Variance of an observation.
 
-    Returns
-    -------
-    ndarray, last axis of length 5
-        min((k - 1) m / V, 0.9 / m).
+    Returns:
+        min((k - 1) m / V, 0.9 / m), last axis of length 5.
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.concept_drift.sequential import fixed_bets
-    >>> fixed_bets(0.11, 0.11 * 0.89).round(2).tolist()
-    [0.17, 0.39, 0.79, 1.35, 2.25]
+    Example:
+        >>> from mlops_basics.stats.concept_drift.sequential import fixed_bets
+        >>> fixed_bets(0.11, 0.11 * 0.89).round(2).tolist()
+        [0.17, 0.39, 0.79, 1.35, 2.25]
     """
     m, v = np.asarray(mean, dtype=np.float64)[..., None], np.asarray(variance)[..., None]
     bets: Floats = np.minimum((np.array(RISES) - 1) * m / v, _CAP / m)
@@ -444,29 +383,19 @@ def advance(
 ) -> tuple[Floats, Floats, NDArray[np.intp], Floats]:
     """The recursion between two starts, for many independent streams at once.
 
-    Parameters
-    ----------
-    log_s : ndarray, shape (streams, bets)
-        Log wealth of each bet.
-    averages : ndarray, shape (streams, spans)
-        Running averages.
-    x : ndarray, shape (streams, n)
-        Observations.
-    mean, variance : float or ndarray of shape (streams,)
-        m and V of each stream.
-    block : int
-        Rows of an observation (the spans are in rows).
-    log_rest, log_threshold : float
-        Log of the capital that has not started, and of the wealth that raises the alarm.
+    Args:
+        log_s: Log wealth of each bet, shape (streams, bets).
+        averages: Running averages, shape (streams, spans).
+        x: Observations, shape (streams, n).
+        mean, variance: m and V of each stream.
+        block: Rows of an observation (the spans are in rows).
+        log_rest, log_threshold: Log of the capital that has not started, and of the wealth that
+            raises the alarm.
 
-    Returns
-    -------
-    log_s, averages : ndarray
-        After the observations.
-    first : ndarray of int, shape (streams,)
-        Index of the first observation with an alarm, -1 without.
-    peak : ndarray, shape (streams,)
-        Largest log wealth, starts not used yet included.
+    Returns:
+        log_s, averages: After the observations.
+        first: Index of the first observation with an alarm, -1 without, shape (streams,).
+        peak: Largest log wealth, starts not used yet included, shape (streams,).
     """
     streams = len(x)
     m = np.broadcast_to(np.asarray(mean, dtype=np.float64), (streams,))
@@ -543,36 +472,25 @@ def _running(x: Floats, average: Floats, span: float) -> tuple[Floats, Floats]:
 def conclude(state: SequentialState, *, horizon: int = 10_000) -> SequentialResult:
     """What the test says now, and what it could say.
 
-    Parameters
-    ----------
-    state : SequentialState
-        After the last batch.
-    horizon : int, at least 1
-        Rows within which the smallest mean loss would be found.
+    Args:
+        state: After the last batch.
+        horizon: Rows within which the smallest mean loss would be found, at least 1.
 
-    Returns
-    -------
-    SequentialResult
+    Raises:
+        ValueError: If horizon is not a positive integer.
 
-    Raises
-    ------
-    ValueError
-        If horizon is not a positive integer.
+    Note:
+        A mean loss e is found after about (log threshold - log of the capital of the next start) /
+        (growth of the best fixed bet at e) observations; ``smallest`` solves this for e. A loss
+        above m is always found in the end, one of m or less never counts as a rise.
 
-    Notes
-    -----
-    A mean loss e is found after about (log threshold - log of the capital of the next start) /
-    (growth of the best fixed bet at e) observations; `smallest` solves this for e. A loss above m
-    is always found in the end, one of m or less never counts as a rise.
-
-    Examples
-    --------
-    >>> from mlops_basics.stats.concept_drift.sequential import conclude, start_monitor, update
-    >>> result = conclude(update(start_monitor([0] * 9_000 + [1] * 1_000), [0] * 500))
-    >>> result.alarm, round(result.mean, 2), round(result.smallest, 3)
-    (False, 0.12, 0.132)
-    >>> result.reason
-    'no rise above 0.118 is shown in 500 rows; 0.132 would be found within 10000 more'
+    Example:
+        >>> from mlops_basics.stats.concept_drift.sequential import conclude, start_monitor, update
+        >>> result = conclude(update(start_monitor([0] * 9_000 + [1] * 1_000), [0] * 500))
+        >>> result.alarm, round(result.mean, 2), round(result.smallest, 3)
+        (False, 0.12, 0.132)
+        >>> result.reason
+        'no rise above 0.118 is shown in 500 rows; 0.132 would be found within 10000 more'
     """
     horizon = _check.count(horizon, "horizon", at_least=1)
     smallest = _smallest(state, horizon)

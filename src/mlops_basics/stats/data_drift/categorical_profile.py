@@ -31,23 +31,18 @@ def _label(value: object) -> str:
 class CategoricalProfile:
     """Counts of the levels of a column: mergeable.
 
-    Attributes
-    ----------
-    counts : dict of str to int
-        Rows of each level, at most `max_levels` of them.
-    missing : int
-        Rows without a value.
-    other : int
-        Rows of levels that were not kept: 0 unless there were more than `max_levels`, when the
-        most frequent are kept.
-    max_levels : int
-        Bound of the number of levels.
+    Attributes:
+        counts: Rows of each level, at most ``max_levels`` of them.
+        missing: Rows without a value.
+        other: Rows of levels that were not kept: 0 unless there were more than ``max_levels``, when
+            the most frequent are kept.
+        max_levels: Bound of the number of levels.
 
-    Notes
-    -----
-    Exact for up to `max_levels` distinct levels, and merging is then exactly associative. Beyond,
-    a level that matters (2 % of the rows) is kept with its count in every part where it is among
-    the most frequent; what is bounded is the memory, what is lost are the names of rare levels.
+    Note:
+        Exact for up to ``max_levels`` distinct levels, and merging is then exactly associative.
+        Beyond, a level that matters (2 % of the rows) is kept with its count in every part where it
+        is among the most frequent; what is bounded is the memory, what is lost are the names of
+        rare levels.
     """
 
     counts: dict[str, int]
@@ -59,31 +54,21 @@ class CategoricalProfile:
     def from_values(cls, values: ArrayLike, *, max_levels: int = MAX_LEVELS) -> Self:
         """Summarise a column: one count.
 
-        Parameters
-        ----------
-        values : array_like, shape (n,)
-            Strings, numbers or booleans; None and NaN are missing. A pandas column is counted
-            by its codes, without an object for each row.
-        max_levels : int, at least 1
-            Bound of the summary's size.
+        Args:
+            values: Strings, numbers or booleans; None and NaN are missing. A pandas column is
+                counted by its codes, without an object for each row. Shape (n,).
+            max_levels: Bound of the summary's size, at least 1.
 
-        Returns
-        -------
-        CategoricalProfile
+        Raises:
+            ValueError: If values are not one-dimensional or max_levels is not positive.
 
-        Raises
-        ------
-        ValueError
-            If values are not one-dimensional or max_levels is not positive.
+        Example:
+            >>> from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
+            >>> profile = CategoricalProfile.from_values(["a", "b", None, "a"])
+            >>> profile.counts, profile.missing
+            ({'a': 2, 'b': 1}, 1)
 
-        Examples
-        --------
-        >>> from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
-        >>> profile = CategoricalProfile.from_values(["a", "b", None, "a"])
-        >>> profile.counts, profile.missing
-        ({'a': 2, 'b': 1}, 1)
-
-        Two rows of level a, one of b, one without a value.
+            Two rows of level a, one of b, one without a value.
         """
         factorize = getattr(values, "factorize", None)
         if factorize is not None:
@@ -101,23 +86,13 @@ class CategoricalProfile:
     ) -> Self:
         """Summarise a column that is coded already, as a pandas Categorical is: fastest.
 
-        Parameters
-        ----------
-        codes : array_like of int, shape (n,)
-            Position of each row's level in `levels`; -1 is missing.
-        levels : sequence
-            The levels.
-        max_levels : int, at least 1
-            Bound of the summary's size.
+        Args:
+            codes: Position of each row's level in ``levels``; -1 is missing. Shape (n,).
+            levels: The levels.
+            max_levels: Bound of the summary's size, at least 1.
 
-        Returns
-        -------
-        CategoricalProfile
-
-        Raises
-        ------
-        ValueError
-            If a code is out of range.
+        Raises:
+            ValueError: If a code is out of range.
         """
         shifted = _check.codes(np.asarray(codes) + 1, "codes + 1", len(levels) + 1)
         found = np.bincount(shifted, minlength=len(levels) + 1).tolist()
@@ -153,14 +128,8 @@ class CategoricalProfile:
     def merge(self, other: "CategoricalProfile") -> Self:
         """The profile of the rows of both.
 
-        Parameters
-        ----------
-        other : CategoricalProfile
-            Profile of other rows of the same column.
-
-        Returns
-        -------
-        CategoricalProfile
+        Args:
+            other: Profile of other rows of the same column.
         """
         counts = Counter(self.counts)
         counts.update(other.counts)
@@ -183,16 +152,10 @@ class CategoricalProfile:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
-        """The profile that `to_dict` described; lists in place of arrays are fine.
+        """The profile that ``to_dict`` described; lists in place of arrays are fine.
 
-        Parameters
-        ----------
-        state : mapping
-            What `to_dict` returned, or what came back from a file.
-
-        Returns
-        -------
-        CategoricalProfile
+        Args:
+            state: What ``to_dict`` returned, or what came back from a file.
         """
         levels = [str(level) for level in state["levels"]]
         counts = [int(count) for count in state["counts"]]

@@ -35,55 +35,44 @@ def judge_numeric(
 ) -> DriftResult:
     r"""Has the distribution of the values moved by more than the threshold?
 
-    Parameters
-    ----------
-    column : str
-        Its name.
-    reference, current : NumericProfile
-        Both sides.
-    level : float, in (0, 0.5)
-        Probability of a false alarm.
-    threshold : float
-        KS distance that does not matter.
+    Args:
+        column: Its name.
+        reference, current: Both sides.
+        level: Probability of a false alarm, in (0, 0.5).
+        threshold: KS distance that does not matter.
 
-    Returns
-    -------
-    DriftResult
-        Of the values that are not missing (`judge_missing` judges those). Not drifted when a
-        side has no values.
+    Returns:
+        Of the values that are not missing (``judge_missing`` judges those). Not drifted when a side
+        has no values.
 
-    Raises
-    ------
-    ValueError
-        If level is out of range.
+    Raises:
+        ValueError: If level is out of range.
 
-    Notes
-    -----
-    Drifted when D - margin > threshold, D the two-sample KS distance and the margin of
-    `ks_margin`, which holds for any distributions and sizes. A monotone change of unit on both
-    sides and the order of the rows change nothing. Whether a *difference* is significant is not
-    asked: at 500,000 rows a shift of 0.01 standard deviations is.
+    Note:
+        Drifted when D - margin > threshold, D the two-sample KS distance and the margin of
+        ``ks_margin``, which holds for any distributions and sizes. A monotone change of unit on
+        both sides and the order of the rows change nothing. Whether a *difference* is significant
+        is not asked: at 500,000 rows a shift of 0.01 standard deviations is.
 
-    The smallest effect is threshold + margin + 0.84 standard deviations of D, which is at most
-    half the square root of 1/n + 1/m.
+        The smallest effect is threshold + margin + 0.84 standard deviations of D, which is at most
+        half the square root of 1/n + 1/m.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.data_drift.columns import judge_numeric
-    >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
-    >>> rng = np.random.default_rng(0)
-    >>> reference, moved, same = rng.normal(0, 1, 5000), rng.normal(0.5, 1, 5000), rng.normal(
-    ...     0, 1, 5000
-    ... )
-    >>> profile = NumericProfile.from_values
-    >>> result = judge_numeric("x", profile(reference), profile(moved), 1e-4)
-    >>> result.drifted, round(result.effect, 2), round(result.lower, 2)
-    (True, 0.22, 0.17)
-    >>> judge_numeric("x", profile(reference), profile(same), 1e-4).drifted
-    False
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.data_drift.columns import judge_numeric
+        >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+        >>> rng = np.random.default_rng(0)
+        >>> reference, moved, same = rng.normal(0, 1, 5000), rng.normal(0.5, 1, 5000), rng.normal(
+        ...     0, 1, 5000
+        ... )
+        >>> profile = NumericProfile.from_values
+        >>> result = judge_numeric("x", profile(reference), profile(moved), 1e-4)
+        >>> result.drifted, round(result.effect, 2), round(result.lower, 2)
+        (True, 0.22, 0.17)
+        >>> judge_numeric("x", profile(reference), profile(same), 1e-4).drifted
+        False
 
-    The moved column's distribution differs by 0.17 at least, where 0.05 would not matter.
+        The moved column's distribution differs by 0.17 at least, where 0.05 would not matter.
     """
     level = _check.level(level, "level")
     n, m = reference.n, current.n
@@ -122,42 +111,31 @@ def judge_missing(
 ) -> DriftResult:
     """Has the share of missing values changed by more than the threshold?
 
-    Parameters
-    ----------
-    column : str
-        Its name.
-    reference, current : NumericProfile
-        Both sides.
-    level : float, in (0, 0.5)
-        Probability of a false alarm.
-    threshold : float
-        Change of the share that does not matter.
+    Args:
+        column: Its name.
+        reference, current: Both sides.
+        level: Probability of a false alarm, in (0, 0.5).
+        threshold: Change of the share that does not matter.
 
-    Returns
-    -------
-    DriftResult
+    Returns:
         Not drifted when a side has no rows.
 
-    Raises
-    ------
-    ValueError
-        If level is out of range.
+    Raises:
+        ValueError: If level is out of range.
 
-    Notes
-    -----
-    See `judge_categorical`: one cell.
+    Note:
+        See ``judge_categorical``: one cell.
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.data_drift.columns import judge_missing
-    >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
-    >>> full = NumericProfile.from_values([1.0] * 5000)
-    >>> holes = NumericProfile.from_values([1.0] * 4500 + [float("nan")] * 500)
-    >>> result = judge_missing("x", full, holes, 1e-4)
-    >>> result.drifted, result.effect, round(result.lower, 3)
-    (True, 0.1, 0.081)
+    Example:
+        >>> from mlops_basics.stats.data_drift.columns import judge_missing
+        >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+        >>> full = NumericProfile.from_values([1.0] * 5000)
+        >>> holes = NumericProfile.from_values([1.0] * 4500 + [float("nan")] * 500)
+        >>> result = judge_missing("x", full, holes, 1e-4)
+        >>> result.drifted, result.effect, round(result.lower, 3)
+        (True, 0.1, 0.081)
 
-    A tenth of the values has gone missing, surely more than 8 %.
+        A tenth of the values has gone missing, surely more than 8 %.
     """
     return _shares(
         column,
@@ -180,56 +158,45 @@ def judge_categorical(
 ) -> DriftResult:
     r"""Has the share of any level, missing being one, changed by more than the threshold?
 
-    Parameters
-    ----------
-    column : str
-        Its name.
-    reference, current : CategoricalProfile
-        Both sides.
-    level : float, in (0, 0.5)
-        Probability of a false alarm.
-    threshold : float
-        Change of one share that does not matter.
+    Args:
+        column: Its name.
+        reference, current: Both sides.
+        level: Probability of a false alarm, in (0, 0.5).
+        threshold: Change of one share that does not matter.
 
-    Returns
-    -------
-    DriftResult
+    Returns:
         Not drifted when a side has no rows.
 
-    Raises
-    ------
-    ValueError
-        If level is out of range.
+    Raises:
+        ValueError: If level is out of range.
 
-    Notes
-    -----
-    The effect is the largest change of one share. Its lower bound is the largest distance
-    between the Clopper-Pearson limits [1]_ of both sides, each of the 4 limits of each of the K
-    cells at level a / (4 K): by the union bound all hold together with probability 1 - a, and
-    then the true largest change is at least that distance. Only limits that could matter are
-    computed: a cell's bound is below its observed change.
+    Note:
+        The effect is the largest change of one share. Its lower bound is the largest distance
+        between the Clopper-Pearson limits [1] of both sides, each of the 4 limits of each of the K
+        cells at level a / (4 K): by the union bound all hold together with probability 1 - a, and
+        then the true largest change is at least that distance. Only limits that could matter are
+        computed: a cell's bound is below its observed change.
 
-    Levels with fewer than 10 rows on both sides *together* form one cell: which levels are
-    pooled does not depend on the side they came from, so that without drift the pooled rows are
-    split over the sides by chance alone. A cell "not in the reference" would alarm by itself: a
-    reference sample never holds all rare levels.
+        Levels with fewer than 10 rows on both sides *together* form one cell: which levels are
+        pooled does not depend on the side they came from, so that without drift the pooled rows are
+        split over the sides by chance alone. A cell "not in the reference" would alarm by itself: a
+        reference sample never holds all rare levels.
 
-    References
-    ----------
-    .. [1] C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated
-           in the case of the binomial", Biometrika 26, 404-413 (1934).
+    References:
+        [1] C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated
+            in the case of the binomial", Biometrika 26, 404-413 (1934).
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
-    >>> from mlops_basics.stats.data_drift.columns import judge_categorical
-    >>> before = CategoricalProfile(counts={"JFK": 2500, "LGA": 2500})
-    >>> after = CategoricalProfile(counts={"JFK": 2375, "LGA": 2375, "SWF": 250})
-    >>> result = judge_categorical("origin", before, after, 1e-4)
-    >>> result.drifted, result.where, result.effect, round(result.lower, 3)
-    (True, 'SWF', 0.05, 0.035)
+    Example:
+        >>> from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
+        >>> from mlops_basics.stats.data_drift.columns import judge_categorical
+        >>> before = CategoricalProfile(counts={"JFK": 2500, "LGA": 2500})
+        >>> after = CategoricalProfile(counts={"JFK": 2375, "LGA": 2375, "SWF": 250})
+        >>> result = judge_categorical("origin", before, after, 1e-4)
+        >>> result.drifted, result.where, result.effect, round(result.lower, 3)
+        (True, 'SWF', 0.05, 0.035)
 
-    The new airport has 5 % of the rows, 3.5 % at least: more than the 2 % that would not matter.
+        The new airport has 5 % of the rows, 3.5 % at least: more than the 2 % that would not
+        matter.
     """
     level = _check.level(level, "level")
     cells, r, c = _cells(reference, current, threshold)

@@ -31,19 +31,15 @@ _HUGE = 1e300  # stands for infinity among the values that are ranked
 class JointMoments:
     """Mixed moments, up to the fourth, of the normal scores of each pair of columns: mergeable.
 
-    Attributes
-    ----------
-    names : tuple of str
-        The columns.
-    sums : ndarray, shape (9, k, k)
-        Sums of x_i^p x_j^q over the rows that have both, (p, q) = (0, 0), (1, 0), (2, 0),
-        (3, 0), (4, 0), (1, 1), (2, 1), (3, 1), (2, 2).
+    Attributes:
+        names: The columns.
+        sums: Sums of x_i^p x_j^q over the rows that have both, (p, q) = (0, 0), (1, 0), (2, 0), (3,
+            0), (4, 0), (1, 1), (2, 1), (3, 1), (2, 2), shape (9, k, k).
 
-    Notes
-    -----
-    A normal score is the normal quantile of (rank - 1/2) / n, ties sharing the mean rank: what
-    a column's own distribution is has no influence, so that these moments see joint changes
-    only. Merging adds sums: the scores are those within each part.
+    Note:
+        A normal score is the normal quantile of (rank - 1/2) / n, ties sharing the mean rank: what
+        a column's own distribution is has no influence, so that these moments see joint changes
+        only. Merging adds sums: the scores are those within each part.
     """
 
     names: tuple[str, ...]
@@ -53,23 +49,14 @@ class JointMoments:
     def from_columns(cls, columns: Mapping[str, ArrayLike], *, max_rows: int = MAX_ROWS) -> Self:
         """Summarise the joint distribution of numeric columns.
 
-        Parameters
-        ----------
-        columns : mapping of str to array_like of float, shape (n,)
-            Numeric columns of the same rows; NaN is missing.
-        max_rows : int, at least 1
-            Of more rows as many are taken, evenly spaced over all. This bounds time and memory
-            (two matrices of max_rows x columns); 20,000 rows on each side measure every Fisher's
-            z to 0.05, at the level of 20 columns.
+        Args:
+            columns: Numeric columns of the same rows; NaN is missing. Shape (n,).
+            max_rows: Of more rows as many are taken, evenly spaced over all. This bounds time and
+                memory (two matrices of max_rows x columns); 20,000 rows on each side measure every
+                Fisher's z to 0.05, at the level of 20 columns. At least 1.
 
-        Returns
-        -------
-        JointMoments
-
-        Raises
-        ------
-        ValueError
-            If a column is not one-dimensional or the lengths differ.
+        Raises:
+            ValueError: If a column is not one-dimensional or the lengths differ.
         """
         max_rows = _check.count(max_rows, "max_rows", at_least=1)
         names = tuple(columns)
@@ -97,19 +84,11 @@ class JointMoments:
     def merge(self, other: "JointMoments") -> Self:
         """The moments of the rows of both, each scored within its part.
 
-        Parameters
-        ----------
-        other : JointMoments
-            Moments of other rows of the same columns.
+        Args:
+            other: Moments of other rows of the same columns.
 
-        Returns
-        -------
-        JointMoments
-
-        Raises
-        ------
-        ValueError
-            If the columns differ.
+        Raises:
+            ValueError: If the columns differ.
         """
         if other.names != self.names:
             raise ValueError(f"columns must be {self.names!r}, got {other.names!r}")
@@ -118,14 +97,8 @@ class JointMoments:
     def select(self, names: Sequence[str]) -> Self:
         """The moments of some of the columns.
 
-        Parameters
-        ----------
-        names : sequence of str
-            Columns to keep, in this order.
-
-        Returns
-        -------
-        JointMoments
+        Args:
+            names: Columns to keep, in this order.
         """
         at = [self.names.index(name) for name in names]
         return type(self)(names=tuple(names), sums=self.sums[:, at][:, :, at])
@@ -133,11 +106,10 @@ class JointMoments:
     def correlations(self) -> tuple[Floats, Floats, Floats]:
         """Correlation of each pair, n times the variance of its Fisher's z, and n.
 
-        Returns
-        -------
-        r, variance, n : ndarray, shape (k, k)
-            The variance is the distribution-free one (delta method, fourth moments), at least
-            1, what it is under normality. r is clipped at 0.99; 0 where a column is constant.
+        Returns:
+            r, variance, n: The variance is the distribution-free one (delta method, fourth
+            moments), at least 1, what it is under normality. r is clipped at 0.99; 0 where a column
+            is constant. Shape (k, k).
         """
         n = self.sums[0]
         e10, e20, e30, e40, e11, e21, e31, e22 = self.sums[1:] / np.maximum(n, 1)
@@ -166,16 +138,10 @@ class JointMoments:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
-        """The moments that `to_dict` described; lists in place of arrays are fine.
+        """The moments that ``to_dict`` described; lists in place of arrays are fine.
 
-        Parameters
-        ----------
-        state : mapping
-            What `to_dict` returned, or what came back from a file.
-
-        Returns
-        -------
-        JointMoments
+        Args:
+            state: What ``to_dict`` returned, or what came back from a file.
         """
         names = tuple(str(name) for name in state["names"])
         sums = np.asarray(state["sums"], dtype=np.float64)
@@ -199,56 +165,45 @@ def judge_correlations(
 ) -> DriftResult:
     r"""Has the dependence of any two columns changed by more than the threshold?
 
-    Parameters
-    ----------
-    reference, current : JointMoments
-        Both sides; columns that only one of them has are left out.
-    level : float, in (0, 0.5)
-        Probability of a false alarm, split over the pairs.
-    threshold : float
-        Difference of Fisher's z that does not matter.
+    Args:
+        reference, current: Both sides; columns that only one of them has are left out.
+        level: Probability of a false alarm, split over the pairs, in (0, 0.5).
+        threshold: Difference of Fisher's z that does not matter.
 
-    Returns
-    -------
-    DriftResult
-        About the pair with the largest lower bound. Not drifted when no pair can be judged
-        (less than 20 common rows, or a constant column).
+    Returns:
+        About the pair with the largest lower bound. Not drifted when no pair can be judged (less
+        than 20 common rows, or a constant column).
 
-    Raises
-    ------
-    ValueError
-        If level is out of range.
+    Raises:
+        ValueError: If level is out of range.
 
-    Notes
-    -----
-    Fisher's z = atanh(r) of the normal-score correlation r has variance 1 / (n - 3) when the
-    scores are jointly normal. They need not be: for a mixture of a rising and a falling pair of
-    columns it is 3 / n. Therefore the distribution-free variance from fourth moments is used
-    where it is larger [1]_. Drifted when for some of the P pairs
+    Note:
+        Fisher's z = atanh(r) of the normal-score correlation r has variance 1 / (n - 3) when the
+        scores are jointly normal. They need not be: for a mixture of a rising and a falling pair of
+        columns it is 3 / n. Therefore the distribution-free variance from fourth moments is used
+        where it is larger [1]. Drifted when for some of the P pairs
 
-    .. math:: |z_1 - z_2| - z_{1 - a/(2P)} \sqrt{v_1/(n_1-3) + v_2/(n_2-3)} > threshold.
+        .. math:: |z_1 - z_2| - z_{1 - a/(2P)} \sqrt{v_1/(n_1-3) + v_2/(n_2-3)} > threshold.
 
-    This is a normal approximation, unlike the exact bounds of single columns.
+        This is a normal approximation, unlike the exact bounds of single columns.
 
-    References
-    ----------
-    .. [1] J. H. Steiger and A. R. Hakstian, "The asymptotic distribution of elements of a
-           correlation matrix: theory and application", British Journal of Mathematical and
-           Statistical Psychology 35, 208-215 (1982).
+    References:
+        [1] J. H. Steiger and A. R. Hakstian, "The asymptotic distribution of elements of a
+            correlation matrix: theory and application", British Journal of Mathematical and
+            Statistical Psychology 35, 208-215 (1982).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.data_drift.joint import JointMoments, judge_correlations
-    >>> rng = np.random.default_rng(0)
-    >>> z = rng.normal(size=(3, 5000))
-    >>> def pair(sign):
-    ...     return JointMoments.from_columns({"a": z[0], "b": sign * z[0] + 1.7 * z[1]})
-    >>> result = judge_correlations(pair(1), pair(-1), 1e-4)
-    >>> result.drifted, result.where, round(result.effect, 1), round(result.lower, 1)
-    (True, 'a, b', 1.1, 1.0)
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.data_drift.joint import JointMoments, judge_correlations
+        >>> rng = np.random.default_rng(0)
+        >>> z = rng.normal(size=(3, 5000))
+        >>> def pair(sign):
+        ...     return JointMoments.from_columns({"a": z[0], "b": sign * z[0] + 1.7 * z[1]})
+        >>> result = judge_correlations(pair(1), pair(-1), 1e-4)
+        >>> result.drifted, result.where, round(result.effect, 1), round(result.lower, 1)
+        (True, 'a, b', 1.1, 1.0)
 
-    The correlation turned from 0.5 to -0.5, while neither column has changed by itself.
+        The correlation turned from 0.5 to -0.5, while neither column has changed by itself.
     """
     level = _check.level(level, "level")
     names = [name for name in reference.names if name in current.names]
@@ -294,50 +249,38 @@ def judge_classifier(
 ) -> DriftResult:
     """Can a classifier tell current rows from reference rows better than does not matter?
 
-    Parameters
-    ----------
-    labels : array_like of int, shape (n,)
-        0 for a reference row, 1 for a current row.
-    scores : array_like of float, shape (n,)
-        What one classifier, fitted on *other* rows of both sides, gives each row: higher for
-        "current".
-    level : float, in (0, 0.5)
-        Probability of a false alarm.
-    threshold : float
-        AUC that does not matter.
+    Args:
+        labels: 0 for a reference row, 1 for a current row, shape (n,).
+        scores: What one classifier, fitted on *other* rows of both sides, gives each row: higher
+            for "current". Shape (n,).
+        level: Probability of a false alarm, in (0, 0.5).
+        threshold: AUC that does not matter.
 
-    Returns
-    -------
-    DriftResult
+    Returns:
         Not drifted when a side has no rows or there are less than 20.
 
-    Raises
-    ------
-    ValueError
-        If shapes or values are out of range.
+    Raises:
+        ValueError: If shapes or values are out of range.
 
-    Notes
-    -----
-    A classifier two-sample test [1]_ with the AUC as the effect: 0.5 for equal distributions,
-    and the lower bound of `compare_auc` (DeLong, with Hall's correction for skewness). Scores of
-    several models must not be pooled: fit once, score the held-out rows.
+    Note:
+        A classifier two-sample test [1] with the AUC as the effect: 0.5 for equal distributions,
+        and the lower bound of ``compare_auc`` (DeLong, with Hall's correction for skewness). Scores
+        of several models must not be pooled: fit once, score the held-out rows.
 
-    References
-    ----------
-    .. [1] D. Lopez-Paz and M. Oquab, "Revisiting classifier two-sample tests", International
-           Conference on Learning Representations (2017).
+    References:
+        [1] D. Lopez-Paz and M. Oquab, "Revisiting classifier two-sample tests", International
+            Conference on Learning Representations (2017).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.data_drift.joint import judge_classifier
-    >>> rng = np.random.default_rng(0)
-    >>> labels = np.repeat([0, 1], 2000)
-    >>> result = judge_classifier(labels, rng.normal(0.5 * labels, 1), 1e-4)
-    >>> result.drifted, round(result.effect, 2), round(result.lower, 2)
-    (True, 0.64, 0.61)
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.data_drift.joint import judge_classifier
+        >>> rng = np.random.default_rng(0)
+        >>> labels = np.repeat([0, 1], 2000)
+        >>> result = judge_classifier(labels, rng.normal(0.5 * labels, 1), 1e-4)
+        >>> result.drifted, round(result.effect, 2), round(result.lower, 2)
+        (True, 0.64, 0.61)
 
-    The current row has the higher score in 64 % of the pairs, surely in more than 61 %.
+        The current row has the higher score in 64 % of the pairs, surely in more than 61 %.
     """
     level = _check.level(level, "level")
     scores = _check.vector(scores, "scores")

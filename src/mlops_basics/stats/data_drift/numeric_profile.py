@@ -19,32 +19,25 @@ MAX_POINTS = 8192  # 0.26 MB a column, ranks known to 0.012 % of the rows
 class NumericProfile:
     """How many values of a column are at or below each of some of its values: mergeable.
 
-    Attributes
-    ----------
-    points : ndarray of float, shape (k,)
-        Distinct values of the column, ascending; k <= `max_points`.
-    low, high : ndarray of int, shape (k,)
-        Bounds of the number of values <= point. Equal unless compressed profiles were merged.
-    below : ndarray of int, shape (k,)
-        Upper bound of the number of values < point.
-    n : int
-        Values that are not missing.
-    missing : int
-        Missing values (NaN).
-    exact : bool
-        Whether `points` are all distinct values: then nothing is lost.
-    max_points : int
-        Bound of k.
+    Attributes:
+        points: Distinct values of the column, ascending; k <= ``max_points``. Shape (k,).
+        low, high: Bounds of the number of values <= point. Equal unless compressed profiles were
+            merged. Shape (k,).
+        below: Upper bound of the number of values < point, shape (k,).
+        n: Values that are not missing.
+        missing: Missing values (NaN).
+        exact: Whether ``points`` are all distinct values: then nothing is lost.
+        max_points: Bound of k.
 
-    Notes
-    -----
-    A column with at most `max_points` distinct values is kept exactly. Of others the values at
-    evenly spaced ranks are kept *with their exact ranks*: bounded is the memory, and what is
-    unknown is only where values lie between two neighbouring points, at most 1 / max_points of
-    them. Merging adds the counts; at a point that only one side has kept the other side's count
-    is known to lie between two bounds, and the bounds are carried along. A merge of compressed
-    profiles thus widens the bounds by at most 1 / max_points of the rows: merge in a balanced tree
-    and log2(parts) / max_points bounds the sum. Comparisons use the bounds, so they stay valid.
+    Note:
+        A column with at most ``max_points`` distinct values is kept exactly. Of others the values
+        at evenly spaced ranks are kept *with their exact ranks*: bounded is the memory, and what is
+        unknown is only where values lie between two neighbouring points, at most 1 / max_points of
+        them. Merging adds the counts; at a point that only one side has kept the other side's count
+        is known to lie between two bounds, and the bounds are carried along. A merge of compressed
+        profiles thus widens the bounds by at most 1 / max_points of the rows: merge in a balanced
+        tree and log2(parts) / max_points bounds the sum. Comparisons use the bounds, so they stay
+        valid.
     """
 
     points: Floats
@@ -60,30 +53,20 @@ class NumericProfile:
     def from_values(cls, values: ArrayLike, *, max_points: int = MAX_POINTS) -> Self:
         """Summarise a column: one sort.
 
-        Parameters
-        ----------
-        values : array_like of float, shape (n,)
-            The column; NaN (and None) is missing, infinities are values.
-        max_points : int, at least 2
-            Bound of the summary's size.
+        Args:
+            values: The column; NaN (and None) is missing, infinities are values. Shape (n,).
+            max_points: Bound of the summary's size, at least 2.
 
-        Returns
-        -------
-        NumericProfile
+        Raises:
+            ValueError: If values are not one-dimensional or max_points is too small.
 
-        Raises
-        ------
-        ValueError
-            If values are not one-dimensional or max_points is too small.
+        Example:
+            >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+            >>> profile = NumericProfile.from_values([2.0, 1.0, float("nan"), 2.0])
+            >>> profile.points.tolist(), profile.low.tolist(), profile.n, profile.missing
+            ([1.0, 2.0], [1, 3], 3, 1)
 
-        Examples
-        --------
-        >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
-        >>> profile = NumericProfile.from_values([2.0, 1.0, float("nan"), 2.0])
-        >>> profile.points.tolist(), profile.low.tolist(), profile.n, profile.missing
-        ([1.0, 2.0], [1, 3], 3, 1)
-
-        One value is at most 1, three are at most 2, one is missing.
+            One value is at most 1, three are at most 2, one is missing.
         """
         array = np.asarray(values, dtype=np.float64)
         if array.ndim != 1:
@@ -124,14 +107,11 @@ class NumericProfile:
     def bounds(self, x: Floats) -> tuple[Ints, Ints]:
         """Bounds of the number of values <= x.
 
-        Parameters
-        ----------
-        x : ndarray of float
-            Places, none NaN.
+        Args:
+            x: Places, none NaN.
 
-        Returns
-        -------
-        low, high : ndarray of int, shape of x
+        Returns:
+            low, high: Shape of x.
         """
         if self.n == 0:
             zero = np.zeros(x.shape, dtype=np.int64)
@@ -156,26 +136,21 @@ class NumericProfile:
     def merge(self, other: "NumericProfile") -> Self:
         """The profile of the rows of both.
 
-        Parameters
-        ----------
-        other : NumericProfile
-            Profile of other rows of the same column.
+        Args:
+            other: Profile of other rows of the same column.
 
-        Returns
-        -------
-        NumericProfile
-            Exact when both are and their distinct values fit; else at most `max_points` points
+        Returns:
+            Exact when both are and their distinct values fit; else at most ``max_points`` points
             (the larger bound of the two).
 
-        Examples
-        --------
-        >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
-        >>> first = NumericProfile.from_values([1.0, 3.0])
-        >>> both = first.merge(NumericProfile.from_values([2.0, 3.0]))
-        >>> both.points.tolist(), both.low.tolist()
-        ([1.0, 2.0, 3.0], [1, 2, 4])
+        Example:
+            >>> from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+            >>> first = NumericProfile.from_values([1.0, 3.0])
+            >>> both = first.merge(NumericProfile.from_values([2.0, 3.0]))
+            >>> both.points.tolist(), both.low.tolist()
+            ([1.0, 2.0, 3.0], [1, 2, 4])
 
-        The same as the profile of all four values.
+            The same as the profile of all four values.
         """
         points = np.union1d(self.points, other.points)
         mine, theirs = self.bounds(points), other.bounds(points)
@@ -214,16 +189,10 @@ class NumericProfile:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
-        """The profile that `to_dict` described; lists in place of arrays are fine.
+        """The profile that ``to_dict`` described; lists in place of arrays are fine.
 
-        Parameters
-        ----------
-        state : mapping
-            What `to_dict` returned, or what came back from a file.
-
-        Returns
-        -------
-        NumericProfile
+        Args:
+            state: What ``to_dict`` returned, or what came back from a file.
         """
         return cls(
             points=np.asarray(state["points"], dtype=np.float64),

@@ -7,16 +7,11 @@ from dataclasses import dataclass
 class DriftThresholds:
     """Effects that do not matter: only what is surely larger is called drift.
 
-    Attributes
-    ----------
-    numeric : float
-        KS distance: largest difference of the share of values at or below any value.
-    share : float
-        Change of the share of one level, or of missing values.
-    correlation : float
-        Difference of Fisher's z of a normal-score correlation (0.1: 0.5 becomes 0.57).
-    auc : float
-        Area under the ROC curve of a classifier that tells current rows from reference rows.
+    Attributes:
+        numeric: KS distance: largest difference of the share of values at or below any value.
+        share: Change of the share of one level, or of missing values.
+        correlation: Difference of Fisher's z of a normal-score correlation (0.1: 0.5 becomes 0.57).
+        auc: Area under the ROC curve of a classifier that tells current rows from reference rows.
     """
 
     numeric: float = 0.05
@@ -39,33 +34,23 @@ class DriftResult:
 
     No field is ever NaN or infinite; what cannot be computed is None.
 
-    Attributes
-    ----------
-    column : str
-        Name of the column; of both columns, or of the classifier, for joint changes.
-    kind : str
-        ``"numeric"``, ``"missing"``, ``"categorical"``, ``"correlation"`` or ``"classifier"``.
-    measure : str
-        What the effect is: ``"KS distance"``, ``"change of one share"``, ...
-    where : str
-        Where the largest change is: the value, the level, the pair of columns; "" when nowhere.
-    effect : float or None
-        The observed effect; None when it cannot be computed.
-    lower : float
-        Lower confidence bound of the effect at `level`; 0 (0.5 for an AUC) when nothing is certain.
-    threshold : float
-        The effect that does not matter.
-    level : float
-        Probability that `drifted` is a false alarm, at most.
-    drifted : bool
-        Whether ``lower > threshold``.
-    n_reference, n_current : int
-        Values (rows) behind the effect on each side.
-    smallest : float or None
-        What it would take: the smallest true effect that is found with 80 % probability on as
-        many rows; None when no effect would be.
-    reason : str
-        The outcome in plain words.
+    Attributes:
+        column: Name of the column; of both columns, or of the classifier, for joint changes.
+        kind: ``"numeric"``, ``"missing"``, ``"categorical"``, ``"correlation"`` or
+            ``"classifier"``.
+        measure: What the effect is: ``"KS distance"``, ``"change of one share"``, ...
+        where: Where the largest change is: the value, the level, the pair of columns; "" when
+            nowhere.
+        effect: The observed effect; None when it cannot be computed.
+        lower: Lower confidence bound of the effect at ``level``; 0 (0.5 for an AUC) when nothing is
+            certain.
+        threshold: The effect that does not matter.
+        level: Probability that ``drifted`` is a false alarm, at most.
+        drifted: Whether ``lower > threshold``.
+        n_reference, n_current: Values (rows) behind the effect on each side.
+        smallest: What it would take: the smallest true effect that is found with 80 % probability
+            on as many rows; None when no effect would be.
+        reason: The outcome in plain words.
     """
 
     column: str
@@ -107,16 +92,12 @@ def drift_result(
 ) -> DriftResult:
     """The result of one kind; what is left out could not be computed.
 
-    Parameters
-    ----------
-    kind, column, level, threshold, reason, where, effect, lower, smallest
-        As in `DriftResult`.
-    rows : tuple of int
-        Values (rows) behind the effect: reference, current.
+    Args:
+        kind, column, level, threshold, reason, where, effect, lower, smallest: As in
+            ``DriftResult``.
+        rows: Values (rows) behind the effect: reference, current.
 
-    Returns
-    -------
-    DriftResult
+    Returns:
         Drifted when the lower bound is above the threshold.
     """
     if lower is None:

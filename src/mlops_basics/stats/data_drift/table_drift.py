@@ -21,12 +21,9 @@ JOINT_ENTRIES = 2  # correlations and classifier count as columns, whether they 
 class TableProfile:
     """Profiles of all columns of a table: what a release stores of its reference. Mergeable.
 
-    Attributes
-    ----------
-    columns : dict of str to NumericProfile or CategoricalProfile
-        One for each column.
-    joint : JointMoments
-        Of the numeric columns.
+    Attributes:
+        columns: One for each column.
+        joint: Of the numeric columns.
     """
 
     columns: dict[str, NumericProfile | CategoricalProfile]
@@ -38,21 +35,13 @@ class TableProfile:
     ) -> Self:
         """Summarise a table.
 
-        Parameters
-        ----------
-        columns : mapping of str to array_like, shape (n,)
-            The columns of the same rows; a pandas DataFrame is one, and the fastest.
-        categorical : collection of str
-            Which of them are categorical; all others are numeric.
+        Args:
+            columns: The columns of the same rows; a pandas DataFrame is one, and the fastest. Shape
+                (n,).
+            categorical: Which of them are categorical; all others are numeric.
 
-        Returns
-        -------
-        TableProfile
-
-        Raises
-        ------
-        ValueError
-            If a column is not one-dimensional or the lengths differ.
+        Raises:
+            ValueError: If a column is not one-dimensional or the lengths differ.
         """
         numeric = {name: values for name, values in columns.items() if name not in categorical}
         return cls(
@@ -68,19 +57,11 @@ class TableProfile:
     def merge(self, other: "TableProfile") -> Self:
         """The profile of the rows of both.
 
-        Parameters
-        ----------
-        other : TableProfile
-            Profile of other rows of the same table.
+        Args:
+            other: Profile of other rows of the same table.
 
-        Returns
-        -------
-        TableProfile
-
-        Raises
-        ------
-        ValueError
-            If the columns or their kinds differ.
+        Raises:
+            ValueError: If the columns or their kinds differ.
         """
         if set(self.columns) != set(other.columns):
             raise ValueError(f"columns must be {[*self.columns]!r}, got {[*other.columns]!r}")
@@ -111,16 +92,10 @@ class TableProfile:
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
-        """The profile that `to_dict` described.
+        """The profile that ``to_dict`` described.
 
-        Parameters
-        ----------
-        state : mapping
-            What `to_dict` returned, or what ``numpy.load`` gives back.
-
-        Returns
-        -------
-        TableProfile
+        Args:
+            state: What ``to_dict`` returned, or what ``numpy.load`` gives back.
         """
         keys = list(state)
         names = [str(name) for name in state["names"]]
@@ -150,52 +125,40 @@ def judge_table(
 ) -> list[DriftResult]:
     """Results about every column of the j-th batch of a release, and about joint changes.
 
-    Parameters
-    ----------
-    reference, current : TableProfile
-        The release's reference and the batch.
-    j : int, at least 1
-        Number of the batch in the release's life.
-    alpha : float, in (0, 0.5)
-        Probability of any false alarm in the release's whole life.
-    thresholds : DriftThresholds, optional
-        What does not matter.
-    classifier : tuple of array_like, optional
-        Labels and held-out scores for `judge_classifier`.
+    Args:
+        reference, current: The release's reference and the batch.
+        j: Number of the batch in the release's life, at least 1.
+        alpha: Probability of any false alarm in the release's whole life, in (0, 0.5).
+        thresholds: What does not matter.
+        classifier: Labels and held-out scores for ``judge_classifier``.
 
-    Returns
-    -------
-    list of DriftResult
+    Returns:
         For each column of the reference: one result (categorical), or two (the values and the
         missing values of a numeric one); then one about the correlations, and one about the
         classifier when its scores are given. Columns that the batch lacks, or that changed their
         kind, are named as not judged: they are changes of the schema.
 
-    Raises
-    ------
-    ValueError
-        If j, alpha or the scores are out of range.
+    Raises:
+        ValueError: If j, alpha or the scores are out of range.
 
-    Notes
-    -----
-    The batch's level, `drift_alpha_at`, is divided by the number of reference columns plus two
-    (the joint entries); a numeric column's share is halved between values and missing values.
-    By the union bound the probability of a false alarm, in all batches together, is at most
-    alpha. The number of entries does not depend on what the batch looks like.
+    Note:
+        The batch's level, ``drift_alpha_at``, is divided by the number of reference columns plus
+        two (the joint entries); a numeric column's share is halved between values and missing
+        values. By the union bound the probability of a false alarm, in all batches together, is at
+        most alpha. The number of entries does not depend on what the batch looks like.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
-    >>> rng = np.random.default_rng(0)
-    >>> def table(shift):
-    ...     x, y = rng.normal(0, 1, 5000), rng.normal(shift, 1, 5000)
-    ...     return TableProfile.from_columns({"x": x, "y": y})
-    >>> results = judge_table(table(0.0), table(0.5), 1)
-    >>> [result.column for result in results if result.drifted]
-    ['y']
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
+        >>> rng = np.random.default_rng(0)
+        >>> def table(shift):
+        ...     x, y = rng.normal(0, 1, 5000), rng.normal(shift, 1, 5000)
+        ...     return TableProfile.from_columns({"x": x, "y": y})
+        >>> results = judge_table(table(0.0), table(0.5), 1)
+        >>> [result.column for result in results if result.drifted]
+        ['y']
 
-    Of five results one is drift: y has moved.
+        Of five results one is drift: y has moved.
     """
     thresholds = thresholds or DriftThresholds()
     level = drift_alpha_at(j, _check.level(alpha)) / (len(reference.columns) + JOINT_ENTRIES)

@@ -1,4 +1,4 @@
-"""The intervals of `metrics` where groups of rows are independent, and rows are not."""
+"""The intervals of ``metrics`` where groups of rows are independent, and rows are not."""
 
 from __future__ import annotations
 
@@ -21,49 +21,40 @@ _NOISE = 1e-7  # of an error: what numerical derivatives leave of none
 def share_of_groups(hits: npt.ArrayLike, groups: npt.ArrayLike, confidence: float) -> Interval:
     """A share of rows, with Wilson's interval of as many rows as the groups are worth.
 
-    Parameters
-    ----------
-    hits : array_like of bool, shape (n,), n >= 1
-    groups : array_like, shape (n,)
-        The group of each row: any values that can be sorted.
-    confidence : float in (0, 1)
+    Args:
+        hits: Shape (n,), n >= 1.
+        groups: The group of each row: any values that can be sorted. Shape (n,).
+        confidence: Of the two-sided interval, in (0, 1).
 
-    Returns
-    -------
-    Interval
+    Returns:
         Without limits where all rows are of one group.
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
+    Raises:
+        ValueError: If the shapes differ.
 
-    Notes
-    -----
-    With p the share and v the variance of p by groups, the rows are worth n* = p (1 - p) / v
-    independent ones [1]_, at most n. Student's quantile takes the place of the normal one, with
-    one degree of freedom less than there are groups with hits, or with misses if these are fewer:
-    only they tell how hits and misses are spread. Where these are fewer than two, v tells
-    nothing, and n* is the number of groups, G, with G - 1 degrees of freedom. That Wilson's
-    interval suits grouped rows is shown in [2]_, for shares that are not extreme.
+    Note:
+        With p the share and v the variance of p by groups, the rows are worth n* = p (1 - p) / v
+        independent ones [1], at most n. Student's quantile takes the place of the normal one, with
+        one degree of freedom less than there are groups with hits, or with misses if these are
+        fewer: only they tell how hits and misses are spread. Where these are fewer than two, v
+        tells nothing, and n* is the number of groups, G, with G - 1 degrees of freedom. That
+        Wilson's interval suits grouped rows is shown in [2], for shares that are not extreme.
 
-    References
-    ----------
-    .. [1] E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small
-           expected number of positive counts estimated from survey data", Survey Methodology 24,
-           193-201 (1998).
-    .. [2] N. Dean and M. Pagano, "Evaluating confidence interval methods for binomial proportions
-           in clustered surveys", Journal of Survey Statistics and Methodology 3, 484-503 (2015).
+    References:
+        [1] E. L. Korn and B. I. Graubard, "Confidence intervals for proportions with small expected
+            number of positive counts estimated from survey data", Survey Methodology 24, 193-201
+            (1998).
+        [2] N. Dean and M. Pagano, "Evaluating confidence interval methods for binomial proportions
+            in clustered surveys", Journal of Survey Statistics and Methodology 3, 484-503 (2015).
 
-    Examples
-    --------
-    >>> hits = [row % 100 >= 10 for row in range(300)]
-    >>> alone = share_of_groups(hits, range(300), 0.95)
-    >>> tens = share_of_groups(hits, [row // 10 for row in range(300)], 0.95)
-    >>> round(alone.low, 2), round(tens.low, 2)
-    (0.86, 0.5)
+    Example:
+        >>> hits = [row % 100 >= 10 for row in range(300)]
+        >>> alone = share_of_groups(hits, range(300), 0.95)
+        >>> tens = share_of_groups(hits, [row // 10 for row in range(300)], 0.95)
+        >>> round(alone.low, 2), round(tens.low, 2)
+        (0.86, 0.5)
 
-    The 30 errors fill three of thirty groups: that is worth much less than 300 rows.
+        The 30 errors fill three of thirty groups: that is worth much less than 300 rows.
     """
     right = np.asarray(hits, dtype=np.float64)
     rows, p = len(right), float(right.mean())
@@ -88,32 +79,24 @@ def auc_of_groups(
     confidence: float,
     rarest: int | None = None,
 ) -> Interval:
-    """`metrics.roc_auc` with groups as the units.
+    """``metrics.roc_auc`` with groups as the units.
 
-    Parameters
-    ----------
-    y, probabilities, confidence
-        As in `metrics.roc_auc`.
-    groups : array_like, shape (n,)
-        The group of each row.
-    rarest : int, optional
-        What `groups_of_the_rarest` says, where it is known.
+    Args:
+        y, probabilities, confidence: As in ``metrics.roc_auc``.
+        groups: The group of each row, shape (n,).
+        rarest: What ``groups_of_the_rarest`` says, where it is known.
 
-    Returns
-    -------
-    Interval
+    Returns:
         Without limits, too, where a class lies in one group only; with a note where one lies in
         fewer than 20.
 
-    Notes
-    -----
-    Student's quantile has one degree of freedom less than there are groups with the rarest class:
-    only these tell how it varies.
+    Note:
+        Student's quantile has one degree of freedom less than there are groups with the rarest
+        class: only these tell how it varies.
 
-    References
-    ----------
-    N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53, 567-578
-    (1997).
+    References:
+        N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53,
+        567-578 (1997).
     """
     if len(np.unique(y)) < 2:
         return roc_auc(y, probabilities, confidence)  # not defined, whatever the groups
@@ -139,30 +122,20 @@ def confusion_metric_of_groups(
 ) -> Interval:
     """Any metric of the confusion matrix, by the delta method with groups as the units.
 
-    Parameters
-    ----------
-    metric : callable
-        From counts of shape (..., K, K) to values of shape (...), at most 1.
-    y, predicted : array_like of int, shape (n,)
-        Codes 0 ... K-1.
-    groups : array_like, shape (n,)
-        The group of each row.
-    n_classes : int
-        K.
-    confidence : float in (0, 1)
-    at_least : float
-        What the metric cannot fall below.
-    rarest : int, optional
-        As in `auc_of_groups`, and so are the degrees of freedom and the note.
+    Args:
+        metric: From counts of shape (..., K, K) to values of shape (...), at most 1.
+        y, predicted: Codes 0 ... K-1. Shape (n,).
+        groups: The group of each row, shape (n,).
+        n_classes: K.
+        confidence: Of the two-sided interval, in (0, 1).
+        at_least: What the metric cannot fall below.
+        rarest: As in ``auc_of_groups``, and so are the degrees of freedom and the note.
 
-    Returns
-    -------
-    Interval
+    Returns:
         Without limits where no row errs, and where a class lies in one group only.
 
-    References
-    ----------
-    A. W. van der Vaart, "Asymptotic Statistics", ch. 20 (1998).
+    References:
+        A. W. van der Vaart, "Asymptotic Statistics", ch. 20 (1998).
     """
     value, influence = metric_influence(metric, y, predicted, n_classes=n_classes)
     rarest = groups_of_the_rarest(y, groups) if rarest is None else rarest

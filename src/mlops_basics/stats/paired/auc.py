@@ -19,14 +19,12 @@ _ROUNDING = 1e-12  # standard errors below this are rounding: an AUC is between 
 
 @dataclass(frozen=True, kw_only=True)
 class AucResult(PairedResult):
-    """`PairedResult` of ROC AUC.
+    """``PairedResult`` of ROC AUC.
 
-    Attributes
-    ----------
-    standard_error : float or None
-        DeLong's standard error of the gain; effect / standard_error is the z of the literature.
-    class_counts : tuple of int
-        Rows of each class. Classes without rows are left out of a macro average.
+    Attributes:
+        standard_error: DeLong's standard error of the gain; effect / standard_error is the z of the
+            literature.
+        class_counts: Rows of each class. Classes without rows are left out of a macro average.
     """
 
     standard_error: float | None
@@ -36,27 +34,21 @@ class AucResult(PairedResult):
 def midranks(x: ArrayLike) -> Floats:
     """Ranks from 1, ties sharing the mean of theirs.
 
-    Parameters
-    ----------
-    x : array_like of float, shape (n,)
-        Values, finite.
+    Args:
+        x: Values, finite, shape (n,).
 
-    Returns
-    -------
-    ndarray, shape (n,)
+    Returns:
+        Shape (n,).
 
-    Raises
-    ------
-    ValueError
-        If x is not one-dimensional and finite.
+    Raises:
+        ValueError: If x is not one-dimensional and finite.
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.auc import midranks
-    >>> midranks([0.3, 0.1, 0.3])
-    array([2.5, 1. , 2.5])
+    Example:
+        >>> from mlops_basics.stats.paired.auc import midranks
+        >>> midranks([0.3, 0.1, 0.3])
+        array([2.5, 1. , 2.5])
 
-    The two largest values share the ranks 2 and 3.
+        The two largest values share the ranks 2 and 3.
     """
     return _midranks(_check.vector(x, "x"))
 
@@ -93,74 +85,63 @@ def compare_auc(
     alpha: float = 0.05,
     min_gain: float = 0.0,
 ) -> AucResult:
-    r"""Is the challenger's ROC AUC higher by more than `min_gain`?
+    r"""Is the challenger's ROC AUC higher by more than ``min_gain``?
 
-    Parameters
-    ----------
-    y : array_like of int, shape (n,)
-        Class codes: 0 and 1 for one-dimensional scores, 0 ... K-1 otherwise.
-    champion, challenger : array_like of float, shape (n,) or (n, K)
-        Scores of class 1, or of every class: then the macro average over the classes of the AUC
-        of each class against the rest is compared. Only the order of the scores of one class
-        matters.
-    alpha : float, in (0, 0.5)
-        One-sided level.
-    min_gain : float, in (-1, 1)
-        Gain that has to be exceeded; -margin for non-inferiority.
+    Args:
+        y: Class codes: 0 and 1 for one-dimensional scores, 0 ... K-1 otherwise. Shape (n,).
+        champion, challenger: Scores of class 1, or of every class: then the macro average over the
+            classes of the AUC of each class against the rest is compared. Only the order of the
+            scores of one class matters. Shape (n,) or (n, K).
+        alpha: One-sided level, in (0, 0.5).
+        min_gain: Gain that has to be exceeded; -margin for non-inferiority. In (-1, 1).
 
-    Returns
-    -------
-    AucResult
+    Returns:
         With ``effect`` None and p-values of 1 when less than two classes occur.
 
-    Raises
-    ------
-    ValueError
-        If shapes, codes or values are out of range.
+    Raises:
+        ValueError: If shapes, codes or values are out of range.
 
-    Notes
-    -----
-    An AUC is a mean, over the rows of either class, of the share of the other class that a row
-    beats (its placement). DeLong's covariance follows from the placements, which midranks give
-    in O(n log n) [2]_.
+    Note:
+        An AUC is a mean, over the rows of either class, of the share of the other class that a row
+        beats (its placement). DeLong's covariance follows from the placements, which midranks give
+        in O(n log n) [2].
 
-    Several classes. The AUC of class c against the rest is a U-statistic of K samples, and so is
-    the macro average. To first order it is a sum of one mean per class: the component of a row
-    of class k is its placement among the others in the AUC of k, plus, for each c != k, its
-    placement as a negative in the AUC of c times n_k / (n - n_c), all divided by K. The gain's
-    variance is the sum over the classes of the variance of the differences of these components
-    divided by n_k, which contains all covariances between classes and models. For K = 2 it is
-    DeLong's. Like DeLong's it is conditional on the numbers of rows per class.
+        Several classes. The AUC of class c against the rest is a U-statistic of K samples, and so
+        is the macro average. To first order it is a sum of one mean per class: the component of a
+        row of class k is its placement among the others in the AUC of k, plus, for each c != k, its
+        placement as a negative in the AUC of c times n_k / (n - n_c), all divided by K. The gain's
+        variance is the sum over the classes of the variance of the differences of these components
+        divided by n_k, which contains all covariances between classes and models. For K = 2 it is
+        DeLong's. Like DeLong's it is conditional on the numbers of rows per class.
 
-    Against normal theory two things are added: Welch's degrees of freedom, and Hall's
-    correction for the skewness of the sum of means (`hall_p_value`), as in `compare_losses`.
+        Against normal theory two things are added: Welch's degrees of freedom, and Hall's
+        correction for the skewness of the sum of means (``hall_p_value``), as in
+        ``compare_losses``.
 
-    Fewer than 20 rows, or less than two rows of a class that occurs: no claim. Fewer than 100
-    rows, or than 20 of some class: the level is marked as approximate.
+        Fewer than 20 rows, or less than two rows of a class that occurs: no claim. Fewer than 100
+        rows, or than 20 of some class: the level is marked as approximate.
 
-    References
-    ----------
-    .. [1] E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, "Comparing the areas under two or
-           more correlated receiver operating characteristic curves: a nonparametric approach",
-           Biometrics 44, 837-845 (1988).
-    .. [2] X. Sun and W. Xu, "Fast implementation of DeLong's algorithm for comparing the areas
-           under correlated receiver operating characteristic curves", IEEE Signal Processing
-           Letters 21, 1389-1393 (2014).
+    References:
+        [1] E. R. DeLong, D. M. DeLong and D. L. Clarke-Pearson, "Comparing the areas under two or
+            more correlated receiver operating characteristic curves: a nonparametric approach",
+            Biometrics 44, 837-845 (1988).
+        [2] X. Sun and W. Xu, "Fast implementation of DeLong's algorithm for comparing the areas
+            under correlated receiver operating characteristic curves", IEEE Signal Processing
+            Letters 21, 1389-1393 (2014).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.auc import compare_auc
-    >>> rng = np.random.default_rng(0)
-    >>> y = rng.integers(0, 2, 1000)
-    >>> signal = y + rng.normal(0, 1, 1000)
-    >>> result = compare_auc(y, signal + rng.normal(0, 1, 1000), signal)
-    >>> round(result.champion, 2), round(result.challenger, 2)
-    (0.72, 0.79)
-    >>> [round(limit, 2) for limit in result.interval], result.significant
-    ([0.05, 0.09], True)
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.auc import compare_auc
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(0, 2, 1000)
+        >>> signal = y + rng.normal(0, 1, 1000)
+        >>> result = compare_auc(y, signal + rng.normal(0, 1, 1000), signal)
+        >>> round(result.champion, 2), round(result.challenger, 2)
+        (0.72, 0.79)
+        >>> [round(limit, 2) for limit in result.interval], result.significant
+        ([0.05, 0.09], True)
 
-    Without the extra noise the AUC is higher by at least 0.05 with 95 % confidence.
+        Without the extra noise the AUC is higher by at least 0.05 with 95 % confidence.
     """
     alpha = _check.level(alpha)
     if not -1 < min_gain < 1:
@@ -229,13 +210,11 @@ def compare_auc(
 def rank_scores(probabilities: ArrayLike) -> Floats:
     """What an AUC ranks by: the probability of the second of two classes, or of each class.
 
-    Parameters
-    ----------
-    probabilities : array_like of float, shape (n, K)
+    Args:
+        probabilities: Shape (n, K).
 
-    Returns
-    -------
-    ndarray of float, shape (n,) for two classes, else (n, K)
+    Returns:
+        Shape (n,) for two classes, else (n, K).
     """
     p = np.asarray(probabilities, dtype=np.float64)
     return p[:, 1] if p.shape[1] == 2 else p
@@ -244,41 +223,31 @@ def rank_scores(probabilities: ArrayLike) -> Floats:
 def auc_influence(y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> PairedMetric:
     """ROC AUC of both models, with the influence of each row.
 
-    Parameters
-    ----------
-    y, champion, challenger : array_like
-        As in `compare_auc`.
+    Args:
+        y, champion, challenger: As in ``compare_auc``.
 
-    Returns
-    -------
-    PairedMetric
+    Raises:
+        ValueError: If shapes, codes or values are out of range, or less than two classes occur.
 
-    Raises
-    ------
-    ValueError
-        If shapes, codes or values are out of range, or less than two classes occur.
+    Note:
+        The influence of a row on the AUC of class c against the rest is the deviation of its
+        placement from that AUC, over n_c or, for the others, n - n_c; the macro average is their
+        mean. For two classes the sum of the squares is DeLong's variance up to n_k / (n_k - 1).
+        Summed over groups of rows the influences give the variance for groups [1]. Unlike DeLong's
+        this one is not conditional on the numbers of rows per class, which change when groups are
+        drawn anew.
 
-    Notes
-    -----
-    The influence of a row on the AUC of class c against the rest is the deviation of its placement
-    from that AUC, over n_c or, for the others, n - n_c; the macro average is their mean. For two
-    classes the sum of the squares is DeLong's variance up to n_k / (n_k - 1). Summed over groups
-    of rows the influences give the variance for groups [1]_. Unlike DeLong's this one is not
-    conditional on the numbers of rows per class, which change when groups are drawn anew.
+    References:
+        [1] N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53,
+            567-578 (1997).
 
-    References
-    ----------
-    .. [1] N. A. Obuchowski, "Nonparametric analysis of clustered ROC curve data", Biometrics 53,
-           567-578 (1997).
+    Example:
+        >>> from mlops_basics.stats.paired.auc import auc_influence
+        >>> found = auc_influence([0, 1, 1, 0], [0.1, 0.8, 0.2, 0.3], [0.1, 0.8, 0.4, 0.3])
+        >>> found.champion, found.challenger, found.influence.tolist()
+        (0.75, 1.0, [-0.125, -0.125, 0.125, 0.125])
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.auc import auc_influence
-    >>> found = auc_influence([0, 1, 1, 0], [0.1, 0.8, 0.2, 0.3], [0.1, 0.8, 0.4, 0.3])
-    >>> found.champion, found.challenger, found.influence.tolist()
-    (0.75, 1.0, [-0.125, -0.125, 0.125, 0.125])
-
-    The last two rows, which the challenger puts into the right order, are the gain.
+        The last two rows, which the challenger puts into the right order, are the gain.
     """
     y, old, new, per_class = _inputs(y, champion, challenger)
     present = np.flatnonzero(per_class)

@@ -24,44 +24,34 @@ class PairedSums:
     moments, from which the plain sums of d, d^2, d^3 follow, because plain sums cancel
     catastrophically when the gain is small beside the losses.
 
-    Attributes
-    ----------
-    n : int
-        Independent units: rows, or groups of rows (`mlops_basics.stats.paired.groups`).
-    champion : float
-        Mean loss of the champion.
-    gain : float
-        Mean difference.
-    m2, m3 : float
-        Sums of the squared and cubed deviations of the differences from their mean.
-    scale : float
-        Largest absolute loss of either model: tells differences from rounding.
-    unit : str
-        What the units are, in messages: ``"rows"`` or ``"groups"``.
+    Attributes:
+        n: Independent units: rows, or groups of rows (``mlops_basics.stats.paired.groups``).
+        champion: Mean loss of the champion.
+        gain: Mean difference.
+        m2, m3: Sums of the squared and cubed deviations of the differences from their mean.
+        scale: Largest absolute loss of either model: tells differences from rounding.
+        unit: What the units are, in messages: ``"rows"`` or ``"groups"``.
 
-    Notes
-    -----
-    Merging uses the pairwise formulas of Chan, Golub and LeVeque [1]_ and their extension to
-    third moments by Pebay [2]_; it is commutative and associative up to rounding, and
-    ``PairedSums()`` is its neutral element.
+    Note:
+        Merging uses the pairwise formulas of Chan, Golub and LeVeque [1] and their extension to
+        third moments by Pebay [2]; it is commutative and associative up to rounding, and
+        ``PairedSums()`` is its neutral element.
 
-    References
-    ----------
-    .. [1] T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample
-           variance", The American Statistician 37, 242-247 (1983).
-    .. [2] P. Pebay, "Formulas for robust, one-pass parallel computation of covariances and
-           arbitrary-order statistical moments", Sandia report SAND2008-6212 (2008).
+    References:
+        [1] T. F. Chan, G. H. Golub and R. J. LeVeque, "Algorithms for computing the sample
+            variance", The American Statistician 37, 242-247 (1983).
+        [2] P. Pebay, "Formulas for robust, one-pass parallel computation of covariances and
+            arbitrary-order statistical moments", Sandia report SAND2008-6212 (2008).
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.compare import PairedSums
-    >>> first = PairedSums.from_losses([1.0, 2.0], [0.5, 2.0])
-    >>> second = PairedSums.from_losses([3.0], [1.0])
-    >>> both = first.merge(second)
-    >>> both.n, both.champion, round(both.gain, 4)
-    (3, 2.0, 0.8333)
+    Example:
+        >>> from mlops_basics.stats.paired.compare import PairedSums
+        >>> first = PairedSums.from_losses([1.0, 2.0], [0.5, 2.0])
+        >>> second = PairedSums.from_losses([3.0], [1.0])
+        >>> both = first.merge(second)
+        >>> both.n, both.champion, round(both.gain, 4)
+        (3, 2.0, 0.8333)
 
-    Two batches, summarised apart, give the summary of all three rows.
+        Two batches, summarised apart, give the summary of all three rows.
     """
 
     n: int = 0
@@ -76,19 +66,11 @@ class PairedSums:
     def from_losses(cls, champion: ArrayLike, challenger: ArrayLike) -> Self:
         """Summarise the losses of both models on the same rows.
 
-        Parameters
-        ----------
-        champion, challenger : array_like of float, shape (n,)
-            Loss of each model per row, finite, below 1e90.
+        Args:
+            champion, challenger: Loss of each model per row, finite, below 1e90, shape (n,).
 
-        Returns
-        -------
-        PairedSums
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ, or a loss is not finite or too large.
+        Raises:
+            ValueError: If the shapes differ, or a loss is not finite or too large.
         """
         champion = _check.vector(champion, "champion")
         challenger = _check.vector(challenger, "challenger")
@@ -121,19 +103,11 @@ class PairedSums:
     def merge(self, other: "PairedSums") -> Self:
         """The summary of the rows of both.
 
-        Parameters
-        ----------
-        other : PairedSums
-            Summary of other rows, of the same two models and loss.
+        Args:
+            other: Summary of other rows, of the same two models and loss.
 
-        Returns
-        -------
-        PairedSums
-
-        Raises
-        ------
-        ValueError
-            If one of them is of groups, which may have rows in both.
+        Raises:
+            ValueError: If one of them is of groups, which may have rows in both.
         """
         if "groups" in (self.unit, other.unit):
             raise ValueError("sums of groups cannot be merged: a group may have rows in both")
@@ -175,32 +149,25 @@ class PairedSums:
 def skewness_of_mean(g: ArrayLike, n: ArrayLike) -> np.ndarray:
     """Skewness of the mean of n rows, from the skewness g of a sample of n rows.
 
-    Parameters
-    ----------
-    g : array_like
-        Sample skewness.
-    n : array_like
-        Rows, positive.
+    Args:
+        g: Sample skewness.
+        n: Rows, positive.
 
-    Returns
-    -------
-    ndarray
+    Returns:
         g (1 + 12 / n) / sqrt(n).
 
-    Notes
-    -----
-    The sample's skewness underestimates: a long tail is mostly not in the sample. The factor
-    1 + 12 / n, found by simulation, makes up for it where it matters. Without it, overconfident
-    challengers of equal mean loss (skewness -3.4) are promoted at n = 100 with probability
-    0.00084 at alpha = 0.0005; with it 0.00052. From 300 rows on it changes nothing.
+    Note:
+        The sample's skewness underestimates: a long tail is mostly not in the sample. The factor 1
+        + 12 / n, found by simulation, makes up for it where it matters. Without it, overconfident
+        challengers of equal mean loss (skewness -3.4) are promoted at n = 100 with probability
+        0.00084 at alpha = 0.0005; with it 0.00052. From 300 rows on it changes nothing.
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.compare import skewness_of_mean
-    >>> round(float(skewness_of_mean(-3.0, 100)), 3)
-    -0.336
+    Example:
+        >>> from mlops_basics.stats.paired.compare import skewness_of_mean
+        >>> round(float(skewness_of_mean(-3.0, 100)), 3)
+        -0.336
 
-    100 rows of skewness -3 have a mean of skewness about -0.3.
+        100 rows of skewness -3 have a mean of skewness about -0.3.
     """
     g, n = np.asarray(g, dtype=np.float64), np.asarray(n, dtype=np.float64)
     skewness: np.ndarray = g * (1 + 12 / n) / np.sqrt(n)
@@ -209,12 +176,10 @@ def skewness_of_mean(g: ArrayLike, n: ArrayLike) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class LossResult(PairedResult):
-    """`PairedResult` of a per-row loss, with the sums it was computed from.
+    """``PairedResult`` of a per-row loss, with the sums it was computed from.
 
-    Attributes
-    ----------
-    sums : PairedSums
-        The input.
+    Attributes:
+        sums: The input.
     """
 
     sums: PairedSums
@@ -223,72 +188,59 @@ class LossResult(PairedResult):
 def compare_losses(
     sums: PairedSums, *, metric: str = "log_loss", alpha: float = 0.05, min_gain: float = 0.0
 ) -> LossResult:
-    r"""Is the challenger's mean loss lower by more than `min_gain`?
+    r"""Is the challenger's mean loss lower by more than ``min_gain``?
 
-    Parameters
-    ----------
-    sums : PairedSums
-        Paired losses of both models on the shared rows.
-    metric : str
-        Name of the loss, for the report.
-    alpha : float, in (0, 0.5)
-        One-sided level.
-    min_gain : float
-        Gain that has to be exceeded. 0 is superiority; -margin is non-inferiority: "not worse by
-        margin or more".
+    Args:
+        sums: Paired losses of both models on the shared rows.
+        metric: Name of the loss, for the report.
+        alpha: One-sided level, in (0, 0.5).
+        min_gain: Gain that has to be exceeded. 0 is superiority; -margin is non-inferiority: "not
+            worse by margin or more".
 
-    Returns
-    -------
-    LossResult
-        `interval` is two-sided at 1 - 2 alpha; either end is the inversion of the one-sided test.
+    Returns:
+        ``interval`` is two-sided at 1 - 2 alpha; either end is the inversion of the one-sided test.
 
-    Raises
-    ------
-    ValueError
-        If alpha or min_gain is out of range.
+    Raises:
+        ValueError: If alpha or min_gain is out of range.
 
-    Notes
-    -----
-    The models are fixed, the rows (or groups of rows) are random and independent. With the mean
-    gain, its standard error s / sqrt(n) and the skewness of the mean, the p-value is the larger of
-    Student's t and of Hall's transformed statistic (`hall_p_value`): plain t promotes overconfident
-    challengers,
-    whose rare disasters the sample may not show, far too often (skewness -3.4, equal true loss,
-    n = 100: 1.5 % at a nominal 0.05 %).
+    Note:
+        The models are fixed, the rows (or groups of rows) are random and independent. With the mean
+        gain, its standard error s / sqrt(n) and the skewness of the mean, the p-value is the larger
+        of Student's t and of Hall's transformed statistic (``hall_p_value``): plain t promotes
+        overconfident challengers, whose rare disasters the sample may not show, far too often
+        (skewness -3.4, equal true loss, n = 100: 1.5 % at a nominal 0.05 %).
 
-    Fewer than 20 rows: no claim. 20 to 99 rows: the level is approximate, for n rows
-    cannot exclude a rare disaster of probability log(1 / alpha) / n. No test without a bound on
-    the loss can [2]_: from 100 rows on the level was met in simulations up to a skewness of 3.4,
-    from 300 rows on up to 4.6. (At 100 rows and the levels of a champion's 26th and 52nd
-    challenge, 0.036 and 0.020 %, such a skewness errs in 0.043 and 0.030 %; the sum over all 52
-    still holds.) Rows that all differ by the same amount (s = 0), or by rounding
-    only, give no measure of chance: not significant.
+        Fewer than 20 rows: no claim. 20 to 99 rows: the level is approximate, for n rows cannot
+        exclude a rare disaster of probability log(1 / alpha) / n. No test without a bound on the
+        loss can [2]: from 100 rows on the level was met in simulations up to a skewness of 3.4,
+        from 300 rows on up to 4.6. (At 100 rows and the levels of a champion's 26th and 52nd
+        challenge, 0.036 and 0.020 %, such a skewness errs in 0.043 and 0.030 %; the sum over all 52
+        still holds.) Rows that all differ by the same amount (s = 0), or by rounding only, give no
+        measure of chance: not significant.
 
-    The smallest gain found with probability 80 % is
-    min_gain + s (critical / sqrt(n) + 0.8416 / sqrt(n)).
+        The smallest gain found with probability 80 % is min_gain + s (critical / sqrt(n) + 0.8416 /
+        sqrt(n)).
 
-    References
-    ----------
-    .. [1] P. Hall, "On the removal of skewness by transformation", Journal of the Royal
-           Statistical Society B 54, 221-228 (1992).
-    .. [2] R. R. Bahadur and L. J. Savage, "The nonexistence of certain statistical procedures in
-           nonparametric problems", Annals of Mathematical Statistics 27, 1115-1122 (1956).
+    References:
+        [1] P. Hall, "On the removal of skewness by transformation", Journal of the Royal
+            Statistical Society B 54, 221-228 (1992).
+        [2] R. R. Bahadur and L. J. Savage, "The nonexistence of certain statistical procedures in
+            nonparametric problems", Annals of Mathematical Statistics 27, 1115-1122 (1956).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.compare import PairedSums, compare_losses
-    >>> rng = np.random.default_rng(0)
-    >>> champion = rng.exponential(0.5, 400)
-    >>> challenger = champion - rng.normal(0.03, 0.2, 400)
-    >>> result = compare_losses(PairedSums.from_losses(champion, challenger))
-    >>> round(result.effect, 3), [round(limit, 3) for limit in result.interval]
-    (0.026, [0.01, 0.042])
-    >>> result.significant, round(result.p_value, 4), round(result.smallest_gain, 3)
-    (True, 0.0048, 0.025)
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+        >>> rng = np.random.default_rng(0)
+        >>> champion = rng.exponential(0.5, 400)
+        >>> challenger = champion - rng.normal(0.03, 0.2, 400)
+        >>> result = compare_losses(PairedSums.from_losses(champion, challenger))
+        >>> round(result.effect, 3), [round(limit, 3) for limit in result.interval]
+        (0.026, [0.01, 0.042])
+        >>> result.significant, round(result.p_value, 4), round(result.smallest_gain, 3)
+        (True, 0.0048, 0.025)
 
-    The challenger loses 0.026 less per row, and at least 0.01 with 95 % confidence: promote. A
-    true gain of 0.025 or more would have been found on such rows in four cases of five.
+        The challenger loses 0.026 less per row, and at least 0.01 with 95 % confidence: promote. A
+        true gain of 0.025 or more would have been found on such rows in four cases of five.
     """
     alpha, min_gain = _check.level(alpha), _check.finite(min_gain, "min_gain")
     n, s = sums.n, sums.sd

@@ -30,23 +30,19 @@ _MIN_CLASS = 20  # rows of the rarest class below which the level is marked as a
 class PairedTable:
     """Counts of (true class, champion's class, challenger's class): mergeable.
 
-    Attributes
-    ----------
-    n_classes : int
-        K.
-    cells : ndarray of int, shape (m, 3)
-        The non-empty cells, sorted: true class, champion's and challenger's prediction.
-    counts : ndarray of int, shape (m,)
-        Rows in each cell, positive.
+    Attributes:
+        n_classes: K.
+        cells: The non-empty cells, sorted: true class, champion's and challenger's prediction.
+            Shape (m, 3).
+        counts: Rows in each cell, positive, shape (m,).
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.confusion import PairedTable
-    >>> table = PairedTable.from_codes([0, 0, 1], [0, 0, 0], [0, 0, 1], n_classes=2)
-    >>> table.cells.tolist(), table.counts.tolist()
-    ([[0, 0, 0], [1, 0, 1]], [2, 1])
+    Example:
+        >>> from mlops_basics.stats.paired.confusion import PairedTable
+        >>> table = PairedTable.from_codes([0, 0, 1], [0, 0, 0], [0, 0, 1], n_classes=2)
+        >>> table.cells.tolist(), table.counts.tolist()
+        ([[0, 0, 0], [1, 0, 1]], [2, 1])
 
-    Two rows that both models got right, and one that the challenger alone did.
+        Two rows that both models got right, and one that the challenger alone did.
     """
 
     n_classes: int
@@ -59,21 +55,12 @@ class PairedTable:
     ) -> Self:
         """Count the cells.
 
-        Parameters
-        ----------
-        y, champion, challenger : array_like of int, shape (n,)
-            Class codes 0 ... K-1.
-        n_classes : int, at least 2
-            K.
+        Args:
+            y, champion, challenger: Class codes 0 ... K-1. Shape (n,).
+            n_classes: K, at least 2.
 
-        Returns
-        -------
-        PairedTable
-
-        Raises
-        ------
-        ValueError
-            If lengths differ or a code is out of range.
+        Raises:
+            ValueError: If lengths differ or a code is out of range.
         """
         k = _check.count(n_classes, "n_classes", at_least=2)
         y = _check.codes(y, "y", k)
@@ -121,19 +108,11 @@ class PairedTable:
     def merge(self, other: "PairedTable") -> Self:
         """The table of the rows of both.
 
-        Parameters
-        ----------
-        other : PairedTable
-            Table of other rows, of the same two models and classes.
+        Args:
+            other: Table of other rows, of the same two models and classes.
 
-        Returns
-        -------
-        PairedTable
-
-        Raises
-        ------
-        ValueError
-            If the number of classes differs.
+        Raises:
+            ValueError: If the number of classes differs.
         """
         if other.n_classes != self.n_classes:
             raise ValueError(f"n_classes must be {self.n_classes}, got {other.n_classes!r}")
@@ -185,14 +164,11 @@ class _Scatter:
 
 @dataclass(frozen=True, kw_only=True)
 class BootstrapResult(PairedResult):
-    """`PairedResult` of a metric of the confusion matrix, with its inputs.
+    """``PairedResult`` of a metric of the confusion matrix, with its inputs.
 
-    Attributes
-    ----------
-    table : PairedTable
-        The input.
-    replicates : int
-        Bootstrap replicates drawn.
+    Attributes:
+        table: The input.
+        replicates: Bootstrap replicates drawn.
     """
 
     table: PairedTable
@@ -208,79 +184,64 @@ def paired_bootstrap(
     min_gain: float = 0.0,
     replicates: int | None = None,
 ) -> dict[str, BootstrapResult]:
-    r"""Is the challenger's metric higher by more than `min_gain`?
+    r"""Is the challenger's metric higher by more than ``min_gain``?
 
-    Parameters
-    ----------
-    table : PairedTable
-        Joint counts of true class and both predictions.
-    metrics : mapping of str to callable
-        Metrics by name; each maps counts of shape (R, K, K) to R values, larger being better
-        (`confusion_metrics`). They share the draws.
-    rng : numpy.random.Generator
-        Source of the draws.
-    alpha : float, in (0, 0.5)
-        One-sided level.
-    min_gain : float
-        Gain that has to be exceeded; -margin for non-inferiority.
-    replicates : int, at least 100, or None
-        Bootstrap replicates R. None takes max(10,000, 20 / alpha): with fewer than 1 / alpha no
-        result can be significant.
+    Args:
+        table: Joint counts of true class and both predictions.
+        metrics: Metrics by name; each maps counts of shape (R, K, K) to R values, larger being
+            better (``confusion_metrics``). They share the draws.
+        rng: Source of the draws.
+        alpha: One-sided level, in (0, 0.5).
+        min_gain: Gain that has to be exceeded; -margin for non-inferiority.
+        replicates: Bootstrap replicates R. None takes max(10,000, 20 / alpha): with fewer than 1 /
+            alpha no result can be significant. At least 100, or None.
 
-    Returns
-    -------
-    dict of str to BootstrapResult
+    Raises:
+        ValueError: If an argument is out of range.
 
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
+    Note:
+        Drawing n rows with replacement and counting cells *is* drawing the cells' counts from a
+        multinomial with the observed shares. So counts are drawn, not rows: the cost is R times the
+        number of non-empty cells, whatever n, and memory is bounded by working in chunks.
 
-    Notes
-    -----
-    Drawing n rows with replacement and counting cells *is* drawing the cells' counts from a
-    multinomial with the observed shares. So counts are drawn, not rows: the cost is R times the
-    number of non-empty cells, whatever n, and memory is bounded by working in chunks.
+        p = (1 + #{gain* <= min_gain}) / (1 + R), never 0; the interval holds the order statistics
+        that invert it (the percentile interval).
 
-    p = (1 + #{gain* <= min_gain}) / (1 + R), never 0; the interval holds the order statistics
-    that invert it (the percentile interval).
+        The bootstrap trusts that what was not seen does not exist: with 8 rows gained and none lost
+        its p is e^-8, where the exact test says 2^-8. For at most 1,000 disagreements a paired
+        randomisation test is therefore made as well, which swaps the models' predictions row by row
+        (again by cells: binomial draws) and is exact when the models are exchangeable. The larger p
+        counts, and an end of the interval that claims more than the randomisation test stops at 0.
+        Where min_gain < 0, exchangeability is not the null hypothesis, and the bootstrap stands
+        alone.
 
-    The bootstrap trusts that what was not seen does not exist: with 8 rows gained and none lost
-    its p is e^-8, where the exact test says 2^-8. For at most 1,000 disagreements a paired
-    randomisation test is therefore made as well, which swaps the models' predictions row by row
-    (again by cells: binomial draws) and is exact when the models are exchangeable. The larger p
-    counts, and an end of the interval that claims more than the randomisation test stops at 0.
-    Where min_gain < 0, exchangeability is not the null hypothesis, and the bootstrap stands alone.
+        Fewer than 20 rows: no claim. Fewer than 100 rows, or than 20 rows of some class that
+        occurs: the level is marked as approximate. A replicate in which a class is missing is
+        evaluated like the rest, by the metric's own convention. A metric that is NaN on a replicate
+        counts against the claim.
 
-    Fewer than 20 rows: no claim. Fewer than 100 rows, or than 20 rows of some class that occurs:
-    the level is marked as approximate. A replicate in which a class is missing is evaluated like
-    the rest, by the metric's own convention. A metric that is NaN on a replicate counts against
-    the claim.
+    References:
+        [1] B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", Chapman & Hall
+            (1993), chapters 13 and 15.
+        [2] A. C. Davison and D. V. Hinkley, "Bootstrap Methods and their Application", Cambridge
+            University Press (1997), chapter 4.
 
-    References
-    ----------
-    .. [1] B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", Chapman & Hall
-           (1993), chapters 13 and 15.
-    .. [2] A. C. Davison and D. V. Hinkley, "Bootstrap Methods and their Application", Cambridge
-           University Press (1997), chapter 4.
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.confusion import PairedTable, paired_bootstrap
+        >>> from mlops_basics.stats.paired.confusion_metrics import macro_f1
+        >>> rng = np.random.default_rng(0)
+        >>> y = rng.integers(0, 3, 2000)
+        >>> champion = np.where(rng.random(2000) < 0.80, y, rng.integers(0, 3, 2000))
+        >>> challenger = np.where(rng.random(2000) < 0.86, y, rng.integers(0, 3, 2000))
+        >>> table = PairedTable.from_codes(y, champion, challenger, n_classes=3)
+        >>> result = paired_bootstrap(table, {"macro_f1": macro_f1}, rng=rng)["macro_f1"]
+        >>> round(result.effect, 2), [round(limit, 2) for limit in result.interval]
+        (0.03, [0.02, 0.05])
+        >>> result.significant
+        True
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.confusion import PairedTable, paired_bootstrap
-    >>> from mlops_basics.stats.paired.confusion_metrics import macro_f1
-    >>> rng = np.random.default_rng(0)
-    >>> y = rng.integers(0, 3, 2000)
-    >>> champion = np.where(rng.random(2000) < 0.80, y, rng.integers(0, 3, 2000))
-    >>> challenger = np.where(rng.random(2000) < 0.86, y, rng.integers(0, 3, 2000))
-    >>> table = PairedTable.from_codes(y, champion, challenger, n_classes=3)
-    >>> result = paired_bootstrap(table, {"macro_f1": macro_f1}, rng=rng)["macro_f1"]
-    >>> round(result.effect, 2), [round(limit, 2) for limit in result.interval]
-    (0.03, [0.02, 0.05])
-    >>> result.significant
-    True
-
-    Macro F1 rises by 0.03, and by at least 0.02 with 95 % confidence.
+        Macro F1 rises by 0.03, and by at least 0.02 with 95 % confidence.
     """
     alpha, min_gain = _check.level(alpha), _check.finite(min_gain, "min_gain")
     if replicates is None:

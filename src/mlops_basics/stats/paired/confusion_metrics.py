@@ -33,23 +33,19 @@ def _mean_of(values: Floats, counted: NDArray[np.bool_]) -> Floats:
 def accuracy(counts: Floats) -> Floats:
     """Share of right predictions; 0 without rows.
 
-    Parameters
-    ----------
-    counts : ndarray, shape (..., K, K)
-        Rows true, columns predicted.
+    Args:
+        counts: Rows true, columns predicted, shape (..., K, K).
 
-    Returns
-    -------
-    ndarray, shape (...)
+    Returns:
+        Shape (...).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.confusion_metrics import accuracy
-    >>> float(accuracy(np.array([[3.0, 1.0], [0.0, 4.0]])))
-    0.875
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.confusion_metrics import accuracy
+        >>> float(accuracy(np.array([[3.0, 1.0], [0.0, 4.0]])))
+        0.875
 
-    Seven of eight are right.
+        Seven of eight are right.
     """
     hits, true, _ = _margins(counts)
     return _ratio(hits.sum(axis=-1), true.sum(axis=-1))
@@ -58,23 +54,19 @@ def accuracy(counts: Floats) -> Floats:
 def balanced_accuracy(counts: Floats) -> Floats:
     """Mean recall of the classes that occur.
 
-    Parameters
-    ----------
-    counts : ndarray, shape (..., K, K)
-        Rows true, columns predicted.
+    Args:
+        counts: Rows true, columns predicted, shape (..., K, K).
 
-    Returns
-    -------
-    ndarray, shape (...)
+    Returns:
+        Shape (...).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.confusion_metrics import balanced_accuracy
-    >>> float(balanced_accuracy(np.array([[90.0, 0.0], [10.0, 0.0]])))
-    0.5
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.confusion_metrics import balanced_accuracy
+        >>> float(balanced_accuracy(np.array([[90.0, 0.0], [10.0, 0.0]])))
+        0.5
 
-    Always predicting the frequent class is right in 90 %, and worth nothing here.
+        Always predicting the frequent class is right in 90 %, and worth nothing here.
     """
     hits, true, _ = _margins(counts)
     return _mean_of(_ratio(hits, true), true > 0)
@@ -83,23 +75,19 @@ def balanced_accuracy(counts: Floats) -> Floats:
 def macro_f1(counts: Floats) -> Floats:
     """Mean F1 score of the classes that occur or are predicted.
 
-    Parameters
-    ----------
-    counts : ndarray, shape (..., K, K)
-        Rows true, columns predicted.
+    Args:
+        counts: Rows true, columns predicted, shape (..., K, K).
 
-    Returns
-    -------
-    ndarray, shape (...)
+    Returns:
+        Shape (...).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.confusion_metrics import macro_f1
-    >>> round(float(macro_f1(np.array([[90.0, 0.0], [10.0, 0.0]]))), 3)
-    0.474
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.confusion_metrics import macro_f1
+        >>> round(float(macro_f1(np.array([[90.0, 0.0], [10.0, 0.0]]))), 3)
+        0.474
 
-    The class that is never found contributes an F1 of 0.
+        The class that is never found contributes an F1 of 0.
     """
     hits, true, predicted = _margins(counts)
     total = true + predicted
@@ -109,28 +97,23 @@ def macro_f1(counts: Floats) -> Floats:
 def mcc(counts: Floats) -> Floats:
     """Matthews correlation for K classes (Gorodkin's R_K); 0 when a side is constant.
 
-    Parameters
-    ----------
-    counts : ndarray, shape (..., K, K)
-        Rows true, columns predicted.
+    Args:
+        counts: Rows true, columns predicted, shape (..., K, K).
 
-    Returns
-    -------
-    ndarray, shape (...)
+    Returns:
+        Shape (...).
 
-    References
-    ----------
-    .. [1] J. Gorodkin, "Comparing two K-category assignments by a K-category correlation
-           coefficient", Computational Biology and Chemistry 28, 367-374 (2004).
+    References:
+        [1] J. Gorodkin, "Comparing two K-category assignments by a K-category correlation
+            coefficient", Computational Biology and Chemistry 28, 367-374 (2004).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.confusion_metrics import mcc
-    >>> float(mcc(np.array([[90.0, 0.0], [10.0, 0.0]])))
-    0.0
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.confusion_metrics import mcc
+        >>> float(mcc(np.array([[90.0, 0.0], [10.0, 0.0]])))
+        0.0
 
-    Always predicting one class correlates with nothing.
+        Always predicting one class correlates with nothing.
     """
     hits, true, predicted = _margins(counts)
     n = true.sum(axis=-1)

@@ -17,63 +17,54 @@ _NOISE = 1e-7  # of gains in a share: what numerical derivatives leave of no var
 def group_sums(champion: ArrayLike, challenger: ArrayLike, groups: ArrayLike) -> PairedSums:
     r"""Sums of the paired loss differences with groups, not rows, as the independent units.
 
-    Parameters
-    ----------
-    champion, challenger : array_like of float, shape (n,)
-        Loss of each model per row, finite, below 1e90.
-    groups : array_like, shape (n,)
-        The group of each row: any values that can be sorted.
+    Args:
+        champion, challenger: Loss of each model per row, finite, below 1e90, shape (n,).
+        groups: The group of each row: any values that can be sorted. Shape (n,).
 
-    Returns
-    -------
-    PairedSums
-        What `compare_losses` tests; `n` counts groups, and the mean losses are those of all rows.
+    Returns:
+        What ``compare_losses`` tests; ``n`` counts groups, and the mean losses are those of all
+        rows.
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or a loss is not finite or too large.
+    Raises:
+        ValueError: If the shapes differ, or a loss is not finite or too large.
 
-    Notes
-    -----
-    The mean gain of all rows is a ratio: the groups' sums of differences over the groups' sizes,
-    which are random, too. Its linearisation [1]_ gives each group the residual
+    Note:
+        The mean gain of all rows is a ratio: the groups' sums of differences over the groups'
+        sizes, which are random, too. Its linearisation [1] gives each group the residual
 
-    .. math:: e_g = \frac{G - 1}{n - n_g} \sum_{i \in g} (d_i - \bar d),
+        .. math:: e_g = \frac{G - 1}{n - n_g} \sum_{i \in g} (d_i - \bar d),
 
-    and gain + e_g are taken as G units. Their variance is exactly that of the jackknife that
-    leaves a group out [2]_: a group that holds most rows pulls the mean to itself, which the
-    factor (G - 1) / (n - n_g) makes good (G / n would not). Groups of one row each give the sums
-    of the rows.
+        and gain + e_g are taken as G units. Their variance is exactly that of the jackknife that
+        leaves a group out [2]: a group that holds most rows pulls the mean to itself, which the
+        factor (G - 1) / (n - n_g) makes good (G / n would not). Groups of one row each give the
+        sums of the rows.
 
-    Groups have to be independent of each other. In simulations with 30 groups of about 100 rows,
-    whose sizes vary by a factor of ten and whose common effect is a tenth of a row's standard
-    deviation, equal models are told apart in 5.0 % at a nominal 5 % and in 1.0 % at 1 %, where
-    rows taken as independent give 16 % and 8 %. With common effects that are skewed to the left
-    (by -2) these become 6.2 % and 2.0 %, also with 100 groups.
+        Groups have to be independent of each other. In simulations with 30 groups of about 100
+        rows, whose sizes vary by a factor of ten and whose common effect is a tenth of a row's
+        standard deviation, equal models are told apart in 5.0 % at a nominal 5 % and in 1.0 % at 1
+        %, where rows taken as independent give 16 % and 8 %. With common effects that are skewed to
+        the left (by -2) these become 6.2 % and 2.0 %, also with 100 groups.
 
-    References
-    ----------
-    .. [1] W. G. Cochran, "Sampling Techniques", 3rd edition, section 9A.1 (1977).
-    .. [2] J. G. MacKinnon, M. O. Nielsen and M. D. Webb, "Fast and reliable jackknife and
-           bootstrap methods for cluster-robust inference", Journal of Applied Econometrics 38,
-           671-694 (2023), section 2.
+    References:
+        [1] W. G. Cochran, "Sampling Techniques", 3rd edition, section 9A.1 (1977).
+        [2] J. G. MacKinnon, M. O. Nielsen and M. D. Webb, "Fast and reliable jackknife and
+            bootstrap methods for cluster-robust inference", Journal of Applied Econometrics 38,
+            671-694 (2023), section 2.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.compare import PairedSums, compare_losses
-    >>> from mlops_basics.stats.paired.groups import group_sums
-    >>> rng = np.random.default_rng(0)
-    >>> day = np.repeat(np.arange(60), 50)
-    >>> champion = 1 + rng.normal(0.01, 0.1, 60)[day] + rng.normal(0, 0.2, 3000)
-    >>> challenger = np.ones(3000)
-    >>> alone = compare_losses(PairedSums.from_losses(champion, challenger))
-    >>> together = compare_losses(group_sums(champion, challenger, day))
-    >>> alone.significant, together.significant
-    (True, False)
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+        >>> from mlops_basics.stats.paired.groups import group_sums
+        >>> rng = np.random.default_rng(0)
+        >>> day = np.repeat(np.arange(60), 50)
+        >>> champion = 1 + rng.normal(0.01, 0.1, 60)[day] + rng.normal(0, 0.2, 3000)
+        >>> challenger = np.ones(3000)
+        >>> alone = compare_losses(PairedSums.from_losses(champion, challenger))
+        >>> together = compare_losses(group_sums(champion, challenger, day))
+        >>> alone.significant, together.significant
+        (True, False)
 
-    A gain that 3,000 rows seem to prove is one that 60 days do not.
+        A gain that 3,000 rows seem to prove is one that 60 days do not.
     """
     whole = PairedSums.from_losses(champion, challenger)
     differences = np.asarray(champion, dtype=np.float64) - np.asarray(challenger, dtype=np.float64)
@@ -89,54 +80,42 @@ def compare_groups(
     alpha: float = 0.05,
     min_gain: float = 0.0,
 ) -> LossResult:
-    """Is the challenger's metric higher by more than `min_gain`, with groups as the units?
+    """Is the challenger's metric higher by more than ``min_gain``, with groups as the units?
 
-    Parameters
-    ----------
-    found : PairedMetric
-        The metric of both models and the rows' influences (`confusion_influence`,
-        `auc_influence`).
-    groups : array_like, shape (n,)
-        The group of each row: any values that can be sorted.
-    y : array_like, shape (n,)
-        The class of each row. A class that lies in one group only tells nothing about others: no
-        claim. One that lies in fewer than 20: the level is marked as approximate.
-    metric : str
-        Its name, for the report.
-    alpha, min_gain : float
-        As in `compare_losses`, which makes the test.
+    Args:
+        found: The metric of both models and the rows' influences (``confusion_influence``,
+            ``auc_influence``).
+        groups: The group of each row: any values that can be sorted. Shape (n,).
+        y: The class of each row. A class that lies in one group only tells nothing about others: no
+            claim. One that lies in fewer than 20: the level is marked as approximate. Shape (n,).
+        metric: Its name, for the report.
+        alpha, min_gain: As in ``compare_losses``, which makes the test.
 
-    Returns
-    -------
-    LossResult
+    Returns:
         Its values are those of the metric; its sums those of the negated one, a loss.
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ, or alpha or min_gain is out of range.
+    Raises:
+        ValueError: If the shapes differ, or alpha or min_gain is out of range.
 
-    Notes
-    -----
-    The delta method: the gain varies as the sum of its rows' influences does, and that is a sum
-    over groups. With groups of one row each the standard error is close to that of a bootstrap of
-    the rows, or of DeLong for the AUC.
+    Note:
+        The delta method: the gain varies as the sum of its rows' influences does, and that is a sum
+        over groups. With groups of one row each the standard error is close to that of a bootstrap
+        of the rows, or of DeLong for the AUC.
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.auc import auc_influence
-    >>> from mlops_basics.stats.paired.groups import compare_groups
-    >>> rng = np.random.default_rng(0)
-    >>> day = np.repeat(np.arange(40), 50)
-    >>> y = rng.integers(0, 2, 2000)
-    >>> signal = y + rng.normal(0, 1, 2000)
-    >>> found = auc_influence(y, signal + rng.normal(0, 0.5, 2000), signal)
-    >>> result = compare_groups(found, day, y, metric="roc_auc")
-    >>> round(result.effect, 3), [round(limit, 3) for limit in result.interval], result.significant
-    (0.024, [0.015, 0.034], True)
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.auc import auc_influence
+        >>> from mlops_basics.stats.paired.groups import compare_groups
+        >>> rng = np.random.default_rng(0)
+        >>> day = np.repeat(np.arange(40), 50)
+        >>> y = rng.integers(0, 2, 2000)
+        >>> signal = y + rng.normal(0, 1, 2000)
+        >>> found = auc_influence(y, signal + rng.normal(0, 0.5, 2000), signal)
+        >>> result = compare_groups(found, day, y, metric="roc_auc")
+        >>> round(result.effect, 3), [round(limit, 3) for limit in result.interval]
+        (0.024, [0.015, 0.034])
 
-    The AUC is higher by 0.024, and surely by 0.015 if days are what is independent.
+        The AUC is higher by 0.024, and surely by 0.015 if days are what is independent.
     """
     rows = len(found.influence)
     gain = found.challenger - found.champion
@@ -166,15 +145,11 @@ def compare_groups(
 def groups_of_the_rarest(y: ArrayLike, groups: ArrayLike) -> int:
     """In how many groups the class lies that lies in the fewest.
 
-    Parameters
-    ----------
-    y, groups : array_like, shape (n,)
-        Class and group of each row: any values that can be sorted.
+    Args:
+        y, groups: Class and group of each row: any values that can be sorted. Shape (n,).
 
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
+    Raises:
+        ValueError: If the shapes differ.
     """
     y, groups = np.asarray(y), np.asarray(groups)
     _check.same_length("y", len(y), len(groups))
@@ -189,25 +164,18 @@ def unit_parts(
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """The independent units of a sample, and what each adds to an estimate's error.
 
-    Parameters
-    ----------
-    influence : ndarray of float, shape (n,)
-        What each row adds to the estimate, to first order; of sum 0.
-    groups : array_like, shape (n,), optional
-        The group of each row: any values that can be sorted. Without them rows are the units.
+    Args:
+        influence: What each row adds to the estimate, to first order; of sum 0. Shape (n,).
+        groups: The group of each row: any values that can be sorted. Without them rows are the
+            units. Shape (n,).
 
-    Returns
-    -------
-    names : ndarray, shape (G,)
-        The groups, ascending; none where rows are the units.
-    parts : ndarray of float, shape (G,) or (n,)
-        The sum of their squares is the estimate's variance. Of a single unit it is 0, which says
-        nothing.
+    Returns:
+        names: The groups, ascending; none where rows are the units. Shape (G,).
+        parts: The sum of their squares is the estimate's variance. Of a single unit it is 0, which
+            says nothing. Shape (G,) or (n,).
 
-    Raises
-    ------
-    ValueError
-        If groups are not of shape (n,).
+    Raises:
+        ValueError: If groups are not of shape (n,).
     """
     if groups is None:
         names, residuals = np.array([]), influence * len(influence)
@@ -222,37 +190,29 @@ def standard_error(
 ) -> tuple[float, int]:
     """Standard error of an estimate, and from how many independent units it is known.
 
-    Parameters
-    ----------
-    influence : ndarray of float, shape (n,)
-        What each row adds to the estimate, to first order; of sum 0.
-    groups : array_like, shape (n,), optional
-        The group of each row; without them rows are the units.
+    Args:
+        influence: What each row adds to the estimate, to first order; of sum 0. Shape (n,).
+        groups: The group of each row; without them rows are the units. Shape (n,).
 
-    Returns
-    -------
-    tuple of float and int
+    Returns:
         Of a single unit the error is 0, which says nothing.
 
-    Raises
-    ------
-    ValueError
-        If groups are not of shape (n,).
+    Raises:
+        ValueError: If groups are not of shape (n,).
 
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mlops_basics.stats.paired.groups import standard_error
-    >>> values = np.array([1.0, 1.0, 2.0, 2.0, 3.0, 3.0])
-    >>> influence = (values - values.mean()) / 6
-    >>> error, rows = standard_error(influence)
-    >>> round(error, 3), rows
-    (0.365, 6)
-    >>> error, groups = standard_error(influence, ["a", "a", "b", "b", "c", "c"])
-    >>> round(error, 3), groups
-    (0.577, 3)
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.paired.groups import standard_error
+        >>> values = np.array([1.0, 1.0, 2.0, 2.0, 3.0, 3.0])
+        >>> influence = (values - values.mean()) / 6
+        >>> error, rows = standard_error(influence)
+        >>> round(error, 3), rows
+        (0.365, 6)
+        >>> error, groups = standard_error(influence, ["a", "a", "b", "b", "c", "c"])
+        >>> round(error, 3), groups
+        (0.577, 3)
 
-    Three pairs of equal values say as much as three values.
+        Three pairs of equal values say as much as three values.
     """
     _, parts = unit_parts(influence, groups)
     return float(np.sqrt(parts @ parts)), len(parts)
@@ -261,7 +221,7 @@ def standard_error(
 def _residuals(
     influence: NDArray[np.float64], groups: ArrayLike
 ) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """The groups, and their e_g of `group_sums`."""
+    """The groups, and their e_g of ``group_sums``."""
     groups = np.asarray(groups)
     if groups.ndim != 1:
         raise ValueError(f"groups must be one-dimensional, got {groups.shape!r}")

@@ -17,18 +17,14 @@ _STEP = 0.01  # rows: small beside one, and far above the rounding of a share of
 class PairedMetric:
     """A metric of both models on the same rows, larger being better.
 
-    Attributes
-    ----------
-    champion, challenger : float
-        Its values.
-    influence : ndarray, shape (n,)
-        To first order, what each row adds to the gain: of sum 0, and the gain's variance is that
-        of the sum of the influences of rows drawn anew [1]_.
+    Attributes:
+        champion, challenger: Its values.
+        influence: To first order, what each row adds to the gain: of sum 0, and the gain's variance
+            is that of the sum of the influences of rows drawn anew [1]. Shape (n,).
 
-    References
-    ----------
-    .. [1] F. R. Hampel, "The influence curve and its role in robust estimation", Journal of the
-           American Statistical Association 69, 383-393 (1974).
+    References:
+        [1] F. R. Hampel, "The influence curve and its role in robust estimation", Journal of the
+            American Statistical Association 69, 383-393 (1974).
     """
 
     champion: float
@@ -41,40 +37,30 @@ def confusion_influence(
 ) -> PairedMetric:
     """A metric of the confusion matrix, with the influence of each row.
 
-    Parameters
-    ----------
-    metric : callable
-        Maps counts of shape (..., K, K) to values of shape (...); see `confusion_metrics`. It
-        must not depend on the scale of the counts.
-    y, champion, challenger : array_like of int, shape (n,)
-        Codes 0 ... K-1 of the true class and of both predictions.
-    n_classes : int
-        K.
+    Args:
+        metric: Maps counts of shape (..., K, K) to values of shape (...); see
+            ``confusion_metrics``. It must not depend on the scale of the counts.
+        y, champion, challenger: Codes 0 ... K-1 of the true class and of both predictions. Shape
+            (n,).
+        n_classes: K.
 
-    Returns
-    -------
-    PairedMetric
+    Raises:
+        ValueError: If shapes or codes are out of range.
 
-    Raises
-    ------
-    ValueError
-        If shapes or codes are out of range.
+    Note:
+        A row of cell (true, predicted) moves the metric by the derivative by that cell's count,
+        taken by central differences: K^2 evaluations at most, whatever n. Where the metric has a
+        kink (the last row of a class) this knows one side only.
 
-    Notes
-    -----
-    A row of cell (true, predicted) moves the metric by the derivative by that cell's count, taken
-    by central differences: K^2 evaluations at most, whatever n. Where the metric has a kink (the
-    last row of a class) this knows one side only.
+    Example:
+        >>> from mlops_basics.stats.paired.confusion_metrics import accuracy
+        >>> from mlops_basics.stats.paired.influence import confusion_influence
+        >>> y, champion, challenger = [0, 1, 1, 0], [0, 0, 1, 0], [0, 1, 1, 0]
+        >>> gain = confusion_influence(accuracy, y, champion, challenger, n_classes=2)
+        >>> gain.champion, gain.challenger, gain.influence.round(4).tolist()
+        (0.75, 1.0, [-0.0625, 0.1875, -0.0625, -0.0625])
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.confusion_metrics import accuracy
-    >>> from mlops_basics.stats.paired.influence import confusion_influence
-    >>> found = confusion_influence(accuracy, [0, 1, 1, 0], [0, 0, 1, 0], [0, 1, 1, 0], n_classes=2)
-    >>> found.champion, found.challenger, found.influence.round(4).tolist()
-    (0.75, 1.0, [-0.0625, 0.1875, -0.0625, -0.0625])
-
-    The second row, which only the challenger gets right, is the gain.
+        The second row, which only the challenger gets right, is the gain.
     """
     y = _check.codes(y, "y", n_classes)
     old, before = _of_one(metric, y, champion, "champion", n_classes)
@@ -87,31 +73,20 @@ def metric_influence(
 ) -> tuple[float, Floats]:
     """A metric of one model's confusion matrix, with the influence of each row.
 
-    Parameters
-    ----------
-    metric : callable
-        As in `confusion_influence`.
-    y, predicted : array_like of int, shape (n,)
-        Codes 0 ... K-1 of the true and the predicted class.
-    n_classes : int
-        K.
+    Args:
+        metric: As in ``confusion_influence``.
+        y, predicted: Codes 0 ... K-1 of the true and the predicted class. Shape (n,).
+        n_classes: K.
 
-    Returns
-    -------
-    tuple of float and ndarray of shape (n,)
+    Raises:
+        ValueError: If shapes or codes are out of range.
 
-    Raises
-    ------
-    ValueError
-        If shapes or codes are out of range.
-
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.confusion_metrics import accuracy
-    >>> from mlops_basics.stats.paired.influence import metric_influence
-    >>> value, influence = metric_influence(accuracy, [0, 1, 1, 0], [0, 0, 1, 0], n_classes=2)
-    >>> value, influence.round(4).tolist()
-    (0.75, [0.0625, -0.1875, 0.0625, 0.0625])
+    Example:
+        >>> from mlops_basics.stats.paired.confusion_metrics import accuracy
+        >>> from mlops_basics.stats.paired.influence import metric_influence
+        >>> value, influence = metric_influence(accuracy, [0, 1, 1, 0], [0, 0, 1, 0], n_classes=2)
+        >>> value, influence.round(4).tolist()
+        (0.75, [0.0625, -0.1875, 0.0625, 0.0625])
     """
     return _of_one(metric, _check.codes(y, "y", n_classes), predicted, "predicted", n_classes)
 

@@ -29,24 +29,18 @@ _TAIL = 1e-10  # numbers of disagreements less likely than this are left out of 
 class PairedCounts:
     """How often both models, one, or none were right: mergeable.
 
-    Attributes
-    ----------
-    n : int
-        Rows.
-    both_right : int
-        Rows that both models got right.
-    gained : int
-        Rows that the challenger alone got right.
-    lost : int
-        Rows that the champion alone got right.
+    Attributes:
+        n: Rows.
+        both_right: Rows that both models got right.
+        gained: Rows that the challenger alone got right.
+        lost: Rows that the champion alone got right.
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.mcnemar import PairedCounts
-    >>> PairedCounts.from_predictions([0, 1, 1], champion=[0, 0, 1], challenger=[0, 1, 0])
-    PairedCounts(n=3, both_right=1, gained=1, lost=1)
+    Example:
+        >>> from mlops_basics.stats.paired.mcnemar import PairedCounts
+        >>> PairedCounts.from_predictions([0, 1, 1], champion=[0, 0, 1], challenger=[0, 1, 0])
+        PairedCounts(n=3, both_right=1, gained=1, lost=1)
 
-    Each model is right twice; they differ on two rows, one in favour of each.
+        Each model is right twice; they differ on two rows, one in favour of each.
     """
 
     n: int = 0
@@ -65,19 +59,11 @@ class PairedCounts:
     def from_predictions(cls, y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> Self:
         """Count from true classes and the predictions of both models, in one coding.
 
-        Parameters
-        ----------
-        y, champion, challenger : array_like, shape (n,)
-            True and predicted classes.
+        Args:
+            y, champion, challenger: True and predicted classes, shape (n,).
 
-        Returns
-        -------
-        PairedCounts
-
-        Raises
-        ------
-        ValueError
-            If the shapes differ or are not one-dimensional.
+        Raises:
+            ValueError: If the shapes differ or are not one-dimensional.
         """
         y, champion, challenger = np.asarray(y), np.asarray(champion), np.asarray(challenger)
         if y.ndim != 1:
@@ -97,14 +83,8 @@ class PairedCounts:
     def merge(self, other: "PairedCounts") -> Self:
         """The counts of the rows of both.
 
-        Parameters
-        ----------
-        other : PairedCounts
-            Counts of other rows, of the same two models.
-
-        Returns
-        -------
-        PairedCounts
+        Args:
+            other: Counts of other rows, of the same two models.
         """
         return type(self)(
             n=self.n + other.n,
@@ -116,74 +96,61 @@ class PairedCounts:
 
 @dataclass(frozen=True, kw_only=True)
 class McNemarResult(PairedResult):
-    """`PairedResult` of accuracy, with the counts it was computed from.
+    """``PairedResult`` of accuracy, with the counts it was computed from.
 
-    Attributes
-    ----------
-    counts : PairedCounts
-        The input.
+    Attributes:
+        counts: The input.
     """
 
     counts: PairedCounts
 
 
 def mcnemar(counts: PairedCounts, *, alpha: float = 0.05, min_gain: float = 0.0) -> McNemarResult:
-    r"""Is the challenger's accuracy higher by more than `min_gain`? Exact.
+    r"""Is the challenger's accuracy higher by more than ``min_gain``? Exact.
 
-    Parameters
-    ----------
-    counts : PairedCounts
-        Rows that both, one or none of the models got right.
-    alpha : float, in (0, 0.5)
-        One-sided level.
-    min_gain : float, in (-1, 1)
-        Gain in accuracy that has to be exceeded; -margin for non-inferiority.
+    Args:
+        counts: Rows that both, one or none of the models got right.
+        alpha: One-sided level, in (0, 0.5).
+        min_gain: Gain in accuracy that has to be exceeded; -margin for non-inferiority. In (-1, 1).
 
-    Returns
-    -------
-    McNemarResult
+    Raises:
+        ValueError: If alpha or min_gain is out of range.
 
-    Raises
-    ------
-    ValueError
-        If alpha or min_gain is out of range.
+    Note:
+        Only the m = gained + lost rows count on which exactly one model is right. Given m, gained
+        is binomial with share theta = (1 + gain / pi) / 2, where pi is the rate of such rows.
 
-    Notes
-    -----
-    Only the m = gained + lost rows count on which exactly one model is right. Given m, gained is
-    binomial with share theta = (1 + gain / pi) / 2, where pi is the rate of such rows.
+        For min_gain = 0, theta = 1/2 whatever pi, and p = P(Bin(m, 1/2) >= gained): exact on any
+        number of rows, so there is no smallest n.
 
-    For min_gain = 0, theta = 1/2 whatever pi, and p = P(Bin(m, 1/2) >= gained): exact on any
-    number of rows, so there is no smallest n.
+        For min_gain != 0, theta depends on the unknown pi. Following Berger and Boos [2], p is the
+        largest binomial tail over a confidence interval of pi at level 1 - alpha / 20, plus alpha /
+        20. Exact as well, at the price of a slightly smaller level.
 
-    For min_gain != 0, theta depends on the unknown pi. Following Berger and Boos [2]_, p is the
-    largest binomial tail over a confidence interval of pi at level 1 - alpha / 20, plus
-    alpha / 20. Exact as well, at the price of a slightly smaller level.
+        The interval inverts that test; each end pays alpha / 20 for pi. The test at 0 does not pay,
+        so where its p lies within 5 % of alpha the end is moved to 0, for interval and test to
+        agree.
 
-    The interval inverts that test; each end pays alpha / 20 for pi. The test at 0 does not pay,
-    so where its p lies within 5 % of alpha the end is moved to 0, for interval and test to agree.
+        The smallest gain is found from the exact unconditional power at the observed rate of
+        disagreement; a gain larger than that rate is taken to be all of it.
 
-    The smallest gain is found from the exact unconditional power at the
-    observed rate of disagreement; a gain larger than that rate is taken to be all of it.
+    References:
+        [1] Q. McNemar, "Note on the sampling error of the difference between correlated proportions
+            or percentages", Psychometrika 12, 153-157 (1947).
+        [2] R. L. Berger and D. D. Boos, "P values maximized over a confidence set for the nuisance
+            parameter", Journal of the American Statistical Association 89, 1012-1016 (1994).
 
-    References
-    ----------
-    .. [1] Q. McNemar, "Note on the sampling error of the difference between correlated
-           proportions or percentages", Psychometrika 12, 153-157 (1947).
-    .. [2] R. L. Berger and D. D. Boos, "P values maximized over a confidence set for the nuisance
-           parameter", Journal of the American Statistical Association 89, 1012-1016 (1994).
+    Example:
+        >>> from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
+        >>> result = mcnemar(PairedCounts(n=1000, both_right=850, gained=50, lost=28))
+        >>> result.effect, round(result.p_value, 4), result.significant
+        (0.022, 0.0084, True)
+        >>> [round(limit, 4) for limit in result.interval], round(result.smallest_gain, 3)
+        ([0.0045, 0.0498], 0.023)
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
-    >>> result = mcnemar(PairedCounts(n=1000, both_right=850, gained=50, lost=28))
-    >>> result.effect, round(result.p_value, 4), result.significant
-    (0.022, 0.0084, True)
-    >>> [round(limit, 4) for limit in result.interval], round(result.smallest_gain, 3)
-    ([0.0045, 0.0498], 0.023)
-
-    The challenger gains 2.2 points of accuracy, and at least 0.45 with 95 % confidence. On 1,000
-    rows with 78 disagreements the test finds gains of 2.3 points or more in four cases of five.
+        The challenger gains 2.2 points of accuracy, and at least 0.45 with 95 % confidence. On
+        1,000 rows with 78 disagreements the test finds gains of 2.3 points or more in four cases of
+        five.
     """
     alpha = _check.level(alpha)
     if not -1 < min_gain < 1:
@@ -257,7 +224,7 @@ def _p_value(gained: int, m: int, n: int, gain: float, alpha: float) -> float:
 
 
 def _lower(gained: int, m: int, n: int, alpha: float) -> float:
-    """Lower confidence limit of the gain: the nulls that `_p_value` rejects lie below it."""
+    """Lower confidence limit of the gain: the nulls that ``_p_value`` rejects lie below it."""
     tilt = 2 * float(binom_lower(gained, m, alpha * (1 - _NUISANCE))) - 1 if m else -1.0
     gamma = _NUISANCE * alpha / 2
     rate = binom_lower(m, n, gamma) if tilt > 0 else binom_upper(m, n, gamma)

@@ -14,37 +14,26 @@ class PairedResult:
     Effects are gains: positive means that the challenger is better, whatever the metric.
     No field is ever NaN or infinite; what cannot be computed is None.
 
-    Attributes
-    ----------
-    metric, method : str
-        What was compared (``"log_loss"``, ``"accuracy"``, ...) and by which test.
-    n : int
-        Number of shared rows, or of their groups where these are the independent units.
-    champion, challenger : float or None
-        The metric (or mean loss) of each model on these rows.
-    effect : float or None
-        The observed gain.
-    interval : tuple of float or None
-        Confidence interval of the gain at level 1 - 2 alpha. Its lower end is the one-sided
-        bound at level 1 - alpha that belongs to the test (by inversion): the gain is significant
-        when the lower end exceeds `min_gain`. Its upper end belongs to `p_worse`.
-    p_value : float
-        One-sided p-value against "the gain is at most min_gain"; 1 when not computable.
-    p_worse : float
-        One-sided p-value against "the gain is at least 0": small when the challenger is shown
-        to be worse; 1 when not computable.
-    alpha, min_gain : float
-        The level of the test and the gain that has to be exceeded, as given (min_gain = -margin
-        is a test of non-inferiority).
-    significant : bool
-        Whether ``p_value <= alpha``.
-    smallest_gain : float or None
-        The smallest true gain that a test like this one finds with 80 % probability; None when
-        it cannot be told, or when no gain would be found on so few rows.
-    level_approximate : bool
-        Whether the level alpha holds only approximately on these rows; `level_note` says why.
-    reason : str
-        The outcome in plain words.
+    Attributes:
+        metric, method: What was compared (``"log_loss"``, ``"accuracy"``, ...) and by which test.
+        n: Number of shared rows, or of their groups where these are the independent units.
+        champion, challenger: The metric (or mean loss) of each model on these rows.
+        effect: The observed gain.
+        interval: Confidence interval of the gain at level 1 - 2 alpha. Its lower end is the
+            one-sided bound at level 1 - alpha that belongs to the test (by inversion): the gain is
+            significant when the lower end exceeds ``min_gain``. Its upper end belongs to
+            ``p_worse``.
+        p_value: One-sided p-value against "the gain is at most min_gain"; 1 when not computable.
+        p_worse: One-sided p-value against "the gain is at least 0": small when the challenger is
+            shown to be worse; 1 when not computable.
+        alpha, min_gain: The level of the test and the gain that has to be exceeded, as given
+            (min_gain = -margin is a test of non-inferiority).
+        significant: Whether ``p_value <= alpha``.
+        smallest_gain: The smallest true gain that a test like this one finds with 80 % probability;
+            None when it cannot be told, or when no gain would be found on so few rows.
+        level_approximate: Whether the level alpha holds only approximately on these rows;
+            ``level_note`` says why.
+        reason: The outcome in plain words.
     """
 
     metric: str

@@ -10,47 +10,40 @@ _HORIZON = 52  # challenges after which half of the slow share is spent: a year,
 def alpha_at(k: int, alpha: float = 0.05) -> float:
     r"""Level of the k-th challenge so that all challenges of a champion together keep alpha.
 
-    Parameters
-    ----------
-    k : int, at least 1
-        Number of the challenge in the champion's life, refused and crashed ones counted.
-    alpha : float, in (0, 0.5)
-        Probability of ever promoting a challenger that is no better, over the whole life.
+    Args:
+        k: Number of the challenge in the champion's life, refused and crashed ones counted, at
+            least 1.
+        alpha: Probability of ever promoting a challenger that is no better, over the whole life, in
+            (0, 0.5).
 
-    Returns
-    -------
-    float
+    Returns:
         The level of this challenge.
 
-    Raises
-    ------
-    ValueError
-        If k is not a positive integer or alpha is out of range.
+    Raises:
+        ValueError: If k is not a positive integer or alpha is out of range.
 
-    Notes
-    -----
-    .. math:: \alpha_k = \alpha \left[ \frac{0.2}{k (k+1)}
-              + \frac{0.8 \cdot 52}{(k+51)(k+52)} \right]
+    Note:
+        .. math:: \alpha_k = \alpha \left[ \frac{0.2}{k (k+1)}
+                  + \frac{0.8 \cdot 52}{(k+51)(k+52)} \right]
 
-    The levels sum to alpha. With 1/(j (j+1)) = 1/j - 1/(j+1) both sums telescope:
+        The levels sum to alpha. With 1/(j (j+1)) = 1/j - 1/(j+1) both sums telescope:
 
-    .. math:: \sum_{k=1}^{K} \frac{1}{k (k+1)} = 1 - \frac{1}{K+1} \to 1, \qquad
-              \sum_{k=1}^{K} \frac{52}{(k+51)(k+52)}
-              = 52 \left( \frac{1}{52} - \frac{1}{K+52} \right) \to 1,
+        .. math:: \sum_{k=1}^{K} \frac{1}{k (k+1)} = 1 - \frac{1}{K+1} \to 1, \qquad
+                  \sum_{k=1}^{K} \frac{52}{(k+51)(k+52)}
+                  = 52 \left( \frac{1}{52} - \frac{1}{K+52} \right) \to 1,
 
-    so the total is alpha (0.2 + 0.8) = alpha. By the union bound the probability that any of the
-    challenges errs is at most that sum, whatever the dependence between them: also on reused
-    rows, and for challengers chosen after earlier refusals.
+        so the total is alpha (0.2 + 0.8) = alpha. By the union bound the probability that any of
+        the challenges errs is at most that sum, whatever the dependence between them: also on
+        reused rows, and for challengers chosen after earlier refusals.
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.spending import alpha_at
-    >>> [round(alpha_at(k), 6) for k in (1, 2, 26, 53)]
-    [0.005755, 0.002393, 0.000361, 0.000194]
-    >>> bool(sum(alpha_at(k) for k in range(1, 10_000)) < 0.05)
-    True
+    Example:
+        >>> from mlops_basics.stats.paired.spending import alpha_at
+        >>> [round(alpha_at(k), 6) for k in (1, 2, 26, 53)]
+        [0.005755, 0.002393, 0.000361, 0.000194]
+        >>> bool(sum(alpha_at(k) for k in range(1, 10_000)) < 0.05)
+        True
 
-    The first challenge is tested at 0.6 %, the one after a year of weekly challenges at 0.02 %.
+        The first challenge is tested at 0.6 %, the one after a year of weekly challenges at 0.02 %.
     """
     k = _check.count(k, "k", at_least=1)
     alpha = _check.level(alpha)
