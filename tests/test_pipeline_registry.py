@@ -7,10 +7,12 @@ import inspect
 import typing
 
 import pytest
-import yaml
+from kedro.config import OmegaConfigLoader
+from kedro.io import CatalogConfigResolver
 
 from mlops_basics.pipeline_registry import register_pipelines
 from mlops_basics.schemas import PARAMETER_SECTIONS, Section
+from mlops_basics.settings import CONFIG_LOADER_ARGS
 
 from .conftest import ROOT
 
@@ -170,12 +172,15 @@ GIVEN = {"source", "labels", "search_monitor", "champion", "run_context"}
 
 
 def catalog_entries():
-    """The catalog's entries as written, by name."""
-    entries = {}
-    for file in (ROOT / "conf" / "base").glob("catalog*.yml"):
-        written = yaml.safe_load(file.read_text(encoding="utf-8"))
-        entries |= {name: entry for name, entry in written.items() if not name.startswith("_")}
-    return entries
+    """The catalog's entries by name; a pattern counts as the entries that pipelines make of it."""
+    written = OmegaConfigLoader(str(ROOT / "conf"), "base", **CONFIG_LOADER_ARGS)["catalog"]
+    resolver = CatalogConfigResolver(written)
+    used = {name for pipeline in PIPELINES.values() for name in pipeline.datasets()}
+    by_pattern = {resolver.match_dataset_pattern(name) for name in used - set(written)}
+    assert by_pattern - {None} == {name for name in written if resolver.is_pattern(name)}
+    names = {name for name in written if not resolver.is_pattern(name)}
+    names |= {name for name in used if resolver.match_dataset_pattern(name)}
+    return {name: resolver.resolve_pattern(name) for name in names}
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

@@ -26,6 +26,7 @@ CONFIG_LOADER_ARGS = {
     "default_run_env": "local",
     "custom_resolvers": {"in_project": in_project, "env": env},
     # Key by key: with Kedro's default, `--params training.n_trials=5` would throw away the rest of
-    # the base's training section as soon as conf/<env> has any parameters file.
-    "merge_strategy": {"parameters": "soft"},
+    # the base's training section as soon as conf/<env> has any parameters file. kedro-mlflow reads
+    # mlflow.yml by the same loader: an environment states only what differs.
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
 }

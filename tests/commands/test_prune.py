@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kedro.io import DataCatalog
+from kedro.pipeline import Node, Pipeline
 
 from mlops_basics.commands.prune import references
 from mlops_basics.commands.prune.command import _Place
@@ -257,7 +258,7 @@ def test_on_s3_folders_are_found_and_removed(s3_environment):
     """Versions with their bytes, manifests alone as runs, claims; other folders stay."""
     bucket = make_bucket(s3_environment)
     base, fs = f"{bucket.name}/data/mine", bucket.fs()
-    place = _Place(catalog_of(f"s3://{base}", bucket.credentials()))
+    place = _Place(catalog_of(f"s3://{base}", bucket.credentials()), {})
     for run in RUNS[:2]:
         fs.pipe_file(f"{base}/manifests/manifest.json/{run}/manifest.json", b"{}")
         fs.pipe_file(f"{base}/bronze/report.json/{run}/report.json", b"12345")
@@ -278,7 +279,7 @@ def test_on_s3_folders_are_found_and_removed(s3_environment):
 
 def test_a_manifest_that_cannot_be_read_stops_everything(tmp_path):
     """Nobody could tell what its run needs; the message names the file."""
-    place = _Place(catalog_of(str(tmp_path / "mine")))
+    place = _Place(catalog_of(str(tmp_path / "mine")), {})
     file = tmp_path / "mine" / "manifests" / "manifest.json" / RUNS[0] / "manifest.json"
     file.parent.mkdir(parents=True)
     file.write_text("{", encoding="utf-8")
@@ -288,9 +289,19 @@ def test_a_manifest_that_cannot_be_read_stops_everything(tmp_path):
     assert place.stored().recorded() == {RUNS[0]}
 
 
+def test_what_the_catalog_knows_by_a_pattern_alone_is_found(tmp_path):
+    """The plots: their names are those that pipelines write."""
+    catalog = catalog_of(str(tmp_path / "mine"))
+    folder = tmp_path / "mine" / "bronze" / "drawn_plot.json" / RUNS[0]
+    folder.mkdir(parents=True)
+    (folder / "drawn_plot.json").write_text("{}", encoding="utf-8")
+    draw = Pipeline([Node(lambda table: table, "table", "drawn_plot", name="draw")])
+    assert _Place(catalog, {"drawing": draw}).stored().folders["drawn_plot"] == {RUNS[0]: 2}
+
+
 def test_links_are_not_followed(tmp_path):
     """What they lead to is somebody else's."""
-    place = _Place(catalog_of(str(tmp_path / "mine")))
+    place = _Place(catalog_of(str(tmp_path / "mine")), {})
     other = tmp_path / "other"
     other.mkdir()
     (other / "precious").write_text("x", encoding="utf-8")
@@ -310,7 +321,12 @@ def catalog_of(root, credentials=None):
     manifest = {"filepath": f"{root}/manifests/manifest.json"}
     report = {"filepath": f"{root}/bronze/report.json"}
     models = [{"model": f"mlops_basics.schemas.{name}"} for name in ("Manifest", "BatchRecord")]
+    plot = {"filepath": f"{root}/bronze/{{name}}_plot.json"}
     return DataCatalog.from_config(
-        {"manifest": entry | manifest | models[0], "report": entry | report | models[1]},
+        {
+            "manifest": entry | manifest | models[0],
+            "report": entry | report | models[1],
+            "{name}_plot": entry | plot | models[1],
+        },
         {"bucket": credentials or {}},
     )

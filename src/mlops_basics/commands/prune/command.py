@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from kedro.framework.project import pipelines
 from kedro.io.core import get_filepath_str
+from kedro.pipeline import Pipeline
 from pydantic import ValidationError
 
 from mlops_basics.commands.prune import references
@@ -51,7 +54,7 @@ def prune_runs(
         ConflictError: If somebody else works on the same production for long.
     """
     catalog = load_context(project_path, env, params).catalog
-    place = _Place(catalog)
+    place = _Place(catalog, pipelines)
     if dry_run:
         plan, stored = look(catalog, place, keep)
         return in_words(plan, stored.recorded(), dry_run=True)
@@ -82,7 +85,12 @@ def look(catalog: lineage.Catalog, place: _Place, keep: int) -> tuple[Plan, Stor
 class _Place:
     """The versioned data sets below the model's folder, wherever that is."""
 
-    def __init__(self, catalog: lineage.Catalog) -> None:
+    def __init__(self, catalog: lineage.Catalog, pipelines: Mapping[str, Pipeline]) -> None:
+        """
+        Args:
+            catalog: The model's data sets.
+            pipelines: What makes them: the catalog does not list what it knows by a pattern.
+        """
         manifest = lineage.versioned(catalog, lineage.MANIFEST)
         if manifest is None:
             raise LineageError("The catalog has no versioned 'manifest': nothing tells runs apart.")
@@ -91,7 +99,8 @@ class _Place:
         shown = lineage.shown_path(protocol, get_filepath_str(root, protocol))
         self._files = StoreFiles(shown, fs=getattr(manifest, "_fs", None))
         self._folders: dict[str, str] = {}
-        for name in sorted(catalog.keys()):
+        made = (name for pipeline in pipelines.values() for name in pipeline.datasets())
+        for name in sorted({*catalog.keys(), *made}):
             dataset = lineage.versioned(catalog, name)
             if dataset is None or getattr(dataset, "_protocol", "file") != protocol:
                 continue

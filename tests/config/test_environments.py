@@ -1,0 +1,68 @@
+"""Tests of conf/: each environment states only what differs, and means what it meant in full."""
+
+from __future__ import annotations
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
+
+from mlops_basics.settings import CONFIG_LOADER_ARGS
+from tests.conftest import ROOT
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """The configuration of an environment, as Kedro loads it for a run."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("MLOPS_BUCKET", "bucket")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+
+    def load(env, **runtime_params):
+        conf = str(ROOT / "conf")
+        return OmegaConfigLoader(conf, env, runtime_params, **CONFIG_LOADER_ARGS)
+
+    return load
+
+
+@pytest.mark.parametrize(
+    ("env", "uri", "artifacts", "disabled"),
+    [
+        ("base", "sqlite:///{root}/data/mlflow/mlflow.db", "{root}/data/mlflow/artifacts", []),
+        ("flights", "sqlite:///{root}/data/mlflow/mlflow.db", "{root}/data/mlflow/artifacts", []),
+        (
+            "demo",
+            "sqlite:///{root}/data/demo/mlflow/mlflow.db",
+            "{root}/data/demo/mlflow/artifacts",
+            [],
+        ),
+        ("s3", "http://127.0.0.1:1", None, []),
+        (
+            "scorer",
+            "sqlite:///{root}/data/mlflow/mlflow.db",
+            "{root}/data/mlflow/artifacts",
+            ["batch_inference"],
+        ),
+    ],
+)
+def test_where_runs_are_recorded(loaded, env, uri, artifacts, disabled):
+    """mlflow.yml is merged key by key; on S3 the server alone knows where artifacts go."""
+    loader = loaded(env, model_name="mine")
+    loader.config_patterns["mlflow"] = ["mlflow*"]  # as kedro-mlflow does
+    config = KedroMlflowConfig.model_validate(loader["mlflow"])
+    location = config.tracking.experiment.create_experiment_kwargs.artifact_location
+    assert config.server.mlflow_tracking_uri == uri.format(root=ROOT.as_posix())
+    assert location == (artifacts and artifacts.format(root=ROOT.as_posix()))
+    assert config.tracking.disable_tracking.pipelines == disabled
+    assert config.tracking.experiment.name == "mine"
+    assert config.tracking.run.nested is True
+    assert config.tracking.params.long_params_strategy == "truncate"
+    assert (config.ui.port, config.ui.host) == ("5000", "127.0.0.1")
+
+
+def test_the_catalog_has_one_root_a_model(loaded):
+    """Every file of the model lies below its storage, whichever file of the catalog names it."""
+    catalog = loaded("s3", model_name="mine")["catalog"]
+    paths = {name: entry["filepath"] for name, entry in catalog.items() if "filepath" in entry}
+    assert [path for path in paths.values() if not path.startswith("s3://bucket/data/mine/")] == []
+    assert paths["{name}_plot"] == "s3://bucket/data/mine/reporting/{name}_plot.json"
+    assert catalog["champion"]["model_name"] == "mine"
