@@ -6,12 +6,14 @@ random numbers of its own, so that a test can make one part again and find it in
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from kedro.config import OmegaConfigLoader
 from numpy.typing import NDArray
 
 from benchmarks import days, proof_page, simulate, years
@@ -131,7 +133,7 @@ def decision(y: NDArray[np.int64], p: Floats, number: int) -> Decision:
     ]
     table: pd.DataFrame = gate.gate_table(np.arange(len(y), dtype=np.uint64), *scores)
     assert ROW_HASH_COLUMN in table
-    params = DecisionParams()
+    params = _configured()
     request = gate.request_challenge(
         Champion("1"), table, "simulated rows", ("0", "1"), _FITS, params
     )
@@ -143,6 +145,13 @@ def decision(y: NDArray[np.int64], p: Floats, number: int) -> Decision:
         mlflow_run_id=None,
     )
     return decide(table, request, challenge, _NO_METRICS, params)
+
+
+@functools.cache
+def _configured() -> DecisionParams:
+    """What conf/base says of the decision."""
+    loader = OmegaConfigLoader(str(DOCS.parent / "conf"), "base", base_env="base")
+    return DecisionParams.model_validate(loader["parameters"]["decision"])
 
 
 _NO_METRICS = Metrics(rows=0, confidence=0.95, metrics={})

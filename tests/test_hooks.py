@@ -13,27 +13,26 @@ from mlops_basics.config.checks import check_environment, check_parameters, read
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.hooks import plain_parameters, shown_address
 from mlops_basics.schemas import PARAMETER_SECTIONS, PreprocessingParams, TrainingParams
+from tests.support.parameters import configured, sections
 
 GOOD = {
     "model_name": "iris",
     "num_instances": None,
-    "collection": {},
-    "preprocessing": {"target": "species", "split": {"salt": "x"}},
-    "training": {
-        "n_trials": 3,
-        "candidates": {"binary": {"linear": {"class": "a.B", "dense": True}}},
-    },
-    "evaluation": {},
-    "monitoring": {},
+    **{name: sections()[kind] for name, kind in PARAMETER_SECTIONS.items() if kind},
+}
+GOOD["preprocessing"] = GOOD["preprocessing"] | {"target": "species"}
+GOOD["training"] = GOOD["training"] | {
+    "n_trials": 3,
+    "candidates": {"binary": {"linear": {"class": "a.B", "dense": True}}},
 }
 
 
 def with_value(path, value):
     """Good parameters with one value replaced or added."""
     parameters = copy.deepcopy(GOOD)
-    *sections, last = path.split(".")
+    *above, last = path.split(".")
     branch = parameters
-    for section in sections:
+    for section in above:
         branch = branch[section]
     branch[last] = value
     return parameters
@@ -97,7 +96,7 @@ def test_a_missing_section_is_refused_where_it_has_no_default():
 
 def test_every_mistake_has_its_line():
     """All of a section at once, so that a user mends them in one go."""
-    wrong = {"candidates": {}, "n_trials": 0, "seeds": 1}
+    wrong = GOOD["training"] | {"candidates": {}, "n_trials": 0, "seeds": 1}
     with pytest.raises(ValidationError, match="2 validation errors") as caught:
         TrainingParams.model_validate(wrong)
     lines = readable_validation("training", caught.value).splitlines()
@@ -152,7 +151,7 @@ def test_parameters_are_recorded_as_json_holds_them():
     sections = {
         "model_name": "iris",
         "training": TrainingParams.model_validate(GOOD["training"]),
-        "preprocessing": PreprocessingParams(target="y", exclude=("a",)),
+        "preprocessing": configured(PreprocessingParams, target="y", exclude=("a",)),
     }
     plain = plain_parameters(sections)
     assert json.loads(json.dumps(plain)) == plain

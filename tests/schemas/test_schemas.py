@@ -21,13 +21,15 @@ from mlops_basics.schemas import (
     TrainingParams,
 )
 from tests.conftest import ROOT
+from tests.support.parameters import configured
+from tests.support.parameters import sections as stated
 
-#: What a section cannot do without; the others have a default for each key.
-MINIMAL = {
-    PreprocessingParams: {"target": "y"},
+#: Values that each section accepts: those of conf/base, of another table.
+ACCEPTED = {
+    **stated(),
+    PreprocessingParams: {**stated()[PreprocessingParams], "target": "y"},
     SearchRange: {"type": "int", "low": 1, "high": 2},
     Candidate: {"class": "a.B", "dense": True},
-    TrainingParams: {"candidates": {}},
 }
 
 
@@ -43,15 +45,15 @@ def sections(kind=Section):
 @pytest.mark.parametrize("section", sorted(sections(), key=lambda kind: kind.__name__))
 def test_unknown_keys_are_refused(section):
     """A misspelt parameter is an error in every section, never a silent default."""
-    section.model_validate(MINIMAL.get(section, {}))
+    section.model_validate(ACCEPTED[section])
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
-        section.model_validate(MINIMAL.get(section, {}) | {"misspelt": 1})
+        section.model_validate(ACCEPTED[section] | {"misspelt": 1})
 
 
 @pytest.mark.parametrize("section", sorted(sections(), key=lambda kind: kind.__name__))
 def test_sections_are_immutable(section):
     """A node cannot change the parameters of the next."""
-    made = section.model_validate(MINIMAL.get(section, {}))
+    made = section.model_validate(ACCEPTED[section])
     name = next(iter(section.model_fields))
     with pytest.raises(ValidationError, match="frozen"):
         setattr(made, name, getattr(made, name))
@@ -65,13 +67,23 @@ def test_artifacts_refuse_unknown_keys(artifact: type[BaseModel]):
         artifact.model_validate({"misspelt": 1})
 
 
+def test_what_the_yaml_states_has_no_second_default():
+    """One place says what a run uses when nobody says otherwise: conf/base."""
+    for section, values in stated().items():
+        assert set(values) == set(section.model_fields)
+        assert all(field.is_required() for field in section.model_fields.values())
+        with pytest.raises(ValidationError, match="Field required"):
+            section.model_validate({})
+
+
 def test_a_nested_section_refuses_unknown_keys_too():
     """The place of the key is part of the error."""
     with pytest.raises(ValidationError, match=r"split\.salted"):
-        PreprocessingParams.model_validate({"target": "y", "split": {"salted": "x"}})
+        configured(PreprocessingParams, target="y", split={"salted": "x"})
     with pytest.raises(ValidationError, match=r"binary\.linear\.spaces"):
-        TrainingParams.model_validate(
-            {"candidates": {"binary": {"linear": {"class": "a", "dense": True, "spaces": {}}}}}
+        configured(
+            TrainingParams,
+            candidates={"binary": {"linear": {"class": "a", "dense": True, "spaces": {}}}},
         )
     with pytest.raises(ValidationError, match=r"thresholds\.numerical\n +Unexpected keyword"):
         MonitoringParams.model_validate({"thresholds": {"numerical": 0.1}})
@@ -87,7 +99,7 @@ def test_a_nested_section_refuses_unknown_keys_too():
         (SplitParams, {"valid_fraction": 0.5, "test_fraction": 0.5}, r"must be below 1, got 1\.0"),
         (SplitParams, {"period": "H"}, "'D', 'W', 'M', 'Q' or 'Y'"),
         (SplitParams, {"min_rows": 1}, "greater than or equal to 2"),
-        (PreprocessingParams, {}, "Field required"),
+        (PreprocessingParams, {"target": None}, "valid string"),
         (PreprocessingParams, {"target": "y", "task": "ranking"}, "'auto', 'binary'"),
         (PreprocessingParams, {"target": "y", "rare_class_rows": 0}, "greater than or equal to 1"),
         (TrainingParams, {"candidates": {}, "n_trials": 0}, "greater than or equal to 1"),
@@ -111,7 +123,7 @@ def test_a_nested_section_refuses_unknown_keys_too():
 def test_ranges_are_checked(section, values, message):
     """Each number outside of its range is refused, with the rule."""
     with pytest.raises(ValidationError, match=message):
-        section.model_validate(values)
+        section.model_validate(stated().get(section, {}) | values)
 
 
 def test_a_candidate_is_written_with_the_word_class():

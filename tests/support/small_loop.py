@@ -36,12 +36,12 @@ from mlops_basics.schemas import (
     PreprocessingParams,
     RunContext,
     SearchReport,
-    SplitParams,
 )
 from mlops_basics.settings import CONFIG_LOADER_ARGS
 from mlops_basics.table.labels import RowKeys
 from tests.support.artifacts import make_overfit_check
 from tests.support.memory_mlflow import Killer, MemoryServer
+from tests.support.parameters import configured
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 NAME = "small"
@@ -60,14 +60,24 @@ MLMODEL = b"""flavors:
     serialization_format: skops
 """
 PARAMS = {
-    "collection": CollectionParams(target=TARGET),
-    "preprocessing": PreprocessingParams(
-        target=TARGET, split=SplitParams(valid_fraction=0.1, test_fraction=0.4, min_rows=2)
+    "collection": configured(CollectionParams, target=TARGET),
+    "preprocessing": configured(
+        PreprocessingParams,
+        target=TARGET,
+        split={"valid_fraction": 0.1, "test_fraction": 0.4, "min_rows": 2},
     ),
-    "evaluation": EvaluationParams(resamples=100),
-    "decision": DecisionParams(alpha=0.4, min_rows=20, min_fresh_rows=20, guards=("accuracy",)),
-    "monitoring": MonitoringParams(
-        classifier_rows=0, tolerance=0.05, concept_alpha=0.05, patience=2, min_rows=40, cool_down=2
+    "evaluation": configured(EvaluationParams, resamples=100),
+    "decision": configured(
+        DecisionParams, alpha=0.4, min_rows=20, min_fresh_rows=20, guards=("accuracy",)
+    ),
+    "monitoring": configured(
+        MonitoringParams,
+        classifier_rows=0,
+        tolerance=0.05,
+        concept_alpha=0.05,
+        patience=2,
+        min_rows=40,
+        cool_down=2,
     ),
 }
 CODE = Code(git_commit=None, git_dirty=None, lock_sha256=None, python="3", libraries={})

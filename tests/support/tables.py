@@ -16,6 +16,7 @@ from pandas.testing import assert_frame_equal
 from pydantic import BaseModel
 
 from mlops_basics.schemas import BATCH_COLUMN, Batch, FittedModel, TrainingParams
+from tests.support.parameters import configured
 
 LINEAR = {
     "class": "sklearn.linear_model.LogisticRegression",
@@ -124,7 +125,7 @@ def training_params(task="binary", candidates=None, **values):
     """Parameters of a short search."""
     if candidates is None:
         candidates = {"linear": LINEAR, "boosting": BOOSTING}
-    return TrainingParams.model_validate({"n_trials": 3, "candidates": {task: candidates}} | values)
+    return configured(TrainingParams, **{"n_trials": 3, "candidates": {task: candidates}} | values)
 
 
 class NoMonitor:

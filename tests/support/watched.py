@@ -26,12 +26,13 @@ from mlops_basics.schemas import (
     RunContext,
     Watch,
 )
+from tests.support.parameters import configured
 from tests.support.releases import make_manifest
 from tests.support.tables import raw_table
 
-PREPROCESSING = PreprocessingParams(target="kind", exclude=("day",))
-OF_SIZE = PreprocessingParams(target="size", exclude=("day", "kind"))
-PARAMS = MonitoringParams(min_rows=50, classifier_rows=0)
+PREPROCESSING = configured(PreprocessingParams, target="kind", exclude=("day",))
+OF_SIZE = configured(PreprocessingParams, target="size", exclude=("day", "kind"))
+PARAMS = configured(MonitoringParams, min_rows=50, classifier_rows=0)
 
 
 def make_release(parts: Any, model: Any, preprocessing: PreprocessingParams, version="1", **values):
@@ -101,7 +102,7 @@ def look(
         run_context(run_id),
         PARAMS.model_copy(update=params),
         preprocessing,
-        CollectionParams(skip=skip),
+        configured(CollectionParams, skip=skip),
     )
 
 

@@ -10,6 +10,7 @@ from mlops_basics.errors import DataError, LineageError
 from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data, split_data
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
 from mlops_basics.table.row_groups import counted, groups_of_sets, row_groups
+from tests.support.parameters import configured
 
 
 def rows_of(times=None, hashes=None, n=100):
@@ -21,8 +22,8 @@ def rows_of(times=None, hashes=None, n=100):
 def find(rows, keys=(), sets=(), least=20):
     """The groups of these rows."""
     split = {"time_column": "when"} if "when" in rows else {}
-    params = PreprocessingParams.model_validate(
-        {"target": "kind", "key_columns": keys, "split": split}
+    params = configured(
+        PreprocessingParams, **{"target": "kind", "key_columns": keys, "split": split}
     )
     return row_groups(rows, params, sets, least)
 
@@ -90,7 +91,7 @@ def preprocessed(sites, **values):
         }
     )
     given = {"target": "kind", "exclude": ["site"], "group_by": "site"} | values
-    params = PreprocessingParams.model_validate(given)
+    params = configured(PreprocessingParams, **given)
     return *preprocess_data(raw, params), params
 
 
@@ -137,7 +138,7 @@ def test_intervals_are_content_with_few_days():
 def test_sets_are_judged_by_one_kind_of_groups():
     """Many train days, one valid day: hours for both. A site has one code on both sides."""
     train, valid = rows_of(hours(480, 1), n=480), rows_of(hours(24, 1), n=24)
-    params = PreprocessingParams.model_validate({"target": "y", "split": {"time_column": "when"}})
+    params = configured(PreprocessingParams, **{"target": "y", "split": {"time_column": "when"}})
     found = groups_of_sets((train, valid), params)
     assert [each.name for each in found] == ["hour of when"] * 2
     assert [each.number for each in found] == [480, 24]

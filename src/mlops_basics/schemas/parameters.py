@@ -1,4 +1,8 @@
-"""The sections of the parameters. Kedro builds them by the type hints of the nodes."""
+"""The sections of the parameters. Kedro builds them by the type hints of the nodes.
+
+What people edit is ``conf/base/parameters_*.yml``: every key stands there, with its unit and its
+default. None has another default here.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +13,30 @@ from pydantic import ConfigDict, Field, model_validator
 from mlops_basics.stats.data_drift.result import DriftThresholds
 
 from .base import Section
-from .monitoring import EVIDENCE_KINDS, EvidenceKind
+from .monitoring import EvidenceKind
 from .table import GROUP_PREFIX, Task
 
 
 class CollectionParams(Section):
     """How much of the source is collected."""
 
-    num_instances: Annotated[int, Field(ge=1)] | None = None
-    seed: int = 0
-    target: str | None = None
-    exclude: tuple[str, ...] = ()
-    key_columns: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
+    num_instances: Annotated[int, Field(ge=1)] | None
+    seed: int
+    target: str | None
+    exclude: tuple[str, ...]
+    key_columns: tuple[str, ...]
+    skip: tuple[str, ...]
 
 
 class SplitParams(Section):
     """How rows are divided into train, valid and test."""
 
-    valid_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    test_fraction: Annotated[float, Field(gt=0, lt=1)] = 0.2
-    salt: str = "mlops-basics"
-    time_column: str | None = None
-    period: Literal["D", "W", "M", "Q", "Y"] = "M"
-    min_rows: Annotated[int, Field(ge=2)] = 10
+    valid_fraction: Annotated[float, Field(gt=0, lt=1)]
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    salt: str
+    time_column: str | None
+    period: Literal["D", "W", "M", "Q", "Y"]
+    min_rows: Annotated[int, Field(ge=2)]
 
     @model_validator(mode="after")
     def _leaves_rows_to_train(self) -> SplitParams:
@@ -48,14 +52,14 @@ class PreprocessingParams(Section):
     """What the table means: target, task, and the columns a model may see."""
 
     target: str
-    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
-    positive_above: float | None = None
-    exclude: tuple[str, ...] = ()
-    text_columns: tuple[str, ...] = ()
-    key_columns: tuple[str, ...] = ()
-    group_by: Annotated[str, Field(min_length=1)] = "auto"
-    rare_class_rows: Annotated[int, Field(ge=1)] = 10
-    split: SplitParams = SplitParams()
+    task: Literal["auto", "binary", "multiclass", "regression"]
+    positive_above: float | None
+    exclude: tuple[str, ...]
+    text_columns: tuple[str, ...]
+    key_columns: tuple[str, ...]
+    group_by: Annotated[str, Field(min_length=1)]
+    rare_class_rows: Annotated[int, Field(ge=1)]
+    split: SplitParams
 
     @property
     def group_columns(self) -> tuple[str, ...]:
@@ -107,24 +111,24 @@ class Candidate(Section):
 class TrainingParams(Section):
     """The search and the check against overfitting."""
 
-    n_trials: Annotated[int, Field(ge=1)] = 20
-    seed: int = 0
-    gap_tolerance: Annotated[float, Field(gt=0)] = 0.25
-    gap_confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    gap_rows: Annotated[int, Field(ge=100)] = 20_000
-    vectorizer: dict[str, Any] = {}
+    n_trials: Annotated[int, Field(ge=1)]
+    seed: int
+    gap_tolerance: Annotated[float, Field(gt=0)]
+    gap_confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    gap_rows: Annotated[int, Field(ge=100)]
+    vectorizer: dict[str, Any]
     candidates: dict[Task, dict[str, Candidate]]
 
 
 class EvaluationParams(Section):
     """How sure the reported metrics have to be, and what the explanations may cost."""
 
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    resamples: Annotated[int, Field(ge=100)] = 2_000
-    importance_rows: Annotated[int, Field(ge=10)] = 1_000
-    reference_rows: Annotated[int, Field(ge=100)] = 50_000
-    importance_repeats: Annotated[int, Field(ge=1)] = 5
-    seed: int = 0
+    confidence: Annotated[float, Field(gt=0.5, lt=1)]
+    resamples: Annotated[int, Field(ge=100)]
+    importance_rows: Annotated[int, Field(ge=10)]
+    reference_rows: Annotated[int, Field(ge=100)]
+    importance_repeats: Annotated[int, Field(ge=1)]
+    seed: int
 
 
 TestedMetric = Literal[
@@ -145,36 +149,36 @@ TestedMetric = Literal[
 class DecisionParams(Section):
     """When a challenger deserves to become the champion."""
 
-    metric: TestedMetric = "auto"
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    rule: Literal["superiority", "non_inferiority"] = "superiority"
-    min_gain: Annotated[float, Field(ge=0)] = 0.0
-    margin: Annotated[float, Field(gt=0)] = 0.01
-    min_rows: Annotated[int, Field(ge=20)] = 20
-    min_fresh_rows: Annotated[int, Field(ge=20)] = 100
-    guards: tuple[TestedMetric, ...] = ()
-    guard_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    quality_floor: dict[str, float] = {}
-    seed: int = 0
+    metric: TestedMetric
+    alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    rule: Literal["superiority", "non_inferiority"]
+    min_gain: Annotated[float, Field(ge=0)]
+    margin: Annotated[float, Field(gt=0)]
+    min_rows: Annotated[int, Field(ge=20)]
+    min_fresh_rows: Annotated[int, Field(ge=20)]
+    guards: tuple[TestedMetric, ...]
+    guard_alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    quality_floor: dict[str, float]
+    seed: int
 
 
 class MonitoringParams(Section):
     """What a release is watched for, and when its drift leads to a retraining."""
 
-    data_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    thresholds: DriftThresholds = DriftThresholds()
-    ignore_columns: tuple[str, ...] = ()
-    classifier_rows: Annotated[int, Field(ge=0)] = 5_000
-    loss: Literal["auto", "error", "brier", "absolute_error"] = "auto"
-    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    concept_alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.01
-    min_coverage: Annotated[float, Field(gt=0, le=1)] = 0.8
-    patience: Annotated[int, Field(ge=1)] = 3
-    strict: bool = False
-    retrain_on: tuple[EvidenceKind, ...] = EVIDENCE_KINDS
-    min_rows: Annotated[int, Field(ge=1)] = 500
-    cool_down: Annotated[int, Field(ge=1)] = 3
-    seed: int = 0
+    data_alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    thresholds: DriftThresholds
+    ignore_columns: tuple[str, ...]
+    classifier_rows: Annotated[int, Field(ge=0)]
+    loss: Literal["auto", "error", "brier", "absolute_error"]
+    tolerance: Annotated[float, Field(ge=0, lt=1)]
+    concept_alpha: Annotated[float, Field(gt=0, lt=0.5)]
+    min_coverage: Annotated[float, Field(gt=0, le=1)]
+    patience: Annotated[int, Field(ge=1)]
+    strict: bool
+    retrain_on: tuple[EvidenceKind, ...]
+    min_rows: Annotated[int, Field(ge=1)]
+    cool_down: Annotated[int, Field(ge=1)]
+    seed: int
 
 
 #: Every key that ``parameters*.yml`` may hold, with its type (None: a plain value).

@@ -12,11 +12,12 @@ from mlops_basics.pipelines.batch_inference import create_pipeline
 from mlops_basics.pipelines.batch_inference.nodes import score_batches
 from mlops_basics.schemas import BATCH_COLUMN, Batch, PreprocessingParams, Release
 from mlops_basics.table.labels import PREDICTION_ID
+from tests.support.parameters import configured
 from tests.support.releases import make_manifest
 from tests.support.tables import assert_inputs_unchanged, raw_table, run_slice
 
 FEATURES = ["size", "count", "colour"]
-PARAMS = PreprocessingParams(target="kind")
+PARAMS = configured(PreprocessingParams, target="kind")
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from pandas.testing import assert_frame_equal
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.schemas import BATCH_COLUMN, RESERVED_COLUMNS, Batch, CollectionParams
+from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
 
 
@@ -19,7 +20,7 @@ def make_batch(name, rows, start=0, **columns):
     return Batch(name, f"sha of {name}", table)
 
 
-ALL = CollectionParams()
+ALL = configured(CollectionParams)
 
 
 def test_batches_are_joined_in_order():
@@ -57,10 +58,10 @@ def test_a_first_missing_value_in_a_later_batch():
 def test_a_sample_is_seeded_and_keeps_the_order():
     """The same seed draws the same rows; another one others; each row at most once."""
     source = [make_batch("a.csv", 50), make_batch("b.csv", 50, 50)]
-    params = CollectionParams(num_instances=30, seed=1)
+    params = configured(CollectionParams, num_instances=30, seed=1)
     table, report = collect_batches(source, [], params)
     again, _ = collect_batches(source, [], params)
-    other, _ = collect_batches(source, [], CollectionParams(num_instances=30, seed=2))
+    other, _ = collect_batches(source, [], configured(CollectionParams, num_instances=30, seed=2))
     assert_frame_equal(table, again)
     assert table["x"].tolist() != other["x"].tolist()
     assert table["x"].is_monotonic_increasing
@@ -74,7 +75,7 @@ def test_a_sample_is_seeded_and_keeps_the_order():
 def test_a_sample_of_all_rows_is_all_rows(wanted, warnings):
     """Asking for more than there is brings a warning with both numbers."""
     table, report = collect_batches(
-        [make_batch("a.csv", 5)], [], CollectionParams(num_instances=wanted)
+        [make_batch("a.csv", 5)], [], configured(CollectionParams, num_instances=wanted)
     )
     assert table["x"].tolist() == list(range(5))
     assert len(report.warnings) == warnings
@@ -87,8 +88,9 @@ def test_every_row_can_be_drawn():
     """The sample is uniform over the batches: over many seeds each row comes up."""
     source = [make_batch("a.csv", 5), make_batch("b.csv", 5, 5)]
     drawn = [
-        collect_batches(source, [], CollectionParams(num_instances=2, seed=seed))[0]["x"]
+        collect_batches(source, [], params)[0]["x"]
         for seed in range(40)
+        for params in [configured(CollectionParams, num_instances=2, seed=seed)]
     ]
     counts = pd.concat(drawn).value_counts()
     assert set(counts.index) == set(range(10))
@@ -124,10 +126,11 @@ def test_reserved_names_are_refused(name):
 def test_the_inputs_stay_as_they_were():
     """The batches are not changed."""
     source = [make_batch("a.csv", 5), make_batch("b.csv", 5)]
-    assert_inputs_unchanged(collect_batches, source, [], CollectionParams(num_instances=3))
+    params = configured(CollectionParams, num_instances=3)
+    assert_inputs_unchanged(collect_batches, source, [], params)
 
 
-TARGETED = CollectionParams(target="y", exclude=("late",), key_columns=("x",))
+TARGETED = configured(CollectionParams, target="y", exclude=("late",), key_columns=("x",))
 
 
 def test_a_batch_may_wait_for_its_target_and_for_what_is_excluded():

@@ -9,13 +9,14 @@ import pytest
 from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
+from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged, raw_table
 
 
 def make_params(**values):
     """Parameters for the table of the helpers."""
     split = {name: values.pop(name) for name in ("time_column", "period") if name in values}
-    return PreprocessingParams.model_validate({"target": "kind", "split": split} | values)
+    return configured(PreprocessingParams, **{"target": "kind", "split": split} | values)
 
 
 def test_columns_are_typed():

@@ -6,6 +6,7 @@ import pandas as pd
 
 from mlops_basics.pipelines.data_preprocessing import create_pipeline
 from mlops_basics.schemas import PreprocessingParams
+from tests.support.parameters import configured
 from tests.support.tables import raw_table, run_slice
 
 
@@ -13,7 +14,7 @@ def test_bronze_to_golden():
     """A raw table in; typed rows, what is known of them, three sets and their report out."""
     inputs = {
         "raw_data": raw_table(),
-        "params:preprocessing": PreprocessingParams(target="kind", exclude=("day",)),
+        "params:preprocessing": configured(PreprocessingParams, target="kind", exclude=("day",)),
     }
     outputs = run_slice(create_pipeline(), inputs)
     assert set(outputs) == {

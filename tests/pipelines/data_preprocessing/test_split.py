@@ -16,6 +16,7 @@ from mlops_basics.errors import DataError
 from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data, split_data
 from mlops_basics.schemas import BATCH_COLUMN, CollectionParams, PreprocessingParams
+from tests.support.parameters import configured
 from tests.support.strategies import tables
 from tests.support.tables import assert_inputs_unchanged, raw_table
 
@@ -29,7 +30,7 @@ def make_params(target="row", **split):
     values = {"target": target, "split": {"min_rows": 2} | split}
     if target == "row":
         values["task"] = "regression"
-    return PreprocessingParams.model_validate(values)
+    return configured(PreprocessingParams, **values)
 
 
 PARAMS = make_params()
@@ -122,7 +123,7 @@ def test_other_files_move_no_row(tmp_path_factory, drawn, cuts, kind):
         else:
             part.to_parquet(folder / f"{number}.parquet")
     collected, report = collect_batches(
-        SourceDataset(path=str(folder)).load(), [], CollectionParams()
+        SourceDataset(path=str(folder)).load(), [], configured(CollectionParams)
     )
     assert len(report.batches) == len(bounds) - 1
     assert sides_of(collected) == sides_of(raw)

@@ -21,6 +21,7 @@ from tests.pipelines.model_evaluation.test_decision import (
     make_gate,
 )
 from tests.support.artifacts import make_metrics
+from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
 
 OVERFITTED = FIT.model_copy(update={"overfitted": True, "reason": "It learned the rows by heart."})
@@ -33,7 +34,7 @@ def decided(gate, number=1, version="3", metrics=TEST_METRICS, request=None, **p
     if gate is None:
         gate = pd.DataFrame({ROW_HASH_COLUMN: np.array([], dtype=np.uint64)})
     challenge = challenge_of(number if request.status == "comparable" else 0, version)
-    told = DecisionParams.model_validate(params)
+    told = configured(DecisionParams, **params)
     return assert_inputs_unchanged(decide, gate, request, challenge, metrics, told)
 
 
@@ -191,7 +192,7 @@ def test_equally_good_challengers_are_hardly_ever_promoted():
     """
     rng = np.random.default_rng(20)
     lives, challengers, rows, alpha = 400, 52, 150, 0.05
-    params = DecisionParams(alpha=alpha, guards=("brier",))
+    params = configured(DecisionParams, alpha=alpha, guards=("brier",))
     levels = np.array([alpha_at(k, alpha) for k in range(1, challengers + 1)])
     assert levels.sum() < alpha
     wrong = naive = 0

@@ -32,6 +32,7 @@ from mlops_basics.schemas import (
 from mlops_basics.scoring.scores import Scores
 from mlops_basics.stats.paired.spending import alpha_at
 from tests.support.artifacts import make_challenge, make_metrics, make_overfit_check
+from tests.support.parameters import configured
 
 OF_CLASSES = ("log_loss", "brier", "accuracy", "balanced_accuracy", "macro_f1", "mcc", "roc_auc")
 OF_VALUES = ("huber", "squared_error", "absolute_error")
@@ -79,7 +80,7 @@ def contest(gate, version="3", overfit=FIT, unusable="", **params):
         "test rows that neither model was trained or tuned on",
         () if gate is not None and "champion" in gate.columns else ("a", "b", "c", "d"),
         overfit,
-        DecisionParams.model_validate(params),
+        configured(DecisionParams, **params),
         unusable,
     )
 
@@ -96,7 +97,7 @@ def run_compare(metric, gate, alpha=0.05, min_gain=0.0, seed=0):
 
 def conclude(gate, number=1, version="3", metrics=TEST_METRICS, repeated=False, **params):
     """Test and decide, as the node does."""
-    told = DecisionParams.model_validate(params)
+    told = configured(DecisionParams, **params)
     request, challenge = contest(gate, version), challenge_of(number, version, repeated)
     metric = verdict.tested_metric(told, "champion" in gate.columns)
     rng = np.random.default_rng(told.seed)
@@ -239,30 +240,33 @@ def test_the_loss_of_each_row_is_the_models_own():
 
 def test_auto_is_a_proper_score_of_the_task():
     """What was named is taken as named."""
-    assert verdict.tested_metric(DecisionParams(), is_regression=False) == "log_loss"
-    assert verdict.tested_metric(DecisionParams(), is_regression=True) == "huber"
-    assert verdict.tested_metric(DecisionParams(metric="mcc"), is_regression=False) == "mcc"
+    assert verdict.tested_metric(configured(DecisionParams), is_regression=False) == "log_loss"
+    assert verdict.tested_metric(configured(DecisionParams), is_regression=True) == "huber"
+    assert (
+        verdict.tested_metric(configured(DecisionParams, metric="mcc"), is_regression=False)
+        == "mcc"
+    )
 
 
 @pytest.mark.parametrize("metric", OF_VALUES)
 def test_a_metric_of_a_regression_cannot_test_classes(metric):
     """The error names the parameter and what could be tested instead."""
     with pytest.raises(ConfigurationError, match=r"decision\.metric must be .*log_loss"):
-        verdict.tested_metric(DecisionParams(metric=metric), is_regression=False)
+        verdict.tested_metric(configured(DecisionParams, metric=metric), is_regression=False)
 
 
 @pytest.mark.parametrize("metric", OF_CLASSES)
 def test_a_metric_of_classes_cannot_test_a_regression(metric):
     """Nor be its guard."""
     with pytest.raises(ConfigurationError, match=r"decision\.metric must be .*huber"):
-        verdict.tested_metric(DecisionParams(metric=metric), is_regression=True)
+        verdict.tested_metric(configured(DecisionParams, metric=metric), is_regression=True)
     with pytest.raises(ConfigurationError, match=r"decision\.guards must be .*huber"):
         conclude(make_gate("regression"), guards=[metric])
 
 
 def test_alpha_is_spent_by_the_number_of_the_challenge():
     """The levels of all challenges of a champion add up to less than alpha."""
-    params = DecisionParams(alpha=0.1)
+    params = configured(DecisionParams, alpha=0.1)
     levels = [level_of(challenge_of(k), params) for k in range(1, 200)]
     assert levels == [alpha_at(k, 0.1) for k in range(1, 200)]
     assert sum(levels) < 0.1

@@ -33,12 +33,13 @@ from mlops_basics.schemas import (
 from mlops_basics.scoring.scores import Scores
 from mlops_basics.table.row_hash import row_hashes
 from tests.support.artifacts import make_overfit_check
+from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
 
 CLASSES = ("no", "yes")
 FIT = make_overfit_check()
 OVERFITTED = FIT.model_copy(update={"overfitted": True, "reason": "It learned the rows by heart."})
-PREPROCESSING = PreprocessingParams(target="kind")
+PREPROCESSING = configured(PreprocessingParams, target="kind")
 
 
 class Logistic:
@@ -117,7 +118,7 @@ def choose(raw, champion, params=None, test=None, **values):
     info = table_info(**values)
     hashes = row_hashes(raw, info.key_columns)
     is_test = np.ones(len(raw), dtype=bool) if test is None else np.asarray(test)
-    return unseen_rows(raw, hashes, is_test, champion, info, params or DecisionParams())
+    return unseen_rows(raw, hashes, is_test, champion, info, params or configured(DecisionParams))
 
 
 small = st.integers(0, 12)
@@ -158,7 +159,7 @@ def test_no_row_that_either_model_was_fitted_on_is_ever_compared(
         info,
         FIT,
         PREPROCESSING,
-        DecisionParams(),
+        configured(DecisionParams),
     )
     compared = raw["x"][np.isin(hashes, gate[ROW_HASH_COLUMN])]
     assert set(compared) <= test - own
@@ -178,11 +179,11 @@ def test_enough_fresh_rows_are_compared_alone():
     x = np.arange(60)
     batches = np.where(x < 30, "old.csv", "new.csv")
     champion = champion_of([*range(10), 59])
-    enough = DecisionParams(min_fresh_rows=29)
+    enough = configured(DecisionParams, min_fresh_rows=29)
     mask, which = choose(raw_of(x, batches), champion, enough)
     assert x[mask].tolist() == list(range(30, 59))
     assert "batches that came after the champion" in which
-    more = DecisionParams(min_fresh_rows=30)
+    more = configured(DecisionParams, min_fresh_rows=30)
     mask, which = choose(raw_of(x, batches), champion, more)
     assert x[mask].tolist() == list(range(10, 59))
     assert which == "test rows that neither model was trained or tuned on"
@@ -194,7 +195,7 @@ def test_rows_beside_the_test_rows_are_never_chosen():
     batches = np.where(x < 40, "old.csv", "new.csv")
     test = x % 2 == 0
     for fresh in (20, 21):
-        params = DecisionParams(min_fresh_rows=fresh)
+        params = configured(DecisionParams, min_fresh_rows=fresh)
         mask, _ = choose(raw_of(x, batches), champion_of([0, 2]), params, test)
         assert not (mask & ~test).any()
         assert mask.sum() == (20 if fresh == 20 else 38)
@@ -284,7 +285,9 @@ def test_a_champion_of_another_question_is_unusable(values, why):
     found = champion_scores(champion, raw, raw, raw, table_info(), CLASSES)
     assert isinstance(found, str)
     assert why in found
-    request = request_challenge(champion, None, "rows", CLASSES, FIT, DecisionParams(), found)
+    request = request_challenge(
+        champion, None, "rows", CLASSES, FIT, configured(DecisionParams), found
+    )
     assert request.status == "champion_unusable"
     assert why in request.reason
 
@@ -411,7 +414,7 @@ def test_a_gate_of_a_regression_holds_values():
 
 def ask(gate, overfit=FIT, unusable="", champion=None, **params):
     """The request of a challenge of version 3."""
-    asked = DecisionParams.model_validate(params)
+    asked = configured(DecisionParams, **params)
     champion = champion or champion_of()
     return request_challenge(champion, gate, "these rows", CLASSES, overfit, asked, unusable)
 
@@ -518,7 +521,7 @@ def test_scoring_the_gate_mutates_nothing():
         table_info(),
         FIT,
         PREPROCESSING,
-        DecisionParams(),
+        configured(DecisionParams),
     )
     gate, request, _ = assert_inputs_unchanged(score_gate, champion_of(), *inputs)
     assert request.status == "comparable"
@@ -535,7 +538,7 @@ def test_an_unusable_champion_is_told_before_the_lack_of_rows():
     rows = raw.assign(**{ROW_HASH_COLUMN: row_hashes(raw, ["x"])})
     rest = (Logistic(), raw, rows, rows, rows[:0], rows, table_info(), FIT, PREPROCESSING)
     statuses = [
-        score_gate(champion_of(raw["x"], **values), *rest, DecisionParams())[1].status
+        score_gate(champion_of(raw["x"], **values), *rest, configured(DecisionParams))[1].status
         for values in ({}, {"target": "sort"}, {"features": ("height",)})
     ]
     assert statuses == ["too_few_rows", "champion_unusable", "champion_unusable"]
@@ -547,7 +550,7 @@ def test_an_unusable_champion_leaves_rows_without_predictions():
     rows = raw.assign(**{ROW_HASH_COLUMN: row_hashes(raw, ["x"])})
     champion = champion_of([], target="sort")
     given_ = (Logistic(), raw, rows, rows[:10], rows[20:], rows[:20], table_info(), FIT)
-    gate, request, _ = score_gate(champion, *given_, PREPROCESSING, DecisionParams())
+    gate, request, _ = score_gate(champion, *given_, PREPROCESSING, configured(DecisionParams))
     assert list(gate.columns) == [ROW_HASH_COLUMN]
     assert len(gate) == 40
     assert request.status == "champion_unusable"

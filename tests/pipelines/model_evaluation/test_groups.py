@@ -22,6 +22,7 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.scoring.scores import Scores
 from tests.support.artifacts import make_challenge, make_metrics
+from tests.support.parameters import configured
 
 from .test_gate import FIT, champion_of, raw_of, table_info
 
@@ -36,7 +37,7 @@ def test_fresh_rows_have_to_make_enough_groups_to_be_compared_alone():
     champion = champion_of(batches=("old.csv",))
     everything = np.ones(3000, dtype=bool)
     hashes = np.arange(3000, dtype=np.uint64)
-    arguments = (raw, hashes, everything, champion, table_info(), DecisionParams())
+    arguments = (raw, hashes, everything, champion, table_info(), configured(DecisionParams))
     alone, _ = unseen_rows(*arguments)
     together, which = unseen_rows(*arguments, days)
     assert (alone.sum(), together.sum()) == (100, 3000)
@@ -75,7 +76,7 @@ def lucky_days(groups=30, rows=100, seed=0, scale=0.25):
 
 def ask(gate, grouped_by="day of when", **params):
     """The request of a challenge on a gate."""
-    params = DecisionParams.model_validate(params)
+    params = configured(DecisionParams, **params)
     arguments = ("test rows", ("no", "yes"), FIT, params)
     return request_challenge(Champion(version="3"), gate, *arguments, grouped_by=grouped_by)
 
@@ -83,7 +84,7 @@ def ask(gate, grouped_by="day of when", **params):
 def judge(gate, **params):
     """The decision of a first challenge."""
     request = ask(gate, **params)
-    params = DecisionParams.model_validate(params)
+    params = configured(DecisionParams, **params)
     return decide(gate, request, make_challenge("3", 1), METRICS, params)
 
 

@@ -27,6 +27,7 @@ from mlops_basics.schemas import (
     EvaluationParams,
 )
 from tests.support.artifacts import make_decision
+from tests.support.parameters import configured
 from tests.support.tables import (
     LINEAR,
     RIDGE,
@@ -36,7 +37,7 @@ from tests.support.tables import (
     training_params,
 )
 
-PARAMS = EvaluationParams(resamples=200, importance_repeats=3)
+PARAMS = configured(EvaluationParams, resamples=200, importance_repeats=3)
 NO_CHALLENGE = ChallengeRequest(
     champion_version="none",
     status="champion_unusable",
@@ -193,7 +194,7 @@ def test_the_importance_is_the_rise_of_the_loss(regression):
             return 3 * features["count"].to_numpy()
 
     test = regression.test.assign(size=3 * regression.test["count"])
-    params = EvaluationParams(importance_repeats=200)
+    params = configured(EvaluationParams, importance_repeats=200)
     found = explain_model(OfCount(), test, regression.info, params).set_index("feature")
     expected = 2 * 9 * test["count"].var(ddof=0)
     assert found.loc["count", "rise"] == pytest.approx(expected, rel=0.05)
@@ -238,7 +239,7 @@ def test_each_task_has_four_figures(evaluated, importance, binary, regression, r
 def report_inputs(data, model, candidates):
     """Everything that the report is written from, by name, in the order the node takes it."""
     batch = Batch("mine.csv", "ab" * 32, pd.DataFrame({"x": range(300)}))
-    _, collection = collect_batches([batch], [], CollectionParams())
+    _, collection = collect_batches([batch], [], configured(CollectionParams))
     params = training_params(data.info.task, candidates, n_trials=1)
     _, _, search, plot = search_model(
         data.train, data.valid, data.info, data.preprocessing, params, NoMonitor()

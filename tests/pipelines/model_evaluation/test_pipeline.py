@@ -5,6 +5,7 @@ from __future__ import annotations
 from mlops_basics.pipelines.model_evaluation import create_pipeline
 from mlops_basics.schemas import EvaluationParams
 from tests.pipelines.model_evaluation.test_nodes import report_inputs
+from tests.support.parameters import configured
 from tests.support.tables import LINEAR, run_slice
 
 
@@ -15,7 +16,7 @@ def test_model_to_report(binary, binary_model):
         "model": binary_model,
         "test_data": binary.test,
         "params:preprocessing": binary.preprocessing,
-        "params:evaluation": EvaluationParams(resamples=100, importance_repeats=2),
+        "params:evaluation": configured(EvaluationParams, resamples=100, importance_repeats=2),
         "params:model_name": "mine",
     }
     pipeline = create_pipeline().only_nodes(

@@ -13,10 +13,11 @@ from mlops_basics.pipelines.model_evaluation.nodes import evaluate_model
 from mlops_basics.pipelines.model_evaluation.reference import describe_reference, sample_reference
 from mlops_basics.schemas import EvaluationParams, PreprocessingParams, SplitParams
 from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
+from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
 
-PARAMS = EvaluationParams(resamples=200)
-PREPROCESSING = PreprocessingParams(target="kind", exclude=("day",))
+PARAMS = configured(EvaluationParams, resamples=200)
+PREPROCESSING = configured(PreprocessingParams, target="kind", exclude=("day",))
 
 
 def scores_of(parts, model):
@@ -75,7 +76,7 @@ def test_a_classifier_is_described_by_its_losses(binary, binary_model):
 
 def test_a_regression_is_described_by_clipped_errors(regression, regression_model):
     """The clip is the error that one row in a hundred exceeds."""
-    params = PreprocessingParams(target="size", exclude=("day", "kind"))
+    params = configured(PreprocessingParams, target="size", exclude=("day", "kind"))
     _, losses, info = describe_reference(
         regression_model, regression.test, regression.info, regression.split, params
     )
@@ -102,7 +103,7 @@ def test_a_split_by_hash_is_thinned(binary, binary_model):
 def test_losses_are_in_the_order_of_time(binary, binary_model):
     """Whatever the order of the test rows: bursts have to be seen."""
     test = binary.test.assign(day=pd.date_range("2024-01-01", periods=len(binary.test))[::-1])
-    params = PREPROCESSING.model_copy(update={"split": SplitParams(time_column="day")})
+    params = PREPROCESSING.model_copy(update={"split": configured(SplitParams, time_column="day")})
     _, by_time, _ = describe_reference(binary_model, test, binary.info, binary.split, params)
     _, as_is, _ = describe_reference(
         binary_model, binary.test, binary.info, binary.split, PREPROCESSING

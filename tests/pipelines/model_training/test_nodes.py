@@ -12,6 +12,7 @@ from mlops_basics.pipelines.model_training.nodes import list_fitted_rows, measur
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, EvaluationParams
 from mlops_basics.scoring.scores import class_probabilities
 from tests.pipelines.conftest import prepare
+from tests.support.parameters import configured
 from tests.support.tables import (
     BOOSTING,
     LINEAR,
@@ -24,7 +25,7 @@ from tests.support.tables import (
 
 BY_HEART = {"class": "sklearn.tree.DecisionTreeClassifier", "dense": True}
 CONSTANT = {"class": "sklearn.dummy.DummyClassifier", "dense": True, "fixed": {"strategy": "prior"}}
-EVALUATION = EvaluationParams(resamples=200)
+EVALUATION = configured(EvaluationParams, resamples=200)
 
 
 def search(data, params, monitor=None):

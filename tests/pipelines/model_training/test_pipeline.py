@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mlops_basics.pipelines.model_training import create_pipeline
 from mlops_basics.schemas import EvaluationParams
+from tests.support.parameters import configured
 from tests.support.tables import LINEAR, NoMonitor, run_slice, training_params
 
 
@@ -16,7 +17,7 @@ def test_golden_to_model(binary):
         "search_monitor": NoMonitor(),
         "params:preprocessing": binary.preprocessing,
         "params:training": training_params(candidates={"linear": LINEAR}, n_trials=2),
-        "params:evaluation": EvaluationParams(resamples=100),
+        "params:evaluation": configured(EvaluationParams, resamples=100),
     }
     nodes = create_pipeline().only_nodes("search_model", "measure_fit", "list_fitted_rows")
     outputs = run_slice(nodes, inputs)

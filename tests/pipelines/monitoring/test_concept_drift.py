@@ -24,9 +24,10 @@ from mlops_basics.stats.concept_drift.sequential import (
     start_monitor,
     update,
 )
+from tests.support.parameters import configured
 from tests.support.watched import rows_of
 
-PARAMS = MonitoringParams()
+PARAMS = configured(MonitoringParams)
 
 
 def record_of(number=1, labelled=60, rows=60, **values):

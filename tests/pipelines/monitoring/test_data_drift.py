@@ -19,8 +19,9 @@ from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.stats.data_drift.spending import drift_alpha_at
 from mlops_basics.stats.data_drift.table_drift import judge_table
 from mlops_basics.table.profile import feature_profile, time_columns
+from tests.support.parameters import configured
 
-PARAMS = MonitoringParams()
+PARAMS = configured(MonitoringParams)
 
 
 def table_of(rows=3000, seed=0, turn=1.0):

@@ -8,6 +8,7 @@ import pytest
 
 from mlops_basics.pipelines.monitoring.intake import content_digest, take_in
 from mlops_basics.schemas import SplitParams, Watch
+from tests.support.parameters import configured
 from tests.support.watched import (
     OF_SIZE,
     PREPROCESSING,
@@ -132,7 +133,7 @@ def test_a_target_that_is_no_number_in_a_regression(of_size, target, message):
 )
 def test_times_that_a_training_would_refuse(release, day, message):
     """Where rows are split by time."""
-    split = PREPROCESSING.model_copy(update={"split": SplitParams(time_column="day")})
+    split = PREPROCESSING.model_copy(update={"split": configured(SplitParams, time_column="day")})
     for params in (split, split.model_copy(update={"exclude": ()})):
         found = look(release, [file_of("c.csv", rows_of(day=day))], preprocessing=params)
         assert message in records_of(found)["c.csv"].reason

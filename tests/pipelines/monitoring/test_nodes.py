@@ -30,6 +30,7 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.stats.concept_drift.sequential import SequentialState, update
 from mlops_basics.table.labels import PREDICTION_ID, LabelBook, RowKeys, prediction_ids
+from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
 from tests.support.watched import (
     OF_SIZE,
@@ -63,7 +64,14 @@ def test_inputs_stay_as_they_were(release):
     labels = [labels_of(UNLABELLED, rows_of())]
     found = assert_inputs_unchanged(
         lambda source, labels, state: watch_batches(
-            source, labels, release, state, run_context(), PARAMS, PREPROCESSING, CollectionParams()
+            source,
+            labels,
+            release,
+            state,
+            run_context(),
+            PARAMS,
+            PREPROCESSING,
+            configured(CollectionParams),
         ),
         batches, labels, MonitoringState(revision=4),
     )  # fmt: skip
@@ -213,7 +221,9 @@ def test_strict_counts_missing_labels_as_right(release):
 
 def test_rows_enter_in_the_order_of_time(release):
     """Not as they lie in the file, nor as text: bursts are seen as they came."""
-    preprocessing = PREPROCESSING.model_copy(update={"split": SplitParams(time_column="day")})
+    preprocessing = PREPROCESSING.model_copy(
+        update={"split": configured(SplitParams, time_column="day")}
+    )
     table = rows_of(60)
     table.loc[30:, "kind"] = turned(table)["kind"]
     table["day"] = pd.date_range("2024-01-01", periods=60, freq="7h").strftime("%d %b %Y %H:%M")

@@ -6,6 +6,7 @@ import json
 
 from mlops_basics.pipelines.monitoring import create_pipeline
 from mlops_basics.schemas import CollectionParams, MonitoringState
+from tests.support.parameters import configured
 from tests.support.watched import (
     PARAMS,
     PREPROCESSING,
@@ -27,7 +28,7 @@ def inputs_of(release):
         "run_context": run_context(),
         "params:monitoring": PARAMS,
         "params:preprocessing": PREPROCESSING,
-        "params:collection": CollectionParams(),
+        "params:collection": configured(CollectionParams),
     }
 
 

@@ -6,8 +6,9 @@ import pytest
 
 from mlops_basics.pipelines.monitoring.policy import conclude_policy
 from mlops_basics.schemas import Attempt, ConceptResult, MonitoringParams, Watch, WatchedBatch
+from tests.support.parameters import configured
 
-PARAMS = MonitoringParams(min_rows=500, cool_down=3)
+PARAMS = configured(MonitoringParams, min_rows=500, cool_down=3)
 
 
 def concept_of(status="no_drift"):
