@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import mlflow
-import mlflow.artifacts
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,12 +34,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from mlops_basics.commands import ct as continuous
-from mlops_basics.commands import promote as promotion
-from mlops_basics.commands.ct import ExitCode
-from mlops_basics.commands.prune import command as prune
+from mlops_basics.commands.ct import ExitCode, Outcome, look_and_train
+from mlops_basics.commands.promote import promote_recorded
+from mlops_basics.commands.prune.command import prune
 from mlops_basics.commands.rollback import rollback
-from mlops_basics.datasets import release
 from mlops_basics.errors import (
     ConfigurationError,
     LineageError,
@@ -117,7 +113,7 @@ class Loop(RuleBasedStateMachine):
         for name in ("source", "labels"):
             (self.place.root / name).mkdir()
         self.patch = pytest.MonkeyPatch()
-        self._replace_the_world()
+        self._let_it_be_killed()
         self.files: dict[str, File] = {}
         self.bad_labels: set[str] = set()
         self.contents: list[str] = []  # of all batches that ever were good
@@ -127,15 +123,8 @@ class Loop(RuleBasedStateMachine):
         self.seed, self.regime = 0, 0
         self.due = False  # a retraining that was killed
 
-    def _replace_the_world(self) -> None:
+    def _let_it_be_killed(self) -> None:
         patch = self.patch.setattr
-        patch(mlflow, "MlflowClient", self.server.client)
-        patch(mlflow.artifacts, "download_artifacts", self.server.download)
-        patch(mlflow.artifacts, "load_text", self.server.load_text)
-        patch(release, "_now", self.clock.now)
-        patch(promotion, "load_context", self.place.context)
-        patch(promotion, "pipelines", small_pipelines())
-        patch(prune, "load_context", self.place.context)
         patch(store_files.os, "fsync", lambda _handle: None)  # no power is cut here
         for name in ("write", "upload", "create", "replace_if", "remove", "remove_folder"):
             patch(StoreFiles, name, self.killer.around(getattr(StoreFiles, name)))
@@ -157,7 +146,7 @@ class Loop(RuleBasedStateMachine):
             if len(self.server.versions) == len(self.history):  # its test said no
                 newest = max(model.run_id for model in self.server.models.values())
                 override = Override(by="me", at=self.clock.now(), reason="To begin with.")
-                promotion.promote_run(self.place.root, None, {}, newest, override)
+                self._promote(newest, override)
             self._see_production()
             self.new_batch(change=True, moved=False, late=False, early_name=False)
 
@@ -290,9 +279,13 @@ class Loop(RuleBasedStateMachine):
                 assert len(watch.attempts) == attempts + 1
             self._check_look(ended)
 
-    def _ct(self) -> continuous.Outcome:
-        with self.place.bare_catalog().get("monitoring_state").one_at_a_time():
-            return continuous._once(self.place)
+    def _ct(self) -> Outcome:
+        return look_and_train(self.place)
+
+    def _promote(self, run_id: str, override: Override) -> str:
+        catalog = self.place.catalog()
+        now = self.clock.now
+        return promote_recorded(catalog, small_pipelines(), run_id, override, self.server, now)
 
     @precondition(lambda self: self.server.versions)
     @rule(data=st.data(), named=st.booleans(), kill=kills(MOVING), again=st.booleans())
@@ -320,7 +313,7 @@ class Loop(RuleBasedStateMachine):
         override = Override(by="me", at=self.clock.now(), reason="I know better")
 
         def act() -> str:
-            return promotion.promote_run(self.place.root, None, {}, run_id, override)
+            return self._promote(run_id, override)
 
         ended = self._operate("promote", kill, again, act)
         if isinstance(ended, MlopsError):
@@ -334,7 +327,7 @@ class Loop(RuleBasedStateMachine):
         """``kedro prune``: what is referred to stays, also when it is killed."""
         before = self._referred_to()
         ended = self._operate(
-            "prune", kill, again, lambda: prune.prune_runs(self.place.root, None, {}, keep)
+            "prune", kill, again, lambda: prune(self.place.catalog(), small_pipelines(), keep)
         )
         assert not isinstance(ended, MlopsError), ended
         assert [path for path, content in before.items() if _content(path) != content] == []
@@ -456,7 +449,7 @@ class Loop(RuleBasedStateMachine):
             losses = sum(batch.labels.labelled for batch in entered if batch.labels)
             assert SequentialState.from_dict(watch.sequential).rows == losses
 
-    def _check_look(self, ended: continuous.Outcome) -> None:
+    def _check_look(self, ended: Outcome) -> None:
         """After a look no file is without a word, and a second look finds nothing new."""
         state = self._state()
         watch = state.watches.get(str(self._present()))

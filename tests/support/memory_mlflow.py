@@ -1,6 +1,6 @@
 """A MLflow server in memory, and a way to be killed at any step that changes something.
 
-It stands in for ``mlflow.MlflowClient``, so that everything above it is the real code.
+It is handed in where ``Tracking`` stands for a real server: everything above is the real code.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from typing import Any
 from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST
+
+from mlops_basics.runs.tracking import Tracking
 
 
 class Killed(BaseException):
@@ -65,7 +67,7 @@ class Killer:
 
 
 @dataclass
-class MemoryServer:
+class MemoryServer(Tracking):
     """What a MLflow server remembers, of one registered model and any runs."""
 
     killer: Killer
@@ -78,8 +80,12 @@ class MemoryServer:
     names: set[str] = field(default_factory=set)
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def client(self, *_arguments: Any, **_options: Any) -> MemoryClient:
-        """What ``MlflowClient()`` gives."""
+    def __deepcopy__(self, _memo: Any) -> MemoryServer:
+        """Kedro copies the configuration of a data set; there is one server all the same."""
+        return self
+
+    def client(self) -> MemoryClient:
+        """The part of ``MlflowClient`` that the project uses."""
         return MemoryClient(self)
 
     def log_model(self, run_id: str, files: dict[str, bytes]) -> None:
@@ -101,25 +107,25 @@ class MemoryServer:
         self.killer.step("log_text")
 
     def load_text(self, uri: str) -> str:
-        """As ``mlflow.artifacts.load_text``."""
+        """An artifact of a run."""
         owner, _, name = uri.partition(":/")[2].strip("/").partition("/")
         kept = self.artifacts.get(owner, {})
         if name not in kept:
             raise MlflowException(f"There is no {uri}", error_code=RESOURCE_DOES_NOT_EXIST)
         return kept[name].decode()
 
-    def download(self, uri: str, dst_path: str) -> str:
-        """What ``download_artifacts`` does with a model's folder or one of a run's."""
-        owner, _, folder = uri.partition(":/")[2].strip("/").partition("/")
+    def download(self, uri: str, folder: Path) -> Path:
+        """A model's folder, or one of a run's."""
+        owner, _, part = uri.partition(":/")[2].strip("/").partition("/")
         kept = self.artifacts.get(owner, {})
-        found = {name: c for name, c in kept.items() if not folder or name.startswith(f"{folder}/")}
+        found = {name: c for name, c in kept.items() if not part or name.startswith(f"{part}/")}
         if not found:
             raise MlflowException(f"There is no {uri}", error_code=RESOURCE_DOES_NOT_EXIST)
         for name, content in found.items():
-            target = Path(dst_path) / name
+            target = folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        return str(Path(dst_path) / folder if folder else Path(dst_path))
+        return folder / part if part else folder
 
 
 class Page(list[Any]):

@@ -12,7 +12,6 @@ import tempfile
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -220,6 +219,10 @@ class SmallPlace:
     def catalog(self, version: str | None = None, **more: Any) -> Any:
         """A fresh catalog, which sees what other processes have written."""
         entries = json.loads(_catalog_entries().replace("/ROOT", self.root.as_posix()))
+        # A function, of which Kedro makes no copy as it does of other configuration.
+        for name in ("champion", "challenge", "registered_version", "release"):
+            entries[name]["server"] = self.server
+        entries["release"]["now"] = lambda: self.clock.now()
         catalog = DataCatalog.from_config(entries, save_version=version or self.clock.version())
         for name, section in PARAMS.items():
             given = section.model_copy(update=more.get(name, {}))
@@ -227,10 +230,6 @@ class SmallPlace:
         return catalog
 
     bare_catalog = catalog  # there are no hooks here
-
-    def context(self, *_arguments: Any) -> Any:
-        """What ``load_context`` gives to the commands."""
-        return SimpleNamespace(params={"model_name": NAME}, catalog=self.catalog())
 
     def run(self, pipeline: str, **more: Any) -> str:
         """Run a pipeline as a process of its own, between the steps of the hooks."""

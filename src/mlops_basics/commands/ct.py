@@ -85,10 +85,12 @@ def continuous_training(
         dry_run: Look and tell, but write, train and publish nothing.
     """
     place = Place(project_path, env, params)
-    if dry_run:
-        return _dry_run(place)
-    state_dataset = place.bare_catalog().get("monitoring_state")
-    with state_dataset.one_at_a_time():
+    return _dry_run(place) if dry_run else look_and_train(place)
+
+
+def look_and_train(place: Place) -> Outcome:
+    """Monitor the release in production and train when needed, while nobody else does so."""
+    with place.bare_catalog().get("monitoring_state").one_at_a_time():
         return _once(place)
 
 

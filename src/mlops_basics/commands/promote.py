@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines as project_pipelines
+from kedro.pipeline import Pipeline
 
 from mlops_basics.errors import ConfigurationError, LineageError, MlopsError, ReleaseError
+from mlops_basics.production.ledger import Clock, utc_now
 from mlops_basics.production.publish import prepare, publish
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs import versions as lineage
 from mlops_basics.runs.find import find_run, manifest_of
 from mlops_basics.runs.session import load_context
+from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import (
     LedgerEntry,
     Manifest,
@@ -54,11 +58,32 @@ def promote_run(
     """
     require_reason(override.reason)
     context = load_context(project_path, env, params)  # points MLflow at the project's server
-    model_name = str(context.params["model_name"])
-    manifest = manifest_of(find_run(model_name, run_id), model_name)
-    release: Any = context.catalog.get("release")
-    registration = replace(recorded_registration(context.catalog, manifest), override=override)
-    return promote(release.store, release.registry, registration)
+    return promote_recorded(context.catalog, project_pipelines, run_id, override)
+
+
+def promote_recorded(
+    catalog: lineage.Catalog,
+    pipelines: Mapping[str, Pipeline],
+    run_id: str,
+    override: Override,
+    server: Tracking = MLFLOW,
+    now: Clock = utc_now,
+) -> str:
+    """Promote a recorded run of a catalog's model by hand; arguments and errors as above.
+
+    Args:
+        catalog: Its data sets are pinned in place.
+        pipelines: By name; that of registering makes the challenger of what the run recorded.
+        run_id: Id of the MLflow run, the beginning of it, or version of the run (its time).
+        override: Who, when and why.
+        server: Where the run was recorded.
+        now: Tells the times that the ledger and the pointer keep.
+    """
+    release: Any = catalog.get("release")
+    model_name = str(release.store.model_name)
+    manifest = manifest_of(find_run(model_name, run_id, server), model_name, server)
+    registration = recorded_registration(catalog, pipelines, manifest)
+    return promote(release.store, release.registry, replace(registration, override=override), now)
 
 
 def require_reason(reason: str) -> None:
@@ -75,11 +100,14 @@ def require_reason(reason: str) -> None:
         )
 
 
-def recorded_registration(catalog: lineage.Catalog, manifest: Manifest) -> Registration:
+def recorded_registration(
+    catalog: lineage.Catalog, pipelines: Mapping[str, Pipeline], manifest: Manifest
+) -> Registration:
     """What the run's own registration would have been, from the versions that it recorded.
 
     Args:
         catalog: Its data sets are pinned in place.
+        pipelines: By name; that of registering is used.
         manifest: Of the run.
 
     Raises:
@@ -116,7 +144,12 @@ def recorded_registration(catalog: lineage.Catalog, manifest: Manifest) -> Regis
     return registration
 
 
-def promote(store: ReleaseStore, registry: ModelRegistry, registration: Registration) -> str:
+def promote(
+    store: ReleaseStore,
+    registry: ModelRegistry,
+    registration: Registration,
+    now: Clock = utc_now,
+) -> str:
     """Make a challenger a version, the champion, and what is in production.
 
     Its release is stored and verified before the champion changes. Interrupted anywhere, the same
@@ -126,6 +159,7 @@ def promote(store: ReleaseStore, registry: ModelRegistry, registration: Registra
         store: The releases.
         registry: The registry of model versions.
         registration: The challenger, with the operator's ``override``.
+        now: Tells the times that the ledger and the pointer keep.
 
     Returns:
         What was done, for people.
@@ -151,7 +185,7 @@ def promote(store: ReleaseStore, registry: ModelRegistry, registration: Registra
             registry.move_champion(version, champion, still_held)
         before = store.pointer()
         told = registry.state("promoted by hand", promoted=True)
-        state = publish(store, registry, told)
+        state = publish(store, registry, told, now)
     if not state.changed:
         since = f" since {before.at}" if before else ""
         return (

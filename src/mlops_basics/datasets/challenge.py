@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from mlops_basics.datasets.artifact import ArtifactDataset
+from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import Challenge, ChallengeRequest
 
 if TYPE_CHECKING:
@@ -34,20 +35,22 @@ class ChallengeDataset(ArtifactDataset):
           versioned: true
     """
 
-    def __init__(self, *, model_name: str, **kwargs: Any) -> None:
+    def __init__(self, *, model_name: str, server: Tracking = MLFLOW, **kwargs: Any) -> None:
         """
         Args:
             model_name: Its challenges are runs of the experiment ``<model_name>-challenges``.
+            server: Where they are written down.
             kwargs: Arguments of ``ArtifactDataset``.
         """
         super().__init__(model="mlops_basics.schemas.Challenge", **kwargs)
         self._experiment_name = f"{model_name}-challenges"
+        self._server = server
 
     def save(self, data: ChallengeRequest) -> None:
-        super().save(_record(data, self._experiment_name))
+        super().save(_record(data, self._experiment_name, self._server))
 
 
-def _record(request: ChallengeRequest, experiment_name: str) -> Challenge:
+def _record(request: ChallengeRequest, experiment_name: str, server: Tracking) -> Challenge:
     identity = f"{request.champion_version}|{request.rows_hash}|{request.predictions_hash}"
     challenge_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
     if request.status != "comparable":
@@ -58,9 +61,7 @@ def _record(request: ChallengeRequest, experiment_name: str) -> Challenge:
             repeated=False,
             mlflow_run_id=None,
         )
-    from mlflow import MlflowClient
-
-    client = MlflowClient()
+    client = server.client()
     experiment = _experiment(client, experiment_name)
     known = _challenges(client, experiment, request.champion_version)
     # Another metric or rule on the same rows is another look at them, and spends again.

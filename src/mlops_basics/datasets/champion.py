@@ -14,6 +14,7 @@ from kedro.io import AbstractDataset, DatasetError
 from mlops_basics.datasets.model import MODEL_FILE, load_model
 from mlops_basics.errors import MlopsError
 from mlops_basics.production.registry import MODEL_FOLDER, ModelRegistry
+from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import (
     NO_CHAMPION,
     ROW_HASH_COLUMN,
@@ -49,15 +50,21 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
     """
 
     def __init__(
-        self, *, model_name: str, trusted_types: list[str], metadata: dict[str, Any] | None = None
+        self,
+        *,
+        model_name: str,
+        trusted_types: list[str],
+        server: Tracking = MLFLOW,
+        metadata: dict[str, Any] | None = None,
     ) -> None:
         """
         Args:
             model_name: Name of the registered model.
             trusted_types: Import paths that a model may hold beside skops' own list.
+            server: Where the model is registered.
             metadata: Ignored by Kedro, read by plugins.
         """
-        self._registry = ModelRegistry(model_name)
+        self._registry = ModelRegistry(model_name, server)
         self._trusted_types = list(trusted_types)
         self.metadata = metadata
 

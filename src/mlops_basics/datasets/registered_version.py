@@ -9,6 +9,7 @@ from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.errors import ConflictError
 from mlops_basics.production.registry import ModelRegistry, require_unchanged
 from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import NO_CHAMPION, Registration
 
 
@@ -28,18 +29,21 @@ class RegisteredVersionDataset(ArtifactDataset):
           versioned: true
     """
 
-    def __init__(self, *, production: str, model_name: str, **kwargs: Any) -> None:
+    def __init__(
+        self, *, production: str, model_name: str, server: Tracking = MLFLOW, **kwargs: Any
+    ) -> None:
         """
         Args:
             production: Folder of all releases; its lock is taken while the alias moves.
             model_name: Name of the registered model.
+            server: Where it is registered.
             kwargs: Arguments of ``ArtifactDataset``; its credentials are the store's too.
         """
         super().__init__(model="mlops_basics.schemas.RegisteredVersion", **kwargs)
         self._store = ReleaseStore(
             production, model_name, [], kwargs.get("credentials"), kwargs.get("fs_args")
         )
-        self._registry = ModelRegistry(model_name)
+        self._registry = ModelRegistry(model_name, server)
 
     def save(self, data: Registration) -> None:
         with self._store.one_run_at_a_time() as still_held:

@@ -7,10 +7,12 @@ from typing import Any, NoReturn
 from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.datasets.artifact import ArtifactDataset
+from mlops_basics.production.ledger import Clock, utc_now
 from mlops_basics.production.publish import publish
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.production.signature import Signatures
+from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import (
     RegisteredVersion,
     Release,
@@ -44,6 +46,8 @@ class ReleaseDataset(ArtifactDataset):
         trusted_types: list[str],
         signing_key: str | None = None,
         verify_key: str | list[str] | None = None,
+        server: Tracking = MLFLOW,
+        now: Clock = utc_now,
         **kwargs: Any,
     ) -> None:
         """
@@ -53,6 +57,8 @@ class ReleaseDataset(ArtifactDataset):
             trusted_types: Import paths that a model may hold beside skops' own list.
             signing_key: Path of the private key that signs what is published.
             verify_key: Public keys, or paths of them, whose signatures are accepted.
+            server: Where the model is registered.
+            now: Tells the times that the ledger and the pointer keep.
             kwargs: Arguments of ``ArtifactDataset``; its credentials are the store's too.
         """
         super().__init__(model="mlops_basics.schemas.ReleaseState", **kwargs)
@@ -64,18 +70,19 @@ class ReleaseDataset(ArtifactDataset):
             kwargs.get("fs_args"),
             Signatures(signing_key, verify_key),
         )
-        self.registry = ModelRegistry(model_name)
+        self.registry = ModelRegistry(model_name, server)
+        self._now = now
 
     def save(self, data: RegisteredVersion) -> None:
         with self.store.one_run_at_a_time():
-            state = publish(self.store, self.registry, data)
+            state = publish(self.store, self.registry, data, self._now)
         super().save(state)
 
     def finish(self) -> ReleaseState:
         """Finish what somebody was killed in: production becomes the registry's champion."""
         with self.store.one_run_at_a_time():
             found = self.registry.state("Nothing was left to be done.", promoted=False)
-            return publish(self.store, self.registry, found)
+            return publish(self.store, self.registry, found, self._now)
 
 
 class ProductionDataset(AbstractDataset[NoReturn, Release]):

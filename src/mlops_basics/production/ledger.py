@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +17,14 @@ _FOLDER = "ledger"
 _ENTRY = re.compile(r"(\d{6,})\.json")
 
 log = logging.getLogger(__name__)
+
+#: Tells the ISO time at which something is written down.
+Clock = Callable[[], str]
+
+
+def utc_now() -> str:
+    """This machine's time, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Ledger:

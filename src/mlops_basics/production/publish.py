@@ -5,12 +5,11 @@ from __future__ import annotations
 import getpass
 import tempfile
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from mlops_basics.errors import ConflictError, ReleaseError
-from mlops_basics.production.ledger import origin_of
+from mlops_basics.production.ledger import Clock, origin_of, utc_now
 from mlops_basics.production.registry import OVERRIDE_FILE, ModelRegistry, require_unchanged
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import (
@@ -26,7 +25,10 @@ from mlops_basics.table.row_groups import counted
 
 
 def publish(
-    store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion
+    store: ReleaseStore,
+    registry: ModelRegistry,
+    registered: RegisteredVersion,
+    now: Clock = utc_now,
 ) -> ReleaseState:
     """Make production equal to the registry's champion.
 
@@ -35,18 +37,19 @@ def publish(
         registry: The versions; its champion is read anew.
         registered: What came of the decision; a champion that changed meanwhile is told in the
             ledger as a refusal.
+        now: Tells the times that the ledger and the pointer keep.
 
     Raises:
         ReleaseError: If the release cannot be written or would be refused.
         ConflictError: If production was changed by somebody else at the same time.
     """
-    state = _publish(store, registry, registered)
+    state = _publish(store, registry, registered, now)
     store.end_move()
     return state
 
 
 def _publish(
-    store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion
+    store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion, now: Clock
 ) -> ReleaseState:
     pointer, champion = store.pointer(), registry.champion()
     if champion is None:
@@ -58,24 +61,24 @@ def _publish(
         )
     manifest, override = prepare(store, registry, champion)
     # Before the pointer moves: a release that nobody wrote down must not be in production.
-    entry = _entry(manifest, in_production, override)
+    entry = _entry(manifest, in_production, override, now())
     intended = store.intended()  # by a rollback that was killed on its way
     if intended and (intended.version, intended.replaced) == (champion, in_production):
         entry = intended
     ledger = store.ledger()
-    _name_the_overtaken(store, registry, ledger, champion, in_production)
+    _name_the_overtaken(store, registry, ledger, champion, in_production, now)
     if in_production != champion:  # else it was damaged, and is whole again
         entry = _announce(store, ledger, entry)
     try:
         require_unchanged(registry.champion(), champion)  # a rollback may have come between
         store.point(champion, pointer, entry.at)
     except ConflictError as error:
-        now = store.pointer()
-        if now is not None and now.version == champion:  # somebody else did the same work
+        newest = store.pointer()
+        if newest is not None and newest.version == champion:  # somebody else did the same work
             return ReleaseState(
                 version=champion, changed=False, reason=str(error), path=store.path(champion)
             )
-        refused = {"action": "refused", "reason": str(error), "at": _now()}
+        refused = {"action": "refused", "reason": str(error), "at": now()}
         store.record(entry.model_copy(update=refused))
         raise
     return ReleaseState(
@@ -121,13 +124,14 @@ def _name_the_overtaken(
     ledger: Sequence[LedgerEntry],
     champion: str,
     in_production: str | None,
+    now: Clock,
 ) -> None:
     """Write down whoever was champion and lost the alias before it came into production."""
     named = {entry.version for entry in ledger}
     for version in registry.former_champions():
         if version not in named:
             overtaken = LedgerEntry(
-                at=_now(),
+                at=now(),
                 action="refused",
                 version=version,
                 replaced=in_production,
@@ -179,11 +183,11 @@ def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:
 
 
 def _entry(
-    manifest: ReleaseManifest, replaced: str | None, override: Override | None
+    manifest: ReleaseManifest, replaced: str | None, override: Override | None, at: str
 ) -> LedgerEntry:
     why = _why(manifest.decision)
     return LedgerEntry(
-        at=_now(),
+        at=at,
         action="promoted" if override else "release",
         version=manifest.version,
         replaced=replaced,
@@ -215,10 +219,6 @@ def _announce(
         return last
     store.record(entry)
     return entry
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 class Registry(Versions, Protocol):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import (
     Artifact,
     Decision,
@@ -39,12 +40,14 @@ OVERRIDE_FILE = "override.json"  # beside the release files, where an operator p
 class ModelRegistry:
     """Versions of one model; every method asks MLflow anew, since others write there too."""
 
-    def __init__(self, model_name: str) -> None:
+    def __init__(self, model_name: str, server: Tracking = MLFLOW) -> None:
         """
         Args:
             model_name: Name of the registered model; made at the first promotion.
+            server: Where it is registered.
         """
         self.model_name = model_name
+        self._server = server
 
     def champion(self) -> str | None:
         """The version with the alias ``champion``, or None."""
@@ -70,16 +73,15 @@ class ModelRegistry:
 
     def run_of(self, version: str) -> str:
         """Id of the MLflow run that fitted a version."""
-        return str(_client().get_model_version(self.model_name, version).run_id)
+        return str(self._server.client().get_model_version(self.model_name, version).run_id)
 
     def origin(self, version: str) -> ModelRecord | None:
         """Which run fitted a version, and from which data; None where MLflow has lost it."""
-        from mlflow.artifacts import load_text
         from mlflow.exceptions import MlflowException
 
         uri = f"runs:/{self.run_of(version)}/{RELEASE_FOLDER}/model_record.json"
         try:
-            return ModelRecord.model_validate_json(load_text(uri))
+            return ModelRecord.model_validate_json(self._server.load_text(uri))
         except (MlflowException, OSError) as error:
             code = getattr(error, "error_code", "RESOURCE_DOES_NOT_EXIST")
             if code not in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
@@ -95,7 +97,7 @@ class ModelRegistry:
         Raises:
             ReleaseError: If the challenger's run or model is not in MLflow.
         """
-        client, record, decision = _client(), registration.record, registration.decision
+        client, record, decision = self._server.client(), registration.record, registration.decision
         if (known := self.find(registration)) is not None:
             return known
         run_id = _run_id(record)
@@ -124,13 +126,13 @@ class ModelRegistry:
 
     def override(self, version: str) -> Override | None:
         """Who promoted a version by hand, when and why; None if its test did."""
-        return _override_of(_client().get_model_version(self.model_name, version))
+        return _override_of(self._server.client().get_model_version(self.model_name, version))
 
     def note_override(self, version: str, override: Override) -> None:
         """Note that a version is promoted by hand; who did so first stays noted."""
         if self.override(version) is None:
             for name, value in _override_tags(override).items():
-                _client().set_model_version_tag(self.model_name, version, name, value)
+                self._server.client().set_model_version_tag(self.model_name, version, name, value)
 
     def former_champions(self) -> list[str]:
         """Versions that were champion and are no longer, oldest first."""
@@ -140,7 +142,7 @@ class ModelRegistry:
 
     def was_champion(self, version: str) -> bool:
         """Whether a version was champion before, and was replaced or taken back."""
-        found = _client().get_model_version(self.model_name, version)
+        found = self._server.client().get_model_version(self.model_name, version)
         return FORMER_TAG in found.tags and version != self.champion()
 
     def move_champion(
@@ -156,7 +158,7 @@ class ModelRegistry:
         Raises:
             ConflictError: If somebody else was faster.
         """
-        client, now = _client(), self.champion()
+        client, now = self._server.client(), self.champion()
         if now == to:
             return
         require_unchanged(now, expected)
@@ -172,9 +174,9 @@ class ModelRegistry:
         Raises:
             ReleaseError: If MLflow has them no longer.
         """
-        found = _client().get_model_version(self.model_name, version)
+        found = self._server.client().get_model_version(self.model_name, version)
         release = f"runs:/{found.run_id}/{RELEASE_FOLDER}"
-        folder = _downloaded(release, target / "files", version)
+        folder = _downloaded(self._server, release, target / "files", version)
         for file in folder.iterdir():
             file.rename(target / file.name)
         folder.rmdir()
@@ -183,7 +185,7 @@ class ModelRegistry:
         if (override := _override_of(found)) is not None:
             text = override.model_dump_json(indent=2)
             (target / OVERRIDE_FILE).write_text(text, encoding="utf-8")
-        model = _downloaded(str(found.source), target / MODEL_FOLDER, version)
+        model = _downloaded(self._server, str(found.source), target / MODEL_FOLDER, version)
         if model != target / MODEL_FOLDER:
             raise ReleaseError(f"MLflow stored version {version} in an unknown layout, at {model}.")
 
@@ -193,7 +195,7 @@ class ModelRegistry:
 
         def create() -> str:
             with _not_repeated():
-                made = _client().create_model_version(self.model_name, **version)
+                made = self._server.client().create_model_version(self.model_name, **version)
             return str(made.version)
 
         try:
@@ -206,7 +208,8 @@ class ModelRegistry:
         from mlflow.exceptions import MlflowException
 
         try:
-            return str(_client().get_model_version_by_alias(self.model_name, alias).version)
+            found = self._server.client().get_model_version_by_alias(self.model_name, alias)
+            return str(found.version)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
@@ -214,7 +217,7 @@ class ModelRegistry:
 
     def _all(self) -> list[ModelVersion]:
         quote = "'" if '"' in self.model_name else '"'
-        found = _client().search_model_versions(f"name={quote}{self.model_name}{quote}")
+        found = self._server.client().search_model_versions(f"name={quote}{self.model_name}{quote}")
         return sorted(found, key=lambda item: int(item.version))
 
 
@@ -243,18 +246,11 @@ def _not_repeated() -> Iterator[None]:
             os.environ[name] = before
 
 
-def _client() -> MlflowClient:
-    from mlflow import MlflowClient
-
-    return MlflowClient()
-
-
-def _downloaded(uri: str, target: Path, version: str) -> Path:
-    from mlflow.artifacts import download_artifacts
+def _downloaded(server: Tracking, uri: str, target: Path, version: str) -> Path:
     from mlflow.exceptions import MlflowException
 
     try:
-        return Path(download_artifacts(uri, dst_path=str(target)))
+        return server.download(uri, target)
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
             raise

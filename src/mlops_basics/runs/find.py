@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mlops_basics.errors import ConfigurationError
+from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import Manifest
 
 if TYPE_CHECKING:
@@ -18,20 +19,20 @@ _VERSION = re.compile(r"[0-9TZ.-]+")
 _SHORT = re.compile(r"[0-9a-f]{6,31}")
 
 
-def find_run(model_name: str, run_id: str) -> Run:
+def find_run(model_name: str, run_id: str, server: Tracking = MLFLOW) -> Run:
     """A run of a model by its MLflow id, the beginning of it, or its version (its time).
 
     Args:
         model_name: Its runs are those of the experiment of this name.
         run_id: The name; MLflow must point at the project's server.
+        server: Where the run was recorded.
 
     Raises:
         ConfigurationError: If there is no such run, or several begin so.
     """
-    from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    client = MlflowClient()
+    client = server.client()
     try:
         return client.get_run(run_id)
     except MlflowException as error:
@@ -55,22 +56,19 @@ def find_run(model_name: str, run_id: str) -> Run:
     )
 
 
-def manifest_of(run: Run, model_name: str) -> Manifest:
+def manifest_of(run: Run, model_name: str, server: Tracking = MLFLOW) -> Manifest:
     """The manifest that a run wrote at its end.
 
     Raises:
         ConfigurationError: If the run did not finish, or is of another model.
     """
-    from mlflow import MlflowClient
-    from mlflow.artifacts import load_text
-
     run_id = run.info.run_id
-    if _MANIFEST not in {item.path for item in MlflowClient().list_artifacts(run_id)}:
+    if _MANIFEST not in {item.path for item in server.client().list_artifacts(run_id)}:
         raise ConfigurationError(
             f"The run {run_id} did not finish: it has no manifest, which would tell what it made. "
             "Make it again: kedro run"
         )
-    manifest = Manifest.model_validate_json(load_text(f"runs:/{run_id}/{_MANIFEST}"))
+    manifest = Manifest.model_validate_json(server.load_text(f"runs:/{run_id}/{_MANIFEST}"))
     if manifest.model_name != model_name:
         raise ConfigurationError(
             f"The run {run_id} is of the model '{manifest.model_name}', not of '{model_name}'. "

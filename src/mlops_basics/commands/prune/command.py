@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines as project_pipelines
 from kedro.io.core import get_filepath_str
 from kedro.pipeline import Pipeline
 from pydantic import ValidationError
@@ -54,6 +54,17 @@ def prune_runs(
         ConflictError: If somebody else works on the same production for long.
     """
     catalog = load_context(project_path, env, params).catalog
+    return prune(catalog, project_pipelines, keep, dry_run=dry_run)
+
+
+def prune(
+    catalog: lineage.Catalog,
+    pipelines: Mapping[str, Pipeline],
+    keep: int,
+    *,
+    dry_run: bool = False,
+) -> str:
+    """Remove what a catalog's data sets hold beside the newest runs and what is referred to."""
     place = _Place(catalog, pipelines)
     if dry_run:
         plan, stored = look(catalog, place, keep)
