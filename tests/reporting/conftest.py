@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.reporting import figures
-from mlops_basics.reporting.run_report import RunFindings
+from mlops_basics.reporting.figures import classification
+from mlops_basics.reporting.figures.importance import importance_figure
+from mlops_basics.reporting.figures.search import search_figure
+from mlops_basics.reporting.pages.run_report import RunFindings
 from mlops_basics.schemas import (
     BatchRecord,
     CollectionReport,
@@ -106,10 +108,10 @@ def findings() -> RunFindings:
         ),
         metrics={"train": some_metrics(40), "valid": some_metrics(10), "test": some_metrics(11)},
         figures={
-            "Mistakes": figures.confusion_figure(counts),
-            HOSTILE[0]: figures.ranking_figure(y, probabilities, HOSTILE),
-            "Calibration": figures.calibration_figure(y, probabilities, HOSTILE),
-            "Importance": figures.importance_figure(importance),
-            "Search": figures.search_figure(make_trials(), "log_loss"),
+            "Mistakes": classification.confusion_figure(counts),
+            HOSTILE[0]: classification.ranking_figure(y, probabilities, HOSTILE),
+            "Calibration": classification.calibration_figure(y, probabilities, HOSTILE),
+            "Importance": importance_figure(importance),
+            "Search": search_figure(make_trials(), "log_loss"),
         },
     )

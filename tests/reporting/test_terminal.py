@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mlops_basics.reporting.run_report import RunFindings
+from mlops_basics.reporting.pages.run_report import RunFindings
 from mlops_basics.reporting.terminal import monitoring_summary, run_summary
 from mlops_basics.schemas import BatchResult, Verdict, WatchedBatch
 from tests.support.artifacts import HOSTILE

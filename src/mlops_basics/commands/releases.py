@@ -28,7 +28,7 @@ def releases_table(store: ReleaseStore, registry: Registry) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    from mlops_basics.reporting.style import plain
+    from mlops_basics.reporting.text import plain
 
     pointer, champion, ledger = store.pointer(), registry.champion(), store.ledger()
     history = {id(period.entry): period for period in periods(ledger, pointer)}
@@ -87,14 +87,14 @@ def _when(entry: LedgerEntry, period: Period | None, *, is_present: bool) -> str
 
 
 def _time(at: str) -> str:
-    from mlops_basics.reporting.style import plain
+    from mlops_basics.reporting.text import plain
 
     return plain(at[:16].replace("T", " "))
 
 
 def _gain(entry: LedgerEntry) -> str:
     from mlops_basics.reporting.metric_text import metric_name
-    from mlops_basics.reporting.style import number, plain
+    from mlops_basics.reporting.text import number, plain
 
     if entry.value is None:
         return ""
@@ -106,7 +106,7 @@ def _gain(entry: LedgerEntry) -> str:
 
 def _run_and_data(entry: LedgerEntry) -> str:
     """The run's id, as short as `kedro reproduce` takes it, and the version of its data."""
-    from mlops_basics.reporting.style import plain
+    from mlops_basics.reporting.text import plain
 
     run = plain((entry.mlflow_run_id or entry.run_id or "")[:SHORT_RUN_ID])
     return "\n".join(part for part in (run, _data(entry.data_versions)) if part)
@@ -114,7 +114,7 @@ def _run_and_data(entry: LedgerEntry) -> str:
 
 def _data(versions: Mapping[str, str]) -> str:
     """The data's versions, which mostly are one and the same, to the minute."""
-    from mlops_basics.reporting.style import plain
+    from mlops_basics.reporting.text import plain
 
     distinct = sorted(set(versions.values()))
     if not distinct:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from mlops_basics.schemas import Estimate, Metrics, OverfitCheck
 
-from .style import number
+from .text import limits
 
 METRIC_NAMES = {
     "accuracy": "Accuracy",
@@ -29,9 +29,7 @@ def metric_name(name: str) -> str:
 
 def interval(estimate: Estimate) -> str:
     """The limits of a metric, or nothing."""
-    if estimate.value is None or estimate.low is None or estimate.high is None:
-        return ""
-    return f"{number(estimate.low)} to {number(estimate.high)}"
+    return "" if estimate.value is None else limits(estimate.low, estimate.high)
 
 
 def reading_order(metrics: Mapping[str, Metrics]) -> dict[str, Metrics]:

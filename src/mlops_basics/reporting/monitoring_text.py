@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from mlops_basics.schemas import ConceptResult, Verdict, WatchedBatch, WatchedLoss
 
-from .style import number
-
-Tone = Literal["good", "bad", "neutral"]
+from .text import Tone, limits, number, share_text
 
 OUTCOMES = {
     "retrain": "retrain",
@@ -62,7 +58,7 @@ def sentence_that_matters(verdict: Verdict) -> str:
         return UNUSED_DRIFT if drift_found(verdict) else NO_CHANGE_NEEDED
     if not verdict.reasons:
         return OUTCOMES[verdict.outcome]
-    # What it waits for is told last, what drifted first.
+    # What it waits for comes last, what drifted first.
     return verdict.reasons[0 if verdict.outcome == "retrain" else -1]
 
 
@@ -70,24 +66,13 @@ def error_text(batch: WatchedBatch) -> str:
     """Error of a batch with its interval, or nothing."""
     if batch.error is None:
         return ""
-    if batch.error_low is None or batch.error_high is None:
-        return number(batch.error)
-    return f"{number(batch.error)} ({number(batch.error_low)} to {number(batch.error_high)})"
+    interval = limits(batch.error_low, batch.error_high)
+    return f"{number(batch.error)} ({interval})" if interval else number(batch.error)
 
 
 def labelled_text(batch: WatchedBatch) -> str:
     """Share of the rows that have a label."""
     return "" if batch.labels is None else share_text(batch.labels.coverage)
-
-
-def share_text(value: float) -> str:
-    """A share in percent; never 0 or 100 where it is not exactly so."""
-    percent = 100 * value
-    if 0 < percent < 0.1:
-        return "below 0.1 %"
-    if 99.9 < percent < 100:
-        return "above 99.9 %"
-    return f"{percent:.1f}".removesuffix(".0") + " %"
 
 
 def concept_text(concept: ConceptResult) -> str:

@@ -22,9 +22,9 @@ from mlops_basics.schemas import (
 from mlops_basics.table.row_groups import counted
 
 from . import monitoring_text
-from .decision_section import outcome_text
+from .decision_text import outcome_text
 from .metric_text import metric_name, reading_order, verdict
-from .style import number, plain
+from .text import number, plain
 
 MOST_WARNINGS = 2
 MOST_PARAMETERS = 60  # characters

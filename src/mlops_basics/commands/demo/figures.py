@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from mlops_basics.reporting.drift_figures import LONGEST_TICK, distinct_parts
-from mlops_basics.reporting.style import BLUE, GREY, RED, figure, label
+from mlops_basics.reporting.figures.monitoring import LONGEST_TICK, distinct_parts
+from mlops_basics.reporting.figures.style import BLUE, GREY, RED, figure
+from mlops_basics.reporting.text import label
 
 
 def loss_figure(

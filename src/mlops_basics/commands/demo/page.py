@@ -5,51 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from mlops_basics.reporting.decision_section import outcome_text as decision_text
+import plotly.graph_objects as go
+
+from mlops_basics.reporting.decision_text import champion_text, decision_badge
 from mlops_basics.reporting.metric_text import metric_name
-from mlops_basics.reporting.monitoring_text import OUTCOMES, Tone, outcome_tone, share_text
-from mlops_basics.reporting.page import (
-    Html,
-    Plot,
-    Section,
-    badge,
-    facts,
-    join,
-    note,
-    page,
-    paragraph,
-    small,
-    strong,
-    table,
-    text,
-)
-from mlops_basics.reporting.style import number
-from mlops_basics.schemas import NO_CHAMPION, Decision, Verdict
+from mlops_basics.reporting.monitoring_text import OUTCOMES, outcome_tone
+from mlops_basics.reporting.pages.render import render
+from mlops_basics.reporting.text import Badge, Shortened, shorten
+from mlops_basics.schemas import Decision, Verdict
 from mlops_basics.table.row_groups import counted
 
 from .figures import gain_figure, loss_figure
 
-LONG = 600  # characters of a reason
 MOST_REASONS = 4
 EXIT_CODES = {0: "nothing to do", 3: "retrained and promoted", 4: "retrained and kept"}
-TWO_MEASURES = (
-    "The two measures need not agree. A promotion is decided by log loss: how good are the "
-    "probabilities? The share of wrong predictions asks only on which side of one half they lie; "
-    "for flights, of which hardly one is more likely late than not, that is mostly the same guess."
-)
-LIMITS = (
-    "The gain is a paired difference: both models predict the same flights. Its intervals take "
-    "days as independent, not flights: one storm delays a whole day. So do the decisions. Where "
-    "storms last for days they are still too narrow.",
-    "Many intervals stand on this page, of 95 % each: one in twenty misses. The overall one is "
-    "the answer; a single month is an illustration.",
-    "It is one year of one city. Another year has other weather, and another answer.",
-    "The models see the timetable and not the weather: most of what decides whether a flight is "
-    "late is unknown to them. Their error stays close to that of the guess that no flight is late.",
-    "Retraining looks back: labels come a month late, and the newest two months with labels tune "
-    "and test the model, which is fitted on those before. What was learned from a bad summer "
-    "predicts a good autumn. Whether keeping up is worth it, the numbers above say.",
-)
 
 
 @dataclass(frozen=True)
@@ -144,20 +113,54 @@ class YearResult:
     about: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class LookRow:
+    """A look in the table of all looks: what it said, why, and what came of it, in words."""
+
+    look: LookResult
+    badge: Badge
+    reasons: Shortened[str]
+    outcome: str
+    decision: Badge | None
+    evidence: str
+
+
+@dataclass(frozen=True)
+class ReleaseRow:
+    """A release in the table of all releases.
+
+    Attributes:
+        months: What it came from.
+        badge, evidence: Its decision in words.
+        served: Number of months that it predicted.
+    """
+
+    release: ReleaseResult
+    months: Shortened[str]
+    badge: Badge
+    evidence: str
+    served: int
+
+
 def demo_page(year: YearResult) -> str:
     """Write the page; the same findings give the same bytes, and it opens without a network."""
-    sections = [
-        Section("What happens here", _what(year)),
-        Section("With retraining and without", _plots(year)),
-        Section("Month by month", [_months(year)]),
-        Section("Each look of kedro ct", [_looks(year)]),
-        Section("Each release", [_releases(year)]),
-        Section("What it cost", [_cost(year)]),
-        Section(
-            "What this can say, and what not", [paragraph(text(each, LONG)) for each in LIMITS]
-        ),
-    ]
-    return page("A year of production: flights", _headline(year), sections)
+    trained = retrainings(year)
+    total = _all_months(year)
+    return render(
+        "demo.html",
+        title="A year of production: flights",
+        year=year,
+        badges=[_gain_badge(year.error, "error"), _gain_badge(year.log_loss, "log loss")],
+        trained=len(trained),
+        promoted=sum(1 for look in trained if look.before != look.after),
+        cpu_seconds=sum(look.cpu_seconds for look in year.looks),
+        figures=_figures(year),
+        total=total,
+        months=Shortened([*year.months, total], ""),
+        looks=Shortened([_look_row(look) for look in year.looks], ""),
+        releases=Shortened([_release_row(release, year) for release in year.releases], ""),
+        costs=Shortened(_costs(year), ""),
+    )
 
 
 def retrainings(year: YearResult) -> list[LookResult]:
@@ -172,296 +175,134 @@ def verdict_text(look: LookResult) -> str:
     return OUTCOMES[look.verdict.outcome]
 
 
-def _headline(year: YearResult) -> Html:
-    rows = sum(month.labelled for month in year.months)
-    trained = retrainings(year)
-    promoted = [look for look in trained if look.before != look.after]
-    lead = [
-        text(f"Share of wrong predictions in {len(year.months)} months, {rows:,} flights:"),
-        strong(text(number(year.error.kept))),
-        text("kept up,"),
-        strong(text(number(year.error.first))),
-        text("never retrained."),
-    ]
-    cpu = sum(look.cpu_seconds for look in year.looks)
-    told = (
-        f"{len(year.looks)} looks, {len(trained)} retrainings, {len(promoted)} of them promoted; "
-        f"{cpu:,.0f} CPU seconds in all"
-    )
-    return join(
-        [
-            paragraph(join(lead, " "), "lead"),
-            paragraph(
-                join(
-                    [_gain_badge(year.error, "error"), _gain_badge(year.log_loss, "log loss")], " "
-                )
-            ),
-            paragraph(text(f"Gain in error {_interval(year.error)}.")),
-            paragraph(text(f"Gain in log loss {_interval(year.log_loss)}.")),
-            paragraph(small(text(TWO_MEASURES))),
-            paragraph(text(told)),
-        ]
-    )
-
-
-def _gain_badge(gain: Gain, what: str) -> Html:
+def _gain_badge(gain: Gain, what: str) -> Badge:
     if gain.low > 0:
-        return badge(f"{what}: kept up is better", "good")
+        return Badge(f"{what}: kept up is better", "good")
     if gain.high < 0:
-        return badge(f"{what}: kept up is worse", "bad")
-    return badge(f"{what}: no difference shown", "neutral")
+        return Badge(f"{what}: kept up is worse", "bad")
+    return Badge(f"{what}: no difference shown", "neutral")
 
 
-def _interval(gain: Gain) -> str:
-    return f"{gain.gain:+.4f} (95 % interval {gain.low:+.4f} to {gain.high:+.4f})"
-
-
-def _what(year: YearResult) -> list[Html | Plot]:
-    story = (
-        f"The first release learns from {year.first_months[0]} to {year.first_months[-1]}. Then "
-        "each month's flights arrive without labels and without the columns that are known only "
-        "after departure; the release in production predicts them. The labels of the month before "
-        "arrive as a file of their own, and kedro ct looks at all that is new: it retrains when "
-        "something has drifted, and only what is shown to be better on new flights replaces the "
-        "model in production. Beside it, the first release goes on predicting, never retrained."
-    )
-    pairs = [(name, text(value, LONG)) for name, value in year.about.items()]
-    return [paragraph(text(story, 1_000)), *([facts(pairs)] if pairs else [])]
-
-
-def _plots(year: YearResult) -> list[Html | Plot]:
+def _figures(year: YearResult) -> dict[str, go.Figure]:
+    """By heading, in reading order."""
     names = [month.month for month in year.months]
     changes = [
         (look.month, look.after or "")
         for look in year.looks
         if look.before not in (None, look.after)
     ]
-    error = [month.error for month in year.months]
-    nats = [month.log_loss for month in year.months]
+    errors = [month.error for month in year.months]
+    losses = [month.log_loss for month in year.months]
     late = [month.positive for month in year.months]
-    return [
-        Plot(
-            "Share of wrong predictions",
-            loss_figure(
-                names,
-                [each.first for each in error],
-                [each.kept for each in error],
-                "share of wrong predictions",
-                changes,
-                ("always “on time”", late),
-            ),
+    return {
+        "Share of wrong predictions": loss_figure(
+            names,
+            [error.first for error in errors],
+            [error.kept for error in errors],
+            "share of wrong predictions",
+            changes,
+            ("always “on time”", late),
         ),
-        Plot(
-            "Gain in the share of wrong predictions",
-            gain_figure(names, _triples(error), "wrong predictions, first minus kept up"),
+        "Gain in the share of wrong predictions": gain_figure(
+            names, _intervals(errors), "wrong predictions, first minus kept up"
         ),
-        Plot(
-            "Log loss",
-            loss_figure(
-                names,
-                [each.first for each in nats],
-                [each.kept for each in nats],
-                "log loss, nats",
-                changes,
-            ),
+        "Log loss": loss_figure(
+            names,
+            [loss.first for loss in losses],
+            [loss.kept for loss in losses],
+            "log loss, nats",
+            changes,
         ),
-        Plot("Gain in log loss", gain_figure(names, _triples(nats), "nats, first minus kept up")),
-    ]
+        "Gain in log loss": gain_figure(names, _intervals(losses), "nats, first minus kept up"),
+    }
 
 
-def _triples(gains: Sequence[Gain]) -> list[tuple[float, float, float] | None]:
-    return [None if each.same else (each.gain, each.low, each.high) for each in gains]
+def _intervals(gains: Sequence[Gain]) -> list[tuple[float, float, float] | None]:
+    return [None if gain.same else (gain.gain, gain.low, gain.high) for gain in gains]
 
 
-def _months(year: YearResult) -> Html:
-    rows = [
-        [
-            text(month.month),
-            join(
-                [text(f"{month.labelled:,}"), small(text(f"of {month.rows:,}"))],
-                " ",
-            ),
-            text(share_text(month.positive)),
-            text(month.version),
-            text(number(month.error.first)),
-            text(number(month.error.kept)),
-            _gain_cell(month.error),
-            _gain_cell(month.log_loss),
-        ]
-        for month in year.months
-    ]
-    total = sum(month.labelled for month in year.months)
-    late = sum(month.positive * month.labelled for month in year.months) / total
-    rows.append(
-        [
-            strong(text("all")),
-            join(
-                [text(f"{total:,}"), small(text(f"of {sum(m.rows for m in year.months):,}"))], " "
-            ),
-            text(share_text(late)),
-            text(""),
-            text(number(year.error.first)),
-            text(number(year.error.kept)),
-            _gain_cell(year.error),
-            _gain_cell(year.log_loss),
-        ]
-    )
-    head = [
-        text("Month"),
-        text("Flights with labels"),
-        text("Late"),
-        text("Release"),
-        text("Error, never retrained"),
-        text("Error, kept up"),
-        join([text("Gain in error"), small(text("95 % interval"))], "<br>"),
-        join([text("Gain in log loss"), small(text("95 % interval"))], "<br>"),
-    ]
-    return table(
-        head,
-        rows,
-        "Release: the one in production when the month's flights arrived. Gain: never retrained "
-        "minus kept up, on the same flights; above 0, keeping up was worth it.",
+def _all_months(year: YearResult) -> MonthResult:
+    """The year as if it were one month, of no single release."""
+    labelled = sum(month.labelled for month in year.months)
+    return MonthResult(
+        month="all",
+        rows=sum(month.rows for month in year.months),
+        labelled=labelled,
+        positive=sum(month.positive * month.labelled for month in year.months) / labelled,
+        version="",
+        error=year.error,
+        log_loss=year.log_loss,
     )
 
 
-def _gain_cell(gain: Gain) -> Html:
-    if gain.same:
-        return text("the same model")
-    shown = text(f"{gain.gain:+.4f}")
-    certain = gain.low > 0 or gain.high < 0
-    around = small(text(f"{gain.low:+.4f} to {gain.high:+.4f}"))
-    return join([strong(shown) if certain else shown, around], "<br>")
+def _look_row(look: LookResult) -> LookRow:
+    verdict, decision = look.verdict, look.decision
+    code = "trained and published" if look.before is None else EXIT_CODES.get(look.exit_code, "")
+    return LookRow(
+        look=look,
+        badge=Badge(verdict_text(look), "neutral" if verdict is None else outcome_tone(verdict)),
+        reasons=_reasons(look),
+        outcome=f"exit {look.exit_code}: {code}",
+        decision=None if decision is None else decision_badge(decision),
+        evidence="" if decision is None else _evidence(decision),
+    )
 
 
-def _looks(year: YearResult) -> Html:
-    rows = []
-    for look in year.looks:
-        rows.append(
-            [
-                text(look.month),
-                text(look.labels or "none"),
-                _verdict_cell(look),
-                note(_lines(_reasons(look))),
-                _outcome_cell(look),
-                text(f"{look.cpu_seconds:.0f}"),
-            ]
-        )
-    head = ("Flights", "Labels", "Verdict", "Reason", "What came of it", "CPU seconds")
-    return table([text(each) for each in head], rows, "In the order of time")
-
-
-def _verdict_cell(look: LookResult) -> Html:
-    tone: Tone = "neutral" if look.verdict is None else outcome_tone(look.verdict)
-    parts = [badge(verdict_text(look), tone)]
-    if look.verdict is not None:
-        parts.append(small(text(f"of release {look.verdict.version}")))
-    return join(parts, "<br>")
-
-
-def _reasons(look: LookResult) -> list[str]:
+def _reasons(look: LookResult) -> Shortened[str]:
     """Why, and for what drifted: which batch, how large, which test."""
     if look.verdict is None:
-        return [look.text]
-    found = list(look.verdict.reasons[:MOST_REASONS])
-    for item in look.verdict.batches:
-        for column in item.columns:
-            if column.drifted:
-                found.append(f"{item.batch.name}: {column.reason}")
-    left = len(look.verdict.reasons) - MOST_REASONS
-    return [*found, *([f"and {left} more"] if left > 0 else [])]
+        return Shortened([look.text], "")
+    reasons = shorten(look.verdict.reasons, MOST_REASONS, "more")
+    drifted = [
+        f"{result.batch.name}: {column.reason}"
+        for result in look.verdict.batches
+        for column in result.columns
+        if column.drifted
+    ]
+    return Shortened([*reasons.shown, *drifted], reasons.rest)
 
 
-def _outcome_cell(look: LookResult) -> Html:
-    code = (
-        EXIT_CODES.get(look.exit_code, "") if look.before is not None else "trained and published"
-    )
-    parts: list[Html] = [text(f"exit {look.exit_code}: {code}")]
-    if look.decision is not None:
-        tone: Tone = "good" if look.decision.promote else "neutral"
-        parts.append(badge(decision_text(look.decision), tone))
-        parts.append(note(text(_gate_text(look.decision), LONG)))
-    return join(parts, "<br>")
-
-
-def _gate_text(decision: Decision) -> str:
+def _evidence(decision: Decision) -> str:
     if decision.gain is None:
         return decision.reasons[0] if decision.reasons else ""
-    around = ""
+    interval = ""
     if decision.low is not None and decision.high is not None:
-        around = f" ({decision.low:+.4f} to {decision.high:+.4f})"
+        interval = f" ({decision.low:+.4f} to {decision.high:+.4f})"
     vetoes = [metric_name(guard.metric) for guard in decision.guards if guard.shown_worse]
     veto = f"; shown to be worse: {', '.join(vetoes)}" if vetoes else ""
-    champion = decision.champion_version
-    against = "a constant prediction" if champion == NO_CHAMPION else f"version {champion}"
     return (
-        f"{metric_name(decision.metric)}: gain over {against} {decision.gain:+.4f}{around} on "
-        f"{counted(decision.rows, decision.groups, 'days')}{veto}"
+        f"{metric_name(decision.metric)}: gain over {champion_text(decision.champion_version)} "
+        f"{decision.gain:+.4f}{interval} on {counted(decision.rows, decision.groups, 'days')}{veto}"
     )
 
 
-def _releases(year: YearResult) -> Html:
+def _release_row(release: ReleaseResult, year: YearResult) -> ReleaseRow:
+    months: Sequence[str] = release.months
+    if len(months) > 2:
+        *fitted, tuned, tested = months
+        span = fitted[0] if len(fitted) == 1 else f"{fitted[0]} to {fitted[-1]}"
+        months = [f"fitted on {span}", f"tuned on {tuned}", f"tested on {tested}"]
+    return ReleaseRow(
+        release=release,
+        months=Shortened(months, ""),
+        badge=decision_badge(release.decision),
+        evidence=_evidence(release.decision),
+        served=sum(1 for month in year.months if month.version == release.version),
+    )
+
+
+def _costs(year: YearResult) -> list[list[str]]:
+    """Number, CPU seconds, mean of these and clock seconds of each kind of look."""
+    looks_of_kind = {
+        "First release": [look for look in year.looks if look.before is None],
+        "Looks that did not retrain": [look for look in year.looks if look.decision is None],
+        "Retrainings, each with its look": retrainings(year),
+        "All": list(year.looks),
+    }
     rows = []
-    for release in year.releases:
-        months = release.months
-        rows.append(
-            [
-                text(release.version),
-                text(release.since),
-                note(
-                    _lines(
-                        [
-                            f"fitted on {_span(months[:-2])}",
-                            f"tuned on {months[-2]}",
-                            f"tested on {months[-1]}",
-                        ]
-                        if len(months) > 2
-                        else months
-                    )
-                ),
-                badge(decision_text(release.decision), "good"),
-                note(text(_gate_text(release.decision), LONG)),
-                text(f"{_served(year, release.version)}"),
-            ]
-        )
-    head = ("Release", "Since", "From", "Why", "Evidence", "Months predicted")
-    return table([text(each) for each in head], rows)
-
-
-def _served(year: YearResult, version: str) -> int:
-    return sum(1 for month in year.months if month.version == version)
-
-
-def _span(months: Sequence[str]) -> str:
-    return months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
-
-
-def _cost(year: YearResult) -> Html:
-    trained = retrainings(year)
-    first = [look for look in year.looks if look.before is None]
-    quiet = [look for look in year.looks if look.decision is None]
-    lines = [
-        ("First release", first),
-        ("Looks that did not retrain", quiet),
-        ("Retrainings, each with its look", trained),
-        ("All", list(year.looks)),
-    ]
-    rows = [
-        [
-            text(name),
-            text(str(len(looks))),
-            text(f"{sum(look.cpu_seconds for look in looks):,.0f}"),
-            text(f"{sum(look.cpu_seconds for look in looks) / len(looks):,.1f}" if looks else ""),
-            text(f"{sum(look.seconds for look in looks):,.0f}"),
-        ]
-        for name, looks in lines
-    ]
-    head = ("What", "How many", "CPU seconds", "CPU seconds each", "Seconds by the clock")
-    return table(
-        [text(each) for each in head],
-        rows,
-        "CPU time of the process, all threads together, without loading libraries at the start.",
-    )
-
-
-def _lines(lines: Sequence[str]) -> Html:
-    return join((text(line, LONG) for line in lines), "<br>")
+    for kind, looks in looks_of_kind.items():
+        cpu = sum(look.cpu_seconds for look in looks)
+        mean = f"{cpu / len(looks):,.1f}" if looks else ""
+        clock = sum(look.seconds for look in looks)
+        rows.append([kind, str(len(looks)), f"{cpu:,.0f}", mean, f"{clock:,.0f}"])
+    return rows

@@ -7,8 +7,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mlops_basics.pipelines.model_evaluation import decision as verdict
-from mlops_basics.reporting import figures
-from mlops_basics.reporting.run_report import RunFindings, run_report
+from mlops_basics.reporting.figures import classification, regression
+from mlops_basics.reporting.figures.importance import importance_figure
+from mlops_basics.reporting.pages.run_report import RunFindings, run_report
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     Challenge,
@@ -187,14 +188,14 @@ def plot_evaluation(
 ) -> tuple[go.Figure, go.Figure, go.Figure, go.Figure]:
     """Draw the confusion matrix, ROC and PR (or predicted against actual), calibration
     (or residuals), and the importance of the features."""
-    confusion = figures.confusion_figure(confusion_matrix)
-    bars = figures.importance_figure(importance)
+    confusion = classification.confusion_figure(confusion_matrix)
+    bars = importance_figure(importance)
     if table_info.task == "regression":
         y, predicted = scores["target"].to_numpy(), scores["prediction"].to_numpy()
         return (
             confusion,
-            figures.actual_figure(y, predicted),
-            figures.residual_figure(y, predicted),
+            regression.actual_figure(y, predicted),
+            regression.residual_figure(y, predicted),
             bars,
         )
     codes = {name: code for code, name in enumerate(table_info.classes)}
@@ -202,8 +203,8 @@ def plot_evaluation(
     probabilities = scores[[f"probability_{name}" for name in table_info.classes]].to_numpy()
     return (
         confusion,
-        figures.ranking_figure(y, probabilities, table_info.classes),
-        figures.calibration_figure(y, probabilities, table_info.classes),
+        classification.ranking_figure(y, probabilities, table_info.classes),
+        classification.calibration_figure(y, probabilities, table_info.classes),
         bars,
     )
 

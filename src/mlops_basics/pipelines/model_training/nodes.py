@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mlops_basics.reporting.figures import search_figure
+from mlops_basics.reporting.figures.search import search_figure
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     EvaluationParams,

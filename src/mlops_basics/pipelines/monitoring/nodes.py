@@ -8,8 +8,8 @@ from dataclasses import replace
 import plotly.graph_objects as go
 
 from mlops_basics.errors import ConfigurationError, ReleaseError
-from mlops_basics.reporting.drift_figures import error_figure, history_figure
-from mlops_basics.reporting.monitoring_report import write_monitoring_page
+from mlops_basics.reporting.figures.monitoring import error_figure, history_figure
+from mlops_basics.reporting.pages.monitoring import write_monitoring_page
 from mlops_basics.schemas import (
     Batch,
     BatchResult,

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from plotly.offline import get_plotlyjs
 
-from mlops_basics.reporting.monitoring_report import write_monitoring_page
-from mlops_basics.reporting.monitoring_text import CONCEPT_STATUSES, LOSSES, OUTCOMES, share_text
+from mlops_basics.reporting.monitoring_text import CONCEPT_STATUSES, LOSSES, OUTCOMES
+from mlops_basics.reporting.pages.monitoring import write_monitoring_page
 from mlops_basics.schemas import (
     Attempt,
     BatchResult,
@@ -472,20 +472,3 @@ def test_hostile_names_are_escaped(monitored: Monitored) -> None:
     assert drawn == 2 + 4
     assert page.count("<script") == page.count("</script>") == 1 + drawn
     assert len(page) < 400_000
-
-
-@pytest.mark.parametrize(
-    ("value", "told"),
-    [
-        (0.0, "0 %"),
-        (1.0, "100 %"),
-        (0.5, "50 %"),
-        (0.1234, "12.3 %"),
-        (1e-9, "below 0.1 %"),
-        (1 - 1e-9, "above 99.9 %"),
-        (0.07, "7 %"),
-    ],
-)
-def test_shares_are_rounded_honestly(value: float, told: str) -> None:
-    """What is not nothing is not called 0 %, what is not all not 100 %."""
-    assert share_text(value) == told

@@ -1,15 +1,66 @@
-"""Tests of the ranking and the calibration figure."""
+"""Tests of a classifier's figures."""
 
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from mlops_basics.reporting.curves import reliability_bins
-from mlops_basics.reporting.figures import calibration_figure, ranking_figure
+from mlops_basics.reporting.figures.classification import (
+    calibration_figure,
+    confusion_figure,
+    ranking_figure,
+    reliability_bins,
+)
 from tests.support.artifacts import HOSTILE
+
+from .conftest import assert_harmless
+
+
+def _matrix(counts: np.ndarray, names: list[str]) -> pd.DataFrame:
+    matrix = pd.DataFrame(counts, columns=names)
+    matrix.insert(0, "actual", names)
+    return matrix
+
+
+def test_confusion_shows_counts_and_shares_of_the_true_class() -> None:
+    """A cell's text is its count, its colour the share of its row."""
+    drawn = confusion_figure(_matrix(np.array([[8, 2], [1, 3]]), ["a", "b"]))
+    heat = drawn.data[0]
+    np.testing.assert_allclose(heat.z, [[0.8, 0.2], [0.25, 0.75]])
+    assert np.asarray(heat.text).tolist() == [["8", "2"], ["1", "3"]]
+    assert drawn.layout.title.text == (
+        "11 of 14 rows right<br>most frequent mistake, 2 times:<br>a taken for b"
+    )
+
+
+@pytest.mark.parametrize("classes", [1, 2, 12, 31, 60])
+def test_confusion_at_any_number_of_classes(classes: int) -> None:
+    """Every class has its label, few below the matrix; text only where a cell can hold it."""
+    names = [f"class_{i}" for i in range(classes)]
+    drawn = confusion_figure(_matrix(np.eye(classes, dtype=int), names))
+    assert list(drawn.layout.yaxis.ticktext) == names
+    assert len(drawn.layout.xaxis.ticktext) <= 20
+    assert (drawn.data[0].texttemplate is not None) == (classes <= 30)
+    assert drawn.layout.title.text == f"{classes} of {classes} rows right"
+    assert drawn.layout.height <= 860
+
+
+def test_confusion_without_rows() -> None:
+    """A class without rows has no share; no rows and no classes are said in words."""
+    drawn = confusion_figure(_matrix(np.array([[0, 0], [0, 5]]), ["a", "b"]))
+    np.testing.assert_allclose(drawn.data[0].z, [[0, 0], [0, 1]])
+    empty = confusion_figure(_matrix(np.zeros((2, 2), dtype=int), ["a", "b"]))
+    assert "no rows" in empty.layout.title.text
+    assert "no classes" in confusion_figure(pd.DataFrame({"actual": []})).to_json()
+
+
+def test_hostile_names_reach_no_matrix_unescaped() -> None:
+    """No text of the figure holds markup from the data, or more of a name than fits."""
+    drawn = confusion_figure(_matrix(np.ones((3, 3), dtype=int), list(HOSTILE)))
+    assert_harmless(drawn)
 
 
 def _binary(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import pytest
 from plotly.offline import get_plotlyjs
 
-from mlops_basics.reporting.run_report import RunFindings, run_report
+from mlops_basics.reporting.pages.run_report import RunFindings, run_report
 from mlops_basics.schemas import BatchRecord
 
 

@@ -1,9 +1,7 @@
-"""What all figures and pages share: template, palette, and how untrusted text is shown."""
+"""What all figures share: template, palette, and how many points are drawn."""
 
 from __future__ import annotations
 
-import html
-import math
 from typing import Any
 
 import numpy as np
@@ -48,38 +46,6 @@ TEMPLATE = go.layout.Template(
         "dragmode": False,
     }
 )
-
-
-def plain(text: object, limit: int = 28) -> str:
-    """Untrusted text as one line of at most ``limit`` printable characters, not escaped.
-
-    What is too long loses its middle: names of one table often differ only at their ends.
-    """
-    line = str(text)
-    if len(line) > 8 * limit:  # cut before cleaning: a name may hold megabytes
-        line = line[: 4 * limit] + line[-4 * limit :]
-    line = " ".join("".join(c if c.isprintable() else " " for c in line).split())
-    if len(line) <= limit:
-        return line
-    tail = limit // 3
-    return f"{line[: limit - tail - 1]}…{line[-tail:]}"
-
-
-def label(text: object, limit: int = 28) -> str:
-    """Untrusted text for a figure: one short line in which plotly finds no markup.
-
-    Quotes stay as they are: plotly does not know their entities, and reads no attributes here.
-    """
-    return html.escape(plain(text, limit), quote=False) or "(empty)"
-
-
-def number(value: float | None) -> str:
-    """A number in about three digits; None, NaN and infinity are "not defined"."""
-    if value is None or not math.isfinite(value):
-        return "not defined"
-    if value == 0 or 0.001 <= abs(value) < 1000:
-        return f"{value:.3f}"
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
 def figure(title: str, reading: str, height: int, wide: bool = False, **layout: Any) -> go.Figure:

@@ -1,4 +1,4 @@
-"""Figures of how well a classifier ranks, and of how far its probabilities can be trusted."""
+"""Figures of a classifier: its mistakes, how well it ranks, how far to trust its probabilities."""
 
 from __future__ import annotations
 
@@ -6,22 +6,23 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from mlops_basics.reporting.text import label, number
 from mlops_basics.stats.intervals.metrics import share
 
 from .style import (
     BLUE,
+    BLUES,
     GREY,
     RED,
     Floats,
     Indices,
     empty_figure,
     figure,
-    label,
     line_style,
-    number,
     thin_curve,
 )
 
@@ -35,6 +36,8 @@ CALIBRATION_READING = (
     "group of rows with its 95 % interval, orange where that misses the diagonal (one in twenty "
     "does so by chance). Below: how many rows got which probability."
 )
+COUNTS_UP_TO = 30  # classes; beyond, the cells are too small for text and the colours speak
+MAX_LABELS = 20  # below the matrix: more would overlap on a phone
 MAX_CLASSES = 10
 MAX_BINS, ROWS_PER_BIN, HISTOGRAM_BINS = 10, 15, 20
 
@@ -55,6 +58,69 @@ class ReliabilityBins:
     low: Floats
     high: Floats
     rows: Indices
+
+
+def confusion_figure(matrix: pd.DataFrame) -> go.Figure:
+    """Draw how the rows of each true class were predicted.
+
+    Args:
+        matrix: First column ``actual``: the true classes; the others: counts of predictions.
+    """
+    counts = matrix.iloc[:, 1:].to_numpy(dtype=np.float64)
+    rows, columns = counts.shape
+    if rows == 0 or columns == 0:
+        return empty_figure("Confusion matrix", "There are no classes to confuse.")
+    limit = 18 if rows <= 12 else 14
+    actual = [label(name, limit) for name in matrix.iloc[:, 0]]
+    predicted = [label(name, limit) for name in matrix.columns[1:]]
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros_like(counts), where=totals > 0)
+    text = np.array([[f"{count:,.0f}" for count in line] for line in counts], dtype=object)
+    if rows > 10:
+        text[counts == 0] = ""
+    hover = np.empty((rows, columns, 2), dtype=object)
+    hover[..., 0], hover[..., 1] = np.array(actual)[:, None], np.array(predicted)[None, :]
+    drawn = figure(
+        _confusion_title(counts, actual, predicted),
+        "Each row is a true class, each column a prediction: right answers lie on the diagonal, "
+        "and the darker a cell, the larger its share of the true class.",
+        height=int(min(860, 260 + max(34 * min(rows, 8), 16 * rows))),
+        wide=rows > 15,
+        margin_t=76,
+    )
+    drawn.add_heatmap(
+        z=shares,
+        zmin=0,
+        zmax=1,
+        colorscale=BLUES,
+        text=[[f"{count:,.0f}" for count in line] for line in counts],
+        customdata=hover,
+        hovertemplate="true %{customdata[0]}<br>predicted %{customdata[1]}<br>"
+        "%{text} rows, %{z:.1%} of the true class<extra></extra>",
+        xgap=1,
+        ygap=1,
+        showscale=False,
+    )
+    if rows <= COUNTS_UP_TO:
+        drawn.update_traces(text=text, texttemplate="%{text}")
+    step = -(-columns // MAX_LABELS)  # the columns' order is the rows': a few labels do
+    drawn.update_xaxes(
+        title_text="predicted",
+        tickvals=np.arange(columns)[::step],
+        ticktext=predicted[::step],
+        showgrid=False,
+        tickangle=0 if sum(map(len, predicted)) <= 30 else -60,
+        tickfont_size=12 if columns <= 20 else 8,
+    )
+    drawn.update_yaxes(
+        title_text="true",
+        tickvals=np.arange(rows),
+        ticktext=actual,
+        showgrid=False,
+        autorange="reversed",
+        tickfont_size=12 if rows <= 20 else 8,
+    )
+    return drawn
 
 
 def ranking_figure(
@@ -233,6 +299,23 @@ def reliability_bins(
     found = [share(int(k), int(n), confidence) for k, n in zip(hits, rows[used], strict=True)]
     limits = np.array([(each.low, each.high) for each in found], dtype=np.float64)
     return ReliabilityBins(means, hits / rows[used], limits[:, 0], limits[:, 1], rows[used])
+
+
+def _confusion_title(counts: Floats, actual: list[str], predicted: list[str]) -> str:
+    total = counts.sum()
+    if total == 0:
+        return "Confusion matrix: no rows"
+    title = f"{np.trace(counts):,.0f} of {total:,.0f} rows right"
+    mistakes = counts.copy()
+    np.fill_diagonal(mistakes, 0)
+    if mistakes.max() == 0:
+        return title
+    row, column = np.unravel_index(int(mistakes.argmax()), mistakes.shape)
+    # Three short lines: on a phone a title has room for 45 characters, and plotly wraps none.
+    return (
+        f"{title}<br>most frequent mistake, {mistakes[row, column]:,.0f} times:<br>"
+        f"{actual[row]} taken for {predicted[column]}"
+    )
 
 
 def _usable_rows(y: npt.ArrayLike, probabilities: npt.ArrayLike) -> tuple[Indices, Floats]:

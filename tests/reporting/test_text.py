@@ -1,14 +1,12 @@
-"""Tests of how untrusted text and numbers are shown, and of thinning."""
+"""Tests of how untrusted text, numbers and long lists are shown."""
 
 from __future__ import annotations
 
-import numpy as np
-import plotly.io
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_basics.reporting.style import every_nth, figure, label, number, plain, thin_curve
+from mlops_basics.reporting.text import label, number, plain, share_text, shorten
 
 
 @given(st.text(max_size=500), st.integers(6, 60))
@@ -51,31 +49,25 @@ def test_number(value: float | None, shown: str) -> None:
     assert number(value) == shown
 
 
-def test_thin_curve_keeps_ends_and_jumps() -> None:
-    """Of a long curve at most 500 points stay, among them both ends and those of a jump."""
-    x = np.linspace(0, 1, 100_000)
-    y = (x > 0.3).astype(np.float64)
-    kept = thin_curve(x, y)
-    assert len(kept) <= 500
-    assert kept[0] == 0
-    assert kept[-1] == len(x) - 1
-    drawn = np.interp(x, x[kept], y[kept])
-    assert np.abs(drawn - y).mean() < 0.005
-    assert len(thin_curve(x[:1], y[:1])) == 1
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (0.0, "0 %"),
+        (1.0, "100 %"),
+        (0.5, "50 %"),
+        (0.1234, "12.3 %"),
+        (1e-9, "below 0.1 %"),
+        (1 - 1e-9, "above 99.9 %"),
+        (0.07, "7 %"),
+    ],
+)
+def test_shares_are_rounded_honestly(value: float, told: str) -> None:
+    """What is not nothing is not called 0 %, what is not all not 100 %."""
+    assert share_text(value) == told
 
 
-def test_every_nth_is_even_and_bounded() -> None:
-    """At most 2,000 rows are drawn, first and last among them; few rows are all drawn."""
-    assert every_nth(3).tolist() == [0, 1, 2]
-    kept = every_nth(1_000_003)
-    assert len(kept) == 2_000
-    assert (kept[0], kept[-1]) == (0, 1_000_002)
-    assert np.ptp(np.diff(kept)) <= 1
-
-
-def test_figure_changes_no_global_setting() -> None:
-    """The style belongs to our figures alone."""
-    before = plotly.io.templates.default
-    drawn = figure("title", "how to read it", 300)
-    assert plotly.io.templates.default == before
-    assert drawn.layout.meta["reading"] == "how to read it"
+def test_a_list_is_cut_and_says_so() -> None:
+    """Nothing is said of a list that is shown whole."""
+    assert (shorten("abc", 3, "more").shown, shorten("abc", 3, "more").rest) == ("abc", "")
+    cut = shorten(range(2_000), 5, "earlier ones")
+    assert (list(cut.shown), cut.rest) == ([0, 1, 2, 3, 4], "and 1,995 earlier ones")

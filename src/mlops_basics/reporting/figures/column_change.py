@@ -1,18 +1,103 @@
-"""What is drawn of two profiles of a column: shared bins, or the levels that changed most."""
+"""The figure of a column that changed: shared bins of its values, or the levels that moved most."""
 
 from __future__ import annotations
 
 import numpy as np
+import plotly.graph_objects as go
 
+from mlops_basics.reporting.text import label, share_text
 from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
+from mlops_basics.stats.data_drift.result import DriftResult
 
-from .style import Floats
+from .style import BLUE, Floats, empty_figure, figure
 
+MOST_VALUES = 12  # distinct values of a numeric column that are drawn as bars of their own
+BEFORE, NOW = "#b9bec6", BLUE
 BINS = 40
 TAIL = 0.005  # of the values at each end, which are not drawn
 LARGEST = 8e307  # twice of it is still a number
 WHOLE_UP_TO = 2.0**52
+
+
+def column_figure(
+    column: DriftResult,
+    reference: NumericProfile | CategoricalProfile,
+    current: NumericProfile | CategoricalProfile,
+) -> go.Figure:
+    """Draw a column of the reference against the same of a batch.
+
+    Args:
+        column: What was found about it.
+        reference, current: Profiles of both sides. Where the missing values have drifted, these
+            are drawn; else the distribution of the values, or the levels that changed most.
+    """
+    name = label(column.column, 24)
+    if reference.rows == 0 or current.rows == 0:
+        return empty_figure(name, "One side has no rows.")
+    missing = [each.missing / each.rows for each in (reference, current)]
+    told = (
+        f"Grey: the release's reference, {reference.rows:,} rows; blue: the batch, "
+        f"{current.rows:,}. Missing: {share_text(missing[0])} before, {share_text(missing[1])} now."
+    )
+    if column.kind == "missing":
+        shares = np.array([missing, [1 - each for each in missing]])
+        return _bars(f"{name}: missing values", told, ["missing", "present"], shares)
+    if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile):
+        return _numeric(name, told, reference, current)
+    if isinstance(reference, CategoricalProfile) and isinstance(current, CategoricalProfile):
+        names, shares = largest_changes(reference, current)
+        levels = [label(each, 20) for each in names]
+        return _bars(f"{name}: share of rows", told, levels, shares)
+    return empty_figure(name, "One side holds numbers, the other text: not comparable.")
+
+
+def _numeric(name: str, told: str, reference: NumericProfile, current: NumericProfile) -> go.Figure:
+    values = single_values(reference, current, MOST_VALUES)
+    if values is not None:
+        points, shares = values
+        return _bars(f"{name}: share of values", told, [f"{each:.6g}" for each in points], shares)
+    limits = quantile_range(reference, current)
+    if limits is None:
+        return empty_figure(name, "There are no finite values on either side.")
+    edges, before, now = histogram(reference, current, *limits)
+    if min(before.sum(), now.sum()) < 1 - 1e-9:
+        told += " The outermost values of both sides, 0.5 % at each end, are not drawn."
+    drawn = figure(f"{name}: share of values", told, height=300)
+    for side, shares, style in (
+        ("reference", before, {"fill": "tozeroy", "line": {"color": BEFORE, "width": 1}}),
+        ("batch", now, {"line": {"color": NOW, "width": 2}}),
+    ):
+        drawn.add_scatter(
+            x=edges,
+            y=[*shares, shares[-1]],
+            mode="lines",
+            line_shape="hv",
+            name=side,
+            hovertemplate=f"{side}: %{{y:.1%}} from %{{x:.4g}} on<extra></extra>",
+            **style,
+        )
+    drawn.update_yaxes(rangemode="tozero", tickformat=".0%")
+    return drawn
+
+
+def _bars(title: str, told: str, names: list[str], shares: Floats) -> go.Figure:
+    """Bars of both sides; ``shares`` has the shape (names, 2)."""
+    drawn = figure(title, told, height=150 + 34 * max(2, len(names)), barmode="group", bargap=0.25)
+    at = np.arange(len(names))
+    for side, colour, values in zip(("reference", "batch"), (BEFORE, NOW), shares.T, strict=True):
+        drawn.add_bar(
+            x=values,
+            y=at,
+            orientation="h",
+            name=side,
+            marker_color=colour,
+            customdata=names,
+            hovertemplate=f"{side}: %{{x:.1%}} %{{customdata}}<extra></extra>",
+        )
+    drawn.update_xaxes(tickformat=".0%", rangemode="tozero")
+    drawn.update_yaxes(tickvals=at, ticktext=names, autorange="reversed", showgrid=False)
+    return drawn
 
 
 def quantile_range(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+from mlops_basics.reporting.metric_text import metric_name
 from mlops_basics.schemas import Decision
 
-from .metric_text import metric_name
 from .style import BLUE, GREY, RED, figure
 
 

@@ -1,4 +1,4 @@
-"""Figures of a release in production: its error, the drift of its columns, one column."""
+"""Figures of a release in production: its error over time, and the drift of its columns."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import re
 import numpy as np
 import plotly.graph_objects as go
 
+from mlops_basics.reporting.monitoring_text import LOSSES
+from mlops_basics.reporting.text import label, number
 from mlops_basics.schemas import ConceptResult, Watch, WatchedBatch
-from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
-from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
-from mlops_basics.stats.data_drift.result import DriftResult
 
-from .monitoring_text import LOSSES, share_text
-from .profile_bins import histogram, largest_changes, quantile_range, single_values
-from .style import BLUE, GREY, RED, Floats, empty_figure, figure, label, number
+from .style import BLUE, GREY, RED, empty_figure, figure
 
 MOST_TICKS = 14
 LONGEST_TICK = 12  # characters: below a figure on a phone they stand on end
@@ -22,8 +19,6 @@ LONGEST_LEVEL = 3  # characters: longer names are turned where there is little r
 MOST_NAME = 200
 _WORDS = re.compile(r"[^\W_]+|[\W_]+")
 MARKS_UP_TO = 80  # batches; beyond, the cells are too narrow for a mark
-MOST_VALUES = 12  # distinct values of a numeric column that are drawn as bars of their own
-BEFORE, NOW = "#b9bec6", BLUE
 # Up to the threshold blue, above it orange: as far apart for the colour-blind as in grey.
 DRIFT_COLOURS = (
     (0.0, "#f4f7fb"),
@@ -151,86 +146,6 @@ def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
     drawn.update_yaxes(
         tickvals=np.arange(len(columns)), ticktext=names, autorange="reversed", showgrid=False
     )
-    return drawn
-
-
-def column_figure(
-    column: DriftResult,
-    reference: NumericProfile | CategoricalProfile,
-    current: NumericProfile | CategoricalProfile,
-) -> go.Figure:
-    """Draw a column of the reference against the same of a batch.
-
-    Args:
-        column: What was found about it.
-        reference, current: Profiles of both sides. Where the missing values have drifted, these
-            are drawn; else the distribution of the values, or the levels that changed most.
-    """
-    name = label(column.column, 24)
-    if reference.rows == 0 or current.rows == 0:
-        return empty_figure(name, "One side has no rows.")
-    missing = [each.missing / each.rows for each in (reference, current)]
-    told = (
-        f"Grey: the release's reference, {reference.rows:,} rows; blue: the batch, "
-        f"{current.rows:,}. Missing: {share_text(missing[0])} before, {share_text(missing[1])} now."
-    )
-    if column.kind == "missing":
-        shares = np.array([missing, [1 - each for each in missing]])
-        return _bars(f"{name}: missing values", told, ["missing", "present"], shares)
-    if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile):
-        return _numeric(name, told, reference, current)
-    if isinstance(reference, CategoricalProfile) and isinstance(current, CategoricalProfile):
-        names, shares = largest_changes(reference, current)
-        levels = [label(each, 20) for each in names]
-        return _bars(f"{name}: share of rows", told, levels, shares)
-    return empty_figure(name, "One side holds numbers, the other text: not comparable.")
-
-
-def _numeric(name: str, told: str, reference: NumericProfile, current: NumericProfile) -> go.Figure:
-    values = single_values(reference, current, MOST_VALUES)
-    if values is not None:
-        points, shares = values
-        return _bars(f"{name}: share of values", told, [f"{each:.6g}" for each in points], shares)
-    limits = quantile_range(reference, current)
-    if limits is None:
-        return empty_figure(name, "There are no finite values on either side.")
-    edges, before, now = histogram(reference, current, *limits)
-    if min(before.sum(), now.sum()) < 1 - 1e-9:
-        told += " The outermost values of both sides, 0.5 % at each end, are not drawn."
-    drawn = figure(f"{name}: share of values", told, height=300)
-    for side, shares, style in (
-        ("reference", before, {"fill": "tozeroy", "line": {"color": BEFORE, "width": 1}}),
-        ("batch", now, {"line": {"color": NOW, "width": 2}}),
-    ):
-        drawn.add_scatter(
-            x=edges,
-            y=[*shares, shares[-1]],
-            mode="lines",
-            line_shape="hv",
-            name=side,
-            hovertemplate=f"{side}: %{{y:.1%}} from %{{x:.4g}} on<extra></extra>",
-            **style,
-        )
-    drawn.update_yaxes(rangemode="tozero", tickformat=".0%")
-    return drawn
-
-
-def _bars(title: str, told: str, names: list[str], shares: Floats) -> go.Figure:
-    """Bars of both sides; ``shares`` has the shape (names, 2)."""
-    drawn = figure(title, told, height=150 + 34 * max(2, len(names)), barmode="group", bargap=0.25)
-    at = np.arange(len(names))
-    for side, colour, values in zip(("reference", "batch"), (BEFORE, NOW), shares.T, strict=True):
-        drawn.add_bar(
-            x=values,
-            y=at,
-            orientation="h",
-            name=side,
-            marker_color=colour,
-            customdata=names,
-            hovertemplate=f"{side}: %{{x:.1%}} %{{customdata}}<extra></extra>",
-        )
-    drawn.update_xaxes(tickformat=".0%", rangemode="tozero")
-    drawn.update_yaxes(tickvals=at, ticktext=names, autorange="reversed", showgrid=False)
     return drawn
 
 

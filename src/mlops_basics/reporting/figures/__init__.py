@@ -1,0 +1,1 @@
+"""Figures; each is a pure function of the data that it draws."""

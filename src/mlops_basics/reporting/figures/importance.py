@@ -1,0 +1,53 @@
+"""The figure of how much a model depends on each feature."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from mlops_basics.reporting.text import label
+
+from .style import BLUE, GREY, empty_figure, figure
+
+TOP_FEATURES = 20
+
+
+def importance_figure(importance: pd.DataFrame) -> go.Figure:
+    """Draw how much the loss rises when a feature's values are shuffled.
+
+    Args:
+        importance: Columns ``feature``, ``rise`` and ``spread`` (standard deviation of repeats).
+    """
+    if importance.empty:
+        return empty_figure("Importance of the features", "There are no features.")
+    ordered = importance.sort_values("rise", ascending=False, kind="stable").head(TOP_FEATURES)
+    names = [label(name, 24) for name in ordered["feature"]]
+    shown = f" (top {len(names)} of {len(importance)})" if len(names) < len(importance) else ""
+    drawn = figure(
+        f"Rise of the loss when shuffled{shown}",
+        "The longer a bar, the more the model depends on that feature; a bar around zero means "
+        "that the model does as well without it.",
+        height=140 + 26 * max(3, len(names)),
+    )
+    drawn.add_bar(
+        x=ordered["rise"].to_numpy(dtype=np.float64),
+        y=np.arange(len(names)),
+        orientation="h",
+        marker_color=BLUE,
+        error_x={
+            "type": "data",
+            "array": ordered["spread"].to_numpy(dtype=np.float64),
+            "color": "#22262b",
+            "thickness": 1.2,
+            "width": 3,
+        },
+        customdata=names,
+        hovertemplate="%{customdata}<br>%{x:.4g}<extra></extra>",
+    )
+    drawn.update_xaxes(title_text="rise of the loss (line: spread of the repeats)", zeroline=True)
+    drawn.update_xaxes(zerolinecolor=GREY)
+    drawn.update_yaxes(
+        tickvals=np.arange(len(names)), ticktext=names, autorange="reversed", showgrid=False
+    )
+    return drawn

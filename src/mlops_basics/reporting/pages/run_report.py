@@ -1,0 +1,202 @@
+"""The report of a training run as one HTML page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from mlops_basics.reporting.decision_text import decision_badge
+from mlops_basics.reporting.metric_text import (
+    interval,
+    leading_metric,
+    metric_name,
+    reading_order,
+    verdict,
+)
+from mlops_basics.reporting.text import Badge, Shortened, number, shorten
+from mlops_basics.schemas import (
+    ChallengeRequest,
+    CollectionReport,
+    Decision,
+    Estimate,
+    Metrics,
+    OverfitCheck,
+    SearchReport,
+    SplitReport,
+    TableInfo,
+)
+from mlops_basics.table.row_groups import counted
+
+from .decision import view_decision
+from .render import render
+
+MOST_ROWS = 20  # of a list; the artifacts beside the report hold the rest
+
+
+@dataclass(frozen=True)
+class RunFindings:
+    """All that a run found.
+
+    Attributes:
+        metrics: By set of rows (``train``, ``valid``, ``test``).
+        figures: By heading, in reading order.
+        decision, request, gate: Whether it deserves to become a version, and the rows compared.
+    """
+
+    model_name: str
+    collection: CollectionReport
+    table: TableInfo
+    split: SplitReport
+    search: SearchReport
+    overfit: OverfitCheck
+    metrics: dict[str, Metrics]
+    figures: dict[str, go.Figure]
+    decision: Decision | None = None
+    request: ChallengeRequest | None = None
+    gate: pd.DataFrame | None = None
+
+
+@dataclass(frozen=True)
+class LeadingMetric:
+    """The metric that a reader wants first; ``around`` is its interval in words, or nothing."""
+
+    claim: str
+    value: str
+    around: str
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A metric in each set of rows; None where it was not measured."""
+
+    name: str
+    direction: str
+    estimates: list[Estimate | None]
+
+
+@dataclass(frozen=True)
+class MetricsTable:
+    """The metrics of all sets of rows.
+
+    Attributes:
+        sets: Name and size of each set.
+        rows: A line a metric.
+        independence: What the intervals take as independent.
+    """
+
+    sets: list[tuple[str, str]]
+    rows: Shortened[MetricRow]
+    independence: str
+
+
+def run_report(findings: RunFindings) -> str:
+    """Write the report; the same findings give the same bytes."""
+    warnings = (
+        *findings.collection.warnings,
+        *findings.table.warnings,
+        *findings.split.warnings,
+    )
+    badges = [_overfit_badge(findings.overfit)]
+    decision = None
+    if findings.decision:
+        badges.append(decision_badge(findings.decision))
+        if findings.request is not None and findings.gate is not None:
+            decision = view_decision(findings.decision, findings.request, findings.gate)
+    search = findings.search
+    return render(
+        "run_report.html",
+        title=f"Run report: {findings.model_name}",
+        task=_task(findings.table),
+        leading=_leading(findings.metrics),
+        badges=badges,
+        warnings=Shortened(warnings, ""),
+        decision=decision,
+        metrics=_metrics_table(findings.metrics),
+        overfit=findings.overfit,
+        figures=findings.figures,
+        collection=findings.collection,
+        batches=shorten(findings.collection.batches, MOST_ROWS, "more batches"),
+        info=findings.table,
+        dropped=_pairs(findings.table.dropped_columns),
+        split=findings.split,
+        boundaries=_pairs(findings.split.boundaries),
+        set_sizes=", ".join(f"{name} {rows:,}" for name, rows in findings.split.rows.items()),
+        class_shares=_class_shares(findings.split),
+        search=search,
+        parameters=shorten(
+            [f"{name} = {value!r}" for name, value in search.best_params.items()],
+            MOST_ROWS,
+            "more",
+        ),
+    )
+
+
+def _task(info: TableInfo) -> str:
+    classes = f", {len(info.classes)} classes" if info.classes else ""
+    return f"{info.task} model of {info.target}{classes}"
+
+
+def _leading(metrics: dict[str, Metrics]) -> LeadingMetric | None:
+    leading = leading_metric(metrics)
+    if leading is None:
+        return None
+    rows, name, estimate = leading
+    limits = interval(estimate)
+    return LeadingMetric(
+        f"{metric_name(name)} on {metrics[rows].rows:,} {rows} rows:",
+        number(estimate.value),
+        f"({100 * metrics[rows].confidence:g} % interval {limits})" if limits else "",
+    )
+
+
+def _overfit_badge(overfit: OverfitCheck) -> Badge:
+    if overfit.low is None:
+        return Badge(verdict(overfit), "neutral")
+    return Badge(verdict(overfit), "bad" if overfit.overfitted else "good")
+
+
+def _metrics_table(metrics: dict[str, Metrics]) -> MetricsTable:
+    ordered = reading_order(metrics)
+    names = list(dict.fromkeys(name for of_set in ordered.values() for name in of_set.metrics))
+    rows = []
+    for name in names:
+        estimates = [of_set.metrics.get(name) for of_set in ordered.values()]
+        better = next(estimate.greater_is_better for estimate in estimates if estimate)
+        direction = "higher is better" if better else "lower is better"
+        rows.append(MetricRow(metric_name(name), direction, estimates))
+    sets = [(name, counted(of_set.rows, of_set.groups)) for name, of_set in ordered.items()]
+    return MetricsTable(sets, Shortened(rows, ""), _independence(ordered))
+
+
+def _independence(metrics: dict[str, Metrics]) -> str:
+    """What the intervals take as independent, for each set where the sets differ."""
+    sets: dict[str, list[str]] = {}
+    for name, of_set in metrics.items():
+        units = "the rows"
+        if of_set.groups is not None:
+            units = f"the groups ({of_set.grouped_by}), since rows of one may err together,"
+        remark = f" ({of_set.grouping_note})" if of_set.grouping_note else ""
+        sets.setdefault(f"take {units} as independent{remark}.", []).append(name)
+    return " ".join(
+        f"Intervals{'' if len(sets) == 1 else ' of ' + ' and '.join(names)} {assumption}"
+        for assumption, names in sets.items()
+    )
+
+
+def _class_shares(split: SplitReport) -> Shortened[list[str]]:
+    """Each class with its share of every set, the most frequent first."""
+    largest: dict[str, float] = {}
+    for shares in split.class_shares.values():
+        for name, share in shares.items():
+            largest[name] = max(share, largest.get(name, 0.0))
+    rows = [
+        [name, *(f"{100 * of_set.get(name, 0.0):.1f} %" for of_set in split.class_shares.values())]
+        for name in sorted(largest, key=lambda name: -largest[name])
+    ]
+    return shorten(rows, MOST_ROWS, "more classes")
+
+
+def _pairs(pairs: dict[str, str]) -> Shortened[str]:
+    return shorten([f"{name}: {value}" for name, value in pairs.items()], MOST_ROWS, "more")
