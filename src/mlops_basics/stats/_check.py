@@ -13,6 +13,13 @@ def level(alpha: float, name: str = "alpha") -> float:
     return float(alpha)
 
 
+def gain_in_shares(value: float) -> float:
+    """A gain in a share (accuracy, AUC) that has to be exceeded: between -1 and 1."""
+    if not -1 < value < 1:
+        raise ValueError(f"min_gain must be between -1 and 1, got {value!r}")
+    return float(value)
+
+
 def finite(value: float, name: str) -> float:
     """A finite number."""
     if not math.isfinite(value):

@@ -321,6 +321,6 @@ def test_the_source_is_not_changed(release):
     table = NEW.table.copy(deep=True)
     intake = take_in([NEW], release, watch, PREPROCESSING, "run")
     pd.testing.assert_frame_equal(NEW.table, table)
-    assert [item.record.name for item in intake.taken] == ["c.csv"]
+    assert [item.record.name for item in intake.batches] == ["c.csv"]
     assert intake.renamed == {}
     assert intake.forgotten == set()

@@ -43,12 +43,12 @@ def begin_watch(release: Release, reference: ReleaseReference, params: Monitorin
     Raises:
         ConfigurationError: If the loss asked for is none of the release's.
     """
-    version, known = release.manifest.version, reference.info.losses
-    loss: WatchedLoss = known[0] if params.loss == "auto" else params.loss
-    if loss not in known:
+    version, choices = release.manifest.version, reference.info.losses
+    loss: WatchedLoss = choices[0] if params.loss == "auto" else params.loss
+    if loss not in choices:
         raise ConfigurationError(
             f"monitoring.loss is {loss!r}, but the release {version} can be watched by: "
-            f"{', '.join(known)}."
+            f"{', '.join(choices)}."
         )
     losses = reference.losses[loss].to_numpy(dtype=np.float64)
     state = start_monitor(
@@ -96,7 +96,7 @@ def batch_losses(
     """
     table, model = release.table, release.model
     y = target_values(target, table.task, table.positive_above)
-    known = y.notna().to_numpy()
+    labelled = y.notna().to_numpy()
     if table.task == "regression":
         predicted = np.asarray(model.predict(features), dtype=np.float64)
         scores = Scores(table.task, y.to_numpy(dtype=np.float64), predicted, np.empty((0, 0)))
@@ -107,7 +107,7 @@ def batch_losses(
         scores = Scores(table.task, of_row, p.argmax(axis=1), p)
     assert release.reference is not None  # noqa: S101 (its watch was begun with it)
     losses = watched_losses(scores, release.reference.info.clip)[watch.loss]
-    kept = np.where(known, losses, 0.0) if strict else losses[known]
+    kept = np.where(labelled, losses, 0.0) if strict else losses[labelled]
     return kept, expected_loss(scores.probabilities, watch.loss)
 
 
@@ -189,5 +189,7 @@ def _interval(losses: Floats) -> intervals.Interval:
     if len(losses) < 2:
         value = float(losses.mean())
         return intervals.Interval(value, 0.0, 1.0, 0.95)
-    found = intervals.mean(losses, 0.95, 0)  # of few rows it may reach past the largest loss
-    return dataclasses.replace(found, high=1.0 if found.high is None else min(found.high, 1.0))
+    interval = intervals.mean(losses, 0.95, 0)  # of few rows it may reach past the largest loss
+    return dataclasses.replace(
+        interval, high=1.0 if interval.high is None else min(interval.high, 1.0)
+    )

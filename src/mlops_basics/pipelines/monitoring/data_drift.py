@@ -104,13 +104,13 @@ def two_sample_scores(
 
 def effects(columns: Collection[DriftResult]) -> dict[str, float]:
     """By column, the surely exceeded share of the threshold: above 1 is drift."""
-    found: dict[str, float] = {}
+    shares: dict[str, float] = {}
     for column in columns:
         nothing = 0.5 if column.kind == "classifier" else 0.0
         room = column.threshold - nothing
         share = (column.lower - nothing) / room if room > 0 else float(column.drifted) * 2
-        found[column.column] = round(max(found.get(column.column, 0.0), share), 4)
-    return found
+        shares[column.column] = round(max(shares.get(column.column, 0.0), share), 4)
+    return shares
 
 
 def _draw(table: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from .usable import column_kinds, usable_features
 
 
 @dataclass(frozen=True)
-class Taken:
+class IncomingBatch:
     """A batch that was looked at: what is remembered of it from now on, and its features.
 
     ``features`` is None where the batch cannot be used, ``is_new`` tells whether its features are
@@ -38,7 +38,7 @@ class Intake:
     ``forgotten`` no longer holds.
     """
 
-    taken: list[Taken] = field(default_factory=list)
+    batches: list[IncomingBatch] = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
     forgotten: set[str] = field(default_factory=set)
 
@@ -93,20 +93,20 @@ class _Look:
         if before is not None and same and not before.skip:
             if before.number and not before.entered:
                 features = batch_features(batch, self._release.table)
-                self.intake.taken.append(Taken(batch, before, features))
+                self.intake.batches.append(IncomingBatch(batch, before, features))
             if before.outcome in ("used", "rewritten"):
                 return
-        found = self._look_at(batch, before)
-        if before is not None and same and found.record == _seen_by(before, self._run_id):
+        incoming = self._look_at(batch, before)
+        if before is not None and same and incoming.record == _seen_by(before, self._run_id):
             return  # nothing has changed
-        if found.is_new:
+        if incoming.is_new:
             self._number += 1
-            numbered = found.record.model_copy(update={"number": self._number})
-            found = replace(found, record=numbered)
-        self._records[batch.name] = found.record
-        self.intake.taken.append(found)
+            numbered = incoming.record.model_copy(update={"number": self._number})
+            incoming = replace(incoming, record=numbered)
+        self._records[batch.name] = incoming.record
+        self.intake.batches.append(incoming)
 
-    def _look_at(self, batch: Batch, before: WatchedBatch | None) -> Taken:
+    def _look_at(self, batch: Batch, before: WatchedBatch | None) -> IncomingBatch:
         judged = before is not None and before.number > 0
         try:
             features = usable_features(batch, self._release.table, self._kinds, self._params)
@@ -114,11 +114,11 @@ class _Look:
             reason = str(error)
             if before is None or not judged:
                 record = self._record(batch, outcome="quarantined", reason=reason, skip=True)
-                return Taken(batch, record)
+                return IncomingBatch(batch, record)
             reason = (
                 f"It was rewritten after it was judged, and cannot be used as it is now: {reason}"
             )
-            return Taken(batch, _rewritten(before, batch, reason, skip=True), note=reason)
+            return IncomingBatch(batch, _rewritten(before, batch, reason, skip=True), note=reason)
         content = content_digest(features)
         self._contents[batch.name] = content
         if before is not None and judged:
@@ -128,14 +128,14 @@ class _Look:
                 "The release was trained on this file with other content. It is not watched; the "
                 "next training reads it as it is now. Put new rows into a file of their own."
             )
-            return Taken(
+            return IncomingBatch(
                 batch, self._record(batch, outcome="rewritten", reason=reason), note=reason
             )
-        return self._repeated(batch, features, content) or Taken(
+        return self._repeated(batch, features, content) or IncomingBatch(
             batch, self._record(batch, outcome="used", content=content), features, is_new=True
         )
 
-    def _repeated(self, batch: Batch, features: pd.DataFrame, content: str) -> Taken | None:
+    def _repeated(self, batch: Batch, features: pd.DataFrame, content: str) -> IncomingBatch | None:
         """What to do with rows that were counted under another name; None if they were not."""
         for name in self._present:
             if (
@@ -147,7 +147,7 @@ class _Look:
                     f"It holds the same rows as '{name}', which count once. Remove one of them."
                 )
                 record = self._record(batch, outcome="duplicate", reason=reason, skip=True)
-                return Taken(batch, record)
+                return IncomingBatch(batch, record)
         for record in self._records.values():
             if not record.number or record.name == batch.name or record.content != content:
                 continue
@@ -157,20 +157,20 @@ class _Look:
                 f"Its rows were judged as '{record.name}', which holds others now: they count "
                 "once, and the next training reads both files."
             )
-            return Taken(
+            return IncomingBatch(
                 batch, self._record(batch, outcome="duplicate", reason=reason), note=reason
             )
-        for name, sha in self._trained.items():
-            if name != batch.name and sha == batch.sha256:
+        for name, sha256 in self._trained.items():
+            if name != batch.name and sha256 == batch.sha256:
                 reason = (
                     f"The release was trained on these rows, which were in '{name}'. They are not "
                     "watched; the next training reads them here."
                 )
                 again = self._record(batch, outcome="duplicate", reason=reason)
-                return Taken(batch, again, note=reason)
+                return IncomingBatch(batch, again, note=reason)
         return None
 
-    def _move(self, record: WatchedBatch, batch: Batch, features: pd.DataFrame) -> Taken:
+    def _move(self, record: WatchedBatch, batch: Batch, features: pd.DataFrame) -> IncomingBatch:
         """A batch that has another name now keeps what was said of it."""
         self.intake.renamed[record.name] = batch.name
         del self._records[record.name]
@@ -180,7 +180,7 @@ class _Look:
             "name no longer find its rows."
         )
         moved = record.model_copy(update={**update, "skip": False})
-        return Taken(batch, moved, features, note=note)
+        return IncomingBatch(batch, moved, features, note=note)
 
     def _counts(self, name: str) -> bool:
         record = self._records.get(name)
@@ -216,17 +216,19 @@ def _seen_by(record: WatchedBatch, run_id: str) -> WatchedBatch:
     return record if record.number else record.model_copy(update={"seen_by": run_id})
 
 
-def _seen_again(before: WatchedBatch, batch: Batch, features: pd.DataFrame, content: str) -> Taken:
+def _seen_again(
+    before: WatchedBatch, batch: Batch, features: pd.DataFrame, content: str
+) -> IncomingBatch:
     if before.content == content:
         update = {"outcome": "used", "reason": "", "sha256": batch.sha256, "skip": False}
         as_before = before.outcome == "used" and not before.skip
         note = "Its labels have changed." if as_before else "It holds what was judged again."
-        return Taken(batch, before.model_copy(update=update), features, note=note)
+        return IncomingBatch(batch, before.model_copy(update=update), features, note=note)
     reason = (
         "It was rewritten after it was judged: what was said of it stands, and the next training "
         "reads it as it is now."
     )
-    return Taken(batch, _rewritten(before, batch, reason), features, note=reason)
+    return IncomingBatch(batch, _rewritten(before, batch, reason), features, note=reason)
 
 
 def _rewritten(

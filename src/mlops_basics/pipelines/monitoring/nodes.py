@@ -30,7 +30,7 @@ from mlops_basics.table.columns import read_times
 from mlops_basics.table.labels import LabelBook, RowKeys
 
 from . import concept_drift, data_drift
-from .intake import Intake, Taken, take_in
+from .intake import IncomingBatch, Intake, take_in
 from .policy import conclude_policy
 from .usable import target_fault
 
@@ -70,15 +70,15 @@ def watch_batches(
     keys = RowKeys(preprocessing.target, preprocessing.exclude, preprocessing.key_columns)
     book = LabelBook(labels, keys)
     intake = take_in(source, production, watch, preprocessing, run_context.run_id)
-    newest = max([watch.newest, *(item.record.number for item in intake.taken)])
-    found, profiles = [], {}
+    newest = max([watch.newest, *(incoming.record.number for incoming in intake.batches)])
+    results, profiles = [], {}
     before = {record.name: record for record in watch.batches}
-    for item in intake.taken:
-        record, notes = item.record, [item.note] if item.note else []
+    for incoming in intake.batches:
+        record, notes = incoming.record, [incoming.note] if incoming.note else []
         columns: tuple[DriftResult, ...] = ()
-        if item.is_new and item.features is not None:
+        if incoming.is_new and incoming.features is not None:
             columns, profiles[record.name] = data_drift.judge_batch(
-                item.features, record.number, reference, profile, params
+                incoming.features, record.number, reference, profile, params
             )
             record = record.model_copy(
                 update={
@@ -88,16 +88,16 @@ def watch_batches(
                     "effects": data_drift.effects(columns),
                 }
             )
-        if item.features is not None:
-            watch, record, told = _add_labels(
-                item, record, book, production, watch, newest, params, preprocessing
+        if incoming.features is not None:
+            watch, record, label_notes = _add_labels(
+                incoming, record, book, production, watch, newest, params, preprocessing
             )
-            notes += told
-        if record != before.get(record.name) or columns or item.note:
-            found.append(BatchResult(batch=record, columns=columns, notes=tuple(notes)))
-    watch = watch.model_copy(update={"batches": _merged(watch.batches, found, intake)})
+            notes += label_notes
+        if record != before.get(record.name) or columns or incoming.note:
+            results.append(BatchResult(batch=record, columns=columns, notes=tuple(notes)))
+    watch = watch.model_copy(update={"batches": _merged(watch.batches, results, intake)})
     rows = _labelled_rows(watch, source, book)
-    verdict = _verdict(watch, reference, found, book, run_context, params, rows)
+    verdict = _verdict(watch, reference, results, book, run_context, params, rows)
     pending = verdict.evidence if verdict.retrain else ()
     state = MonitoringState(
         revision=monitoring_state.revision + 1,
@@ -148,7 +148,7 @@ def reference_of(release: Release) -> ReleaseReference:
 
 
 def _add_labels(
-    item: Taken,
+    incoming: IncomingBatch,
     record: WatchedBatch,
     book: LabelBook,
     release: Release,
@@ -160,13 +160,13 @@ def _add_labels(
     """Count a batch's labels, and let it enter the concept test when they suffice."""
     if record.entered:  # what it was tested with stands
         return watch, record, []
-    features, notes = item.features, []
+    features, notes = incoming.features, []
     assert features is not None  # noqa: S101 (the caller has looked)
-    target, count = book.fill(item.batch)
+    target, count = book.fill(incoming.batch)
     target = target.reset_index(drop=True)
     time_column = preprocessing.split.time_column
     if time_column:  # bursts are seen in the order of time
-        order = read_times(item.batch.table[time_column]).reset_index(drop=True).argsort()
+        order = read_times(incoming.batch.table[time_column]).reset_index(drop=True).argsort()
         features, target = features.iloc[order], target.iloc[order]
     losses, expected = concept_drift.batch_losses(features, target, release, watch, params.strict)
     record = record.model_copy(update={"labels": count, "expected_error": expected})
@@ -180,15 +180,15 @@ def _add_labels(
 
 
 def _merged(
-    known: Sequence[WatchedBatch], found: Sequence[BatchResult], intake: Intake
+    before: Sequence[WatchedBatch], results: Sequence[BatchResult], intake: Intake
 ) -> tuple[WatchedBatch, ...]:
     """What is remembered of each batch, in the order in which it was first seen."""
     now = {
         intake.renamed.get(record.name, record.name): record
-        for record in known
+        for record in before
         if record.name not in intake.forgotten
     }
-    now |= {item.batch.name: item.batch for item in found}
+    now |= {result.batch.name: result.batch for result in results}
     return tuple(now.values())
 
 
@@ -239,7 +239,7 @@ def _labelled_rows(watch: Watch, source: Sequence[Batch], book: LabelBook) -> in
 def _verdict(
     watch: Watch,
     reference: ReleaseReference,
-    found: Sequence[BatchResult],
+    results: Sequence[BatchResult],
     book: LabelBook,
     run_context: RunContext,
     params: MonitoringParams,
@@ -247,7 +247,7 @@ def _verdict(
 ) -> Verdict:
     concept = concept_drift.conclude_concept(watch, reference, watch.batches)
     concluded = conclude_policy(
-        watch, concept, params, labelled_rows=labelled_rows, anything_new=bool(found)
+        watch, concept, params, labelled_rows=labelled_rows, anything_new=bool(results)
     )
     out = [record for record in watch.batches if record.skip]
     warnings = [f"{record.name}: {record.reason}" for record in out]
@@ -261,7 +261,7 @@ def _verdict(
         evidence=concluded.evidence,
         reasons=concluded.reasons,
         concept=concept,
-        batches=tuple(found),
+        batches=tuple(results),
         labelled_rows=labelled_rows,
         skip=(*(record.name for record in out), *book.faults),
         warnings=tuple(warnings),

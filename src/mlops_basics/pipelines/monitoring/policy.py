@@ -34,7 +34,7 @@ def conclude_policy(
 
     Args:
         watch: Of the release: its batches, and its last attempt, which would be repeated.
-        concept: The concept test's verdict.
+        concept: What the concept test says.
         params: The policy.
         labelled_rows: Rows with a label that came after the release and are still there.
         anything_new: Whether a batch or a label came since the last look.
@@ -42,11 +42,10 @@ def conclude_policy(
     last = watch.attempts[-1] if watch.attempts else None
     used = [batch for batch in watch.batches if batch.number]
     evidence = _evidence(used, concept, last, params)
-    told = (concept.reason,)
     if not evidence:
         outcome: Outcome = "no_drift" if anything_new else "nothing_new"
-        return Conclusion(outcome, (), told)
-    reasons = tuple(_in_words(item, concept) for item in evidence)
+        return Conclusion(outcome, (), (concept.reason,))
+    reasons = tuple(_in_words(kind, concept) for kind in evidence)
     if labelled_rows < params.min_rows:
         wait = (
             f"Retraining waits for labels: {labelled_rows} labelled rows have come after the "
@@ -64,14 +63,14 @@ def _evidence(
     last: Attempt | None,
     params: MonitoringParams,
 ) -> tuple[str, ...]:
-    found = []
+    evidence = []
     if concept.status == "drift" and "concept_drift" in params.retrain_on:
-        found.append("concept_drift")
+        evidence.append("concept_drift")
     if "data_drift" in params.retrain_on:
         since = last.batches if last else 0
         columns = {name for batch in used if batch.number > since for name in batch.drifted}
-        found += [f"data_drift: {name}" for name in sorted(columns)]
-    return tuple(found)
+        evidence += [f"data_drift: {name}" for name in sorted(columns)]
+    return tuple(evidence)
 
 
 def _repeats(
@@ -79,7 +78,7 @@ def _repeats(
 ) -> str:
     """Why a retraining now would only repeat the last one; empty if it would not."""
     fresh = labelled_batches - last.labelled_batches
-    new = [item for item in evidence if item not in last.evidence]
+    new = [kind for kind in evidence if kind not in last.evidence]
     if fresh >= params.cool_down or (new and fresh > 0):
         return ""
     needed = "1 more" if new else f"{params.cool_down - fresh} more"
@@ -89,8 +88,8 @@ def _repeats(
     )
 
 
-def _in_words(item: str, concept: ConceptResult) -> str:
-    kind, _, column = item.partition(": ")
+def _in_words(evidence: str, concept: ConceptResult) -> str:
+    kind, _, column = evidence.partition(": ")
     if kind == "concept_drift":
         return f"Concept drift: {concept.reason}."
     return f"Data drift: {column} has changed by more than what matters."

@@ -1,6 +1,6 @@
 """Whether a batch can be watched now and trained on later, and why not.
 
-Whatever a training would refuse has to be told here: one bad file must not stop all others.
+Whatever a training would refuse has to be named here: one bad file must not stop all others.
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ def usable_features(
 def target_fault(values: pd.Series, table: TableInfo) -> str:
     """Why a target cannot be one of the release's, empty if it can (also if none is known yet)."""
     try:
-        known = target_values(values, table.task, table.positive_above).dropna()
+        labels = target_values(values, table.task, table.positive_above).dropna()
     except DataError as error:
         return str(error)
     if table.task == "regression":
-        infinite = int(np.isinf(known.to_numpy(dtype=np.float64)).sum())
+        infinite = int(np.isinf(labels.to_numpy(dtype=np.float64)).sum())
         return f"its target is infinite in {infinite} rows. Mend it." if infinite else ""
-    if known.empty or known.isin(table.classes).any():
+    if labels.empty or labels.isin(table.classes).any():
         return ""
     return (
         f"its target holds none of the release's classes ({', '.join(table.classes[:5])}), but "
-        f"{str(known.iloc[0])[:60]!r}. Were they renamed? Mend it; to learn new classes on "
+        f"{str(labels.iloc[0])[:60]!r}. Were they renamed? Mend it; to learn new classes on "
         "purpose: kedro run"
     )
 
@@ -76,8 +76,8 @@ def column_kinds(release: Release, tables: Sequence[pd.DataFrame]) -> dict[str, 
     """What each column holds, "number", "time" or "text", in the reference and in older tables."""
     kinds: dict[str, str] = {}
     sample = release.reference.sample if release.reference else pd.DataFrame()
-    known = [name for name in release.table.features if name in sample]
-    for table in (sample[known], *tables):
+    features = [name for name in release.table.features if name in sample]
+    for table in (sample[features], *tables):
         for name in table.columns:
             if not kinds.get(str(name)):
                 kinds[str(name)] = kind_of(table[name])

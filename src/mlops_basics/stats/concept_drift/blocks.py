@@ -83,7 +83,7 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
         .. math:: V(b') \le 1.25 \, V(b) \, (1 + \sqrt{2 / \mathrm{blocks}(b')})
 
         for each larger b' with at least 40 blocks: within a quarter, and one standard error. Bursts
-        longer than these rows can show (a fortieth of them) are not found. Too long a block costs
+        longer than these rows can show (a fortieth of them) are missed. Too long a block costs
         time (a bet cannot risk more than its wealth, however clear a block is): hence the fine
         steps. The idea is that of batch means in simulation [1].
 
@@ -106,43 +106,43 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
     """
     losses = _check.vector(losses, "losses")
     n = len(losses)
-    found: list[tuple[int, float, int]] = []
+    candidates: list[tuple[int, float, int]] = []
     for length in LENGTHS:
         means = block_means(losses, length)
         if len(means) < (_FEWEST if length > 1 else 2):
             break
-        found.append((length, length * float(means.var(ddof=1)), len(means)))
-    if not found or found[0][1] <= 1e-18:
+        candidates.append((length, length * float(means.var(ddof=1)), len(means)))
+    if not candidates or candidates[0][1] <= 1e-18:
         return BlockChoice(
             length=1,
             rows=n,
             effective_rows=float(n),
             variance=0.0,
-            candidates=tuple((b, v) for b, v, _ in found),
+            candidates=tuple((b, v) for b, v, _ in candidates),
             reason=f"single rows: {n} losses that do not vary show no bursts",
         )
     best = next(
         at
-        for at, (_, v, _) in enumerate(found)
-        if all(w <= _SLACK * v * (1 + math.sqrt(2 / k)) for _, w, k in found[at + 1 :])
+        for at, (_, v, _) in enumerate(candidates)
+        if all(w <= _SLACK * v * (1 + math.sqrt(2 / k)) for _, w, k in candidates[at + 1 :])
     )
-    b, v, _ = found[best]
-    effective = n * min(found[0][1] / v, 1.0)
-    longest = found[-1][0]
+    b, v, _ = candidates[best]
+    effective = n * min(candidates[0][1] / v, 1.0)
+    longest = candidates[-1][0]
     if b == 1:
         reason = f"single rows: blocks of up to {longest} rows show no bursts"
     else:
         reason = (
             f"blocks of {b} rows: errors come in bursts, {n} rows tell as much as {effective:.0f}"
         )
-    if best and best == len(found) - 1:
+    if best and best == len(candidates) - 1:
         reason += "; longer bursts than these rows can show are not covered"
     return BlockChoice(
         length=b,
         rows=n,
         effective_rows=effective,
         variance=v / b,
-        candidates=tuple((length, value) for length, value, _ in found),
+        candidates=tuple((length, value) for length, value, _ in candidates),
         reason=reason,
     )
 

@@ -77,8 +77,8 @@ class CategoricalProfile:
         array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
         if array.ndim != 1:
             raise ValueError(f"values must be one-dimensional, got {array.shape!r}")
-        found: Counter[Hashable] = Counter(array.tolist())
-        return cls._of(found.items(), 0, max_levels)
+        rows: Counter[Hashable] = Counter(array.tolist())
+        return cls._of(rows.items(), 0, max_levels)
 
     @classmethod
     def from_codes(
@@ -95,14 +95,14 @@ class CategoricalProfile:
             ValueError: If a code is out of range.
         """
         shifted = _check.codes(np.asarray(codes) + 1, "codes + 1", len(levels) + 1)
-        found = np.bincount(shifted, minlength=len(levels) + 1).tolist()
-        return cls._of(zip(levels, found[1:], strict=True), found[0], max_levels)
+        rows = np.bincount(shifted, minlength=len(levels) + 1).tolist()
+        return cls._of(zip(levels, rows[1:], strict=True), rows[0], max_levels)
 
     @classmethod
-    def _of(cls, found: Any, missing: int, max_levels: int) -> Self:
+    def _of(cls, level_counts: Any, missing: int, max_levels: int) -> Self:
         max_levels = _check.count(max_levels, "max_levels", at_least=1)
         counts: Counter[str] = Counter()
-        for value, count in found:
+        for value, count in level_counts:
             if _missing(value):
                 missing += count
             elif count:

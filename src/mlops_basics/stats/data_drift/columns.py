@@ -79,15 +79,13 @@ def judge_numeric(
     if n == 0 or m == 0:
         reason = f"{column}: not judged, the {'batch' if n else 'reference'} has no values"
         return drift_result("numeric", column, level, threshold, (n, m), reason)
-    found = ks_distance(reference, current)
+    ks = ks_distance(reference, current)
     margin = ks_margin(n, m, level)
-    lower = max(found.distance - margin, 0.0)
+    lower = max(ks.distance - margin, 0.0)
     needed = threshold + margin + POWER_Z * 0.5 * math.sqrt(1 / n + 1 / m)
     smallest = needed if needed <= 1 else None
-    where = f"{found.at:.4g}"
-    change = (
-        f"has {found.current:.1%} of its values at or below {where}, it had {found.reference:.1%}"
-    )
+    where = f"{ks.at:.4g}"
+    change = f"has {ks.current:.1%} of its values at or below {where}, it had {ks.reference:.1%}"
     return drift_result(
         "numeric",
         column,
@@ -96,7 +94,7 @@ def judge_numeric(
         (n, m),
         describe(column, change, lower, threshold, smallest),
         where=where,
-        effect=found.distance,
+        effect=ks.distance,
         lower=lower,
         smallest=smallest,
     )
@@ -243,17 +241,17 @@ def _shares(
     if n == 0 or m == 0:
         reason = f"{column}: not judged, the {'batch' if n else 'reference'} has no rows"
         return drift_result(kind, column, level, threshold, rows, reason)
-    each = level / (4 * len(cells))
+    limit_level = level / (4 * len(cells))
     change = np.abs(c / m - r / n)
     order = np.argsort(-change, kind="stable")
-    lowers = _lower(r[order[:_FIRST]], n, c[order[:_FIRST]], m, each)
+    lowers = _lower(r[order[:_FIRST]], n, c[order[:_FIRST]], m, limit_level)
     rest = order[_FIRST:][change[order[_FIRST:]] > lowers.max()]
-    lowers = np.concatenate([lowers, _lower(r[rest], n, c[rest], m, each)])
+    lowers = np.concatenate([lowers, _lower(r[rest], n, c[rest], m, limit_level)])
     judged = np.concatenate([order[:_FIRST], rest])
     # the cell whose bound is largest; without any, the one that changed most
     best = int(judged[lowers.argmax()]) if lowers.max() > 0 else int(order[0])
     where, lower = cells[best], float(lowers.max())
-    smallest = _smallest(int(r[best]), n, m, each, threshold)
+    smallest = _smallest(int(r[best]), n, m, limit_level, threshold)
     what = f"{column}: the share of {where if kind == 'missing' else repr(where)}"
     shift = f"went from {r[best] / n:.1%} to {c[best] / m:.1%}"
     return drift_result(
@@ -284,5 +282,5 @@ def _smallest(r: int, n: int, m: int, alpha: float, threshold: float) -> float |
     # fewest rows k in the batch that prove it: P(X >= k) <= alpha for X binomial (m, bar)
     k = m - binom_ppf(alpha, m, 1 - np.minimum(bar, 1 - 1e-12))
     change = binom_lower(np.minimum(k, m), m, _POWER) - before / n
-    found = change[(bar < 1) & (k <= m)]
-    return float(found.max()) if found.size else None
+    provable = change[(bar < 1) & (k <= m)]
+    return float(provable.max()) if provable.size else None

@@ -101,13 +101,13 @@ def auc_of_groups(
     if len(np.unique(y)) < 2:
         return roc_auc(y, probabilities, confidence)  # not defined, whatever the groups
     scores = rank_scores(probabilities)
-    found = auc_influence(y, np.zeros_like(scores), scores)
+    auc = auc_influence(y, np.zeros_like(scores), scores)
     rarest = groups_of_the_rarest(y, groups) if rarest is None else rarest
     if rarest < 2:
-        return Interval(found.challenger, None, None, confidence, CLASS_IN_ONE_GROUP)
-    error, _ = standard_error(found.influence, groups)
+        return Interval(auc.challenger, None, None, confidence, CLASS_IN_ONE_GROUP)
+    error, _ = standard_error(auc.influence, groups)
     width = float(stats.t.ppf((1 + confidence) / 2, rarest - 1)) * error
-    return logit_interval(found.challenger, width, confidence, _told(rarest))
+    return logit_interval(auc.challenger, width, confidence, _few_groups_note(rarest))
 
 
 def confusion_metric_of_groups(
@@ -144,10 +144,10 @@ def confusion_metric_of_groups(
     error, _ = standard_error(influence, groups)
     if error < _NOISE:
         return Interval(value, None, None, confidence, NO_VARIATION)
-    return student(value, error, rarest, confidence, at_least, 1.0, _told(rarest))
+    return student(value, error, rarest, confidence, at_least, 1.0, _few_groups_note(rarest))
 
 
-def _told(rarest: int) -> str:
+def _few_groups_note(rarest: int) -> str:
     if rarest >= MIN_ROWS:
         return ""
     return f"limits approximate: the rarest class lies in only {rarest} groups"

@@ -143,9 +143,7 @@ def compare_auc(
 
         Without the extra noise the AUC is higher by at least 0.05 with 95 % confidence.
     """
-    alpha = _check.level(alpha)
-    if not -1 < min_gain < 1:
-        raise ValueError(f"min_gain must be between -1 and 1, got {min_gain!r}")
+    alpha, min_gain = _check.level(alpha), _check.gain_in_shares(min_gain)
     y, old, new, per_class = _inputs(y, champion, challenger)
     n = len(y)
     metric = "roc_auc" if old.shape[1] == 1 else "roc_auc_ovr"
@@ -196,10 +194,8 @@ def compare_auc(
         p_value=p_value,
         p_worse=p_worse,
         alpha=alpha,
-        min_gain=float(min_gain),
-        significant=p_value <= alpha,
+        min_gain=min_gain,
         smallest_gain=smallest,
-        level_approximate=bool(note),
         level_note=note,
         reason=reason,
         standard_error=error,
@@ -243,8 +239,8 @@ def auc_influence(y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> P
 
     Example:
         >>> from mlops_basics.stats.paired.auc import auc_influence
-        >>> found = auc_influence([0, 1, 1, 0], [0.1, 0.8, 0.2, 0.3], [0.1, 0.8, 0.4, 0.3])
-        >>> found.champion, found.challenger, found.influence.tolist()
+        >>> paired = auc_influence([0, 1, 1, 0], [0.1, 0.8, 0.2, 0.3], [0.1, 0.8, 0.4, 0.3])
+        >>> paired.champion, paired.challenger, paired.influence.tolist()
         (0.75, 1.0, [-0.125, -0.125, 0.125, 0.125])
 
         The last two rows, which the challenger puts into the right order, are the gain.
@@ -253,17 +249,17 @@ def auc_influence(y: ArrayLike, champion: ArrayLike, challenger: ArrayLike) -> P
     present = np.flatnonzero(per_class)
     if len(present) < 2:
         raise ValueError(f"y must have at least two classes, got {len(present)}")
-    one_score = old.shape[1] == 1
+    positives = _positives(old, present)
     influence, values = np.zeros(len(y)), [0.0, 0.0]
-    for c in (1,) if one_score else present:
+    for column, c in positives:
         positive = y == c
         sizes = np.where(positive, per_class[c], len(y) - per_class[c])
         for at, (scores, sign) in enumerate(((old, -1), (new, 1))):
-            placement = _placements(positive, scores[:, 0 if one_score else c])
+            placement = _placements(positive, scores[:, column])
             auc = float(placement[positive].mean())
             values[at] += auc
             influence += sign * (placement - auc) / sizes
-    count = 1 if one_score else len(present)
+    count = len(positives)
     return PairedMetric(values[0] / count, values[1] / count, influence / count)
 
 
@@ -294,19 +290,20 @@ def _components(
 ) -> tuple[Floats, float]:
     """Each row's component of the (macro) AUC, and the AUC itself."""
     n = len(y)
-    if scores.shape[1] == 1:
-        positive = y == 1
-        placement = _placements(positive, scores[:, 0])
-        return placement, float(placement[positive].mean())
     component, total = np.zeros(n), 0.0
-    own = per_class[y]
-    for c in present:
+    class_sizes, positives = per_class[y], _positives(scores, present)
+    for column, c in positives:
         positive = y == c
-        placement = _placements(positive, scores[:, c])
+        placement = _placements(positive, scores[:, column])
         total += float(placement[positive].mean())
-        weight = np.where(positive, 1.0, own / (n - per_class[c]))
+        weight = np.where(positive, 1.0, class_sizes / (n - per_class[c]))
         component += placement * weight
-    return component / len(present), total / len(present)
+    return component / len(positives), total / len(positives)
+
+
+def _positives(scores: Floats, present: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Column of the scores and class of each AUC that is averaged: class 1, or each against all."""
+    return [(0, 1)] if scores.shape[1] == 1 else [(int(c), int(c)) for c in present]
 
 
 def _error(

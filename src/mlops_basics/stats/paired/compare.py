@@ -244,7 +244,6 @@ def compare_losses(
     """
     alpha, min_gain = _check.level(alpha), _check.finite(min_gain, "min_gain")
     n, s = sums.n, sums.sd
-    approximate = MIN_ROWS <= n < FIRM_ROWS
     interval: tuple[float, float] | None = None
     smallest: float | None = None
     p_value = p_worse = 1.0
@@ -271,7 +270,7 @@ def compare_losses(
         smallest = min_gain + error * (critical + POWER_Z)
         reason = outcome(p_value <= alpha, p_value, alpha, min_gain, "")
     note = ""
-    if approximate:
+    if MIN_ROWS <= n < FIRM_ROWS:
         share = math.log(1 / alpha) / n
         note = (
             f"level approximate: {n} {sums.unit} cannot exclude a rare disaster of probability "
@@ -289,9 +288,7 @@ def compare_losses(
         p_worse=p_worse,
         alpha=alpha,
         min_gain=min_gain,
-        significant=p_value <= alpha,
         smallest_gain=smallest,
-        level_approximate=approximate,
         level_note=note,
         reason=reason,
         sums=sums,

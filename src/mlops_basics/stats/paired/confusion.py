@@ -69,7 +69,7 @@ class PairedTable:
         _check.same_length("champion", len(champion), len(y))
         _check.same_length("challenger", len(challenger), len(y))
         dense = np.zeros(k**3 if k**3 <= _DENSE else 0, dtype=np.int64)
-        found: list[tuple[Ints, Ints]] = []
+        blocks: list[tuple[Ints, Ints]] = []
         for start in range(0, len(y), _BLOCK):
             block = slice(start, start + _BLOCK)
             code = y[block].astype(np.int64)
@@ -80,14 +80,14 @@ class PairedTable:
             if dense.size:
                 dense += np.bincount(code, minlength=k**3)
             else:
-                found.append(np.unique(code, return_counts=True))
+                blocks.append(np.unique(code, return_counts=True))
         if dense.size:
             code = np.flatnonzero(dense)
             return cls._from_code(k, code, dense[code])
         return cls._from_code(
             k,
-            np.concatenate([c for c, _ in found] or [np.zeros(0, np.int64)]),
-            np.concatenate([c for _, c in found] or [np.zeros(0, np.int64)]),
+            np.concatenate([c for c, _ in blocks] or [np.zeros(0, np.int64)]),
+            np.concatenate([c for _, c in blocks] or [np.zeros(0, np.int64)]),
         )
 
     @classmethod
@@ -429,9 +429,7 @@ def _result(
         p_worse=p_worse,
         alpha=alpha,
         min_gain=min_gain,
-        significant=p_value <= alpha,
         smallest_gain=smallest,
-        level_approximate=bool(note),
         level_note=note,
         reason=reason,
         table=table,

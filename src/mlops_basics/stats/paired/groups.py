@@ -72,7 +72,7 @@ def group_sums(champion: ArrayLike, challenger: ArrayLike, groups: ArrayLike) ->
 
 
 def compare_groups(
-    found: PairedMetric,
+    paired: PairedMetric,
     groups: ArrayLike,
     y: ArrayLike,
     *,
@@ -83,7 +83,7 @@ def compare_groups(
     """Is the challenger's metric higher by more than ``min_gain``, with groups as the units?
 
     Args:
-        found: The metric of both models and the rows' influences (``confusion_influence``,
+        paired: The metric of both models and the rows' influences (``confusion_influence``,
             ``auc_influence``).
         groups: The group of each row: any values that can be sorted. Shape (n,).
         y: The class of each row. A class that lies in one group only tells nothing about others: no
@@ -110,21 +110,21 @@ def compare_groups(
         >>> day = np.repeat(np.arange(40), 50)
         >>> y = rng.integers(0, 2, 2000)
         >>> signal = y + rng.normal(0, 1, 2000)
-        >>> found = auc_influence(y, signal + rng.normal(0, 0.5, 2000), signal)
-        >>> result = compare_groups(found, day, y, metric="roc_auc")
+        >>> paired = auc_influence(y, signal + rng.normal(0, 0.5, 2000), signal)
+        >>> result = compare_groups(paired, day, y, metric="roc_auc")
         >>> round(result.effect, 3), [round(limit, 3) for limit in result.interval]
         (0.024, [0.015, 0.034])
 
         The AUC is higher by 0.024, and surely by 0.015 if days are what is independent.
     """
-    rows = len(found.influence)
-    gain = found.challenger - found.champion
-    whole = PairedSums(n=rows, champion=-found.champion, gain=gain, scale=1.0)
-    sums = _grouped(whole, found.influence, groups)
+    rows = len(paired.influence)
+    effect = paired.challenger - paired.champion
+    whole = PairedSums(n=rows, champion=-paired.champion, gain=effect, scale=1.0)
+    sums = _grouped(whole, paired.influence, groups)
     if sums.sd < _NOISE:
         sums = replace(sums, m2=0.0, m3=0.0)
     result = compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
-    result = replace(result, champion=found.champion, challenger=found.challenger)
+    result = replace(result, champion=paired.champion, challenger=paired.challenger)
     fewest = groups_of_the_rarest(y, groups)
     if fewest < 2:
         return replace(
@@ -133,12 +133,11 @@ def compare_groups(
             p_worse=1.0,
             interval=None,
             smallest_gain=None,
-            significant=False,
             reason="refused: a class lies in a single group, which tells nothing about others",
         )
     if fewest < MIN_ROWS:
         note = f"level approximate: the rarest class lies in only {fewest} groups"
-        return replace(result, level_approximate=True, level_note=note)
+        return replace(result, level_note=note)
     return result
 
 

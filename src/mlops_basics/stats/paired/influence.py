@@ -56,8 +56,8 @@ def confusion_influence(
         >>> from mlops_basics.stats.paired.confusion_metrics import accuracy
         >>> from mlops_basics.stats.paired.influence import confusion_influence
         >>> y, champion, challenger = [0, 1, 1, 0], [0, 0, 1, 0], [0, 1, 1, 0]
-        >>> gain = confusion_influence(accuracy, y, champion, challenger, n_classes=2)
-        >>> gain.champion, gain.challenger, gain.influence.round(4).tolist()
+        >>> paired = confusion_influence(accuracy, y, champion, challenger, n_classes=2)
+        >>> paired.champion, paired.challenger, paired.influence.round(4).tolist()
         (0.75, 1.0, [-0.0625, 0.1875, -0.0625, -0.0625])
 
         The second row, which only the challenger gets right, is the gain.

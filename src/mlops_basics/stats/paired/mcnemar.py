@@ -152,9 +152,7 @@ def mcnemar(counts: PairedCounts, *, alpha: float = 0.05, min_gain: float = 0.0)
         1,000 rows with 78 disagreements the test finds gains of 2.3 points or more in four cases of
         five.
     """
-    alpha = _check.level(alpha)
-    if not -1 < min_gain < 1:
-        raise ValueError(f"min_gain must be between -1 and 1, got {min_gain!r}")
+    alpha, min_gain = _check.level(alpha), _check.gain_in_shares(min_gain)
     n, gained, lost = counts.n, counts.gained, counts.lost
     m = gained + lost
     if n == 0:
@@ -188,10 +186,8 @@ def mcnemar(counts: PairedCounts, *, alpha: float = 0.05, min_gain: float = 0.0)
         p_value=p_value,
         p_worse=p_worse,
         alpha=alpha,
-        min_gain=float(min_gain),
-        significant=p_value <= alpha,
+        min_gain=min_gain,
         smallest_gain=smallest,
-        level_approximate=False,
         level_note="",
         reason=reason,
         counts=counts,

@@ -28,11 +28,9 @@ class PairedResult:
             shown to be worse; 1 when not computable.
         alpha, min_gain: The level of the test and the gain that has to be exceeded, as given
             (min_gain = -margin is a test of non-inferiority).
-        significant: Whether ``p_value <= alpha``.
         smallest_gain: The smallest true gain that a test like this one finds with 80 % probability;
-            None when it cannot be told, or when no gain would be found on so few rows.
-        level_approximate: Whether the level alpha holds only approximately on these rows;
-            ``level_note`` says why.
+            None when it cannot be computed, or when no gain would be found on so few rows.
+        level_note: Why the level alpha holds only approximately on these rows; "" where it holds.
         reason: The outcome in plain words.
     """
 
@@ -47,11 +45,19 @@ class PairedResult:
     p_worse: float
     alpha: float
     min_gain: float
-    significant: bool
     smallest_gain: float | None
-    level_approximate: bool
     level_note: str
     reason: str
+
+    @property
+    def significant(self) -> bool:
+        """Whether the gain is shown: ``p_value <= alpha``."""
+        return self.p_value <= self.alpha
+
+    @property
+    def level_approximate(self) -> bool:
+        """Whether ``level_note`` says that the level holds only approximately."""
+        return bool(self.level_note)
 
 
 def outcome(significant: bool, p_value: float, alpha: float, min_gain: float, unit: str) -> str:
