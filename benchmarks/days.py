@@ -45,16 +45,16 @@ NAIVE = "`new >= old` in accuracy"
 def p_values(days: Days, gain: float, rng: np.random.Generator, lives: int) -> dict[str, Floats]:
     """One challenge a life by a challenger with this true gain: the p-values of three tests."""
     noises, leanings = np.array([noise_of(0.0), noise_of(gain)]), np.array([LEANING, -LEANING])
-    found = {name: np.empty(lives) for name in (BY_DAYS, BY_ROWS, MCNEMAR)}
+    p_values = {name: np.empty(lives) for name in (BY_DAYS, BY_ROWS, MCNEMAR)}
     for life in range(lives):
         y, p = draw_days(rng, noises, leanings, days)
         losses, right = log_losses(y, p), (p > 0.5) == y
         by_day = days.means(losses)
-        found[BY_DAYS][life] = loss_p_values(by_day[0], by_day[1:])[0]
-        found[BY_ROWS][life] = loss_p_values(losses[0], losses[1:])[0]
+        p_values[BY_DAYS][life] = loss_p_values(by_day[0], by_day[1:])[0]
+        p_values[BY_ROWS][life] = loss_p_values(losses[0], losses[1:])[0]
         gained, lost = (right[1] & ~right[0]).sum(), (right[0] & ~right[1]).sum()
-        found[MCNEMAR][life] = mcnemar_p(gained, lost)
-    return found
+        p_values[MCNEMAR][life] = mcnemar_p(gained, lost)
+    return p_values
 
 
 def years_with_a_promotion(days: Days, rng: np.random.Generator, years: int) -> dict[str, Rate]:
@@ -79,12 +79,12 @@ def class_share_spread(spread: float) -> float:
     return float(np.std(shares))
 
 
-def level_rows(found: list[dict[str, Floats]]) -> list[tuple[str, ...]]:
+def level_rows(by_spread: list[dict[str, Floats]]) -> list[tuple[str, ...]]:
     """How often an equally good challenger passes, by test and level; a column a spread."""
     rows = []
     for name in (BY_DAYS, BY_ROWS, MCNEMAR):
         for level in (0.05, alpha_at(1)) if name != MCNEMAR else (0.05,):
-            rates = [_passed(p[name], level) for p in found]
+            rates = [_passed(p[name], level) for p in by_spread]
             test = name if name == MCNEMAR else f"{name}, at {percent(level)}"
             rows.append((test, *map(str, rates)))
     return rows
@@ -109,7 +109,7 @@ def part(generator: Callable[[int], np.random.Generator]) -> Part:
     Args:
         generator: The random numbers of each part of it.
     """
-    found = [simulate_spread(number, generator) for number in range(len(SPREADS))]
+    by_spread = [simulate_spread(number, generator) for number in range(len(SPREADS))]
     ever = [
         years_with_a_promotion(Days(DAYS, SIZE, spread), generator(100 + number), YEARS)
         for number, spread in enumerate(SPREADS)
@@ -120,7 +120,7 @@ def part(generator: Callable[[int], np.random.Generator]) -> Part:
     )
     better = ((1, "1 point better"), (2, "2 points better"))
     power = [
-        (name, challenger, *(str(_passed(each[k][name], alpha_at(1))) for each in found))
+        (name, challenger, *(str(_passed(each[k][name], alpha_at(1))) for each in by_spread))
         for name in (BY_DAYS, BY_ROWS)
         for k, challenger in better
     ]
@@ -131,7 +131,7 @@ def part(generator: Callable[[int], np.random.Generator]) -> Part:
                 f"Chance that an equally good challenger passes one test on {DAYS} days of {SIZE} "
                 "rows, by how far days are shifted",
                 ("test", *columns),
-                level_rows([each[0] for each in found]),
+                level_rows([each[0] for each in by_spread]),
             ),
             Table(
                 f"Years in which one of {WEEKS} equal challengers is promoted, the same "

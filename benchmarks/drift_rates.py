@@ -89,34 +89,30 @@ def estimated_rate(streams: int, reference: int, rows: int = 100_000, *, seed: i
 
 
 def delays(
-    streams: int, change: int, rate: float, *, tolerance: float = 0.01, after: int, seed: int = 0
+    streams: int,
+    change: int,
+    rate: float,
+    *,
+    tolerance: float = 0.01,
+    reference: int | None = None,
+    after: int,
+    seed: int = 0,
 ) -> NDArray[np.int64]:
-    """Rows from a jump to the alarm (NEVER without); negative for false alarms before it."""
+    """Rows from a jump to the alarm (NEVER without); negative for false alarms before it.
+
+    With `reference`, the mean before the jump is estimated on so many rows, anew in each stream.
+    """
     rng, state = np.random.default_rng(seed), start_known(0.10, tolerance=tolerance)
-    found = []
+    delays_of_groups = []
     for size in _groups(streams):
+        states = state if reference is None else estimated(rng, size, reference)
         # false alarms before the change are left out of the delays by the caller
         x = np.concatenate(
             [independent(rng, size, change, 0.10), independent(rng, size, after, rate)], axis=1
         )
-        alarm = first_alarms(x, state)
-        found.append(np.where(alarm < 0, NEVER, alarm - change))
-    return np.concatenate(found)
-
-
-def estimated_delays(
-    streams: int, reference: int, change: int, rate: float, *, after: int, seed: int = 0
-) -> NDArray[np.int64]:
-    """The same with references of `reference` rows."""
-    rng, found = np.random.default_rng(seed), []
-    for size in _groups(streams):
-        states = estimated(rng, size, reference)
-        x = np.concatenate(
-            [independent(rng, size, change, 0.10), independent(rng, size, after, rate)], axis=1
-        )
         alarm = first_alarms(x, states)
-        found.append(np.where(alarm < 0, NEVER, alarm - change))
-    return np.concatenate(found)
+        delays_of_groups.append(np.where(alarm < 0, NEVER, alarm - change))
+    return np.concatenate(delays_of_groups)
 
 
 def burst_outcomes(
@@ -147,7 +143,7 @@ def burst_outcomes(
         else:
             state = start_monitor(reference, block=choice)
         by_length.setdefault(choice.length, []).append(state)
-    found = []
+    alarm_rows = []
     for states in by_length.values():
         for begin in range(0, len(states), GROUP):
             part = states[begin : begin + GROUP]
@@ -163,13 +159,13 @@ def burst_outcomes(
             else:
                 x = bursts(rng, len(part), rows, 0.10, length, good=GOOD_ERROR)
             alarm = first_alarms(x, (mean, variance, part[0]))
-            found.append(np.where(alarm < 0, NEVER, alarm - (change if after else 0)))
-    return np.concatenate(found)
+            alarm_rows.append(np.where(alarm < 0, NEVER, alarm - (change if after else 0)))
+    return np.concatenate(alarm_rows)
 
 
-def median_delay(found: NDArray[np.int64]) -> float:
+def median_delay(after_change: NDArray[np.int64]) -> float:
     """Median over the streams without a false alarm before the change."""
-    return float(np.median(found[found > 0]))
+    return float(np.median(after_change[after_change > 0]))
 
 
 NUMERIC, CATEGORICAL = 14, 6
@@ -206,9 +202,9 @@ def undrifted_lives(lives: int, rows: int, reference: int, *, seed: int = 0) -> 
     for _ in range(lives):
         before = profile(table(rng, reference))
         count = sum(
-            verdict.drifted
+            result.drifted
             for j in range(1, 51)
-            for verdict in judge_table(before, profile(table(rng, rows)), j)
+            for result in judge_table(before, profile(table(rng, rows)), j)
         )
         ever, alarms = ever + bool(count), alarms + count
     return ever, alarms
@@ -247,17 +243,17 @@ def detections(
 ) -> tuple[int, int]:
     """Runs that find the planted change, and runs that blame something else."""
     plant, expected = PLANTED[what]
-    rng, found, others = np.random.default_rng(seed), 0, 0
+    rng, all_found, others = np.random.default_rng(seed), 0, 0
     for _ in range(runs):
         before, now = table(rng, rows), table(rng, rows)
         plant(now, rng)
         drifted = {
-            (verdict.kind, verdict.column)
-            for verdict in judge_table(profile(before), profile(now), j)
-            if verdict.drifted
+            (result.kind, result.column)
+            for result in judge_table(profile(before), profile(now), j)
+            if result.drifted
         }
-        found, others = found + (expected <= drifted), others + bool(drifted - expected)
-    return found, others
+        all_found, others = all_found + (expected <= drifted), others + bool(drifted - expected)
+    return all_found, others
 
 
 def _river(name: str) -> Any:
@@ -270,15 +266,15 @@ def _river(name: str) -> Any:
 
 def river_alarms(name: str, x: Bools) -> NDArray[np.int64]:
     """First row at which river's detector signals, NEVER without."""
-    found = np.full(len(x), NEVER)
+    alarm_rows = np.full(len(x), NEVER)
     for i, stream in enumerate(x):
         detector = _river(name)
         for row, value in enumerate(stream.tolist(), 1):
             detector.update(value)
             if detector.drift_detected:
-                found[i] = row
+                alarm_rows[i] = row
                 break
-    return found
+    return alarm_rows
 
 
 def _river_delay(name: str, x: Bools, change: int) -> str:
@@ -332,22 +328,29 @@ def concept_drift(streams: int, runs: int) -> None:
         (0.13, 500_000, 8_000),
     ):
         number = runs if change < 500_000 else max(runs // 2, 100)
-        found = delays(number, change, rate, after=2_000 if rate == 0.20 else 16_000)
-        _row(f"{rate:.2f}", f"{change:,}", f"{median_delay(found):,.0f}", f"{bar:,}")
+        rows_after = delays(number, change, rate, after=2_000 if rate == 0.20 else 16_000)
+        _row(f"{rate:.2f}", f"{change:,}", f"{median_delay(rows_after):,.0f}", f"{bar:,}")
     for rate, bar in ((0.20, 304), (0.13, 2_704)):
-        found = delays(runs, 10_000, rate, tolerance=0.0, after=8_000)
-        _row(f"{rate:.2f}, tolerance 0", "10,000", f"{median_delay(found):,.0f}", f"ADWIN {bar:,}")
+        rows_after = delays(runs, 10_000, rate, tolerance=0.0, after=8_000)
+        _row(
+            f"{rate:.2f}, tolerance 0",
+            "10,000",
+            f"{median_delay(rows_after):,.0f}",
+            f"ADWIN {bar:,}",
+        )
     for reference in (500, 10_000):
-        found = estimated_delays(runs, reference, 10_000, 0.20, after=20_000)
+        rows_after = delays(runs, 10_000, 0.20, reference=reference, after=20_000)
         what = f"0.20, reference of {reference:,} rows"
-        _row(what, "10,000", f"{median_delay(found):,.0f}", "none")
+        _row(what, "10,000", f"{median_delay(rows_after):,.0f}", "none")
     for length, bar in ((5, 1_000), (20, 2_600)):
         for known in (True, False):
             for more in (False, True):
-                found = burst_outcomes(runs, length, after=20_000, more_bursts=more, known=known)
+                rows_after = burst_outcomes(
+                    runs, length, after=20_000, more_bursts=more, known=known
+                )
                 what = "more bursts" if more else "errors between bursts"
                 label = f"0.20 by {what} of {length} rows, {'' if known else 'not '}known"
-                _row(label, "10,000", f"{median_delay(found):,.0f}", f"{bar:,}")
+                _row(label, "10,000", f"{median_delay(rows_after):,.0f}", f"{bar:,}")
 
 
 def peers(streams: int) -> None:

@@ -41,8 +41,8 @@ def _ours(reference: Any, current: pd.DataFrame) -> Drifted:
     from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
 
     now = TableProfile.from_columns(current, categorical(current))
-    found = judge_table(reference, now, 1)
-    return sorted({verdict.column for verdict in found if verdict.drifted})
+    results = judge_table(reference, now, 1)
+    return sorted({result.column for result in results if result.drifted})
 
 
 def stored(folder: Path, current: pd.DataFrame) -> Drifted:
@@ -89,7 +89,7 @@ def scipy(reference: pd.DataFrame, current: pd.DataFrame) -> Drifted:
 
 
 def sort(reference: pd.DataFrame, current: pd.DataFrame) -> Drifted:
-    """No verdict, the scale of the others: numpy's sort of each column, categories as codes."""
+    """No test, the scale of the others: numpy's sort of each column, categories as codes."""
     for side in (reference, current):
         for name in side:
             column = side[name]
@@ -113,9 +113,9 @@ def _evidently(preset: dict[str, str], reference: pd.DataFrame, current: pd.Data
     }
     metrics = [ValueDrift(column=name, method=method) for name, method in methods.items()]
     # the metrics alone: the preset's own figures come on top of them
-    found = Report(metrics).run(now, before).dict()["metrics"]
+    reports = Report(metrics).run(now, before).dict()["metrics"]
     drifted = []
-    for metric in found:
+    for metric in reports:
         config, value = metric["config"], float(metric["value"])
         # a p-value is small, a distance large when there is drift
         p_value = config["method"] in ("ks", "chisquare")

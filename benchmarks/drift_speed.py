@@ -119,15 +119,15 @@ def environment(name: str, folder: Path) -> Path:
 
 def sides(folder: Path) -> dict[str, Path]:
     """The Python of every side; a peer that cannot be installed is named and left out."""
-    found = dict.fromkeys(OURS, Path(sys.executable))
+    pythons = dict.fromkeys(OURS, Path(sys.executable))
     for peer in PEERS:
         try:
             python = environment(peer, folder)
         except RuntimeError as reason:
             print(f"{peer} could not be installed and is left out:\n{reason}")
         else:
-            found |= {side: python for side in drift_sides.SIDES if side.startswith(peer)}
-    return found
+            pythons |= {side: python for side in drift_sides.SIDES if side.startswith(peer)}
+    return pythons
 
 
 def _side(python: Path, name: str, folder: Path) -> Any:
@@ -147,21 +147,22 @@ def _side(python: Path, name: str, folder: Path) -> Any:
 
 def compare(pythons: Mapping[str, Path], folder: Path, turns: int) -> dict[str, Cost]:
     """Median cost of every side; they take turns, so that a noisy minute hits them alike."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in pythons}
+    outputs: dict[str, list[dict[str, Any]]] = {name: [] for name in pythons}
     for turn in range(turns):
         for name, python in pythons.items():
             print(f"  {name}, turn {turn + 1} of {turns} ...", file=sys.stderr, flush=True)
-            found[name].append(_side(python, name, folder))
+            outputs[name].append(_side(python, name, folder))
     costs = {}
-    for name, each in found.items():
+    for name, outputs_of_side in outputs.items():
         figures = {
-            field: statistics.median(one[field] for one in each)
+            field: statistics.median(output[field] for output in outputs_of_side)
             for field in ("wall", "cpu", "above", "whole")
         }
         notes = {
-            note: statistics.median(one["notes"][note] for one in each) for note in each[0]["notes"]
+            note: statistics.median(output["notes"][note] for output in outputs_of_side)
+            for note in outputs_of_side[0]["notes"]
         }
-        costs[name] = Cost(**figures, drifted=each[0]["drifted"], notes=notes)
+        costs[name] = Cost(**figures, drifted=outputs_of_side[0]["drifted"], notes=notes)
     return costs
 
 
@@ -206,11 +207,11 @@ def bars(costs: Mapping[str, Cost]) -> Measured:
 
     The bars against the peers are for the stored reference, which is what a release does.
     """
-    found: Measured = []
+    measured: Measured = []
     name = fastest_peer(costs)
     if name:
         peer, ours = costs[name], costs[STORED]
-        found = [
+        measured = [
             (f"drift: wall of {name} over ours", peer.wall / ours.wall, SPEED_BAR),
             (f"drift: CPU of {name} over ours", peer.cpu / ours.cpu, SPEED_BAR),
             (f"drift: whole peak of {name} over ours", peer.whole / ours.whole, MEMORY_BAR),
@@ -222,8 +223,8 @@ def bars(costs: Mapping[str, Cost]) -> Measured:
         ]
     for side in (STORED, SCRATCH):
         ratio = costs["scipy"].wall / costs[side].wall
-        found.append((f"drift: wall of scipy over {side}", ratio, SCIPY_BAR))
-    return found
+        measured.append((f"drift: wall of scipy over {side}", ratio, SCIPY_BAR))
+    return measured
 
 
 def measure(folder: Path, rows: int = ROWS, turns: int = TURNS) -> Measured:

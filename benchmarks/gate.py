@@ -19,7 +19,7 @@ from tests.conftest import Project
 from benchmarks.loop import KEDRO
 from benchmarks.measure import Cost, cost_of
 from mlops_basics.pipeline_registry import register_pipelines
-from mlops_basics.pipelines.model_evaluation import decision as verdict
+from mlops_basics.pipelines.model_evaluation import decision
 from mlops_basics.schemas import ChallengeRequest
 from mlops_basics.stats.paired.confusion import PairedTable, paired_bootstrap
 from mlops_basics.stats.paired.confusion_metrics import accuracy, macro_f1
@@ -134,7 +134,7 @@ def by_turns(work: dict[str, Callable[[], Any]]) -> dict[str, float]:
             do()
             if turn:
                 costs[name].append(time.process_time() - begun)
-    return {name: statistics.median(each) for name, each in costs.items()}
+    return {name: statistics.median(of_metric) for name, of_metric in costs.items()}
 
 
 def memory(k: int) -> Measured:
@@ -144,12 +144,12 @@ def memory(k: int) -> Measured:
     counted = peak(lambda: ours(given, rng))
     table, request = gate_data(given, rng)
     named = {
-        metric: peak(lambda m=metric: verdict.compare(m, table, request, 0.005, 0.0, rng))
+        metric: peak(lambda m=metric: decision.compare(m, table, request, 0.005, 0.0, rng))
         for metric in ("log_loss", "accuracy", "macro_f1")
     }
     print(f"cells of {k} classes: {counted:.0f} MB beside the class codes")
     for metric, megabytes in named.items():
-        print(f"verdict.compare, {k} classes, {metric}: {megabytes:.0f} MB beside the data set")
+        print(f"decision.compare, {k} classes, {metric}: {megabytes:.0f} MB beside the data set")
     worst = max(counted, *named.values())
     return [(f"gate, {k} classes: peak memory beside its inputs, MB", worst, MEMORY_BAR)]
 
@@ -220,12 +220,12 @@ def added(project: Project, runs: int) -> Measured:
             cost = cost_of(command, project.path, env)
             if number:
                 turns[name].costs.append(cost)
-        decision = project.load("decision")
-        print(f"  the challenge's outcome: {decision.outcome}", file=sys.stderr)
+        outcome = project.load("decision").outcome
+        print(f"  the challenge's outcome: {outcome}", file=sys.stderr)
     without = turns["without"].cpu
-    for name, each in turns.items():
-        found = " ".join(f"{cost.cpu:.2f}" for cost in each.costs)
-        print(f"iris       {name:15} {each.cpu:8.2f} s CPU (median of {found})")
+    for name, side in turns.items():
+        seconds = " ".join(f"{cost.cpu:.2f}" for cost in side.costs)
+        print(f"iris       {name:15} {side.cpu:8.2f} s CPU (median of {seconds})")
     return [
         (f"iris: kedro run with {name} / without the decision, CPU", turns[name].cpu / without, 1.1)
         for name in ("challenge", "first release")

@@ -33,8 +33,10 @@ def iris(project: Project, runs: int) -> list[tuple[str, float, float]]:
     )
     show("iris", costs)
     # The plain script imports scikit-learn and skrub too: counted once, as part of the floor.
-    own = cost_of([sys.executable, "-c", "import pandas, skops.io, sklearn, skrub"], project.path)
-    base = costs["imports"].cpu + max(0.0, costs["plain search"].cpu - own.cpu)
+    imports_alone = cost_of(
+        [sys.executable, "-c", "import pandas, skops.io, sklearn, skrub"], project.path
+    )
+    base = costs["imports"].cpu + max(0.0, costs["plain search"].cpu - imports_alone.cpu)
     return [
         (
             "iris: kedro run / (imports + bare search of 20 trials), CPU",
@@ -89,8 +91,8 @@ def plain_settings(project: Project, env: str) -> dict:
     raw = project.load("raw_data", env=env)
     parameters = manifest.parameters
     candidates = parameters["training"]["candidates"][info.task]
-    known = raw[raw[info.target].notna()]
-    hashes = pd.Series(row_hashes(known, info.key_columns))
+    labelled = raw[raw[info.target].notna()]
+    hashes = pd.Series(row_hashes(labelled, info.key_columns))
     sides = {}
     for side in ("train", "valid", "test"):
         sides |= dict.fromkeys(project.load(f"{side}_data", env=env)[ROW_HASH_COLUMN], side)

@@ -52,8 +52,8 @@ def compare(
                 costs[name].append(cost)
     return {
         name: Cost(
-            statistics.median(cost.cpu for cost in each),
-            statistics.median(cost.memory for cost in each),
+            statistics.median(cost.cpu for cost in of_command),
+            statistics.median(cost.memory for cost in of_command),
         )
-        for name, each in costs.items()
+        for name, of_command in costs.items()
     }

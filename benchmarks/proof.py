@@ -71,10 +71,10 @@ class Year:
     error: float
 
 
-def mean(found: Year) -> str:
+def mean(year: Year) -> str:
     """Promotions a year with their standard error."""
-    places = 2 if found.error >= 0.005 else 3
-    return f"{found.promotions:.{places}f} ± {found.error:.{places}f}"
+    places = 2 if year.error >= 0.005 else 3
+    return f"{year.promotions:.{places}f} ± {year.error:.{places}f}"
 
 
 def generator(*part: int) -> np.random.Generator:
@@ -96,21 +96,21 @@ def exact_rows(n: int) -> dict[str, list[Rate]]:
     return rows | {name: [Rate(rule(n, g)) for g in GAINS] for name, rule in PEERS.items()}
 
 
-def gate_row(k: int, found: list[simulate.Challenges]) -> list[Rate]:
+def gate_row(k: int, by_gain: list[simulate.Challenges]) -> list[Rate]:
     """Chance of a promotion by the default test, for each true gain; simulated."""
-    return [Rate(each.share(alpha_at(k)), len(each.p_values)) for each in found]
+    return [Rate(simulated.share(alpha_at(k)), len(simulated.p_values)) for simulated in by_gain]
 
 
 def year(gain: float, count: int = YEARS) -> dict[str, Year]:
     """A year of weekly challengers with this true gain over the first champion."""
-    found = simulate_year(gain, count)
+    promotions = simulate_year(gain, count)
     return {
         name: Year(
-            Rate(float(np.mean(each > 0)), count),
-            float(each.mean()),
-            float(each.std(ddof=1) / math.sqrt(count)),
+            Rate(float(np.mean(by_year > 0)), count),
+            float(by_year.mean()),
+            float(by_year.std(ddof=1) / math.sqrt(count)),
         )
-        for name, each in found.items()
+        for name, by_year in promotions.items()
     }
 
 
@@ -205,9 +205,9 @@ def points(gain: float) -> str:
     return f"{number} point{'s' if number > 1 else ''} {'better' if gain > 0 else 'worse'}"
 
 
-def size_table(n: int, found: list[simulate.Challenges]) -> Table:
+def size_table(n: int, by_gain: list[simulate.Challenges]) -> Table:
     """Chance of a promotion, by rule and true gain."""
-    rows = {GATE.format(k=k): gate_row(k, found) for k in CHALLENGES} | exact_rows(n)
+    rows = {GATE.format(k=k): gate_row(k, by_gain) for k in CHALLENGES} | exact_rows(n)
     return Table(
         f"Chance that one challenge on {n:,} rows ends in a promotion, by what the challenger "
         "truly is",
@@ -283,10 +283,10 @@ class Proof:
 
 def prove() -> Proof:
     """Simulate everything, and put it into words."""
-    found = {n: [challenges(n, gain) for gain in GAINS] for n in SIZES}
+    by_size = {n: [challenges(n, gain) for gain in GAINS] for n in SIZES}
     equal, worse = year(0.0), year(-0.01)
     ever, naive = equal["gate"].ever, equal["new >= old"]
-    gate_1000, gate_10000 = (gate_row(1, found[n]) for n in (1_000, 10_000))
+    gate_1000, gate_10000 = (gate_row(1, by_size[n]) for n in (1_000, 10_000))
     misled = percent(simulate.new_at_least_old(100, -0.01))
     lead = (
         f"52 challengers that are no better: this gate promotes at all in {ever} of such years "
@@ -295,7 +295,7 @@ def prove() -> Proof:
         f"rows and in {gate_1000[3]} on 1,000; one two points better in {gate_1000[4]} on 1,000."
     )
     parts = (
-        _what(found, equal),
+        _what(by_size, equal),
         Part(
             "A year of retraining: promotions that were not deserved",
             (
@@ -332,14 +332,14 @@ def prove() -> Proof:
                     GAINS,
                     {
                         "this gate, challenge 1": [r.value for r in gate_1000],
-                        "this gate, challenge 26": [r.value for r in gate_row(26, found[1_000])],
+                        "this gate, challenge 26": [r.value for r in gate_row(26, by_size[1_000])],
                         **{
                             name.replace("`", ""): [rule(1_000, g) for g in GAINS]
                             for name, rule in PEERS.items()
                         },
                     },
                 ),
-                *(size_table(n, found[n]) for n in SIZES),
+                *(size_table(n, by_size[n]) for n in SIZES),
                 Paragraph(
                     "What it means. The columns to the left are mistakes, those to the right are "
                     "finds. On 100 rows a point or two can hardly be seen: rules that often "
@@ -356,7 +356,7 @@ def prove() -> Proof:
                     "or wrong: the same challenger is found with far fewer rows than by accuracy "
                     "(compare the lines `set to accuracy`). That holds where a better model also "
                     "has better probabilities, as here: one point of accuracy comes with "
-                    f"{found[10_000][3].gain:.3f} nats. On real tables (iris, breast cancer) the "
+                    f"{by_size[10_000][3].gain:.3f} nats. On real tables (iris, breast cancer) the "
                     "tests in tests/stats/paired/test_error_rates.py find the same order."
                 ),
                 Paragraph(
@@ -412,7 +412,7 @@ def prove() -> Proof:
     return Proof(parts, lead, ever)
 
 
-def _what(found: dict[int, list[simulate.Challenges]], equal: dict[str, Year]) -> Part:
+def _what(by_size: dict[int, list[simulate.Challenges]], equal: dict[str, Year]) -> Part:
     rates = ", ".join(f"{percent(simulate.disagreement_with(g))} ({points(g)})" for g in GAINS)
     return Part(
         "What was simulated",
@@ -436,7 +436,7 @@ def _what(found: dict[int, list[simulate.Challenges]], equal: dict[str, Year]) -
                 "itself. "
                 f"Regenerate: `python benchmarks/run.py --only proof`. Lives: "
                 f"{equal['gate'].ever.lives:,} years; single challenges "
-                f"{len(found[1_000][0].p_values):,} on 1,000 rows."
+                f"{len(by_size[1_000][0].p_values):,} on 1,000 rows."
             ),
         ),
     )

@@ -124,8 +124,8 @@ def draw_days(
 def _seen(rng: np.random.Generator, noises: Floats, z: Floats) -> Floats:
     """Each model's log-odds of class 1, nearly calibrated, (models, rows)."""
     common, r = rng.standard_normal(len(z)), correlation()
-    own = rng.standard_normal((len(noises), len(z)))
-    noise = noises[:, None] * (math.sqrt(r) * common + math.sqrt(1 - r) * own)
+    of_model = rng.standard_normal((len(noises), len(z)))
+    noise = noises[:, None] * (math.sqrt(r) * common + math.sqrt(1 - r) * of_model)
     kept = SPREAD**2 / (SPREAD**2 + noises[:, None] ** 2)
     # the mean of expit(z) given what the model sees, by the usual approximation
     flatter = np.sqrt(1 + math.pi / 8 * kept * noises[:, None] ** 2)
@@ -256,8 +256,8 @@ def overconfident_pool() -> Floats:
 
 def level_p_values(pool: Floats, n: int, lives: int, rng: np.random.Generator) -> Floats:
     """p-values of no better challengers whose differences are drawn from a pool of mean 0."""
-    found = []
+    p_values = []
     for size in _portions(lives, n):
         d = pool[rng.integers(0, len(pool), (size, n), dtype=np.int32)]
-        found.append(loss_p_values(np.zeros(n), -d))
-    return np.concatenate(found)
+        p_values.append(loss_p_values(np.zeros(n), -d))
+    return np.concatenate(p_values)

@@ -1,11 +1,12 @@
 """The proof for users: its simulation against closed forms, and its committed figures."""
 
+import html
 import math
 import re
 
 import numpy as np
 import pytest
-from benchmarks import days, proof, simulate, years
+from benchmarks import days, proof, proof_page, simulate, years
 from scipy import stats
 
 from mlops_basics.stats.paired.compare import PairedSums, compare_losses
@@ -235,8 +236,28 @@ def test_both_files_say_the_same():
         if line.startswith("| ")
         for cell in _cells(line)
     } - {"---"}
-    shown = HTML.replace("<code>", "").replace("</code>", "")
-    shown = shown.replace("&gt;", ">").replace("&lt;", "<").replace("&#x27;", "'")
+    shown = html.unescape(re.sub("</?code>", "", HTML))
     assert [cell for cell in cells if cell not in shown] == []
     assert len(HTML) < 150_000
     assert not re.search(r"(src|href)=|https?://", HTML)
+
+
+def test_the_page_shows_every_block():
+    """Words with code, a table and both charts, all escaped."""
+    blocks = (
+        proof_page.Paragraph("`a` < b"),
+        proof_page.Table("of rules", ("rule", "share"), [("`new >= old`", "1 %")]),
+        proof_page.Bars("shares", [("this gate", 0.1), ("a < b", 0.5)], 0.05, "promise"),
+        proof_page.Curves("gains", (-0.01, 0.0, 0.01), {"this gate": (0.0, 0.1, 0.9)}),
+    )
+    page = proof_page.html_page("Title", "lead `x`", [proof_page.Part("Heading", blocks)])
+    for shown in (
+        '<p class="lead">lead <code>x</code></p>',
+        "<h2>Heading</h2>",
+        "<p><code>a</code> &lt; b</p>",
+        "<caption>of rules</caption>",
+        '<th scope="row"><code>new &gt;= old</code></th><td>1 %</td>',
+        ">a &lt; b</text>",
+    ):
+        assert shown in page
+    assert page.count("<svg") == 2

@@ -11,7 +11,6 @@ from benchmarks.drift_rates import (
     burst_outcomes,
     bursts,
     delays,
-    estimated_delays,
     estimated_rate,
     known_rate,
     median_delay,
@@ -79,7 +78,7 @@ def test_without_tolerance_no_later_than_adwin(rate, adwin):
 @pytest.mark.parametrize(("reference", "bar"), [(500, 1_400), (10_000, 500)])
 def test_small_references_cost_time(reference, bar):
     """A jump to 0.20 is found later when less was known before."""
-    found = estimated_delays(1_000, reference, 10_000, 0.20, after=4_000)
+    found = delays(1_000, 10_000, 0.20, reference=reference, after=4_000)
     assert median_delay(found) <= bar
 
 
