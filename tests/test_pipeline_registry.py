@@ -31,9 +31,11 @@ DOCUMENTED = {
         {"raw_data", "collection_report"},
     ),
     "data_preprocessing": (
-        ("preprocess_data", "split_data"),
+        ("label_rows", "preprocess_data", "split_data"),
         {"raw_data", "params:preprocessing"},
         {
+            "labelled_data",
+            "target_info",
             "preprocessed_data",
             "table_info",
             "train_data",
@@ -80,8 +82,7 @@ DOCUMENTED = {
         {
             "model",
             "champion",
-            "raw_data",
-            "preprocessed_data",
+            "labelled_data",
             "train_data",
             "test_data",
             "fitted_rows",

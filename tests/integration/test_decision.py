@@ -255,11 +255,9 @@ def test_rows_of_new_batches_are_compared_alone(project, batches):
     folder = sorted((project.path / "data/batches/reporting/gate_scores.parquet").iterdir())
     gate = pd.read_parquet(next(folder[1].iterdir()))
     assert len(gate) == decision.rows
-    newer = sorted((project.path / "data/batches/silver/preprocessed_data.parquet").iterdir())
-    table = pd.read_parquet(next(newer[1].iterdir()))
-    raws = sorted((project.path / "data/batches/bronze/raw_data.parquet").iterdir())
-    raw = pd.read_parquet(next(raws[1].iterdir()))
-    compared = raw[table[ROW_HASH_COLUMN].isin(gate[ROW_HASH_COLUMN]).to_numpy()]
+    newer = sorted((project.path / "data/batches/silver/labelled_data.parquet").iterdir())
+    labelled = pd.read_parquet(next(newer[1].iterdir()))
+    compared = labelled[labelled[ROW_HASH_COLUMN].isin(gate[ROW_HASH_COLUMN])]
     assert set(compared[BATCH_COLUMN]) == {"b.csv"}
 
 

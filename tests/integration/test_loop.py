@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 TRIALS = 3
 LAYERS = {
     "bronze": {"raw_data", "collection_report"},
-    "silver": {"preprocessed_data", "table_info"},
+    "silver": {"labelled_data", "target_info", "preprocessed_data", "table_info"},
     "golden": {"train_data", "valid_data", "test_data", "split_report"},
     "models": {
         "model",

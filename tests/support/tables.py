@@ -15,6 +15,7 @@ from kedro.runner import SequentialRunner
 from pandas.testing import assert_frame_equal
 from pydantic import BaseModel
 
+from mlops_basics.pipelines.data_preprocessing.nodes import label_rows, preprocess_data
 from mlops_basics.schemas import BATCH_COLUMN, Batch, FittedModel, TrainingParams
 from tests.support.parameters import configured
 
@@ -119,6 +120,11 @@ def raw_table(rows=120, seed=0):
             BATCH_COLUMN: np.where(np.arange(rows) < rows // 2, "a.csv", "b.csv"),
         }
     )
+
+
+def preprocessed(raw, params):
+    """The typed table of the raw rows that have a target, and what is known of it."""
+    return preprocess_data(*label_rows(raw, params), params)
 
 
 def training_params(task="binary", candidates=None, **values):

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 
 from mlops_basics.errors import DataError, LineageError
-from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data, split_data
+from mlops_basics.pipelines.data_preprocessing.nodes import split_data
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
 from mlops_basics.table.row_groups import counted, groups_of_sets, row_groups
 from tests.support.parameters import configured
+from tests.support.tables import preprocessed
 
 
 def rows_of(times=None, hashes=None, n=100):
@@ -79,7 +80,7 @@ def test_equal_rows_without_keys_stand_for_themselves():
     assert find(rows_of(hashes=np.repeat(np.arange(25), 4))).codes is None
 
 
-def preprocessed(sites, **values):
+def typed_rows(sites, **values):
     """A table with a column of sites that no model sees, behind preprocessing; its parameters."""
     n = len(sites)
     raw = pd.DataFrame(
@@ -92,12 +93,12 @@ def preprocessed(sites, **values):
     )
     given = {"target": "kind", "exclude": ["site"], "group_by": "site"} | values
     params = configured(PreprocessingParams, **given)
-    return *preprocess_data(raw, params), params
+    return *preprocessed(raw, params), params
 
 
 def test_one_value_is_one_group_however_it_was_stored():
     """A number in one batch, text in the next; it is the same group on every side."""
-    rows, _, params = preprocessed([17, "17", 17.0, "18A"])
+    rows, _, params = typed_rows([17, "17", 17.0, "18A"])
     found = row_groups(rows, params)
     assert found.name == "site"
     assert list(found.codes) == [0, 0, 0, 1]
@@ -106,7 +107,7 @@ def test_one_value_is_one_group_however_it_was_stored():
 
 def test_rows_without_a_value_are_one_group():
     """Nobody knows where they came from."""
-    rows, _, params = preprocessed(["x", None, "y", None, "x"])
+    rows, _, params = typed_rows(["x", None, "y", None, "x"])
     assert list(row_groups(rows, params).codes) == [0, 1, 2, 1, 0]
     none = params.model_copy(update={"group_by": "none"})
     assert row_groups(rows, none).codes is None
@@ -115,7 +116,7 @@ def test_rows_without_a_value_are_one_group():
 def test_rows_keep_their_groups_when_they_are_divided():
     """Of each side they are what the raw rows say, and no feature."""
     sites = [f"site {row % 30}" for row in range(600)]
-    rows, info, params = preprocessed(sites)
+    rows, info, params = typed_rows(sites)
     assert info.features == ("size",)
     sides = split_data(rows, info, params)[:3]
     for side in sides:
@@ -142,14 +143,14 @@ def test_sets_are_judged_by_one_kind_of_groups():
     found = groups_of_sets((train, valid), params)
     assert [each.name for each in found] == ["hour of when"] * 2
     assert [each.number for each in found] == [480, 24]
-    rows, _, params = preprocessed(["x", "y", "x", "z", "y", "x"])
+    rows, _, params = typed_rows(["x", "y", "x", "z", "y", "x"])
     first, second = groups_of_sets((rows[:3], rows[3:]), params)
     assert [*first.codes, *second.codes] == [0, 1, 0, 2, 1, 0]
 
 
 def test_rows_that_were_preprocessed_otherwise_are_refused():
     """`kedro run --pipeline model_evaluation` after group_by was changed."""
-    rows, _, params = preprocessed(["x", "y", "z", "x"])
+    rows, _, params = typed_rows(["x", "y", "z", "x"])
     other = params.model_copy(update={"group_by": "shop"})
     with pytest.raises(LineageError, match=r"without the groups of 'shop'.*--from-nodes"):
         row_groups(rows, other)
@@ -158,7 +159,7 @@ def test_rows_that_were_preprocessed_otherwise_are_refused():
 def test_lists_are_no_groups():
     """Parquet can hold them."""
     with pytest.raises(DataError, match="The column 'site' holds lists"):
-        preprocessed([[1], [2], [1, 2], [1]])
+        typed_rows([[1], [2], [1, 2], [1]])
 
 
 @pytest.mark.parametrize(

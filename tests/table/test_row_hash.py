@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from mlops_basics.table.row_hash import row_hashes, salted_fractions
+from mlops_basics.schemas import ROW_HASH_COLUMN
+from mlops_basics.table.row_hash import row_hashes, rows_by_hash, salted_fractions
 from tests.support.strategies import tables
+from tests.support.tables import assert_inputs_unchanged
 
 FIXED = [9100838874046722857, 2048113548871511803]
 COLUMNS = ["number", "real", "word", "time"]
@@ -125,3 +127,20 @@ def test_fractions_are_uniform_and_independent_of_another_salt():
     assert abs(np.corrcoef(one, other)[0, 1]) < 4 / np.sqrt(len(one))
     assert one.min() >= 0
     assert one.max() < 1
+
+
+def test_rows_are_found_by_hash_and_occurrence():
+    """Of several with one hash the n-th belongs to the n-th; other rows stay where they are."""
+    table = pd.DataFrame(
+        {
+            ROW_HASH_COLUMN: np.array([7, 5, 2**64 - 1, 5, 9, 5], dtype=np.uint64),
+            "y": [1, 2, 3, 4, 5, 6],
+            "raw": list("abcdef"),
+        },
+        index=[3, 3, 1, 0, 8, 9],
+    )
+    wanted = table.iloc[[2, 1, 3, 0, 5]].reset_index(drop=True).drop(columns="raw")
+    found = assert_inputs_unchanged(rows_by_hash, table, wanted, "y")
+    assert found["raw"].tolist() == list("cbdaf")
+    assert found.index.tolist() == list(range(5))
+    assert rows_by_hash(table, wanted[:0], "y").empty

@@ -58,6 +58,7 @@ from .table import (
     Hashes,
     SplitReport,
     TableInfo,
+    TargetInfo,
     Task,
 )
 
@@ -121,6 +122,7 @@ __all__ = [
     "SplitParams",
     "SplitReport",
     "TableInfo",
+    "TargetInfo",
     "Task",
     "TestedMetric",
     "TrainingParams",

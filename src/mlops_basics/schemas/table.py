@@ -65,6 +65,21 @@ class CollectionReport(Artifact):
     warnings: tuple[str, ...] = ()
 
 
+class TargetInfo(Artifact):
+    """How the target was read: the rows without one are gone from ``labelled_data``.
+
+    ``task_asked`` is the parameter, ``task`` what the values pose; ``key_columns`` are those that
+    the row hash was made of.
+    """
+
+    target: str
+    task: Task
+    task_asked: str
+    positive_above: float | None = None
+    key_columns: tuple[str, ...]
+    missing_target_rows: int
+
+
 class TableInfo(Artifact):
     """What the table is: task, target, classes (sorted, as text) and feature columns."""
 

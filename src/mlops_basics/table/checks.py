@@ -10,7 +10,6 @@ import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.schemas import BATCH_COLUMN, GROUP_PREFIX, RESERVED_COLUMNS, Batch
-from mlops_basics.table.target import read_target
 
 MIN_ROWS = 3
 MOSTLY_NUMBERS = 0.95  # a text column with a larger share of numbers is a damaged number column
@@ -20,24 +19,11 @@ class TableValidator:
     """Checks a collected table with pandera; the first problem becomes a message for people.
 
     Args:
-        target: Name of the target column.
-        positive_above: See ``read_target``.
-        task: See ``read_target``.
         exclude: Columns that are not looked at.
         text_columns: Columns that are text even where they look like numbers.
     """
 
-    def __init__(
-        self,
-        target: str,
-        positive_above: float | None = None,
-        task: str = "auto",
-        exclude: Iterable[str] = (),
-        text_columns: Iterable[str] = (),
-    ) -> None:
-        self._target = target
-        self._positive_above = positive_above
-        self._task = task
+    def __init__(self, exclude: Iterable[str] = (), text_columns: Iterable[str] = ()) -> None:
         self._ignored = {BATCH_COLUMN, *exclude}
         self._text_columns = set(text_columns)
 
@@ -45,14 +31,11 @@ class TableValidator:
         """Returns the table as it came.
 
         Raises:
-            DataError: If the table cannot be learned from.
-            ConfigurationError: If the target is not a column of it.
+            DataError: If it is too short, or a column is infinite or mixes numbers and text.
         """
         import pandera.pandas as pa
         from pandera.errors import SchemaErrors
 
-        if self._target not in data.columns:
-            raise ConfigurationError(_unknown_column("target", self._target, data.columns))
         columns = [column for column in data.columns if column not in self._ignored]
         schema = pa.DataFrameSchema(
             columns={
@@ -76,7 +59,6 @@ class TableValidator:
             schema.validate(data, lazy=True)
         except SchemaErrors as errors:
             raise DataError(_explain(errors.failure_cases, data)) from errors
-        read_target(data[self._target], self._task, self._positive_above)
         return data
 
 

@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlops_basics.errors import DataError
-
-Hashes = npt.NDArray[np.uint64]
+from mlops_basics.errors import DataError, LineageError
+from mlops_basics.schemas import ROW_HASH_COLUMN, Hashes
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 _TIME_TAG = np.uint64(0xD1B54A32D192ED03)
@@ -51,6 +50,45 @@ def salted_fractions(hashes: Hashes, salt: str) -> npt.NDArray[np.float64]:
     """
     key = np.asarray(pd.util.hash_array(np.array([salt], dtype=object)), dtype=np.uint64)[0]
     return (_mix(hashes ^ _mix(np.asarray(key))) >> np.uint64(11)).astype(np.float64) / 2.0**53
+
+
+def rows_by_hash(table: pd.DataFrame, wanted: pd.DataFrame, target: str) -> pd.DataFrame:
+    """The rows of a table that belong to those of another, whatever the order of the table.
+
+    Rows belong together by their hash; of several with one hash, the n-th to the n-th.
+
+    Args:
+        table: Rows with their hash and target.
+        wanted: Rows with their hash and target, shape (n, columns).
+        target: Name of the target column.
+
+    Returns:
+        Rows of ``table``, shape (n, columns of the table), in the order of ``wanted``.
+
+    Raises:
+        LineageError: If a row of ``wanted`` lacks its counterpart, or one of its hash occurs
+            another number of times, or has another target.
+    """
+    hashes, keys = (rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64) for rows in (table, wanted))
+    candidates = np.flatnonzero(np.isin(hashes, keys))
+    candidates = candidates[np.argsort(hashes[candidates], kind="stable")]
+    order = np.argsort(keys, kind="stable")
+    remedy = "Run again what divides the rows: kedro run --pipeline data_preprocessing"
+    if not np.array_equal(hashes[candidates], keys[order]):
+        raise LineageError(
+            f"{len(keys)} rows do not belong to the table that they are looked up in: it holds "
+            f"{len(candidates)} rows with their hashes. {remedy}"
+        )
+    positions = np.empty(len(keys), dtype=np.intp)
+    positions[order] = candidates
+    found = table.iloc[positions].reset_index(drop=True)
+    differs = found[target].to_numpy() != wanted[target].to_numpy()
+    if differs.any():
+        raise LineageError(
+            f"{int(differs.sum())} of {len(keys)} rows have another target '{target}' in the table "
+            f"that they are looked up in. {remedy}"
+        )
+    return found
 
 
 def _mix(values: Hashes) -> Hashes:

@@ -1,16 +1,18 @@
-"""Tests of preprocess_data: types, target, hashes, what is dropped and what is told."""
+"""Tests of label_rows and preprocess_data: target, hashes, types, what is dropped and told."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
+from pandas.testing import assert_frame_equal
 
-from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data
+from mlops_basics.errors import ConfigurationError, DataError, LineageError
+from mlops_basics.pipelines.data_preprocessing.nodes import label_rows, preprocess_data
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
+from mlops_basics.table.row_hash import row_hashes
 from tests.support.parameters import configured
-from tests.support.tables import assert_inputs_unchanged, raw_table
+from tests.support.tables import assert_inputs_unchanged, preprocessed, raw_table
 
 
 def make_params(**values):
@@ -24,7 +26,7 @@ def test_columns_are_typed():
     raw = raw_table().assign(
         flag=[True, False] * 60, when=pd.date_range("2024-01-01", periods=120, tz="Asia/Tokyo")
     )
-    table, info = preprocess_data(raw, make_params())
+    table, info = preprocessed(raw, make_params())
     assert list(table.columns) == [
         ROW_HASH_COLUMN,
         BATCH_COLUMN,
@@ -57,7 +59,7 @@ def test_useless_columns_are_dropped_with_a_reason():
     raw = raw_table().assign(
         nothing=np.nan, same=7, word="x", gap=np.where(np.arange(120) == 3, np.nan, 7.0)
     )
-    table, info = preprocess_data(raw, make_params())
+    table, info = preprocessed(raw, make_params())
     assert info.dropped_columns == {
         "nothing": "no value in any row",
         "same": "one value in all rows",
@@ -72,13 +74,47 @@ def test_rows_without_a_target_are_left_out_and_counted():
     """The other rows stay in order, with their own values."""
     raw = raw_table()
     raw.loc[[0, 5, 119], "kind"] = None
-    table, info = preprocess_data(raw, make_params())
+    table, info = preprocessed(raw, make_params())
     assert (info.missing_target_rows, info.rows, len(table)) == (3, 117, 117)
     assert table.index.tolist() == list(range(117))
     kept = raw.drop(index=[0, 5, 119])
     assert table["size"].tolist() == kept["size"].tolist()
     assert table["kind"].tolist() == kept["kind"].tolist()
     assert "3 rows without a target left out." in info.warnings
+
+
+def test_labelled_rows_are_as_collected():
+    """All columns, also those that no model sees; the target as it is learned, and the hash."""
+    raw = raw_table()
+    raw.loc[[0, 5, 119], "count"] = np.nan
+    params = make_params(target="count", positive_above=15, exclude=["day"])
+    labelled, info = label_rows(raw, params)
+    assert list(labelled.columns) == [ROW_HASH_COLUMN, *raw.columns]
+    kept = raw.drop(index=[0, 5, 119]).reset_index(drop=True)
+    others = [name for name in raw.columns if name != "count"]
+    assert_frame_equal(labelled[others], kept[others])
+    assert labelled["count"].dtype == np.int64
+    assert labelled["count"].tolist() == (kept["count"] > 15).astype(int).tolist()
+    assert (info.task, info.missing_target_rows) == ("binary", 3)
+    assert info.key_columns == ("colour", "kind", "size")
+    assert (labelled[ROW_HASH_COLUMN] == row_hashes(kept, info.key_columns)).all()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"target": "size"},
+        {"task": "multiclass"},
+        {"positive_above": 3.0},
+        {"exclude": ["day"]},
+        {"key_columns": ["size"]},
+    ],
+)
+def test_a_target_that_was_read_otherwise_is_refused(changed):
+    """Nothing is learned from labels or hashes of other options; the remedy is named."""
+    labelled = label_rows(raw_table(), make_params())
+    with pytest.raises(LineageError, match=r"'kind'.*kedro run --from-nodes label_rows"):
+        preprocess_data(*labelled, make_params(**changed))
 
 
 def test_duplicates_are_counted_and_kept():
@@ -88,7 +124,7 @@ def test_duplicates_are_counted_and_kept():
         kind=lambda row: "tall" if row["kind"].item() == "short" else "short"
     )
     more = pd.concat([raw, raw.iloc[[3, 4, 4]], other], ignore_index=True)
-    table, info = preprocess_data(more, make_params())
+    table, info = preprocessed(more, make_params())
     assert (info.duplicate_rows, len(table)) == (3, 104)
     assert any(text.startswith("3 rows exactly like another") for text in info.warnings)
     assert table[ROW_HASH_COLUMN].iloc[7] == table[ROW_HASH_COLUMN].iloc[103]
@@ -97,7 +133,7 @@ def test_duplicates_are_counted_and_kept():
 def test_rows_of_one_key_are_not_duplicates():
     """A customer with ten purchases has ten rows, none exactly like another."""
     raw = raw_table().assign(customer=np.arange(120) // 10)
-    table, info = preprocess_data(raw, make_params(key_columns=["customer"]))
+    table, info = preprocessed(raw, make_params(key_columns=["customer"]))
     assert info.duplicate_rows == 0
     assert info.key_columns == ("customer",)
     assert table.groupby("customer")[ROW_HASH_COLUMN].nunique().eq(1).all()
@@ -108,24 +144,24 @@ def test_the_hash_leaves_target_batch_and_excluded_columns_out():
     """A label that comes later, another file or an unseen column change no row's side."""
     raw = raw_table()
     params = make_params(exclude=["count"])
-    before = preprocess_data(raw, params)[0][ROW_HASH_COLUMN]
+    before = preprocessed(raw, params)[0][ROW_HASH_COLUMN]
     changed = raw.assign(kind=raw["kind"].to_numpy()[::-1], count=0, **{BATCH_COLUMN: "c.csv"})
-    assert (preprocess_data(changed, params)[0][ROW_HASH_COLUMN] == before).all()
-    assert (preprocess_data(changed, make_params())[0][ROW_HASH_COLUMN] != before).all()
+    assert (preprocessed(changed, params)[0][ROW_HASH_COLUMN] == before).all()
+    assert (preprocessed(changed, make_params())[0][ROW_HASH_COLUMN] != before).all()
 
 
 def test_a_dropped_column_stays_in_the_hash():
     """Or a column that is constant only so far would move all rows with its second value."""
     raw = raw_table().assign(same=7)
     later = pd.concat([raw, raw.iloc[[0]].assign(same=8)], ignore_index=True)
-    before = preprocess_data(raw, make_params())[0][ROW_HASH_COLUMN]
-    after = preprocess_data(later, make_params())[0][ROW_HASH_COLUMN]
+    before = preprocessed(raw, make_params())[0][ROW_HASH_COLUMN]
+    after = preprocessed(later, make_params())[0][ROW_HASH_COLUMN]
     assert (after.iloc[:120] == before).all()
 
 
 def test_excluded_columns_are_gone():
     """What is not known when a prediction is made never reaches a model."""
-    table, info = preprocess_data(raw_table(), make_params(exclude=["count", "day"]))
+    table, info = preprocessed(raw_table(), make_params(exclude=["count", "day"]))
     assert info.features == ("size", "colour")
     assert not {"count", "day"} & set(table.columns)
 
@@ -133,7 +169,7 @@ def test_excluded_columns_are_gone():
 def test_a_positive_class_above_a_number():
     """A quantity becomes a question, in whole numbers."""
     raw = raw_table()
-    table, info = preprocess_data(raw, make_params(target="count", positive_above=15))
+    table, info = preprocessed(raw, make_params(target="count", positive_above=15))
     assert (info.task, info.classes) == ("binary", ("0", "1"))
     assert table["count"].dtype == np.int64
     assert (table["count"] == (raw["count"] > 15)).all()
@@ -141,7 +177,7 @@ def test_a_positive_class_above_a_number():
 
 def test_a_regression_target_is_a_float():
     """Its classes are none."""
-    table, info = preprocess_data(raw_table(), make_params(target="size"))
+    table, info = preprocessed(raw_table(), make_params(target="size"))
     assert (info.task, info.classes) == ("regression", ())
     assert table["size"].dtype == np.float64
 
@@ -149,7 +185,7 @@ def test_a_regression_target_is_a_float():
 def test_the_time_column_is_kept_but_is_no_feature():
     """A model that looks at the calendar would see which set a row is in."""
     raw = raw_table()
-    table, info = preprocess_data(raw, make_params(time_column="day"))
+    table, info = preprocessed(raw, make_params(time_column="day"))
     assert "day" not in info.features
     assert table["day"].dtype == "datetime64[us]"
     assert (table["day"] == pd.to_datetime(raw["day"])).all()
@@ -166,7 +202,7 @@ def test_the_time_column_is_kept_but_is_no_feature():
 )
 def test_times_are_read_in_many_forms(times):
     """ISO with and without zone, fractions or time of day, and the American form."""
-    table, _ = preprocess_data(raw_table().assign(day=times), make_params(time_column="day"))
+    table, _ = preprocessed(raw_table().assign(day=times), make_params(time_column="day"))
     assert table["day"].dt.date.nunique() == 1
     assert table["day"].nunique() == 1
 
@@ -182,14 +218,14 @@ def test_unfit_times_are_explained(times, message):
     """Column and remedy are named."""
     raw = raw_table().assign(day=times)
     with pytest.raises(DataError, match=rf"(?s){message}"):
-        preprocess_data(raw, make_params(time_column="day"))
+        preprocessed(raw, make_params(time_column="day"))
 
 
 def test_a_row_without_a_target_may_lack_its_time():
     """Only rows that are used must be complete."""
     raw = raw_table()
     raw.loc[0, ["kind", "day"]] = None
-    table, _ = preprocess_data(raw, make_params(time_column="day"))
+    table, _ = preprocessed(raw, make_params(time_column="day"))
     assert len(table) == 119
 
 
@@ -197,7 +233,7 @@ def test_a_rare_class_is_a_warning():
     """With its count, in proper English."""
     raw = raw_table()
     raw.loc[0, "kind"] = "giant"
-    _, info = preprocess_data(raw, make_params())
+    _, info = preprocessed(raw, make_params())
     assert (info.task, info.classes) == ("multiclass", ("giant", "short", "tall"))
     assert any(text.startswith("Class 'giant' has 1 row only") for text in info.warnings)
 
@@ -219,15 +255,30 @@ def test_a_rare_class_is_a_warning():
             "No feature column remains.*`exclude`",
         ),
         ({"task": "regression"}, DataError, "'kind' holds text"),
+        ({"target": "day"}, DataError, "'day' has 120 distinct values"),
+        ({"target": "size", "positive_above": 9}, DataError, "is it ever above 9"),
+        ({"target": "size", "task": "multiclass"}, DataError, "120 distinct values"),
     ],
 )
 def test_unfit_parameters_are_explained(values, error, message):
     """Parameter, column and remedy are named."""
     with pytest.raises(error, match=message):
-        preprocess_data(raw_table(), make_params(**values))
+        preprocessed(raw_table(), make_params(**values))
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [("tall", "'kind' is 'tall' in every row"), (None, "'kind' has no value in any of 120 rows")],
+)
+def test_a_target_without_two_values_is_explained(target, message):
+    """There is nothing to tell apart."""
+    with pytest.raises(DataError, match=message):
+        label_rows(raw_table().assign(kind=target), make_params())
 
 
 @pytest.mark.parametrize("values", [{}, {"time_column": "day"}, {"target": "size"}])
 def test_the_inputs_stay_as_they_were(values):
-    """The raw table is not changed."""
-    assert_inputs_unchanged(preprocess_data, raw_table(), make_params(**values))
+    """Neither raw table nor labelled rows are changed."""
+    params = make_params(**values)
+    labelled = assert_inputs_unchanged(label_rows, raw_table(), params)
+    assert_inputs_unchanged(preprocess_data, *labelled, params)

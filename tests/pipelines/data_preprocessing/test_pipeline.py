@@ -18,6 +18,8 @@ def test_bronze_to_golden():
     }
     outputs = run_slice(create_pipeline(), inputs)
     assert set(outputs) == {
+        "labelled_data",
+        "target_info",
         "preprocessed_data",
         "table_info",
         "train_data",

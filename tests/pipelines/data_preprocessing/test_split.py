@@ -14,11 +14,11 @@ from pandas.testing import assert_frame_equal
 from mlops_basics.datasets import SourceDataset
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.data_collection.nodes import collect_batches
-from mlops_basics.pipelines.data_preprocessing.nodes import preprocess_data, split_data
+from mlops_basics.pipelines.data_preprocessing.nodes import split_data
 from mlops_basics.schemas import BATCH_COLUMN, CollectionParams, PreprocessingParams
 from tests.support.parameters import configured
 from tests.support.strategies import tables
-from tests.support.tables import assert_inputs_unchanged, raw_table
+from tests.support.tables import assert_inputs_unchanged, preprocessed, raw_table
 
 SIDES = ("train", "valid", "test")
 fast = settings(max_examples=20, deadline=None)
@@ -52,12 +52,12 @@ def numbered(drawn):
     return table.assign(row=np.arange(float(len(table))), **{BATCH_COLUMN: "a.csv"})
 
 
-SALTED = preprocess_data(raw_table(400).drop(columns="kind").assign(row=np.arange(400.0)), PARAMS)
+SALTED = preprocessed(raw_table(400).drop(columns="kind").assign(row=np.arange(400.0)), PARAMS)
 
 
 def sides_of(raw, params=PARAMS):
     """The side of each row, by its number."""
-    table, info = preprocess_data(raw, params)
+    table, info = preprocessed(raw, params)
     *parts, _ = split_data(table, info, params)
     return {
         row: side
@@ -71,7 +71,7 @@ def sides_of(raw, params=PARAMS):
 def test_every_row_is_on_exactly_one_side(drawn):
     """Nothing is lost, nothing is twice."""
     raw = numbered(drawn)
-    table, info = preprocess_data(raw, PARAMS)
+    table, info = preprocessed(raw, PARAMS)
     *parts, report = split_data(table, info, PARAMS)
     joined = pd.concat(parts).sort_values("row").reset_index(drop=True)
     assert_frame_equal(joined, table)
@@ -162,7 +162,7 @@ def test_shares_are_near_the_fractions(valid, test):
     """Binomial: within 4 standard deviations of 20,000 rows."""
     rows = 20_000
     raw = pd.DataFrame({"x": np.arange(rows), "row": np.arange(float(rows)), BATCH_COLUMN: "a.csv"})
-    table, info = preprocess_data(raw, PARAMS)
+    table, info = preprocessed(raw, PARAMS)
     *_, report = split_data(table, info, make_params(valid_fraction=valid, test_fraction=test))
     expected = {"train": 1 - valid - test, "valid": valid, "test": test}
     for side, share in expected.items():
@@ -201,7 +201,7 @@ def timed(months, rows=20):
 def split_by_time(raw, **split):
     """Sides as tables, and the report."""
     params = make_params(time_column="when", **split)
-    table, info = preprocess_data(raw, params)
+    table, info = preprocessed(raw, params)
     return split_data(table, info, params)
 
 
@@ -305,7 +305,7 @@ def classes_by_time(train, valid, test):
 def split_classes(raw):
     """The report of a split by time of a table of classes."""
     params = make_params("kind", time_column="when")
-    table, info = preprocess_data(raw, params)
+    table, info = preprocessed(raw, params)
     return split_data(table, info, params)[3]
 
 
@@ -352,5 +352,5 @@ def test_uneven_classes_are_warnings(train, valid, test, warning):
 def test_the_inputs_stay_as_they_were(split):
     """Table and info are not changed."""
     params = make_params("kind", **split)
-    table, info = preprocess_data(raw_table(), params)
+    table, info = preprocessed(raw_table(), params)
     assert_inputs_unchanged(split_data, table, info, params)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_basics.errors import LineageError
 from mlops_basics.pipelines.model_evaluation.gate import (
     challenger_scores,
     champion_scores,
     gate_scores,
     gate_table,
-    raw_rows,
     request_challenge,
     shared_classes,
     unseen_rows,
@@ -99,6 +99,11 @@ def raw_of(x, batches, seed=0):
     )
 
 
+def labelled_of(raw, keys=("x",)):
+    """The raw rows with their hash."""
+    return raw.assign(**{ROW_HASH_COLUMN: row_hashes(raw, keys)})
+
+
 def champion_of(fitted=(), batches=("old.csv",), keys=("x",), model=None, **values):
     """A champion that was fitted on the rows with these x."""
     rows = pd.DataFrame({"x": np.asarray(fitted, dtype=float)})
@@ -114,11 +119,13 @@ def champion_of(fitted=(), batches=("old.csv",), keys=("x",), model=None, **valu
 
 
 def choose(raw, champion, params=None, test=None, **values):
-    """Call ``unseen_rows`` with every row a test row unless told otherwise."""
+    """Which rows ``unseen_rows`` chooses; every row is a test row unless told otherwise."""
     info = table_info(**values)
-    hashes = row_hashes(raw, info.key_columns)
-    is_test = np.ones(len(raw), dtype=bool) if test is None else np.asarray(test)
-    return unseen_rows(raw, hashes, is_test, champion, info, params or configured(DecisionParams))
+    is_test = np.ones(len(raw), dtype=bool) if test is None else np.array(test)
+    rows = labelled_of(raw, info.key_columns)[is_test]
+    mask, which = unseen_rows(rows, champion, info, params or configured(DecisionParams))
+    is_test[is_test] = mask
+    return is_test, which
 
 
 small = st.integers(0, 12)
@@ -145,14 +152,13 @@ def test_no_row_that_either_model_was_fitted_on_is_ever_compared(
     raw = raw_of(x, batches)
     info = table_info()
     hashes = row_hashes(raw, info.key_columns)
-    preprocessed = raw.assign(**{ROW_HASH_COLUMN: hashes, "x": raw["x"].astype(float)})
+    preprocessed = labelled_of(raw).assign(x=raw["x"].astype(float))
     of = {name: np.isin(raw["x"], list(chosen)) for name, chosen in (("test", test), ("own", own))}
     champion = champion_of(sorted(fitted), keys=keys)
     gate, request, again = score_gate(
         champion,
         Logistic(slope=2.0),
-        raw,
-        preprocessed,
+        labelled_of(raw),
         preprocessed[of["own"]],
         preprocessed[of["test"]],
         preprocessed[of["own"]],
@@ -248,13 +254,63 @@ def test_without_a_known_champion_all_test_rows_are_taken(champion):
     assert which == "test rows that the challenger was neither trained nor tuned on"
 
 
-def test_raw_rows_follow_preprocessing():
-    """Rows without a target are left out, the order stays, and the index is fresh."""
-    raw = raw_of(np.arange(10), ["a.csv"] * 10)
-    raw.loc[[2, 7], "kind"] = None
-    kept = assert_inputs_unchanged(raw_rows, raw, PREPROCESSING)
-    assert kept["x"].tolist() == [0, 1, 3, 4, 5, 6, 8, 9]
-    assert kept.index.tolist() == list(range(8))
+def test_the_champion_sees_the_raw_values_of_the_compared_rows():
+    """Found by key, not by position: labelled rows in any order, and more of them."""
+    raw = raw_of(np.arange(90), ["new.csv"] * 90)
+    rows = labelled_of(raw)
+    champion = champion_of([], model=Logistic("other", slope=0.01), features=("other",))
+    order = np.random.default_rng(0).permutation(90)
+    given = (Logistic(), rows.iloc[order].reset_index(drop=True), rows[:30], rows[40:], rows[:30])
+    gate, _, _ = score_gate(
+        champion, *given, table_info(), FIT, PREPROCESSING, configured(DecisionParams)
+    )
+    assert gate[ROW_HASH_COLUMN].tolist() == rows[ROW_HASH_COLUMN][40:].tolist()
+    expected = 1 / (1 + np.exp(-0.01 * raw["other"][40:]))
+    assert gate["champion_1"].to_numpy() == pytest.approx(expected.to_numpy())
+
+
+def test_a_repeated_key_of_the_past_is_not_compared():
+    """Divided by time, a key may lie in train and in test: neither of its rows is unseen."""
+    x = np.r_[np.arange(40), np.arange(30, 80)]
+    rows = labelled_of(raw_of(x, ["new.csv"] * 90)).assign(
+        when=pd.date_range("2024-01-01", periods=90, freq="D")
+    )
+    train, test = rows[:40], rows[40:].reset_index(drop=True)
+    params = configured(PreprocessingParams, target="kind", split={"time_column": "when"})
+    given = (
+        Logistic(),
+        rows,
+        train,
+        test,
+        train,
+        table_info(),
+        FIT,
+        params,
+        configured(DecisionParams),
+    )
+    gate, request, _ = score_gate(champion_of(), *given)
+    assert set(gate[ROW_HASH_COLUMN]) == set(test[ROW_HASH_COLUMN][10:])
+    assert (request.rows, request.groups, request.grouped_by) == (40, 40, "day of when")
+
+
+@pytest.mark.parametrize(
+    ("labelled", "message"),
+    [
+        (lambda rows: rows[:-1], "40 rows do not belong.* holds 39 rows"),
+        (lambda rows: pd.concat([rows, rows[-1:]]), "40 rows do not belong.* holds 41 rows"),
+        (
+            lambda rows: rows.assign(kind=rows["kind"].mask(rows["x"] == 50, "maybe")),
+            "1 of 40 rows have another target 'kind'",
+        ),
+    ],
+    ids=["fewer", "more", "another target"],
+)
+def test_labelled_rows_of_another_run_are_refused(labelled, message):
+    """What does not fit is no comparison; the remedy is named."""
+    rows = labelled_of(raw_of(np.arange(60), ["new.csv"] * 60))
+    given = (Logistic(), labelled(rows), rows[:20], rows[20:], rows[:20], table_info(), FIT)
+    with pytest.raises(LineageError, match=rf"{message}.*--pipeline data_preprocessing"):
+        score_gate(champion_of(), *given, PREPROCESSING, configured(DecisionParams))
 
 
 def test_a_first_model_is_compared_with_the_train_rows_shares():
@@ -509,11 +565,9 @@ def test_other_rows_have_other_digests():
 def test_scoring_the_gate_mutates_nothing():
     """Champion, model, rows and parameters stay what they were."""
     raw = raw_of(np.linspace(-2, 2, 60), ["new.csv"] * 60)
-    hashes = row_hashes(raw, ["x"])
-    rows = raw.assign(**{ROW_HASH_COLUMN: hashes})
+    rows = labelled_of(raw)
     inputs = (
         Logistic(slope=2.0),
-        raw,
         rows,
         rows[:10],
         rows[20:],
@@ -525,7 +579,7 @@ def test_scoring_the_gate_mutates_nothing():
     )
     gate, request, _ = assert_inputs_unchanged(score_gate, champion_of(), *inputs)
     assert request.status == "comparable"
-    assert gate[ROW_HASH_COLUMN].tolist() == hashes[20:].tolist()
+    assert gate[ROW_HASH_COLUMN].tolist() == rows[ROW_HASH_COLUMN][20:].tolist()
     none = Champion(version=NO_CHAMPION)
     first, request, _ = assert_inputs_unchanged(score_gate, none, *inputs)
     assert (request.champion_version, request.rows) == (NO_CHAMPION, 40)
@@ -535,8 +589,8 @@ def test_scoring_the_gate_mutates_nothing():
 def test_an_unusable_champion_is_told_before_the_lack_of_rows():
     """Collecting more rows would not help; where it is usable, that they lack is the reason."""
     raw = raw_of(np.linspace(-2, 2, 60), ["old.csv"] * 60)
-    rows = raw.assign(**{ROW_HASH_COLUMN: row_hashes(raw, ["x"])})
-    rest = (Logistic(), raw, rows, rows, rows[:0], rows, table_info(), FIT, PREPROCESSING)
+    rows = labelled_of(raw)
+    rest = (Logistic(), rows, rows, rows[:0], rows, table_info(), FIT, PREPROCESSING)
     statuses = [
         score_gate(champion_of(raw["x"], **values), *rest, configured(DecisionParams))[1].status
         for values in ({}, {"target": "sort"}, {"features": ("height",)})
@@ -546,10 +600,9 @@ def test_an_unusable_champion_is_told_before_the_lack_of_rows():
 
 def test_an_unusable_champion_leaves_rows_without_predictions():
     """They are counted all the same: they could have been compared."""
-    raw = raw_of(np.linspace(-2, 2, 60), ["new.csv"] * 60)
-    rows = raw.assign(**{ROW_HASH_COLUMN: row_hashes(raw, ["x"])})
+    rows = labelled_of(raw_of(np.linspace(-2, 2, 60), ["new.csv"] * 60))
     champion = champion_of([], target="sort")
-    given_ = (Logistic(), raw, rows, rows[:10], rows[20:], rows[:20], table_info(), FIT)
+    given_ = (Logistic(), rows, rows[:10], rows[20:], rows[:20], table_info(), FIT)
     gate, request, _ = score_gate(champion, *given_, PREPROCESSING, configured(DecisionParams))
     assert list(gate.columns) == [ROW_HASH_COLUMN]
     assert len(gate) == 40

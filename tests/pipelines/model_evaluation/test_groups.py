@@ -17,6 +17,7 @@ from mlops_basics.pipelines.model_evaluation.gate import (
 )
 from mlops_basics.pipelines.model_evaluation.nodes import decide
 from mlops_basics.schemas import (
+    ROW_HASH_COLUMN,
     Champion,
     DecisionParams,
 )
@@ -35,9 +36,8 @@ def test_fresh_rows_have_to_make_enough_groups_to_be_compared_alone():
     days = np.repeat(np.arange(30), 100)
     raw = raw_of(np.arange(3000.0), ["old.csv"] * 2900 + ["new.csv"] * 100)
     champion = champion_of(batches=("old.csv",))
-    everything = np.ones(3000, dtype=bool)
-    hashes = np.arange(3000, dtype=np.uint64)
-    arguments = (raw, hashes, everything, champion, table_info(), configured(DecisionParams))
+    rows = raw.assign(**{ROW_HASH_COLUMN: np.arange(3000, dtype=np.uint64)})
+    arguments = (rows, champion, table_info(), configured(DecisionParams))
     alone, _ = unseen_rows(*arguments)
     together, which = unseen_rows(*arguments, days)
     assert (alone.sum(), together.sum()) == (100, 3000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from mlops_basics.errors import ConfigurationError, DataError
+from mlops_basics.errors import ConfigurationError, DataError, LineageError
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     ROW_HASH_COLUMN,
@@ -13,6 +13,7 @@ from mlops_basics.schemas import (
     SplitParams,
     SplitReport,
     TableInfo,
+    TargetInfo,
 )
 from mlops_basics.table.checks import require_columns
 from mlops_basics.table.columns import read_times, typed_column, typed_features
@@ -22,22 +23,22 @@ from mlops_basics.table.target import class_names, read_target
 MIN_PERIOD_SHARE = 0.1  # of the median period's rows; a last period with fewer has only begun
 
 
-def preprocess_data(
+def label_rows(
     raw_data: pd.DataFrame, params: PreprocessingParams
-) -> tuple[pd.DataFrame, TableInfo]:
-    """Type the columns, read the target, hash the rows, drop what nothing can be learned from.
+) -> tuple[pd.DataFrame, TargetInfo]:
+    """Read the target, leave out the rows that have none, and give each row its hash.
 
     Args:
         raw_data: The collected table.
         params: What the table means.
 
     Returns:
-        The typed table (row hash, batch, time column and groups if any, features, target; rows
-        without a target left out) and what is known about it.
+        The rows with a target (row hash, then the columns as collected, the target as it is
+        learned), and how the target was read.
 
     Raises:
         ConfigurationError: If a named column does not exist.
-        DataError: If no feature remains, or the target cannot be learned.
+        DataError: If the target cannot be learned.
     """
     time_column = params.split.time_column
     require_columns("target", [params.target], raw_data)
@@ -51,12 +52,47 @@ def preprocess_data(
             "Correct globals.yml."
         )
     target, task = read_target(raw_data[params.target], params.task, params.positive_above)
-    unseen = {params.target, BATCH_COLUMN, *params.exclude}
-    candidates = [column for column in raw_data.columns if column not in unseen]
-    keys = list(params.key_columns) or candidates
-    known = target.notna().to_numpy()
-    table, target = raw_data[known], target[known].reset_index(drop=True)
-    features = typed_features(table, [column for column in candidates if column != time_column])
+    has_target = target.notna().to_numpy()
+    keys = list(params.key_columns) or _candidates(raw_data, params)
+    target = target[has_target]
+    labelled = raw_data[has_target].copy()
+    labelled[params.target] = target.astype("int64") if str(target.dtype) == "Int64" else target
+    labelled.insert(0, ROW_HASH_COLUMN, row_hashes(labelled, keys))
+    info = TargetInfo(
+        target=params.target,
+        task=task,
+        task_asked=params.task,
+        positive_above=params.positive_above,
+        key_columns=tuple(sorted(keys)),
+        missing_target_rows=int((~has_target).sum()),
+    )
+    return labelled.reset_index(drop=True), info
+
+
+def preprocess_data(
+    labelled_data: pd.DataFrame, target_info: TargetInfo, params: PreprocessingParams
+) -> tuple[pd.DataFrame, TableInfo]:
+    """Type the columns, and drop those that nothing can be learned from.
+
+    Args:
+        labelled_data: The rows that have a target.
+        target_info: How it was read.
+        params: What the table means.
+
+    Returns:
+        The typed table (row hash, batch, time column and groups if any, features, target) and what
+        is known about it.
+
+    Raises:
+        LineageError: If the target was read under other parameters.
+        DataError: If no feature remains, or a time cannot be read.
+    """
+    candidates = _candidates(labelled_data, params)
+    _require_same_target(target_info, candidates, params)
+    time_column = params.split.time_column
+    features = typed_features(
+        labelled_data, [column for column in candidates if column != time_column]
+    )
     dropped = _useless_columns(features)
     features = features.drop(columns=list(dropped))
     if features.columns.empty:
@@ -64,35 +100,34 @@ def preprocess_data(
             "No feature column remains beside the target: all others are excluded, empty or "
             "constant. Check `exclude` in globals.yml."
         )
-    hashes = row_hashes(table, keys)
+    hashes, target = labelled_data[ROW_HASH_COLUMN], labelled_data[params.target]
     result = features.copy()
     result.insert(0, ROW_HASH_COLUMN, hashes)
-    result.insert(1, BATCH_COLUMN, table[BATCH_COLUMN].to_numpy())
+    result.insert(1, BATCH_COLUMN, labelled_data[BATCH_COLUMN])
     if params.group_column:
-        result.insert(2, params.group_column, row_hashes(table, params.group_columns))
+        result.insert(2, params.group_column, row_hashes(labelled_data, params.group_columns))
     if time_column:
-        result.insert(2, time_column, _times(table[time_column]))
-    classification = task != "regression"
-    result[params.target] = (
-        target.astype("int64") if str(target.dtype) == "Int64" else target
-    ).to_numpy()
-    whole_rows = hashes if keys == candidates else row_hashes(table, candidates)
+        result.insert(2, time_column, _times(labelled_data[time_column]))
+    result[params.target] = target
+    of_all_columns = set(target_info.key_columns) == set(candidates)
+    whole_rows = hashes if of_all_columns else row_hashes(labelled_data, candidates)
     duplicates = int(pd.DataFrame({"row": whole_rows, "target": target}).duplicated().sum())
-    missing = int((~known).sum())
+    classification = target_info.task != "regression"
+    missing = target_info.missing_target_rows
     info = TableInfo(
-        task=task,
+        task=target_info.task,
         target=params.target,
-        classes=class_names(result[params.target]) if classification else (),
+        classes=class_names(target) if classification else (),
         features=tuple(features.columns),
         numeric=tuple(str(column) for column in features if features[column].dtype == np.float64),
-        key_columns=tuple(sorted(keys)),
+        key_columns=target_info.key_columns,
         positive_above=params.positive_above,
         rows=len(result),
         duplicate_rows=duplicates,
         missing_target_rows=missing,
         dropped_columns=dropped,
         warnings=(
-            *_warnings(result[params.target], classification, params, dropped, missing, duplicates),
+            *_warnings(target, classification, params, dropped, missing, duplicates),
             *_identifiers(features),
         ),
     )
@@ -149,6 +184,25 @@ def split_data(
         warnings=tuple(warnings),
     )
     return parts["train"], parts["valid"], parts["test"], report
+
+
+def _candidates(table: pd.DataFrame, params: PreprocessingParams) -> list[str]:
+    """The columns that may become features, and the time column."""
+    unseen = {params.target, BATCH_COLUMN, ROW_HASH_COLUMN, *params.exclude}
+    return [column for column in table.columns if column not in unseen]
+
+
+def _require_same_target(
+    info: TargetInfo, candidates: list[str], params: PreprocessingParams
+) -> None:
+    keys = tuple(sorted(params.key_columns or candidates))
+    read = (info.target, info.task_asked, info.positive_above, info.key_columns)
+    if read != (params.target, params.task, params.positive_above, keys):
+        raise LineageError(
+            f"The target '{info.target}' and the rows' hashes were read under other options "
+            "(target, task, positive_above, exclude or key_columns). "
+            "Run again from there: kedro run --from-nodes label_rows"
+        )
 
 
 def _useless_columns(features: pd.DataFrame) -> dict[str, str]:

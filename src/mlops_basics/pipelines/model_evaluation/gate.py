@@ -19,7 +19,6 @@ from mlops_basics.schemas import (
     Hashes,
     Model,
     OverfitCheck,
-    PreprocessingParams,
     TableInfo,
 )
 from mlops_basics.scoring.scores import Scores, baseline_scores, score_rows
@@ -28,22 +27,13 @@ from mlops_basics.stats.paired.result import MIN_ROWS
 from mlops_basics.table.columns import typed_features
 from mlops_basics.table.row_groups import Codes, Mask, enough_groups
 from mlops_basics.table.row_hash import row_hashes
-from mlops_basics.table.target import read_target
 
 #: Of a gate whose rows belong together.
 GROUP_COLUMN = "group"
 
 
-def raw_rows(raw_data: pd.DataFrame, params: PreprocessingParams) -> pd.DataFrame:
-    """The raw rows that preprocessing kept, in its order: those with a target."""
-    target, _ = read_target(raw_data[params.target], params.task, params.positive_above)
-    return raw_data[target.notna().to_numpy()].reset_index(drop=True)
-
-
 def unseen_rows(
-    raw: pd.DataFrame,
-    hashes: Hashes,
-    is_test: Mask,
+    labelled: pd.DataFrame,
     champion: Champion,
     info: TableInfo,
     params: DecisionParams,
@@ -52,36 +42,35 @@ def unseen_rows(
     """Choose the rows to compare on: no model may have been trained or tuned on them.
 
     Args:
-        raw: Raw rows, shape (n, columns).
-        hashes: Their row hashes by the challenger's key columns, shape (n,).
-        is_test: Which of them are the challenger's test rows, shape (n,).
+        labelled: The challenger's test rows as collected, with their hash, shape (n, columns).
         champion: The champion, with the hashes of its rows and the names of its batches.
         info: The challenger's table.
         params: How many rows of new batches are enough to compare on these alone.
-        groups: The group of each raw row, of which there have to be enough, too; None for none.
+        groups: The group of each row, of which there have to be enough, too; None for none.
 
     Returns:
         A mask of shape (n,), and in words which rows these are.
     """
     if champion.version == NO_CHAMPION or champion.table is None or champion.fitted_rows is None:
-        return is_test, "test rows that the challenger was neither trained nor tuned on"
-    fresh = is_test & ~raw[BATCH_COLUMN].isin(champion.batches).to_numpy()
+        everything = np.ones(len(labelled), dtype=bool)
+        return everything, "test rows that the challenger was neither trained nor tuned on"
+    fresh = ~labelled[BATCH_COLUMN].isin(champion.batches).to_numpy()
     keys = champion.table.key_columns
     if set(keys) == set(info.key_columns):
-        known = np.isin(hashes, champion.fitted_rows)
-    elif set(keys) <= set(raw.columns):
-        known = np.isin(row_hashes(raw, keys), champion.fitted_rows)
+        fitted = labelled[ROW_HASH_COLUMN].isin(champion.fitted_rows).to_numpy()
+    elif set(keys) <= set(labelled.columns):
+        fitted = np.isin(row_hashes(labelled, keys), champion.fitted_rows)
     else:
         return fresh, (
             "test rows of batches that came after the champion (its key columns are gone, so that "
             "nothing else can be told apart from its training rows)"
         )
-    enough = (fresh & ~known).sum() >= params.min_fresh_rows
-    if enough and enough_groups(groups, fresh & ~known):
-        return fresh & ~known, (
+    fresh &= ~fitted
+    if fresh.sum() >= params.min_fresh_rows and enough_groups(groups, fresh):
+        return fresh, (
             "test rows of batches that came after the champion: what production looks like now"
         )
-    return is_test & ~known, "test rows that neither model was trained or tuned on"
+    return ~fitted, "test rows that neither model was trained or tuned on"
 
 
 def challenger_scores(
@@ -94,7 +83,7 @@ def challenger_scores(
 
 def champion_scores(
     champion: Champion,
-    raw: pd.DataFrame,
+    labelled: pd.DataFrame,
     rows: pd.DataFrame,
     train: pd.DataFrame,
     info: TableInfo,
@@ -108,10 +97,14 @@ def champion_scores(
     if champion.version == NO_CHAMPION:
         return baseline_scores(train, rows, shared)
     table = champion.table
-    if (reason := why_unusable(champion, raw, info)) or table is None or champion.model is None:
+    if (
+        (reason := why_unusable(champion, labelled, info))
+        or table is None
+        or champion.model is None
+    ):
         return reason
     try:
-        return score_rows(champion.model, typed_features(raw, table.features), rows, shared)
+        return score_rows(champion.model, typed_features(labelled, table.features), rows, shared)
     except MlopsError as error:
         return str(error)
     except (ValueError, TypeError, LookupError, AttributeError, ImportError) as error:
@@ -119,7 +112,7 @@ def champion_scores(
         return f"it cannot score the rows ({error})"
 
 
-def why_unusable(champion: Champion, raw: pd.DataFrame, info: TableInfo) -> str:
+def why_unusable(champion: Champion, labelled: pd.DataFrame, info: TableInfo) -> str:
     """Why the champion can score no row of this table whatever its values; empty if it may."""
     if champion.version == NO_CHAMPION:
         return ""
@@ -134,7 +127,7 @@ def why_unusable(champion: Champion, raw: pd.DataFrame, info: TableInfo) -> str:
         was, now = (", ".join(names[:5]) for names in (table.classes, info.classes))
         return f"its classes ({was}) are not the challenger's ({now}): were they renamed?"
     try:
-        typed_features(raw.head(0), table.features)
+        typed_features(labelled.head(0), table.features)
     except MlopsError as error:
         return str(error)
     return ""

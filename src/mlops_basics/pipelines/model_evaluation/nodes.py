@@ -31,6 +31,7 @@ from mlops_basics.scoring.metrics import compute_metrics
 from mlops_basics.scoring.scores import Scores, confusion_counts, losses, score_rows
 from mlops_basics.stats.paired.result import MIN_ROWS
 from mlops_basics.table.row_groups import row_groups
+from mlops_basics.table.row_hash import rows_by_hash
 
 from . import gate
 
@@ -104,8 +105,7 @@ def explain_model(
 def score_gate(
     champion: Champion,
     model: Model,
-    raw_data: pd.DataFrame,
-    preprocessed_data: pd.DataFrame,
+    labelled_data: pd.DataFrame,
     train_data: pd.DataFrame,
     test_data: pd.DataFrame,
     fitted_rows: pd.DataFrame,
@@ -120,30 +120,27 @@ def score_gate(
         Both models' predictions, and the request of a challenge: to be kept, and to be written
         down before the test is made.
     """
-    raw = gate.raw_rows(raw_data, preprocessing)
-    hashes = preprocessed_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
-    is_test = np.isin(hashes, test_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
-    is_test &= ~np.isin(hashes, fitted_rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64))
-    groups = row_groups(preprocessed_data, preprocessing, [is_test], MIN_ROWS)
-    chosen, which = gate.unseen_rows(
-        raw, hashes, is_test, champion, table_info, params, groups.codes
-    )
+    fitted = test_data[ROW_HASH_COLUMN].isin(fitted_rows[ROW_HASH_COLUMN])
+    rows = test_data[~fitted].reset_index(drop=True)
+    labelled = rows_by_hash(labelled_data, rows, table_info.target)
+    groups = row_groups(rows, preprocessing, least=MIN_ROWS)
+    chosen, which = gate.unseen_rows(labelled, champion, table_info, params, groups.codes)
     classes = gate.shared_classes(champion, table_info)
-    rows = preprocessed_data[chosen].reset_index(drop=True)
+    rows, labelled = (table[chosen].reset_index(drop=True) for table in (rows, labelled))
     if rows.empty:
-        unusable = gate.why_unusable(champion, raw, table_info)
+        unusable = gate.why_unusable(champion, labelled, table_info)
         request = gate.request_challenge(
             champion, None, which, classes, overfit_check, params, unusable
         )
         return rows[[ROW_HASH_COLUMN]], request, request
     own = gate.challenger_scores(model, rows, table_info, classes)
-    raw = raw[chosen].reset_index(drop=True)
-    theirs = gate.champion_scores(champion, raw, rows, train_data, table_info, classes)
+    theirs = gate.champion_scores(champion, labelled, rows, train_data, table_info, classes)
     unusable = theirs if isinstance(theirs, str) else ""
-    codes = None if groups.codes is None else groups.codes[chosen]
     compared = None
     if not isinstance(theirs, str):
-        compared = gate.gate_table(hashes[chosen], theirs, own, codes)
+        compared = gate.gate_table(
+            rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64), theirs, own, groups.of(chosen).codes
+        )
     which = f"{which}; {groups.note}" if groups.note else which
     request = gate.request_challenge(
         champion, compared, which, classes, overfit_check, params, unusable, groups.name

@@ -36,8 +36,7 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "champion",
                     "model",
-                    "raw_data",
-                    "preprocessed_data",
+                    "labelled_data",
                     "train_data",
                     "test_data",
                     "fitted_rows",
