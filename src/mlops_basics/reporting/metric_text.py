@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlops_basics.schemas import Estimate, Metrics, OverfitCheck
+from mlops_basics.schemas import METRICS, Estimate, Metrics, OverfitCheck
 
 from .text import limits
-
-METRIC_NAMES = {
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "macro_f1": "Macro F1",
-    "mcc": "MCC",
-    "roc_auc": "ROC AUC",
-    "log_loss": "Log loss",
-    "brier": "Brier score",
-    "r2": "R²",
-    "rmse": "RMSE",
-    "mae": "MAE",
-}
 
 
 def metric_name(name: str) -> str:
     """A metric's name as people write it."""
-    return METRIC_NAMES.get(name, name.replace("_", " "))
+    return METRICS[name].title if name in METRICS else name.replace("_", " ")
 
 
 def interval(estimate: Estimate) -> str:

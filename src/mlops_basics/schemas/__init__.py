@@ -5,6 +5,7 @@ Parameter sections forbid unknown keys: a misspelt parameter is an error, never 
 
 from .base import Artifact, Section
 from .decision import NO_CHAMPION, Challenge, ChallengeRequest, Champion, Decision, GuardResult
+from .metrics import METRICS, MetricSpec, TestedMetric
 from .model import ESTIMATOR_STEP, Estimate, FittedModel, Metrics, Model, OverfitCheck, SearchReport
 from .monitoring import (
     EVIDENCE_KINDS,
@@ -32,7 +33,6 @@ from .parameters import (
     PreprocessingParams,
     SearchRange,
     SplitParams,
-    TestedMetric,
     TrainingParams,
 )
 from .release import (
@@ -67,6 +67,7 @@ __all__ = [
     "ESTIMATOR_STEP",
     "EVIDENCE_KINDS",
     "GROUP_PREFIX",
+    "METRICS",
     "NO_CHAMPION",
     "PARAMETER_SECTIONS",
     "RESERVED_COLUMNS",
@@ -98,6 +99,7 @@ __all__ = [
     "LabelCount",
     "LedgerEntry",
     "Manifest",
+    "MetricSpec",
     "Metrics",
     "Model",
     "ModelRecord",

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field, model_validator
 from mlops_basics.stats.data_drift.result import DriftThresholds
 
 from .base import Section
+from .metrics import TestedMetric
 from .monitoring import EvidenceKind
 from .table import GROUP_PREFIX, Task
 
@@ -129,21 +130,6 @@ class EvaluationParams(Section):
     reference_rows: Annotated[int, Field(ge=100)]
     importance_repeats: Annotated[int, Field(ge=1)]
     seed: int
-
-
-TestedMetric = Literal[
-    "auto",
-    "log_loss",
-    "brier",
-    "huber",
-    "squared_error",
-    "absolute_error",
-    "accuracy",
-    "balanced_accuracy",
-    "macro_f1",
-    "mcc",
-    "roc_auc",
-]
 
 
 class DecisionParams(Section):

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
-from mlops_basics.schemas import Estimate, Metrics
-from mlops_basics.scoring.scores import Scores, confusion_counts, losses
+import numpy as np
+import numpy.typing as npt
+
+from mlops_basics.schemas import Estimate, Metrics, MetricSpec
+from mlops_basics.schemas.metrics import kind_of_task, reported_metrics
+from mlops_basics.scoring.scores import Scores, confusion_counts, row_losses
 from mlops_basics.stats.intervals import grouped_metrics as by_group
 from mlops_basics.stats.intervals import metrics as intervals
-from mlops_basics.stats.paired.confusion_metrics import Metric, balanced_accuracy, macro_f1, mcc
 from mlops_basics.stats.paired.groups import groups_of_the_rarest
-from mlops_basics.stats.paired.losses import brier_rows
 from mlops_basics.table.row_groups import NO_GROUPS, Codes, RowGroups
-
-OF_CONFUSION: dict[str, Metric] = {
-    "balanced_accuracy": balanced_accuracy,
-    "macro_f1": macro_f1,
-    "mcc": mcc,
-}
 
 
 def compute_metrics(
@@ -36,81 +34,103 @@ def compute_metrics(
         rng: Source of these draws.
         groups: The groups of the rows, which the intervals take as independent.
     """
-    if scores.task == "regression":
-        found = _regression_metrics(scores, confidence, groups.codes)
-    elif groups.codes is None:
-        found = _classification_metrics(scores, confidence, resamples, rng)
-    else:
-        found = _grouped_metrics(scores, confidence, groups.codes)
+    rows = _Rows(scores, groups.codes, confidence, resamples, rng)
     return Metrics(
         rows=len(scores.y),
         groups=groups.number,
         grouped_by=groups.name,
         grouping_note=groups.note,
         confidence=confidence,
-        metrics=found,
+        metrics={
+            spec.name: _estimate(rows.interval(spec), spec)
+            for spec in reported_metrics(kind_of_task(scores.task))
+        },
     )
 
 
-def _estimate(interval: intervals.Interval, greater_is_better: bool) -> Estimate:
+def _estimate(interval: intervals.Interval, spec: MetricSpec) -> Estimate:
     return Estimate(
         value=interval.value,
         low=interval.low,
         high=interval.high,
-        greater_is_better=greater_is_better,
+        greater_is_better=spec.greater_is_better,
         note=interval.note,
     )
 
 
-def _classification_metrics(
-    scores: Scores, confidence: float, resamples: int, rng: np.random.Generator
-) -> dict[str, Estimate]:
-    counts = confusion_counts(scores)
-    correct, rows = int(np.trace(counts)), len(scores.y)
-    found = {"accuracy": _estimate(intervals.share(correct, rows, confidence), True)}
-    for name, metric in OF_CONFUSION.items():
-        interval = intervals.confusion_metric(counts, metric, confidence, resamples, rng)
-        found[name] = _estimate(interval, True)
-    auc = intervals.roc_auc(scores.y, scores.probabilities, confidence)
-    found["roc_auc"] = _estimate(auc, True)
-    return found | _proper_scores(scores, confidence, None)
+@dataclass(frozen=True)
+class _Rows:
+    """The rows that metrics are computed on; what several of them need is computed once."""
 
+    scores: Scores
+    groups: Codes | None
+    confidence: float
+    resamples: int
+    rng: np.random.Generator
 
-def _grouped_metrics(scores: Scores, confidence: float, groups: Codes) -> dict[str, Estimate]:
-    right, rarest = scores.predicted == scores.y, groups_of_the_rarest(scores.y, groups)
-    found = {"accuracy": _estimate(by_group.share_of_groups(right, groups, confidence), True)}
-    for name, metric in OF_CONFUSION.items():
-        interval = by_group.confusion_metric_of_groups(
-            metric,
-            scores.y,
-            scores.predicted,
-            groups,
-            scores.probabilities.shape[1],
-            confidence,
-            at_least=-1.0 if metric is mcc else 0.0,
-            rarest=rarest,
+    @cached_property
+    def counts(self) -> npt.NDArray[np.int64]:
+        return confusion_counts(self.scores)
+
+    @cached_property
+    def groups_of_the_rarest(self) -> int:
+        assert self.groups is not None  # noqa: S101 (asked for where there are groups)
+        return groups_of_the_rarest(self.scores.y, self.groups)
+
+    def interval(self, spec: MetricSpec) -> intervals.Interval:
+        if spec.name in _OWN_INTERVALS:
+            return _OWN_INTERVALS[spec.name](self)
+        low, high = spec.limits
+        if spec.of_confusion is None:
+            losses = row_losses(self.scores, spec.name)
+            return intervals.mean(losses, self.confidence, low, self.groups, at_most=high)
+        if self.groups is None:
+            return intervals.confusion_metric(
+                self.counts, spec.of_confusion, self.confidence, self.resamples, self.rng
+            )
+        return by_group.confusion_metric_of_groups(
+            spec.of_confusion,
+            self.scores.y,
+            self.scores.predicted,
+            self.groups,
+            self.scores.probabilities.shape[1],
+            self.confidence,
+            at_least=low,
+            rarest=self.groups_of_the_rarest,
         )
-        found[name] = _estimate(interval, True)
-    auc = by_group.auc_of_groups(scores.y, scores.probabilities, groups, confidence, rarest)
-    found["roc_auc"] = _estimate(auc, True)
-    return found | _proper_scores(scores, confidence, groups)
 
 
-def _proper_scores(scores: Scores, confidence: float, groups: Codes | None) -> dict[str, Estimate]:
-    log_loss = intervals.mean(losses(scores), confidence, 0, groups)
-    brier = brier_rows(scores.y, scores.probabilities)
-    return {
-        "log_loss": _estimate(log_loss, False),
-        "brier": _estimate(intervals.mean(brier, confidence, 0, groups, at_most=2), False),
-    }
+def _accuracy(rows: _Rows) -> intervals.Interval:
+    if rows.groups is None:
+        correct = int(np.trace(rows.counts))
+        return intervals.share(correct, len(rows.scores.y), rows.confidence)
+    right = rows.scores.predicted == rows.scores.y
+    return by_group.share_of_groups(right, rows.groups, rows.confidence)
 
 
-def _regression_metrics(
-    scores: Scores, confidence: float, groups: Codes | None
-) -> dict[str, Estimate]:
-    errors = scores.y - scores.predicted
-    return {
-        "r2": _estimate(intervals.r_squared(scores.y, errors, confidence, groups), True),
-        "rmse": _estimate(intervals.root_mean_square(errors, confidence, groups), False),
-        "mae": _estimate(intervals.mean(np.abs(errors), confidence, 0, groups), False),
-    }
+def _roc_auc(rows: _Rows) -> intervals.Interval:
+    y, probabilities = rows.scores.y, rows.scores.probabilities
+    if rows.groups is None:
+        return intervals.roc_auc(y, probabilities, rows.confidence)
+    return by_group.auc_of_groups(
+        y, probabilities, rows.groups, rows.confidence, rows.groups_of_the_rarest
+    )
+
+
+def _r_squared(rows: _Rows) -> intervals.Interval:
+    errors = rows.scores.y - rows.scores.predicted
+    return intervals.r_squared(rows.scores.y, errors, rows.confidence, rows.groups)
+
+
+def _rmse(rows: _Rows) -> intervals.Interval:
+    errors = rows.scores.y - rows.scores.predicted
+    return intervals.root_mean_square(errors, rows.confidence, rows.groups)
+
+
+#: Of metrics that are no mean of a loss, or for which there is a better interval.
+_OWN_INTERVALS: dict[str, Callable[[_Rows], intervals.Interval]] = {
+    "accuracy": _accuracy,
+    "roc_auc": _roc_auc,
+    "r2": _r_squared,
+    "rmse": _rmse,
+}

@@ -12,8 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 from threadpoolctl import ThreadpoolController
 
-from mlops_basics.schemas import TableInfo, WatchedLoss
-from mlops_basics.stats.paired.losses import log_loss_rows, squared_rows
+from mlops_basics.schemas import METRICS, TableInfo, WatchedLoss
 
 Floats = npt.NDArray[np.float64]
 
@@ -87,9 +86,20 @@ def _thread_pools() -> ThreadpoolController:
 
 def losses(scores: Scores) -> Floats:
     """The loss of ``LOSS_NAMES`` for each row, shape (rows,)."""
-    if scores.task == "regression":
-        return squared_rows(scores.y, scores.predicted)
-    return log_loss_rows(scores.y, scores.probabilities)
+    return row_losses(scores, LOSS_NAMES.get(scores.task, "log_loss"))
+
+
+def row_losses(scores: Scores, metric: str, huber_delta: float = 1.0) -> Floats:
+    """The loss of each row by a metric that is the mean of one, shape (rows,).
+
+    Raises:
+        ValueError: If the metric is none.
+    """
+    row_loss = METRICS[metric].row_loss
+    if row_loss is None:
+        raise ValueError(f"metric must be the mean of a loss of each row, got {metric!r}")
+    forecast = scores.predicted if scores.task == "regression" else scores.probabilities
+    return row_loss(scores.y, forecast, huber_delta)
 
 
 def watched_losses(scores: Scores, clip: float | None) -> dict[WatchedLoss, Floats]:

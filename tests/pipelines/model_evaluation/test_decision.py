@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -11,14 +10,13 @@ import pytest
 from sklearn import metrics as reference
 
 from mlops_basics.errors import ConfigurationError
-from mlops_basics.pipelines.model_evaluation import decision as verdict
 from mlops_basics.pipelines.model_evaluation.decision import (
     compare,
     decide_tested,
     gain_to_exceed,
     judge_guards,
     level_of,
-    row_losses,
+    metric_to_test,
 )
 from mlops_basics.pipelines.model_evaluation.gate import gate_table, request_challenge
 from mlops_basics.schemas import (
@@ -27,9 +25,9 @@ from mlops_basics.schemas import (
     Decision,
     DecisionParams,
     Estimate,
-    TestedMetric,
 )
-from mlops_basics.scoring.scores import Scores
+from mlops_basics.schemas.metrics import metrics_to_test
+from mlops_basics.scoring.scores import Scores, row_losses
 from mlops_basics.stats.paired.spending import alpha_at
 from tests.support.artifacts import make_challenge, make_metrics, make_overfit_check
 from tests.support.parameters import configured
@@ -99,7 +97,8 @@ def conclude(gate, number=1, version="3", metrics=TEST_METRICS, repeated=False, 
     """Test and decide, as the node does."""
     told = configured(DecisionParams, **params)
     request, challenge = contest(gate, version), challenge_of(number, version, repeated)
-    metric = verdict.tested_metric(told, "champion" in gate.columns)
+    kind = "regression" if "champion" in gate.columns else "classification"
+    metric = metric_to_test(told, kind)
     rng = np.random.default_rng(told.seed)
     level, exceeded = level_of(challenge, told), gain_to_exceed(told)
     result = compare(metric, gate, request, level, exceeded, rng)
@@ -128,7 +127,8 @@ def cases():
 
 def test_every_metric_is_of_one_kind_of_task():
     """The lists of these tests are complete."""
-    assert {"auto", *OF_CLASSES, *OF_VALUES} == set(get_args(TestedMetric))
+    assert list(OF_CLASSES) == metrics_to_test("classification")
+    assert list(OF_VALUES) == metrics_to_test("regression")
 
 
 @pytest.mark.parametrize(("task", "metric"), cases())
@@ -233,33 +233,30 @@ def test_the_loss_of_each_row_is_the_models_own():
     """The challenger's losses do not look at the champion."""
     y = np.array([0.0, 2.0])
     scores = Scores("regression", y, np.array([1.0, -1.0]), np.empty((2, 0)))
-    assert row_losses("squared_error", 1.0)(scores).tolist() == [1, 9]
-    assert row_losses("absolute_error", 1.0)(scores).tolist() == [1, 3]
-    assert row_losses("huber", 1.0)(scores).tolist() == [0.5, 2.5]
+    assert row_losses(scores, "squared_error", 1.0).tolist() == [1, 9]
+    assert row_losses(scores, "absolute_error", 1.0).tolist() == [1, 3]
+    assert row_losses(scores, "huber", 1.0).tolist() == [0.5, 2.5]
 
 
 def test_auto_is_a_proper_score_of_the_task():
     """What was named is taken as named."""
-    assert verdict.tested_metric(configured(DecisionParams), is_regression=False) == "log_loss"
-    assert verdict.tested_metric(configured(DecisionParams), is_regression=True) == "huber"
-    assert (
-        verdict.tested_metric(configured(DecisionParams, metric="mcc"), is_regression=False)
-        == "mcc"
-    )
+    assert metric_to_test(configured(DecisionParams), "classification") == "log_loss"
+    assert metric_to_test(configured(DecisionParams), "regression") == "huber"
+    assert metric_to_test(configured(DecisionParams, metric="mcc"), "classification") == "mcc"
 
 
 @pytest.mark.parametrize("metric", OF_VALUES)
 def test_a_metric_of_a_regression_cannot_test_classes(metric):
     """The error names the parameter and what could be tested instead."""
     with pytest.raises(ConfigurationError, match=r"decision\.metric must be .*log_loss"):
-        verdict.tested_metric(configured(DecisionParams, metric=metric), is_regression=False)
+        metric_to_test(configured(DecisionParams, metric=metric), "classification")
 
 
 @pytest.mark.parametrize("metric", OF_CLASSES)
 def test_a_metric_of_classes_cannot_test_a_regression(metric):
     """Nor be its guard."""
     with pytest.raises(ConfigurationError, match=r"decision\.metric must be .*huber"):
-        verdict.tested_metric(configured(DecisionParams, metric=metric), is_regression=True)
+        metric_to_test(configured(DecisionParams, metric=metric), "regression")
     with pytest.raises(ConfigurationError, match=r"decision\.guards must be .*huber"):
         conclude(make_gate("regression"), guards=[metric])
 

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.pipelines.model_evaluation.decision import METRICS as KNOWN
 from mlops_basics.pipelines.model_evaluation.decision import compare
 from mlops_basics.pipelines.model_evaluation.gate import (
     GROUP_COLUMN,
@@ -21,13 +20,14 @@ from mlops_basics.schemas import (
     Champion,
     DecisionParams,
 )
+from mlops_basics.schemas.metrics import metrics_to_test
 from mlops_basics.scoring.scores import Scores
 from tests.support.artifacts import make_challenge, make_metrics
 from tests.support.parameters import configured
 
 from .test_gate import FIT, champion_of, raw_of, table_info
 
-METRICS_OF_CLASSES = KNOWN["classification"]
+METRICS_OF_CLASSES = metrics_to_test("classification")
 METRICS = make_metrics()
 
 

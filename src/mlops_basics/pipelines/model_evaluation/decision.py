@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.schemas import (
+    METRICS,
     NO_CHAMPION,
     Challenge,
     ChallengeRequest,
@@ -19,51 +18,14 @@ from mlops_basics.schemas import (
     GuardResult,
     Metrics,
 )
-from mlops_basics.scoring.scores import Floats, Scores
-from mlops_basics.stats.paired import confusion_metrics
-from mlops_basics.stats.paired.auc import auc_influence, compare_auc, rank_scores
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
-from mlops_basics.stats.paired.confusion import PairedTable, paired_bootstrap
-from mlops_basics.stats.paired.groups import compare_groups, group_sums
+from mlops_basics.schemas.metrics import Kind, default_guards, kind_of_task, metrics_to_test
+from mlops_basics.scoring.comparison import compare_scores
 from mlops_basics.stats.paired.guards import shown_worse
-from mlops_basics.stats.paired.influence import confusion_influence
-from mlops_basics.stats.paired.losses import (
-    absolute_rows,
-    brier_rows,
-    huber_rows,
-    log_loss_rows,
-    squared_rows,
-)
-from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
 from mlops_basics.stats.paired.result import PairedResult
 from mlops_basics.stats.paired.spending import alpha_at
 from mlops_basics.table.row_groups import counted
 
 from .gate import GROUP_COLUMN, gate_scores
-
-UNITS = {
-    "log_loss": "nats",
-    "huber": "loss",
-    "squared_error": "squared units of the target",
-    "absolute_error": "units of the target",
-}
-METRICS = {  # that fit the task; the first is what "auto" stands for
-    "classification": (
-        "log_loss",
-        "brier",
-        "accuracy",
-        "balanced_accuracy",
-        "macro_f1",
-        "mcc",
-        "roc_auc",
-    ),
-    "regression": ("huber", "squared_error", "absolute_error"),
-}
-OF_CONFUSION = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
-DEFAULT_GUARDS = {
-    "classification": ("accuracy", "macro_f1", "roc_auc"),
-    "regression": ("absolute_error", "squared_error"),
-}
 
 
 def compare(
@@ -77,91 +39,33 @@ def compare(
     """Compare both models by one metric.
 
     Args:
-        metric: One of ``TestedMetric``, not "auto".
+        metric: One that may be tested, not "auto".
         gate: Both models' predictions, from ``gate_table``.
         request: Gives the Huber loss its scale.
         alpha: One-sided level.
         min_gain: Gain that has to be exceeded; minus the margin for non-inferiority.
         rng: Source of the bootstrap's draws.
     """
-    champion, challenger = gate_scores(gate, "champion"), gate_scores(gate, "challenger")
-    if GROUP_COLUMN in gate.columns:
-        groups = gate[GROUP_COLUMN].to_numpy()
-        return _compare_by_group(metric, champion, challenger, groups, request, alpha, min_gain)
-    if metric == "accuracy":
-        counts = PairedCounts.from_predictions(champion.y, champion.predicted, challenger.predicted)
-        return mcnemar(counts, alpha=alpha, min_gain=min_gain)
-    if metric == "roc_auc":
-        one, other = (rank_scores(each.probabilities) for each in (champion, challenger))
-        return compare_auc(champion.y, one, other, alpha=alpha, min_gain=min_gain)
-    if metric in OF_CONFUSION:
-        table = PairedTable.from_codes(
-            champion.y,
-            champion.predicted,
-            challenger.predicted,
-            n_classes=champion.probabilities.shape[1],
-        )
-        metrics = {metric: getattr(confusion_metrics, metric)}
-        return paired_bootstrap(table, metrics, rng=rng, alpha=alpha, min_gain=min_gain)[metric]
-    rows = row_losses(metric, request.huber_delta or 1.0)
-    sums = PairedSums.from_losses(rows(champion), rows(challenger))
-    return compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
+    grouped = GROUP_COLUMN in gate.columns
+    return compare_scores(
+        metric,
+        gate_scores(gate, "champion"),
+        gate_scores(gate, "challenger"),
+        gate[GROUP_COLUMN].to_numpy() if grouped else None,
+        alpha,
+        min_gain,
+        rng,
+        request.huber_delta or 1.0,
+    )
 
 
-def _compare_by_group(
-    metric: str,
-    champion: Scores,
-    challenger: Scores,
-    groups: npt.NDArray[np.int64],
-    request: ChallengeRequest,
-    alpha: float,
-    min_gain: float,
-) -> PairedResult:
-    """The same with groups of rows as the independent units."""
-    if metric == "roc_auc":
-        one, other = (rank_scores(each.probabilities) for each in (champion, challenger))
-        alone = compare_auc(champion.y, one, other, alpha=alpha, min_gain=min_gain)
-        if alone.standard_error is None:  # these rows are of one class, or nearly
-            return alone
-        found = auc_influence(champion.y, one, other)
-        return compare_groups(
-            found, groups, champion.y, metric=alone.metric, alpha=alpha, min_gain=min_gain
-        )
-    if metric in OF_CONFUSION:
-        found = confusion_influence(
-            getattr(confusion_metrics, metric),
-            champion.y,
-            champion.predicted,
-            challenger.predicted,
-            n_classes=champion.probabilities.shape[1],
-        )
-        return compare_groups(
-            found, groups, champion.y, metric=metric, alpha=alpha, min_gain=min_gain
-        )
-    rows = row_losses(metric, request.huber_delta or 1.0)
-    sums = group_sums(rows(champion), rows(challenger), groups)
-    return compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
-
-
-def row_losses(metric: str, delta: float) -> Callable[[Scores], Floats]:
-    """The function that gives each row's loss by a metric."""
-    losses: dict[str, Callable[[Scores], Floats]] = {
-        "log_loss": lambda scores: log_loss_rows(scores.y, scores.probabilities),
-        "brier": lambda scores: brier_rows(scores.y, scores.probabilities),
-        "huber": lambda scores: huber_rows(scores.y, scores.predicted, delta),
-        "squared_error": lambda scores: squared_rows(scores.y, scores.predicted),
-        "absolute_error": lambda scores: absolute_rows(scores.y, scores.predicted),
-    }
-    return losses[metric]
-
-
-def tested_metric(params: DecisionParams, is_regression: bool) -> str:
+def metric_to_test(params: DecisionParams, kind: Kind) -> str:
     """The metric to test, with "auto" resolved by the task.
 
     Raises:
-        ConfigurationError: If it is no metric of such a task.
+        ConfigurationError: If it is no metric of such tasks.
     """
-    return _fitting(params.metric, "metric", "regression" if is_regression else "classification")
+    return _fitting(params.metric, "metric", kind)
 
 
 def decide_untested(
@@ -234,8 +138,8 @@ def judge_guards(
     rng: np.random.Generator,
 ) -> tuple[GuardResult, ...]:
     """Whether any metric that the user cares for is shown to be worse; not being is no proof."""
-    task = "regression" if "champion" in gate.columns else "classification"
-    names = [_fitting(name, "guards", task) for name in params.guards or DEFAULT_GUARDS[task]]
+    kind = kind_of_task(gate_scores(gate, "champion").task)
+    names = [_fitting(name, "guards", kind) for name in params.guards or default_guards(kind)]
     found = []
     for name in dict.fromkeys(names):
         if name == tested:
@@ -267,12 +171,12 @@ def gain_to_exceed(params: DecisionParams) -> float:
     return -params.margin if params.rule == "non_inferiority" else params.min_gain
 
 
-def _fitting(name: str, parameter: str, task: str) -> str:
-    """A metric's name with "auto" resolved, if it is one of the task."""
-    known = METRICS[task]
+def _fitting(name: str, parameter: str, kind: Kind) -> str:
+    """A metric's name with "auto" resolved, if it is one of the kind."""
+    known = metrics_to_test(kind)
     if name not in ("auto", *known):
         raise ConfigurationError(
-            f"decision.{parameter} must be of {', '.join(known)} for a {task}, got '{name}'. "
+            f"decision.{parameter} must be of {', '.join(known)} for a {kind}, got '{name}'. "
             "Correct parameters_model_evaluation.yml."
         )
     return known[0] if name == "auto" else name
@@ -285,7 +189,7 @@ def _common(
         "champion_version": request.champion_version,
         "challenge": challenge,
         "metric": metric,
-        "unit": UNITS.get(metric, "share"),
+        "unit": _unit(metric) or "share",
         "rows": request.rows,
         "which_rows": request.which_rows,
         "groups": request.groups,
@@ -294,6 +198,10 @@ def _common(
         "rule": params.rule,
         "min_gain": gain_to_exceed(params),
     }
+
+
+def _unit(metric: str) -> str:
+    return METRICS[metric].unit if metric in METRICS else ""  # an AUC of several classes: no name
 
 
 def _kept(request: ChallengeRequest) -> str:
@@ -329,7 +237,7 @@ def _units(request: ChallengeRequest) -> str:
 def _what_it_would_take(result: PairedResult, request: ChallengeRequest) -> str:
     if result.smallest_gain is None:
         return f"On these {_units(request)} no gain could have been proved. Collect others."
-    unit = UNITS.get(result.metric, "")
+    unit = _unit(result.metric)
     return (
         f"These {_units(request)} could prove (with 80 % probability) a gain of "
         f"{result.smallest_gain:.3g}{f' {unit}' if unit else ''} or more; a smaller one needs "

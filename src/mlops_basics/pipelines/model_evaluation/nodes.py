@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mlops_basics.pipelines.model_evaluation import decision as verdict
 from mlops_basics.reporting.figures import classification, regression
 from mlops_basics.reporting.figures.importance import importance_figure
 from mlops_basics.reporting.pages.run_report import RunFindings, run_report
@@ -27,13 +26,14 @@ from mlops_basics.schemas import (
     SplitReport,
     TableInfo,
 )
+from mlops_basics.schemas.metrics import Kind
 from mlops_basics.scoring.metrics import compute_metrics
 from mlops_basics.scoring.scores import Scores, confusion_counts, losses, score_rows
 from mlops_basics.stats.paired.result import MIN_ROWS
 from mlops_basics.table.row_groups import row_groups
 from mlops_basics.table.row_hash import rows_by_hash
 
-from . import gate
+from . import decision, gate
 
 THIRDS = ("low third", "middle third", "high third")
 
@@ -160,21 +160,23 @@ def decide(
     Returns:
         The decision, with its reasons in words and what the test could have seen.
     """
-    is_regression = not challenge_request.classes  # the gate may be empty
-    metric = verdict.tested_metric(params, is_regression)
+    kind: Kind = "classification" if challenge_request.classes else "regression"
+    metric = decision.metric_to_test(params, kind)
     if challenge_request.status != "comparable":
-        return verdict.decide_untested(challenge_request, challenge, params, metric)
+        return decision.decide_untested(challenge_request, challenge, params, metric)
     rng = np.random.default_rng(params.seed)
-    result = verdict.compare(
+    result = decision.compare(
         metric,
         gate_scores,
         challenge_request,
-        verdict.level_of(challenge, params),
-        verdict.gain_to_exceed(params),
+        decision.level_of(challenge, params),
+        decision.gain_to_exceed(params),
         rng,
     )
-    guards = verdict.judge_guards(gate_scores, challenge_request, metric, params, rng)
-    return verdict.decide_tested(result, guards, challenge_request, challenge, params, test_metrics)
+    guards = decision.judge_guards(gate_scores, challenge_request, metric, params, rng)
+    return decision.decide_tested(
+        result, guards, challenge_request, challenge, params, test_metrics
+    )
 
 
 def plot_evaluation(
