@@ -1,6 +1,8 @@
-"""Tests of the schema that every collected table must meet."""
+"""Tests of what a table, a batch or a time has to be."""
 
 from __future__ import annotations
+
+import re
 
 import numpy as np
 import pandas as pd
@@ -8,8 +10,14 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.schemas import BATCH_COLUMN
-from mlops_basics.table.checks import TableValidator, require_columns
+from mlops_basics.schemas import BATCH_COLUMN, GROUP_PREFIX, ROW_HASH_COLUMN, Batch
+from mlops_basics.table.checks import (
+    TableValidator,
+    column_kind,
+    require_batch_columns,
+    require_columns,
+    require_times,
+)
 
 
 def make_table(rows=40, **columns):
@@ -112,3 +120,64 @@ def test_a_near_name_is_suggested():
     """Of the columns that the source has; our own is not listed."""
     with pytest.raises(ConfigurationError, match=r"Did you mean 'city'\?.*: x, city, y\. Correct"):
         require_columns("target", ["cities"], make_table())
+
+
+def test_an_infinite_value_is_told_before_a_mixture():
+    """Whatever the order of the columns: of several faults, one is told, and always the same."""
+    table = make_table(a=with_value("heavy", 3), z=np.inf)
+    with pytest.raises(DataError, match="'z' is infinite"):
+        TableValidator().validate(table)
+
+
+def batch_of(*columns):
+    """A batch of one row with these columns."""
+    return Batch("new.csv", "ab", pd.DataFrame([range(len(columns))], columns=list(columns)))
+
+
+def test_the_columns_of_a_batch_are_compared():
+    """What may lack may be there; what lacks and what is added is named, up to five of each."""
+    words = {"of": "of 'old.csv'", "remedy": "Mend it."}
+    require_batch_columns(batch_of("b", "a"), ["a", "b"], [], **words)
+    require_batch_columns(batch_of("a", "y"), ["a", "x"], ["x", "y"], **words)
+    expected = "does not have the columns of 'old.csv': it lacks 'b' and adds 'c', 'd'. Mend it."
+    with pytest.raises(DataError, match=re.escape(expected)):
+        require_batch_columns(batch_of("c", "d", "a"), ["a", "b"], [], **words)
+
+
+@pytest.mark.parametrize("name", [BATCH_COLUMN, ROW_HASH_COLUMN, f"{GROUP_PREFIX}day"])
+def test_reserved_names_are_refused(name):
+    """What the project adds to a table must not come with it."""
+    with pytest.raises(
+        DataError, match=f"'new.csv' has a column '{name}', a name that is reserved"
+    ):
+        require_batch_columns(batch_of("a", name), ["a", name], [], of="", remedy="")
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([None, None], ""),
+        ([1, None], "number"),
+        (["1", "x"], "text"),
+        ([1, [2]], "a mixture"),
+        (pd.to_datetime(["2024-01-01", None]), "time"),
+    ],
+)
+def test_the_kind_of_a_column(values, expected):
+    """By its values; none are no kind."""
+    assert column_kind(pd.Series(values, name="x")) == expected
+
+
+def test_times_are_complete_and_named():
+    """With the file where one is known, in UTC."""
+    times = require_times(pd.Series(["2024-01-01T01:00+01:00", "2024-01-02"], name="day"))
+    assert times.tolist() == [pd.Timestamp(f"2024-01-0{n}", tz="UTC") for n in (1, 2)]
+    for batch, words in (("", "The time column 'day' is"), ("a.csv", "'day' of the file 'a.csv'")):
+        with pytest.raises(DataError, match=f"{words}.*missing in 1 of 2 rows"):
+            require_times(pd.Series(["2024-01-01", None], name="day"), batch)
+    with pytest.raises(
+        DataError, match=r"^The file 'a\.csv' holds a value in its time column 'day'"
+    ):
+        require_times(pd.Series(["soon"], name="day"), "a.csv")
+    with pytest.raises(DataError, match=r"^The time column 'day' holds a value.*time_column: null"):
+        require_times(pd.Series(["soon"], name="day"))

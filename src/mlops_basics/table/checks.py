@@ -1,22 +1,25 @@
-"""The schema that every collected table must meet, enforced by the catalog's ``validator:``."""
+"""What a table, a batch, a target or a time has to be, whoever reads it; each fault in words."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.schemas import BATCH_COLUMN, GROUP_PREFIX, RESERVED_COLUMNS, Batch
+from mlops_basics.schemas import BATCH_COLUMN, GROUP_PREFIX, RESERVED_COLUMNS, Batch, TableInfo
+from mlops_basics.table.columns import read_times, typed_column
+from mlops_basics.table.row_groups import Mask
+from mlops_basics.table.target import target_values
 
 MIN_ROWS = 3
 MOSTLY_NUMBERS = 0.95  # a text column with a larger share of numbers is a damaged number column
 
 
 class TableValidator:
-    """Checks a collected table with pandera; the first problem becomes a message for people.
+    """Refuses a collected table that nothing can be learned from; for the catalog's ``validator:``.
 
     Args:
         exclude: Columns that are not looked at.
@@ -31,58 +34,49 @@ class TableValidator:
         """Returns the table as it came.
 
         Raises:
-            DataError: If it is too short, or a column is infinite or mixes numbers and text.
+            DataError: If it has too few rows, or a column is infinite or mixes numbers and text.
         """
-        import pandera.pandas as pa
-        from pandera.errors import SchemaErrors
-
+        require_rows(data)
         columns = [column for column in data.columns if column not in self._ignored]
-        schema = pa.DataFrameSchema(
-            columns={
-                column: pa.Column(
-                    checks=[
-                        pa.Check(_is_finite, name="finite"),
-                        pa.Check(
-                            lambda values, text=column in self._text_columns: (
-                                text or _is_of_one_type(values)
-                            ),
-                            name="one_type",
-                        ),
-                    ],
-                    nullable=True,
-                )
-                for column in columns
-            },
-            checks=[pa.Check(lambda table: len(table) >= MIN_ROWS, name="enough_rows")],
-        )
-        try:
-            schema.validate(data, lazy=True)
-        except SchemaErrors as errors:
-            raise DataError(_explain(errors.failure_cases, data)) from errors
+        for column in columns:
+            require_finite(data, column)
+        for column in columns:
+            if column not in self._text_columns:
+                require_one_type(data, column)
         return data
 
 
-def refuse_reserved(batch: Batch) -> None:
-    """Raises DataError if a batch uses a name that the project adds to tables itself."""
-    reserved = [
-        name
-        for name in batch.table.columns
-        if name in RESERVED_COLUMNS or str(name).startswith(GROUP_PREFIX)
-    ]
-    if reserved:
+def require_rows(table: pd.DataFrame) -> None:
+    """Raises DataError if the rows cannot be divided."""
+    if len(table) < MIN_ROWS:
         raise DataError(
-            f"The file '{batch.name}' has a column '{reserved[0]}', a name that is reserved here. "
-            "Rename the column."
+            f"The source has {len(table)} rows, which is too few to divide into train, valid and "
+            "test rows. Collect more rows."
         )
 
 
-def column_difference(lacking: Sequence[str], added: Sequence[str]) -> str:
-    """Which columns a batch lacks and adds, in words; empty if none."""
-    return " and ".join(
-        f"{what} {', '.join(repr(name) for name in names[:5])}"
-        for what, names in (("lacks", lacking), ("adds", added))
-        if names
-    )
+def require_finite(table: pd.DataFrame, column: str) -> None:
+    """Raises DataError if a number is infinite."""
+    infinite = infinite_rows(table[column])
+    if infinite.any():
+        raise DataError(
+            f"The column '{column}' is infinite in {int(infinite.sum())} of {len(table)} rows, "
+            f"first in {_place(table, int(infinite.argmax()))}. Replace these by a number or "
+            "by a missing value."
+        )
+
+
+def require_one_type(table: pd.DataFrame, column: str) -> None:
+    """Raises DataError for text among numbers."""
+    position = _stray_position(table[column])
+    if position is not None:
+        raise DataError(
+            f"The column '{column}' mixes numbers and text: "
+            f"{str(table[column].iloc[position])[:60]!r} stands in "
+            f"{_place(table, position)}. Mend it, name it a missing value "
+            "(csv: {na_values: [...]}), or, if the column is text, add it to `text_columns` in "
+            "globals.yml."
+        )
 
 
 def require_columns(parameter: str, names: Iterable[str], table: pd.DataFrame) -> None:
@@ -90,6 +84,116 @@ def require_columns(parameter: str, names: Iterable[str], table: pd.DataFrame) -
     for name in names:
         if name not in table.columns:
             raise ConfigurationError(_unknown_column(parameter, name, table.columns))
+
+
+def require_batch_columns(
+    batch: Batch, needed: Collection[str], optional: Collection[str | None], *, of: str, remedy: str
+) -> None:
+    """Raises DataError if a batch lacks a column, adds one, or uses a name that is reserved.
+
+    Args:
+        batch: As read.
+        needed: Names of the columns that it has to have, unless they are optional.
+        optional: Names of columns that it may have or lack.
+        of: Whose columns these are, in the message.
+        remedy: What to do, in the message.
+    """
+    columns = list(batch.table.columns)
+    for name in columns:
+        if name in RESERVED_COLUMNS or str(name).startswith(GROUP_PREFIX):
+            raise DataError(
+                f"The file '{batch.name}' has a column '{name}', a name that is reserved here. "
+                "Rename the column."
+            )
+    lacking = [name for name in needed if name not in optional and name not in columns]
+    added = [name for name in columns if name not in needed and name not in optional]
+    difference = " and ".join(
+        f"{what} {', '.join(repr(str(name)) for name in names[:5])}"
+        for what, names in (("lacks", lacking), ("adds", added))
+        if names
+    )
+    if difference:
+        raise DataError(
+            f"The file '{batch.name}' does not have the columns {of}: it {difference}. {remedy}"
+        )
+
+
+def require_finite_batch(batch: Batch, exclude: Collection[str]) -> None:
+    """Raises DataError if a number of a batch is infinite, but in excluded columns."""
+    for name in batch.table.columns:
+        infinite = 0 if name in exclude else int(infinite_rows(batch.table[name]).sum())
+        if infinite:
+            raise DataError(
+                f"The file '{batch.name}' is infinite in {infinite} rows of its column '{name}'. "
+                "Replace these by a number or by a missing value."
+            )
+
+
+def require_times(values: pd.Series, batch: str = "") -> pd.Series:
+    """The time column in UTC.
+
+    Args:
+        values: The column, named; shape (rows,).
+        batch: Name of its file, if it is of one.
+
+    Raises:
+        DataError: If a value is missing or no time.
+    """
+    name = f"time column '{values.name}'"
+    try:
+        times = read_times(values)
+    except (ValueError, TypeError) as error:
+        if batch:
+            fault, remedy = f"The file '{batch}' holds a value in its {name}", "Mend it."
+        else:
+            fault = f"The {name} holds a value"
+            remedy = "Mend it, or set time_column: null in globals.yml."
+        raise DataError(f"{fault} that is no time ({error}). {remedy}") from error
+    if times.isna().any():
+        of_file = f" of the file '{batch}'" if batch else ""
+        raise DataError(
+            f"The {name}{of_file} is missing in {int(times.isna().sum())} of "
+            f"{len(times)} rows. Fill it in, or remove these rows."
+        )
+    return times
+
+
+def target_fault(values: pd.Series, table: TableInfo) -> str:
+    """Why a target cannot be one of the release's, empty if it can (also if none is known yet)."""
+    try:
+        labels = target_values(values, table.task, table.positive_above).dropna()
+    except DataError as error:
+        return str(error)
+    if table.task == "regression":
+        infinite = int(infinite_rows(labels).sum())
+        return f"its target is infinite in {infinite} rows. Mend it." if infinite else ""
+    if labels.empty or labels.isin(table.classes).any():
+        return ""
+    return (
+        f"its target holds none of the release's classes ({', '.join(table.classes[:5])}), but "
+        f"{str(labels.iloc[0])[:60]!r}. Were they renamed? Mend it; to learn new classes on "
+        "purpose: kedro run"
+    )
+
+
+def column_kind(values: pd.Series) -> str:
+    """What a column holds: "number", "time", "text" or "a mixture"; empty if no value is known."""
+    if values.isna().all():
+        return ""
+    try:
+        dtype = typed_column(values).dtype
+    except DataError:
+        return "a mixture"
+    if pd.api.types.is_datetime64_any_dtype(dtype):
+        return "time"
+    return "number" if dtype == np.float64 else "text"
+
+
+def infinite_rows(values: pd.Series) -> Mask:
+    """Which values are infinite, shape (rows,); none where the column holds no floats."""
+    if not pd.api.types.is_float_dtype(values.dtype):
+        return np.zeros(len(values), dtype=bool)
+    return np.asarray(np.isinf(values.to_numpy(dtype=np.float64, na_value=np.nan)), dtype=bool)
 
 
 def _unknown_column(parameter: str, name: str, columns: pd.Index) -> str:
@@ -103,24 +207,14 @@ def _unknown_column(parameter: str, name: str, columns: pd.Index) -> str:
     )
 
 
-def _is_finite(values: pd.Series) -> pd.Series:
-    if not pd.api.types.is_float_dtype(values.dtype):
-        return pd.Series(True, index=values.index)
-    return pd.Series(~np.isinf(values.to_numpy(dtype=np.float64, na_value=np.nan)), values.index)
-
-
-def _is_of_one_type(values: pd.Series) -> bool:
-    return _stray_value(values) is None
-
-
-def _stray_value(values: pd.Series) -> tuple[object, object] | None:
-    """Index and value of the first entry that does not fit the others, or None."""
+def _stray_position(values: pd.Series) -> int | None:
+    """Where the first value lies that does not fit the others; None if all do."""
+    values = values.reset_index(drop=True)
     if values.dtype == object:
         kinds = values.dropna().map(lambda value: "text" if isinstance(value, str) else "other")
         if kinds.nunique() > 1:
             rarer = kinds.value_counts().index[-1]
-            index = kinds.index[kinds == rarer][0]
-            return index, values[index]
+            return int(kinds.index[kinds == rarer][0])
         if kinds.empty or kinds.iloc[0] == "other":
             return None
     elif not isinstance(values.dtype, pd.StringDtype):
@@ -131,41 +225,10 @@ def _stray_value(values: pd.Series) -> tuple[object, object] | None:
     if not MOSTLY_NUMBERS <= share < 1:
         return None
     strays = set(counts.index[~numeric.to_numpy()])
-    index = values.index[values.isin(strays)][0]
-    return index, values[index]
+    return int(values.index[values.isin(strays)][0])
 
 
-def _explain(failures: pd.DataFrame, table: pd.DataFrame) -> str:
-    """One message for the first failure, with its place in the source."""
-    checks = set(failures["check"])
-    if "enough_rows" in checks:
-        return (
-            f"The source has {len(table)} rows, which is too few to divide into train, valid and "
-            "test rows. Collect more rows."
-        )
-    first = failures[failures["check"].isin(["finite", "one_type"])].iloc[0]
-    column = first["column"]
-    values = table[column]
-    if first["check"] == "finite":
-        infinite = ~_is_finite(values)
-        return (
-            f"The column '{column}' is infinite in {int(infinite.sum())} of {len(table)} rows, "
-            f"first in {_place(table, values.index[infinite][0])}. Replace these by a number or "
-            "by a missing value."
-        )
-    stray = _stray_value(values)
-    if stray is None:  # pandera reports a check that raised in the same way
-        raise RuntimeError(f"validation of column {column!r} failed: {first['failure_case']}")
-    index, value = stray
-    return (
-        f"The column '{column}' mixes numbers and text: {str(value)[:60]!r} stands in "
-        f"{_place(table, index)}. Mend it, name it a missing value (csv: {{na_values: [...]}}), "
-        "or, if the column is text, add it to `text_columns` in globals.yml."
-    )
-
-
-def _place(table: pd.DataFrame, index: object) -> str:
-    position = int(np.flatnonzero(table.index == index)[0])
+def _place(table: pd.DataFrame, position: int) -> str:
     if BATCH_COLUMN not in table.columns:
         return f"row {position + 1}"
     batch = table[BATCH_COLUMN].iloc[position]

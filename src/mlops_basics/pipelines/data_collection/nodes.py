@@ -13,7 +13,7 @@ from mlops_basics.schemas import (
     CollectionParams,
     CollectionReport,
 )
-from mlops_basics.table.checks import column_difference, refuse_reserved
+from mlops_basics.table.checks import require_batch_columns
 from mlops_basics.table.labels import LabelBook, RowKeys
 
 
@@ -51,9 +51,15 @@ def collect_batches(
             "left to learn from."
         )
     first = _fullest(batches, params)
-    for batch in batches:
-        _check_columns(batch, first, params)
     order = list(first.table.columns)
+    for batch in batches:
+        require_batch_columns(
+            batch,
+            order,
+            {params.target, *params.exclude} & set(order),
+            of=f"of '{first.name}'",
+            remedy="All batches of a source need the same columns.",
+        )
     tables, records = [], []
     for batch in batches:
         table = batch.table.reindex(columns=order)
@@ -100,19 +106,3 @@ def _fullest(batches: list[Batch], params: CollectionParams) -> Batch:
     """The batch whose columns all others need: the first one with the most of what may lack."""
     late = {params.target, *params.exclude}
     return max(batches, key=lambda batch: len(late & set(batch.table.columns)))
-
-
-def _check_columns(batch: Batch, first: Batch, params: CollectionParams) -> None:
-    refuse_reserved(batch)
-    may_lack = {params.target, *params.exclude}
-    lacking = [
-        str(name)
-        for name in first.table.columns
-        if name not in batch.table.columns and name not in may_lack
-    ]
-    added = [str(name) for name in batch.table.columns if name not in first.table.columns]
-    if difference := column_difference(lacking, added):
-        raise DataError(
-            f"The file '{batch.name}' does not have the columns of '{first.name}': it "
-            f"{difference}. All batches of a source need the same columns."
-        )

@@ -15,8 +15,8 @@ from mlops_basics.schemas import (
     TableInfo,
     TargetInfo,
 )
-from mlops_basics.table.checks import require_columns
-from mlops_basics.table.columns import read_times, typed_column, typed_features
+from mlops_basics.table.checks import require_columns, require_times
+from mlops_basics.table.columns import typed_column, typed_features
 from mlops_basics.table.row_hash import row_hashes, salted_fractions
 from mlops_basics.table.target import class_names, read_target
 
@@ -107,7 +107,7 @@ def preprocess_data(
     if params.group_column:
         result.insert(2, params.group_column, row_hashes(labelled_data, params.group_columns))
     if time_column:
-        result.insert(2, time_column, _times(labelled_data[time_column]))
+        result.insert(2, time_column, typed_column(require_times(labelled_data[time_column])))
     result[params.target] = target
     of_all_columns = set(target_info.key_columns) == set(candidates)
     whole_rows = hashes if of_all_columns else row_hashes(labelled_data, candidates)
@@ -213,22 +213,6 @@ def _useless_columns(features: pd.DataFrame) -> dict[str, str]:
         for column, count in counts.items()
         if count <= 1
     }
-
-
-def _times(values: pd.Series) -> pd.Series:
-    try:
-        times = read_times(values)
-    except (ValueError, TypeError) as error:
-        raise DataError(
-            f"The time column '{values.name}' holds a value that is no time ({error}). "
-            "Mend it, or set time_column: null in globals.yml."
-        ) from error
-    if times.isna().any():
-        raise DataError(
-            f"The time column '{values.name}' is missing in {int(times.isna().sum())} of "
-            f"{len(times)} rows. Fill it in, or remove these rows."
-        )
-    return typed_column(times).reset_index(drop=True)
 
 
 def _warnings(

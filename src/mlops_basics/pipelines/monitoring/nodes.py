@@ -26,13 +26,13 @@ from mlops_basics.schemas import (
     WatchedBatch,
 )
 from mlops_basics.stats.data_drift.result import DriftResult
+from mlops_basics.table.checks import target_fault
 from mlops_basics.table.columns import read_times
 from mlops_basics.table.labels import LabelBook, RowKeys
 
 from . import concept_drift, data_drift
 from .intake import IncomingBatch, Intake, take_in
 from .policy import conclude_policy
-from .usable import target_fault
 
 
 def watch_batches(
