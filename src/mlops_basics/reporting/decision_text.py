@@ -20,14 +20,9 @@ OUTCOMES = {
 }
 
 
-def outcome_text(decision: Decision) -> str:
-    """The outcome in a few words."""
-    return OUTCOMES[decision.outcome]
-
-
 def decision_badge(decision: Decision) -> Badge:
-    """The outcome; a model that is not promoted is no bad news."""
-    return Badge(outcome_text(decision), "good" if decision.promote else "neutral")
+    """The outcome in a few words; a model that is not promoted is no bad news."""
+    return Badge(OUTCOMES[decision.outcome], "good" if decision.promote else "neutral")
 
 
 def champion_text(version: str) -> str:

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from mlops_basics.schemas import METRICS, Estimate, Metrics, OverfitCheck
 
-from .text import limits
+from .text import Badge, limits
+
+
+@dataclass(frozen=True)
+class MetricRow:
+    """A metric by set of rows; None where it was not measured."""
+
+    name: str
+    greater_is_better: bool
+    estimates: dict[str, Estimate | None]
 
 
 def metric_name(name: str) -> str:
@@ -21,22 +31,35 @@ def interval(estimate: Estimate) -> str:
 
 def reading_order(metrics: Mapping[str, Metrics]) -> dict[str, Metrics]:
     """Test rows first: no choice was made on them, so they alone say how good a model is."""
-    first = [rows for rows in ("test", "valid", "train") if rows in metrics]
-    return {
-        rows: metrics[rows] for rows in [*first, *(set_ for set_ in metrics if set_ not in first)]
-    }
+    first = [name for name in ("test", "valid", "train") if name in metrics]
+    others = [name for name in metrics if name not in first]
+    return {name: metrics[name] for name in [*first, *others]}
+
+
+def metric_rows(metrics: Mapping[str, Metrics]) -> list[MetricRow]:
+    """Each metric once, in the order in which the sets name them."""
+    names = dict.fromkeys(name for of_set in metrics.values() for name in of_set.metrics)
+    rows = []
+    for name in names:
+        estimates = {set_name: of_set.metrics.get(name) for set_name, of_set in metrics.items()}
+        better = next(estimate.greater_is_better for estimate in estimates.values() if estimate)
+        rows.append(MetricRow(name, better, estimates))
+    return rows
 
 
 def leading_metric(metrics: Mapping[str, Metrics]) -> tuple[str, str, Estimate] | None:
     """Set of rows, name and estimate of the metric that a reader wants first."""
-    for rows, found in reading_order(metrics).items():
-        for name, estimate in found.metrics.items():
-            return rows, name, estimate
+    for set_name, of_set in reading_order(metrics).items():
+        for name, estimate in of_set.metrics.items():
+            return set_name, name, estimate
     return None
 
 
-def verdict(overfit: OverfitCheck) -> str:
+def overfit_badge(overfit: OverfitCheck) -> Badge:
     """The overfit check in a few words."""
-    if overfit.low is None:
-        return "overfitting cannot be judged: all rows of a set are of one group"
-    return "overfitted: may not be promoted" if overfit.overfitted else "no overfitting shown"
+    if overfit.low is None or overfit.high is None:
+        words = "overfitting cannot be judged: all rows of a set are of one group"
+        return Badge(words, "neutral")
+    if overfit.overfitted:
+        return Badge("overfitted: may not be promoted", "bad")
+    return Badge("no overfitting shown", "good")

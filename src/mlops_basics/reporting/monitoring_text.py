@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mlops_basics.schemas import ConceptResult, Verdict, WatchedBatch, WatchedLoss
 
-from .text import Tone, limits, number, share_text
+from .text import Badge, limits, number, share_text
 
 OUTCOMES = {
     "retrain": "retrain",
@@ -31,24 +31,18 @@ UNUSED_DRIFT = (
 )
 
 
-def outcome_text(verdict: Verdict) -> str:
-    """The outcome in a few words; "no drift" only where none was found."""
-    if verdict.outcome in ("no_drift", "nothing_new") and drift_found(verdict):
-        return "drift, no new reason to retrain"
-    return OUTCOMES[verdict.outcome]
-
-
-def outcome_tone(verdict: Verdict) -> Tone:
-    """How the outcome looks: bad where something has to be done."""
+def outcome_badge(verdict: Verdict) -> Badge:
+    """The outcome: "no drift" only where none was found, bad where something has to be done."""
     if verdict.outcome == "retrain":
-        return "bad"
-    calm = verdict.outcome == "no_drift" and not drift_found(verdict)
-    return "good" if calm else "neutral"
+        return Badge(OUTCOMES["retrain"], "bad")
+    if verdict.outcome in ("no_drift", "nothing_new") and drift_found(verdict):
+        return Badge("drift, no new reason to retrain", "neutral")
+    return Badge(OUTCOMES[verdict.outcome], "good" if verdict.outcome == "no_drift" else "neutral")
 
 
 def drift_found(verdict: Verdict) -> bool:
     """Whether the error has risen, or a column of a batch of this run has drifted."""
-    drifted = any(item.batch.drifted for item in verdict.batches)
+    drifted = any(result.batch.drifted for result in verdict.batches)
     return verdict.concept.status == "drift" or drifted
 
 
@@ -84,7 +78,7 @@ def concept_text(concept: ConceptResult) -> str:
     return f"{number(concept.observed)} in {concept.rows:,} rows ({limits}): {status}"
 
 
-def evidence_text(item: str) -> str:
+def evidence_text(piece: str) -> str:
     """A piece of evidence as people write it."""
-    kind, _, column = item.partition(": ")
+    kind, _, column = piece.partition(": ")
     return f"drift of {column}" if column else kind.replace("_", " ")

@@ -22,13 +22,14 @@ from mlops_basics.schemas import (
 from mlops_basics.table.row_groups import counted
 
 from . import monitoring_text
-from .decision_text import outcome_text
-from .metric_text import metric_name, reading_order, verdict
-from .text import number, plain
+from .decision_text import decision_badge
+from .metric_text import metric_name, metric_rows, overfit_badge, reading_order
+from .text import Badge, number, plain
 
 MOST_WARNINGS = 2
 MOST_PARAMETERS = 60  # characters
 MOST_REASONS, MOST_BATCHES = 2, 4
+STYLES = {"good": "bold green", "bad": "bold red", "neutral": "bold yellow"}
 
 
 def run_summary(
@@ -73,7 +74,7 @@ def run_summary(
         if decision and decision.promote and not release.changed:
             facts.append(("", Text(plain(release.reason, 300), style="yellow")))
     if overfit:
-        facts.append(("Overfitting", _verdict(overfit)))
+        facts.append(("Overfitting", _overfit(overfit)))
     if search:
         facts.append(("Best", Text(_best(search))))
     if table or versions:
@@ -83,15 +84,8 @@ def run_summary(
         warnings = [*table.warnings, *warnings]
     facts += _warnings(warnings)
     facts.append(("MLflow", Text(_where(mlflow_uri, run_id))))
-    parts: list[Text | Table] = [Text(title, style="bold")]
-    if any(each.metrics for each in metrics.values()):
-        parts.append(_metrics_table(metrics))
-    if report_path:
-        facts.append(("Report", Text()))
-    parts.append(_facts(facts))
-    if report_path:
-        parts.append(_path(report_path))
-    return Group(*parts)
+    measured = any(of_set.metrics for of_set in metrics.values())
+    return _summary(title, facts, report_path, _metrics_table(metrics) if measured else None)
 
 
 def monitoring_summary(verdict: Verdict, report_path: str) -> Group:
@@ -102,35 +96,33 @@ def monitoring_summary(verdict: Verdict, report_path: str) -> Group:
         report_path: Where the HTML report is; empty if there is none.
     """
     title = f"{plain(verdict.model_name, 40)}: version {plain(verdict.version, 20)} in production"
-    style = {"good": "bold green", "bad": "bold red", "neutral": "bold yellow"}
-    outcome = Text(
-        monitoring_text.outcome_text(verdict), style=style[monitoring_text.outcome_tone(verdict)]
-    )
-    # The concept test's sentence has a line of its own; what it waits for is told last.
-    reasons = [each for each in verdict.reasons if each != verdict.concept.reason]
+    outcome = _badge(monitoring_text.outcome_badge(verdict))
+    # The concept test's sentence has a line of its own; what it waits for comes last.
+    reasons = [reason for reason in verdict.reasons if reason != verdict.concept.reason]
     if len(reasons) > MOST_REASONS:
         last = [] if verdict.outcome == "retrain" else reasons[-1:]
         left = len(reasons) - 1 - len(last)
         reasons = [reasons[0], f"and {left} more in the report", *last]
-    facts = [("Outcome", outcome), *(("", Text(plain(each, 150))) for each in reasons)]
+    facts = [("Outcome", outcome), *(("", Text(plain(reason, 150))) for reason in reasons)]
     facts.append(("Error", Text(monitoring_text.concept_text(verdict.concept))))
     facts += _new_batches(verdict)
     facts += _warnings(verdict.warnings)
-    parts: list[Text | Table] = [Text(title, style="bold")]
-    if report_path:
-        facts.append(("Report", Text()))
-    parts.append(_facts(facts))
-    if report_path:
-        parts.append(_path(report_path))
-    return Group(*parts)
+    return _summary(title, facts, report_path)
 
 
-def _path(path: str) -> Text:
-    """A path with the whole width for itself: broken into lines it could not be clicked.
+def _summary(
+    title: str, facts: Sequence[tuple[str, Text]], report_path: str, metrics: Table | None = None
+) -> Group:
+    parts: list[Text | Table] = [Text(title, style="bold"), *([] if metrics is None else [metrics])]
+    if not report_path:
+        return Group(*parts, _facts(facts))
+    # The path has the whole width for itself: broken into lines it could not be clicked. It has no
+    # overflow of its own: printed with ``soft_wrap``, "fold" would cut it off.
+    return Group(*parts, _facts([*facts, ("Report", Text())]), Text(plain(report_path, 1_000)))
 
-    It has no overflow of its own: printed with ``soft_wrap``, "fold" would cut it off.
-    """
-    return Text(plain(path, 1_000))
+
+def _badge(badge: Badge) -> Text:
+    return Text(badge.words, style=STYLES[badge.tone])
 
 
 def _new_batches(verdict: Verdict) -> list[tuple[str, Text]]:
@@ -138,8 +130,8 @@ def _new_batches(verdict: Verdict) -> list[tuple[str, Text]]:
     if not verdict.batches:
         return [("Batches", Text("none is new"))]
     lines = []
-    for item in reversed(verdict.batches[-MOST_BATCHES:]):
-        batch = item.batch
+    for result in reversed(verdict.batches[-MOST_BATCHES:]):
+        batch = result.batch
         parts = [f"{plain(batch.name, 20)}: {batch.rows:,} rows"]
         if batch.outcome != "used":
             parts.append(batch.outcome)
@@ -160,23 +152,21 @@ def _metrics_table(metrics: Mapping[str, Metrics]) -> Table:
     ordered = reading_order(metrics)
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
     grid.add_column("", no_wrap=True)
-    for rows, each in ordered.items():
-        grid.add_column(Text(_heading(rows, each)), justify="right", overflow="fold")
-    names = list(dict.fromkeys(name for each in ordered.values() for name in each.metrics))
-    for name in names:
-        estimates = {rows: each.metrics.get(name) for rows, each in ordered.items()}
-        better = next(each.greater_is_better for each in estimates.values() if each)
+    for name, of_set in ordered.items():
+        grid.add_column(Text(_heading(name, of_set)), justify="right", overflow="fold")
+    for row in metric_rows(ordered):
         # Rows that the model was fitted or tuned on say nothing about others by an interval.
-        cells = [_cell(each, rows == "test") for rows, each in estimates.items()]
-        grid.add_row(Text(f"{'↑' if better else '↓'} {plain(metric_name(name), 20)}"), *cells)
+        cells = [_cell(estimate, name == "test") for name, estimate in row.estimates.items()]
+        arrow = "↑" if row.greater_is_better else "↓"
+        grid.add_row(Text(f"{arrow} {plain(metric_name(row.name), 20)}"), *cells)
     return grid
 
 
-def _heading(rows: str, metrics: Metrics) -> str:
+def _heading(name: str, metrics: Metrics) -> str:
     """In lines of their own what would squeeze the figures below."""
     if metrics.groups is None:
-        return f"{rows} ({metrics.rows:,} rows)"
-    return f"{rows}\n{metrics.rows:,} rows\n{metrics.groups:,} groups"
+        return f"{name} ({metrics.rows:,} rows)"
+    return f"{name}\n{metrics.rows:,} rows\n{metrics.groups:,} groups"
 
 
 def _cell(estimate: Estimate | None, with_interval: bool) -> Text:
@@ -197,18 +187,16 @@ def _facts(pairs: Sequence[tuple[str, Text]]) -> Table:
     return grid
 
 
-def _verdict(overfit: OverfitCheck) -> Text:
-    style, limits = "bold red" if overfit.overfitted else "bold green", ""
-    if overfit.low is None or overfit.high is None:
-        style = "bold yellow"
-    else:
-        limits = f", {100 * overfit.low:.1f} to {100 * overfit.high:.1f} %"
-    found = Text(verdict(overfit), style=style)
-    found.append(
-        f" (gap {100 * overfit.gap:.1f} %{limits}; tolerance {100 * overfit.tolerance:g} %)",
+def _overfit(overfit: OverfitCheck) -> Text:
+    interval = ""
+    if overfit.low is not None and overfit.high is not None:
+        interval = f", {100 * overfit.low:.1f} to {100 * overfit.high:.1f} %"
+    text = _badge(overfit_badge(overfit))
+    text.append(
+        f" (gap {100 * overfit.gap:.1f} %{interval}; tolerance {100 * overfit.tolerance:g} %)",
         style="not bold default",
     )
-    return found
+    return text
 
 
 def _best(search: SearchReport) -> str:
@@ -226,9 +214,9 @@ def _shown(value: object) -> str:
 
 def _decision(decision: Decision) -> list[tuple[str, Text]]:
     """The outcome, and what the test saw or why there was none."""
-    found = Text(outcome_text(decision), style="bold green" if decision.promote else "bold yellow")
+    outcome = _badge(decision_badge(decision))
     if decision.gain is None:
-        return [("Decision", found), ("", Text(plain(decision.reasons[0], 300)))]
+        return [("Decision", outcome), ("", Text(plain(decision.reasons[0], 300)))]
     around = f"gain {number(decision.gain)} {decision.unit}"
     if decision.low is not None and decision.high is not None:
         around += f" [{number(decision.low)}, {number(decision.high)}]"
@@ -236,7 +224,7 @@ def _decision(decision: Decision) -> list[tuple[str, Text]]:
         f"{metric_name(decision.metric)} on {counted(decision.rows, decision.groups)}: "
         f"{around}, p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
     )
-    lines = [("Decision", found), ("", Text(tested))]
+    lines = [("Decision", outcome), ("", Text(tested))]
     if not decision.promote:
         lines += [("", Text(plain(reason, 300))) for reason in decision.reasons[1:3]]
     return lines
@@ -264,7 +252,8 @@ def _data(table: TableInfo | None, versions: Mapping[str, str]) -> str:
 
 def _warnings(warnings: Sequence[str]) -> list[tuple[str, Text]]:
     shown = [
-        ("Warning", Text(plain(each, 140), style="yellow")) for each in warnings[:MOST_WARNINGS]
+        ("Warning", Text(plain(warning, 140), style="yellow"))
+        for warning in warnings[:MOST_WARNINGS]
     ]
     left = len(warnings) - len(shown)
     if left > 0:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.reporting.decision_text import OUTCOMES, decision_badge, outcome_text
+from mlops_basics.reporting.decision_text import OUTCOMES, decision_badge
 from mlops_basics.reporting.figures.decision import gain_figure
 from mlops_basics.reporting.pages.decision import view_decision
 from mlops_basics.reporting.pages.render import render
@@ -95,13 +95,14 @@ def cells(markup):
 
 def test_every_outcome_has_words():
     """A new one needs some here; only promotions look good."""
-    known = Decision.model_fields["outcome"].annotation.__args__
-    assert set(OUTCOMES) == set(known)
-    for outcome in known:
+    outcomes = Decision.model_fields["outcome"].annotation.__args__
+    assert set(OUTCOMES) == set(outcomes)
+    for outcome in outcomes:
         promote = outcome in ("promoted", "first_release")
         decision = make_decision(outcome=outcome, promote=promote)
-        assert outcome_text(decision) in html.unescape(shown(decision))
-        assert (decision_badge(decision).tone == "good") == promote
+        badge = decision_badge(decision)
+        assert badge.words in html.unescape(shown(decision))
+        assert (badge.tone == "good") == promote
 
 
 def test_the_page_shows_the_gain_with_its_interval():

@@ -28,14 +28,14 @@ def loss_figure(
         changes: Month and version of each release that replaced another.
         guess: Name and mean losses of a prediction that needs no model.
     """
-    drawn = figure(
+    fig = figure(
         unit,
         "Lower is better. A dotted line marks a new release: it predicts from the next month on.",
         height=420,
         hovermode="x unified",
     )
     if guess is not None:
-        drawn.add_scatter(
+        fig.add_scatter(
             x=list(months),
             y=list(guess[1]),
             mode="lines",
@@ -47,7 +47,7 @@ def loss_figure(
         ("never retrained", first, {"color": RED, "dash": "dash", "width": 2}),
         ("kept up", kept, {"color": BLUE, "width": 2.5}),
     ):
-        drawn.add_scatter(
+        fig.add_scatter(
             x=list(months),
             y=list(values),
             mode="lines+markers",
@@ -57,8 +57,8 @@ def loss_figure(
         )
     for month, version in changes:
         if month in months:
-            drawn.add_vline(x=month, line={"dash": "dot", "color": BLUE, "width": 1})
-            drawn.add_annotation(
+            fig.add_vline(x=month, line={"dash": "dot", "color": BLUE, "width": 1})
+            fig.add_annotation(
                 x=month,
                 y=1,
                 yref="paper",
@@ -67,8 +67,8 @@ def loss_figure(
                 showarrow=False,
                 font={"color": BLUE, "size": 12},
             )
-    _name_months(drawn, months)
-    return drawn
+    _name_months(fig, months)
+    return fig
 
 
 def gain_figure(
@@ -81,15 +81,15 @@ def gain_figure(
         gains: Gain, lower and upper limit of each; None where both models are one.
         unit: Of the gain.
     """
-    drawn = figure(
+    fig = figure(
         unit,
         "Above 0, keeping up was worth it. Bars are 95 % intervals with days as the independent "
         "units; a month without a mark was predicted by one and the same model.",
         height=420,
     )
-    drawn.add_hline(y=0, line={"color": GREY, "width": 1})
+    fig.add_hline(y=0, line={"color": GREY, "width": 1})
     shown = [(name, *gain) for name, gain in zip(months, gains, strict=True) if gain is not None]
-    drawn.add_scatter(
+    fig.add_scatter(
         x=[name for name, _, _, _ in shown],
         y=[gain for _, gain, _, _ in shown],
         mode="markers",
@@ -107,13 +107,13 @@ def gain_figure(
         "<extra></extra>",
         showlegend=False,
     )
-    _name_months(drawn, months)
-    return drawn
+    _name_months(fig, months)
+    return fig
 
 
-def _name_months(drawn: go.Figure, months: Sequence[str]) -> None:
+def _name_months(fig: go.Figure, months: Sequence[str]) -> None:
     """All months in their order, also those without a mark."""
-    drawn.update_xaxes(
+    fig.update_xaxes(
         type="category",
         categoryorder="array",
         categoryarray=list(months),

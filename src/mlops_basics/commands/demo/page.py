@@ -9,9 +9,9 @@ import plotly.graph_objects as go
 
 from mlops_basics.reporting.decision_text import champion_text, decision_badge
 from mlops_basics.reporting.metric_text import metric_name
-from mlops_basics.reporting.monitoring_text import OUTCOMES, outcome_tone
+from mlops_basics.reporting.monitoring_text import OUTCOMES, outcome_badge
 from mlops_basics.reporting.pages.render import render
-from mlops_basics.reporting.text import Badge, Shortened, shorten
+from mlops_basics.reporting.text import Badge, Shortened, Tone, shorten
 from mlops_basics.schemas import Decision, Verdict
 from mlops_basics.table.row_groups import counted
 
@@ -236,11 +236,12 @@ def _all_months(year: YearResult) -> MonthResult:
 
 
 def _look_row(look: LookResult) -> LookRow:
-    verdict, decision = look.verdict, look.decision
+    decision = look.decision
+    tone: Tone = "neutral" if look.verdict is None else outcome_badge(look.verdict).tone
     code = "trained and published" if look.before is None else EXIT_CODES.get(look.exit_code, "")
     return LookRow(
         look=look,
-        badge=Badge(verdict_text(look), "neutral" if verdict is None else outcome_tone(verdict)),
+        badge=Badge(verdict_text(look), tone),
         reasons=_reasons(look),
         outcome=f"exit {look.exit_code}: {code}",
         decision=None if decision is None else decision_badge(decision),

@@ -80,7 +80,7 @@ def confusion_figure(matrix: pd.DataFrame) -> go.Figure:
         text[counts == 0] = ""
     hover = np.empty((rows, columns, 2), dtype=object)
     hover[..., 0], hover[..., 1] = np.array(actual)[:, None], np.array(predicted)[None, :]
-    drawn = figure(
+    fig = figure(
         _confusion_title(counts, actual, predicted),
         "Each row is a true class, each column a prediction: right answers lie on the diagonal, "
         "and the darker a cell, the larger its share of the true class.",
@@ -88,7 +88,7 @@ def confusion_figure(matrix: pd.DataFrame) -> go.Figure:
         wide=rows > 15,
         margin_t=76,
     )
-    drawn.add_heatmap(
+    fig.add_heatmap(
         z=shares,
         zmin=0,
         zmax=1,
@@ -102,9 +102,9 @@ def confusion_figure(matrix: pd.DataFrame) -> go.Figure:
         showscale=False,
     )
     if rows <= COUNTS_UP_TO:
-        drawn.update_traces(text=text, texttemplate="%{text}")
+        fig.update_traces(text=text, texttemplate="%{text}")
     step = -(-columns // MAX_LABELS)  # the columns' order is the rows': a few labels do
-    drawn.update_xaxes(
+    fig.update_xaxes(
         title_text="predicted",
         tickvals=np.arange(columns)[::step],
         ticktext=predicted[::step],
@@ -112,7 +112,7 @@ def confusion_figure(matrix: pd.DataFrame) -> go.Figure:
         tickangle=0 if sum(map(len, predicted)) <= 30 else -60,
         tickfont_size=12 if columns <= 20 else 8,
     )
-    drawn.update_yaxes(
+    fig.update_yaxes(
         title_text="true",
         tickvals=np.arange(rows),
         ticktext=actual,
@@ -120,7 +120,7 @@ def confusion_figure(matrix: pd.DataFrame) -> go.Figure:
         autorange="reversed",
         tickfont_size=12 if rows <= 20 else 8,
     )
-    return drawn
+    return fig
 
 
 def ranking_figure(
@@ -146,7 +146,7 @@ def ranking_figure(
         title = f"ROC and precision-recall of class {label(classes[1], 24)}"
     elif drawable > len(shown):
         title = f"The {len(shown)} most frequent of {drawable} classes"
-    drawn = make_subplots(
+    fig = make_subplots(
         rows=2,
         cols=1,
         vertical_spacing=0.14,
@@ -158,7 +158,7 @@ def ranking_figure(
         "name": "guessing",
         "hoverinfo": "skip",
     }
-    drawn.add_scatter(x=[0, 1], y=[0, 1], **guessing)
+    fig.add_scatter(x=[0, 1], y=[0, 1], **guessing)
     for index, code in enumerate(shown):
         event = codes == code
         fpr, tpr, _ = roc_curve(event, scores[:, code])
@@ -171,7 +171,7 @@ def ranking_figure(
             "legendgroup": str(code),
         }
         kept = thin_curve(fpr, tpr)
-        drawn.add_scatter(
+        fig.add_scatter(
             x=fpr[kept],
             y=tpr[kept],
             name=f"{name}: AUC {number(auc(fpr, tpr))}, AP {number(ap)}",
@@ -179,7 +179,7 @@ def ranking_figure(
             **style,
         )
         kept = thin_curve(recall, precision)
-        drawn.add_scatter(
+        fig.add_scatter(
             x=recall[kept],
             y=precision[kept],
             row=2,
@@ -191,16 +191,16 @@ def ranking_figure(
         )
     if len(classes) == 2:
         share_of_class = float((codes == 1).mean())
-        drawn.add_scatter(
+        fig.add_scatter(
             x=[0, 1], y=[share_of_class] * 2, row=2, col=1, showlegend=False, **guessing
         )
-    drawn.update_xaxes(range=[-0.01, 1.01])
-    drawn.update_yaxes(range=[-0.01, 1.03])
+    fig.update_xaxes(range=[-0.01, 1.01])
+    fig.update_yaxes(range=[-0.01, 1.03])
     titles = (("false positive rate", "true positive rate"), ("recall", "precision"))
     for row, (below, beside) in enumerate(titles, start=1):
-        drawn.update_xaxes(title_text=below, row=row)
-        drawn.update_yaxes(title_text=beside, row=row)
-    return drawn
+        fig.update_xaxes(title_text=below, row=row)
+        fig.update_yaxes(title_text=beside, row=row)
+    return fig
 
 
 def calibration_figure(
@@ -227,7 +227,7 @@ def calibration_figure(
     bins = reliability_bins(predicted, event)
     missed = (bins.predicted < bins.low) | (bins.predicted > bins.high)
     title = f"Predicted and observed, {len(bins.rows)} groups of {len(codes):,} rows"
-    drawn = make_subplots(
+    fig = make_subplots(
         rows=2,
         cols=1,
         shared_xaxes=True,
@@ -235,14 +235,14 @@ def calibration_figure(
         vertical_spacing=0.05,
         figure=figure(title, CALIBRATION_READING, 560, showlegend=False),
     )
-    drawn.add_scatter(
+    fig.add_scatter(
         x=[0, 1],
         y=[0, 1],
         mode="lines",
         line={"color": GREY, "dash": "dash", "width": 1},
         hoverinfo="skip",
     )
-    drawn.add_scatter(
+    fig.add_scatter(
         x=bins.predicted,
         y=bins.observed,
         mode="markers",
@@ -261,7 +261,7 @@ def calibration_figure(
         "%{customdata[0]:.1%} to %{customdata[1]:.1%}<br>%{customdata[2]} rows<extra></extra>",
     )
     counts, edges = np.histogram(predicted.clip(0, 1), bins=HISTOGRAM_BINS, range=(0, 1))
-    drawn.add_bar(
+    fig.add_bar(
         x=(edges[:-1] + edges[1:]) / 2,
         y=counts,
         width=0.9 / HISTOGRAM_BINS,
@@ -270,11 +270,11 @@ def calibration_figure(
         row=2,
         col=1,
     )
-    drawn.update_xaxes(range=[-0.02, 1.02], tickformat=".0%")
-    drawn.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", title_text=y_title, row=1, col=1)
-    drawn.update_yaxes(title_text="rows", row=2, col=1)
-    drawn.update_xaxes(title_text=x_title, row=2, col=1)
-    return drawn
+    fig.update_xaxes(range=[-0.02, 1.02], tickformat=".0%")
+    fig.update_yaxes(range=[-0.02, 1.02], tickformat=".0%", title_text=y_title, row=1, col=1)
+    fig.update_yaxes(title_text="rows", row=2, col=1)
+    fig.update_xaxes(title_text=x_title, row=2, col=1)
+    return fig
 
 
 def reliability_bins(
@@ -286,6 +286,9 @@ def reliability_bins(
         predicted: Shape (n,), n >= 1.
         event: Whether it came true, shape (n,).
         confidence: Of the intervals.
+
+    Returns:
+        At most 10 bins of at least 15 rows, where there are so many, by rising probability.
     """
     wanted = int(np.clip(len(predicted) // ROWS_PER_BIN, 1, MAX_BINS))
     # By middle rank: equal probabilities share one, and no value between two heavy ones is lost.
@@ -296,8 +299,8 @@ def reliability_bins(
     used = rows > 0
     means = np.bincount(place, weights=predicted)[used] / rows[used]
     hits = np.bincount(place, weights=event)[used].astype(np.int64)
-    found = [share(int(k), int(n), confidence) for k, n in zip(hits, rows[used], strict=True)]
-    limits = np.array([(each.low, each.high) for each in found], dtype=np.float64)
+    intervals = [share(int(k), int(n), confidence) for k, n in zip(hits, rows[used], strict=True)]
+    limits = np.array([(interval.low, interval.high) for interval in intervals], dtype=np.float64)
     return ReliabilityBins(means, hits / rows[used], limits[:, 0], limits[:, 1], rows[used])
 
 

@@ -10,7 +10,7 @@ from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
 from mlops_basics.stats.data_drift.result import DriftResult
 
-from .style import BLUE, Floats, empty_figure, figure
+from .style import BLUE, Floats, empty_figure, figure, name_rows
 
 MOST_VALUES = 12  # distinct values of a numeric column that are drawn as bars of their own
 BEFORE, NOW = "#b9bec6", BLUE
@@ -28,47 +28,51 @@ def column_figure(
     """Draw a column of the reference against the same of a batch.
 
     Args:
-        column: What was found about it.
+        column: The result of its test.
         reference, current: Profiles of both sides. Where the missing values have drifted, these
             are drawn; else the distribution of the values, or the levels that changed most.
     """
     name = label(column.column, 24)
     if reference.rows == 0 or current.rows == 0:
         return empty_figure(name, "One side has no rows.")
-    missing = [each.missing / each.rows for each in (reference, current)]
-    told = (
+    missing = [profile.missing / profile.rows for profile in (reference, current)]
+    reading = (
         f"Grey: the release's reference, {reference.rows:,} rows; blue: the batch, "
         f"{current.rows:,}. Missing: {share_text(missing[0])} before, {share_text(missing[1])} now."
     )
     if column.kind == "missing":
-        shares = np.array([missing, [1 - each for each in missing]])
-        return _bars(f"{name}: missing values", told, ["missing", "present"], shares)
+        shares = np.array([missing, [1 - share for share in missing]])
+        return _bars(f"{name}: missing values", reading, ["missing", "present"], shares)
     if isinstance(reference, NumericProfile) and isinstance(current, NumericProfile):
-        return _numeric(name, told, reference, current)
+        return _numeric(name, reading, reference, current)
     if isinstance(reference, CategoricalProfile) and isinstance(current, CategoricalProfile):
         names, shares = largest_changes(reference, current)
-        levels = [label(each, 20) for each in names]
-        return _bars(f"{name}: share of rows", told, levels, shares)
+        levels = [label(level, 20) for level in names]
+        return _bars(f"{name}: share of rows", reading, levels, shares)
     return empty_figure(name, "One side holds numbers, the other text: not comparable.")
 
 
-def _numeric(name: str, told: str, reference: NumericProfile, current: NumericProfile) -> go.Figure:
+def _numeric(
+    name: str, reading: str, reference: NumericProfile, current: NumericProfile
+) -> go.Figure:
     values = single_values(reference, current, MOST_VALUES)
     if values is not None:
         points, shares = values
-        return _bars(f"{name}: share of values", told, [f"{each:.6g}" for each in points], shares)
+        return _bars(
+            f"{name}: share of values", reading, [f"{point:.6g}" for point in points], shares
+        )
     limits = quantile_range(reference, current)
     if limits is None:
         return empty_figure(name, "There are no finite values on either side.")
     edges, before, now = histogram(reference, current, *limits)
     if min(before.sum(), now.sum()) < 1 - 1e-9:
-        told += " The outermost values of both sides, 0.5 % at each end, are not drawn."
-    drawn = figure(f"{name}: share of values", told, height=300)
+        reading += " The outermost values of both sides, 0.5 % at each end, are not drawn."
+    fig = figure(f"{name}: share of values", reading, height=300)
     for side, shares, style in (
         ("reference", before, {"fill": "tozeroy", "line": {"color": BEFORE, "width": 1}}),
         ("batch", now, {"line": {"color": NOW, "width": 2}}),
     ):
-        drawn.add_scatter(
+        fig.add_scatter(
             x=edges,
             y=[*shares, shares[-1]],
             mode="lines",
@@ -77,41 +81,40 @@ def _numeric(name: str, told: str, reference: NumericProfile, current: NumericPr
             hovertemplate=f"{side}: %{{y:.1%}} from %{{x:.4g}} on<extra></extra>",
             **style,
         )
-    drawn.update_yaxes(rangemode="tozero", tickformat=".0%")
-    return drawn
+    fig.update_yaxes(rangemode="tozero", tickformat=".0%")
+    return fig
 
 
-def _bars(title: str, told: str, names: list[str], shares: Floats) -> go.Figure:
+def _bars(title: str, reading: str, names: list[str], shares: Floats) -> go.Figure:
     """Bars of both sides; ``shares`` has the shape (names, 2)."""
-    drawn = figure(title, told, height=150 + 34 * max(2, len(names)), barmode="group", bargap=0.25)
-    at = np.arange(len(names))
+    fig = figure(title, reading, height=150 + 34 * max(2, len(names)), barmode="group", bargap=0.25)
     for side, colour, values in zip(("reference", "batch"), (BEFORE, NOW), shares.T, strict=True):
-        drawn.add_bar(
+        fig.add_bar(
             x=values,
-            y=at,
+            y=np.arange(len(names)),
             orientation="h",
             name=side,
             marker_color=colour,
             customdata=names,
             hovertemplate=f"{side}: %{{x:.1%}} %{{customdata}}<extra></extra>",
         )
-    drawn.update_xaxes(tickformat=".0%", rangemode="tozero")
-    drawn.update_yaxes(tickvals=at, ticktext=names, autorange="reversed", showgrid=False)
-    return drawn
+    fig.update_xaxes(tickformat=".0%", rangemode="tozero")
+    name_rows(fig, names)
+    return fig
 
 
 def quantile_range(
     reference: NumericProfile, current: NumericProfile
 ) -> tuple[float, float] | None:
     """The range that holds the middle 99 % of both sides; None without a finite value."""
-    ends = [_quantiles(each) for each in (reference, current)]
-    found = [each for each in ends if each is not None]
-    if not found:
+    ranges = [_quantiles(profile) for profile in (reference, current)]
+    ends = [end for limits in ranges if limits is not None for end in limits]
+    if not ends:
         return None
-    low, high = min(each[0] for each in found), max(each[1] for each in found)
+    low, high = min(ends), max(ends)
     if low == high:  # more than 99 % of the values are the same
-        every = np.concatenate([_finite(reference), _finite(current)])
-        low, high = float(every.min()), float(every.max())
+        values = np.concatenate([_finite(reference), _finite(current)])
+        low, high = float(values.min()), float(values.max())
     return (low, high) if low < high else (low - 0.5, high + 0.5)
 
 
@@ -128,8 +131,8 @@ def histogram(
         Edges of shape (bins + 1,), shares of the reference and of the batch of shape (bins,).
         Each bin holds its upper edge; the first one its lower edge as well.
     """
-    every = np.concatenate([_finite(reference), _finite(current)])
-    within = every[(every >= low) & (every <= high)]
+    values = np.concatenate([_finite(reference), _finite(current)])
+    within = values[(values >= low) & (values <= high)]
     whole = bool((np.abs(within) < WHOLE_UP_TO).all() and (within == np.round(within)).all())
     if whole and high - low >= 1:
         # Bins of equally many whole numbers: others would show teeth that are not in the data.
@@ -151,9 +154,9 @@ def single_values(
     if not 0 < len(points) <= most:
         return None
     sides = []
-    for each in (reference, current):
-        counts = np.diff(each.bounds(points)[0], prepend=0)
-        sides.append(counts / max(each.n, 1))
+    for profile in (reference, current):
+        counts = np.diff(profile.bounds(points)[0], prepend=0)
+        sides.append(counts / max(profile.n, 1))
     return points, np.column_stack(sides)
 
 

@@ -12,7 +12,7 @@ from .style import BLUE, GREY, RED, figure
 
 def gain_figure(decision: Decision) -> go.Figure:
     """Draw the challenger's gain with its interval, and the gain that it had to exceed."""
-    drawn = figure(
+    fig = figure(
         f"Gain by {metric_name(decision.metric)}, {decision.unit}",
         "Right of the dashed line the challenger is better by more than was asked; it is promoted "
         "when its whole interval lies there.",
@@ -21,7 +21,7 @@ def gain_figure(decision: Decision) -> go.Figure:
     gain = decision.gain or 0.0
     low = gain if decision.low is None else decision.low
     high = gain if decision.high is None else decision.high
-    drawn.add_scatter(
+    fig.add_scatter(
         x=[gain],
         y=["challenger"],
         mode="markers",
@@ -36,12 +36,12 @@ def gain_figure(decision: Decision) -> go.Figure:
         hovertemplate="gain %{x:.4g}<extra></extra>",
         showlegend=False,
     )
-    drawn.add_vline(x=decision.min_gain, line={"dash": "dash", "color": RED})
+    fig.add_vline(x=decision.min_gain, line={"dash": "dash", "color": RED})
     if decision.smallest_gain is not None:
-        drawn.add_vline(
+        fig.add_vline(
             x=decision.smallest_gain,
             line={"dash": "dot", "color": GREY},
             annotation_text="smallest gain it could see",
             annotation_position="top",
         )
-    return drawn
+    return fig

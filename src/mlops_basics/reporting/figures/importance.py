@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from mlops_basics.reporting.text import label
 
-from .style import BLUE, GREY, empty_figure, figure
+from .style import BLUE, GREY, empty_figure, figure, name_rows
 
 TOP_FEATURES = 20
 
@@ -24,13 +24,13 @@ def importance_figure(importance: pd.DataFrame) -> go.Figure:
     ordered = importance.sort_values("rise", ascending=False, kind="stable").head(TOP_FEATURES)
     names = [label(name, 24) for name in ordered["feature"]]
     shown = f" (top {len(names)} of {len(importance)})" if len(names) < len(importance) else ""
-    drawn = figure(
+    fig = figure(
         f"Rise of the loss when shuffled{shown}",
         "The longer a bar, the more the model depends on that feature; a bar around zero means "
         "that the model does as well without it.",
         height=140 + 26 * max(3, len(names)),
     )
-    drawn.add_bar(
+    fig.add_bar(
         x=ordered["rise"].to_numpy(dtype=np.float64),
         y=np.arange(len(names)),
         orientation="h",
@@ -45,9 +45,7 @@ def importance_figure(importance: pd.DataFrame) -> go.Figure:
         customdata=names,
         hovertemplate="%{customdata}<br>%{x:.4g}<extra></extra>",
     )
-    drawn.update_xaxes(title_text="rise of the loss (line: spread of the repeats)", zeroline=True)
-    drawn.update_xaxes(zerolinecolor=GREY)
-    drawn.update_yaxes(
-        tickvals=np.arange(len(names)), ticktext=names, autorange="reversed", showgrid=False
-    )
-    return drawn
+    fig.update_xaxes(title_text="rise of the loss (line: spread of the repeats)", zeroline=True)
+    fig.update_xaxes(zerolinecolor=GREY)
+    name_rows(fig, names)
+    return fig

@@ -11,13 +11,13 @@ from mlops_basics.reporting.monitoring_text import LOSSES
 from mlops_basics.reporting.text import label, number
 from mlops_basics.schemas import ConceptResult, Watch, WatchedBatch
 
-from .style import BLUE, GREY, RED, empty_figure, figure
+from .style import BLUE, GREY, RED, empty_figure, figure, name_rows
 
 MOST_TICKS = 14
 LONGEST_TICK = 12  # characters: below a figure on a phone they stand on end
 LONGEST_LEVEL = 3  # characters: longer names are turned where there is little room
 MOST_NAME = 200
-_WORDS = re.compile(r"[^\W_]+|[\W_]+")
+_WORDS_AND_SIGNS = re.compile(r"[^\W_]+|[\W_]+")
 MARKS_UP_TO = 80  # batches; beyond, the cells are too narrow for a mark
 # Up to the threshold blue, above it orange: as far apart for the colour-blind as in grey.
 DRIFT_COLOURS = (
@@ -41,7 +41,7 @@ def error_figure(watch: Watch, concept: ConceptResult) -> go.Figure:
     awaited = [batch for batch in used if not batch.entered and batch.expected_error is not None]
     if not entered and not awaited:
         return empty_figure("Error over time", "No batch has labels or an expected error yet.")
-    drawn = figure(
+    fig = figure(
         f"Error of {len(entered)} labelled batches",
         "Each dot is a batch with its 95 % interval (rows taken as independent). Single dots "
         "above the line prove nothing; the alarm is raised when all rows together do. Open marks "
@@ -54,7 +54,7 @@ def error_figure(watch: Watch, concept: ConceptResult) -> go.Figure:
         ("tolerated up to", concept.tolerated, {"color": RED, "width": 2}),
         ("reference", concept.reference, {"color": GREY, "width": 1.5, "dash": "dash"}),
     ):
-        drawn.add_scatter(
+        fig.add_scatter(
             x=ends,
             y=[value, value],
             mode="lines",
@@ -63,9 +63,9 @@ def error_figure(watch: Watch, concept: ConceptResult) -> go.Figure:
             hoverinfo="skip",
         )
     if entered:
-        _add_errors(drawn, entered)
+        _add_errors(fig, entered)
     if awaited:
-        drawn.add_scatter(
+        fig.add_scatter(
             x=[batch.number for batch in awaited],
             y=[batch.expected_error for batch in awaited],
             mode="markers",
@@ -76,18 +76,18 @@ def error_figure(watch: Watch, concept: ConceptResult) -> go.Figure:
         )
     for batch in used:
         if batch.alarm:
-            drawn.add_vline(
+            fig.add_vline(
                 x=batch.number,
                 line={"dash": "dot", "color": RED, "width": 1.5},
                 annotation={"text": "alarm", "font": {"color": RED}, "yanchor": "bottom", "y": 1},
                 annotation_position="top",
             )
-    drawn.update_xaxes(range=ends, showgrid=False)
-    names = _name_batches(drawn, used)
+    fig.update_xaxes(range=ends, showgrid=False)
+    names = _name_batches(fig, used)
     if max(len(name) for name in names) > LONGEST_LEVEL:
-        drawn.update_layout(height=530, legend_y=-0.42)  # below names that stand on end
-    drawn.update_yaxes(title_text=LOSSES[watch.loss], rangemode="tozero")
-    return drawn
+        fig.update_layout(height=530, legend_y=-0.42)  # below names that stand on end
+    fig.update_yaxes(title_text=LOSSES[watch.loss], rangemode="tozero")
+    return fig
 
 
 def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
@@ -112,7 +112,7 @@ def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
     )
     drifted = np.array([[name in batch.drifted for batch in judged] for name in columns])
     shown = f", top {len(columns)} of {len(largest)}" if len(columns) < len(largest) else ""
-    drawn = figure(
+    fig = figure(
         f"Drift of the columns{shown}",
         "White: no change is certain. The darker the blue, the closer the certain change comes to "
         "the one that matters; orange with a cross: it is larger, that is drift. Empty: not "
@@ -124,7 +124,7 @@ def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
     hover[..., 0] = np.array(names, dtype=object)[:, None]
     hover[..., 1] = np.array([label(batch.name) for batch in judged], dtype=object)[None, :]
     marks = len(judged) <= MARKS_UP_TO
-    drawn.add_heatmap(
+    fig.add_heatmap(
         x=[batch.number for batch in judged],
         y=np.arange(len(columns)),
         z=effects,
@@ -141,23 +141,21 @@ def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
         hovertemplate="%{customdata[0]}<br>%{customdata[1]}<br>"
         "certain change: %{z:.2f} of the one that matters<extra></extra>",
     )
-    drawn.update_xaxes(showgrid=False)
-    _name_batches(drawn, judged)
-    drawn.update_yaxes(
-        tickvals=np.arange(len(columns)), ticktext=names, autorange="reversed", showgrid=False
-    )
-    return drawn
+    fig.update_xaxes(showgrid=False)
+    _name_batches(fig, judged)
+    name_rows(fig, names)
+    return fig
 
 
-def _add_errors(drawn: go.Figure, entered: list[WatchedBatch]) -> None:
+def _add_errors(fig: go.Figure, entered: list[WatchedBatch]) -> None:
     errors = np.array([batch.error for batch in entered], dtype=np.float64)
     low = np.array([_or(batch.error_low, batch.error) for batch in entered], dtype=np.float64)
     high = np.array([_or(batch.error_high, batch.error) for batch in entered], dtype=np.float64)
-    told = np.empty((len(entered), 4), dtype=object)
-    told[:, 0] = [label(batch.name) for batch in entered]
-    told[:, 1], told[:, 2] = low, high
-    told[:, 3] = [batch.labels.labelled if batch.labels else batch.rows for batch in entered]
-    drawn.add_scatter(
+    hover = np.empty((len(entered), 4), dtype=object)
+    hover[:, 0] = [label(batch.name) for batch in entered]
+    hover[:, 1], hover[:, 2] = low, high
+    hover[:, 3] = [batch.labels.labelled if batch.labels else batch.rows for batch in entered]
+    fig.add_scatter(
         x=[batch.number for batch in entered],
         y=errors,
         mode="markers",
@@ -175,7 +173,7 @@ def _add_errors(drawn: go.Figure, entered: list[WatchedBatch]) -> None:
             "width": 4,
             "color": GREY,
         },
-        customdata=told,
+        customdata=hover,
         hovertemplate="%{customdata[0]}<br>error %{y:.4g}, 95 % interval %{customdata[1]:.4g} to "
         "%{customdata[2]:.4g}<br>%{customdata[3]:,} labelled rows<extra></extra>",
     )
@@ -186,12 +184,12 @@ def _used(watch: Watch) -> list[WatchedBatch]:
     return sorted((batch for batch in watch.batches if batch.number), key=lambda b: b.number)
 
 
-def _name_batches(drawn: go.Figure, batches: list[WatchedBatch]) -> list[str]:
+def _name_batches(fig: go.Figure, batches: list[WatchedBatch]) -> list[str]:
     """Write and return names below the axis, at most as many as a phone has room for."""
     step = -(-len(batches) // MOST_TICKS)
     short = distinct_parts([batch.name for batch in batches])[::step]
     names = [label(name, LONGEST_TICK) for name in short]
-    drawn.update_xaxes(tickvals=[batch.number for batch in batches[::step]], ticktext=names)
+    fig.update_xaxes(tickvals=[batch.number for batch in batches[::step]], ticktext=names)
     return names
 
 
@@ -200,18 +198,18 @@ def distinct_parts(names: list[str]) -> list[str]:
 
     Words and numbers stay whole, so that 2013-10 and 2013-11 become 10 and 11, not 0 and 1.
     """
-    parts = [_WORDS.findall(name[:MOST_NAME]) for name in names]
+    parts = [_WORDS_AND_SIGNS.findall(name[:MOST_NAME]) for name in names]
     if len(set(names)) < 2 or any(len(name) > MOST_NAME for name in names):
         return names
-    shortest = min(len(each) for each in parts)
+    shortest = min(len(words) for words in parts)
     start = 0
-    while start < shortest - 1 and len({each[start] for each in parts}) == 1:
+    while start < shortest - 1 and len({words[start] for words in parts}) == 1:
         start += 1
     end = 0
-    while end < shortest - 1 - start and len({each[-1 - end] for each in parts}) == 1:
+    while end < shortest - 1 - start and len({words[-1 - end] for words in parts}) == 1:
         end += 1
-    found = ["".join(each[start : len(each) - end]).strip(" _-./") for each in parts]
-    return found if all(found) and len(set(found)) == len(set(names)) else names
+    middles = ["".join(words[start : len(words) - end]).strip(" _-./") for words in parts]
+    return middles if all(middles) and len(set(middles)) == len(set(names)) else names
 
 
 def _or(value: float | None, instead: float | None) -> float | None:

@@ -18,7 +18,7 @@ def actual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
         return empty_figure("Predicted against actual", "No row has a target and a prediction.")
     kept = every_nth(len(true))
     shown = "" if len(kept) == len(true) else f", {len(kept):,} of {len(true):,} rows"
-    drawn = figure(
+    fig = figure(
         f"Predicted against actual{shown}",
         "Each dot is a row: on the diagonal the prediction is right, above it too high, below it "
         "too low.",
@@ -26,13 +26,13 @@ def actual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
         showlegend=False,
     )
     ends = [min(true.min(), guess.min()), max(true.max(), guess.max())]
-    drawn.add_scatter(
+    fig.add_scatter(
         x=ends, y=ends, mode="lines", line={"color": GREY, "dash": "dash"}, hoverinfo="skip"
     )
-    _add_dots(drawn, true[kept], guess[kept], "actual %{x:.4g}<br>predicted %{y:.4g}")
-    drawn.update_xaxes(title_text="actual")
-    drawn.update_yaxes(title_text="predicted")
-    return drawn
+    _add_dots(fig, true[kept], guess[kept], "actual %{x:.4g}<br>predicted %{y:.4g}")
+    fig.update_xaxes(title_text="actual")
+    fig.update_yaxes(title_text="predicted")
+    return fig
 
 
 def residual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
@@ -42,18 +42,18 @@ def residual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
         return empty_figure("Residuals", "No row has a target and a prediction.")
     residuals = true - guess
     kept = every_nth(len(true))
-    drawn = figure(
+    fig = figure(
         "Residuals (actual minus predicted)",
         "The median line should run along zero and the shaded band, which holds 80 % of the "
         "rows, should be equally wide everywhere: where it is not, predictions are off or less "
         "certain.",
         height=460,
     )
-    _add_dots(drawn, guess[kept], residuals[kept], "predicted %{x:.4g}<br>residual %{y:.4g}")
+    _add_dots(fig, guess[kept], residuals[kept], "predicted %{x:.4g}<br>residual %{y:.4g}")
     centres, low, median, high = _running_quantiles(guess, residuals)
     band = {"mode": "lines", "hoverinfo": "skip", "line": {"width": 0, "color": RED}}
-    drawn.add_scatter(x=centres, y=low, showlegend=False, **band)
-    drawn.add_scatter(
+    fig.add_scatter(x=centres, y=low, showlegend=False, **band)
+    fig.add_scatter(
         x=centres,
         y=high,
         fill="tonexty",
@@ -61,7 +61,7 @@ def residual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
         name="80 % of rows",
         **band,
     )
-    drawn.add_scatter(
+    fig.add_scatter(
         x=centres,
         y=median,
         mode="lines+markers" if len(centres) == 1 else "lines",
@@ -69,10 +69,10 @@ def residual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
         name="running median",
         hovertemplate="median residual %{y:.4g}<extra></extra>",
     )
-    drawn.add_hline(y=0, line={"color": GREY, "dash": "dash", "width": 1})
-    drawn.update_xaxes(title_text="predicted")
-    drawn.update_yaxes(title_text="residual")
-    return drawn
+    fig.add_hline(y=0, line={"color": GREY, "dash": "dash", "width": 1})
+    fig.update_xaxes(title_text="predicted")
+    fig.update_yaxes(title_text="residual")
+    return fig
 
 
 def _finite_pairs(y: npt.ArrayLike, predicted: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -81,8 +81,8 @@ def _finite_pairs(y: npt.ArrayLike, predicted: npt.ArrayLike) -> tuple[Floats, F
     return true[usable], guess[usable]
 
 
-def _add_dots(drawn: go.Figure, x: Floats, y: Floats, hover: str) -> None:
-    drawn.add_scatter(
+def _add_dots(fig: go.Figure, x: Floats, y: Floats, hover: str) -> None:
+    fig.add_scatter(
         x=x,
         y=y,
         mode="markers",

@@ -20,31 +20,31 @@ def search_figure(trials: pd.DataFrame, loss: str) -> go.Figure:
     Args:
         trials: Columns ``trial``, ``candidate``, ``valid_loss``, ``train_loss``, ``gap``,
             ``gap_low``, ``overfitted``, ``params``.
-        loss: The loss' name.
+        loss: Name of the loss.
     """
-    found = trials[np.isfinite(trials["valid_loss"].to_numpy(dtype=np.float64))]
-    if found.empty:
+    finite = trials[np.isfinite(trials["valid_loss"].to_numpy(dtype=np.float64))]
+    if finite.empty:
         return empty_figure("Search", "No trial has a finite loss.")
-    losses = found["valid_loss"].to_numpy(dtype=np.float64)
-    overfitted = found["overfitted"].to_numpy(dtype=np.bool_)
-    drawn = figure(
+    losses = finite["valid_loss"].to_numpy(dtype=np.float64)
+    overfitted = finite["overfitted"].to_numpy(dtype=np.bool_)
+    fig = figure(
         f"Validation {label(loss)} of {len(trials)} trials",
         "Each mark is a trial, lower is better; the line is the best so far. Trials marked with "
         "a cross overfit and are chosen only when no other is left.",
         height=420,
     )
-    drawn.add_scatter(
-        x=found["trial"],
+    fig.add_scatter(
+        x=finite["trial"],
         y=_best_so_far(losses, overfitted),
         mode="lines",
         line={"color": GREY, "width": 1.5, "shape": "hv"},
         name="best so far",
         hoverinfo="skip",
     )
-    for index, (candidate, group) in enumerate(found.groupby("candidate", sort=True)):
+    for index, (candidate, group) in enumerate(finite.groupby("candidate", sort=True)):
         texts = group[["train_loss", "gap"]].astype(object)
         texts["params"] = [label(params, 120) for params in group["params"]]
-        drawn.add_scatter(
+        fig.add_scatter(
             x=group["trial"],
             y=group["valid_loss"],
             mode="markers",
@@ -60,19 +60,19 @@ def search_figure(trials: pd.DataFrame, loss: str) -> go.Figure:
             "gap %{customdata[1]:.1%} of the baseline<br>%{customdata[2]}<extra></extra>",
         )
     if overfitted.any():
-        drawn.add_scatter(
-            x=found["trial"][overfitted],
+        fig.add_scatter(
+            x=finite["trial"][overfitted],
             y=losses[overfitted],
             mode="markers",
             name="overfitted",
             marker={"symbol": "x-thin", "size": 13, "line": {"color": "#22262b", "width": 1.5}},
             hoverinfo="skip",
         )
-    drawn.update_xaxes(title_text="trial")
-    drawn.update_yaxes(title_text=f"validation {label(loss)}")
+    fig.update_xaxes(title_text="trial")
+    fig.update_yaxes(title_text=f"validation {label(loss)}")
     if losses.min() > 0 and losses.max() > 20 * losses.min():
-        drawn.update_yaxes(type="log", title_text=f"validation {label(loss)} (log scale)")
-    return drawn
+        fig.update_yaxes(type="log", title_text=f"validation {label(loss)} (log scale)")
+    return fig
 
 
 def _best_so_far(losses: Floats, overfitted: npt.NDArray[np.bool_]) -> Floats:

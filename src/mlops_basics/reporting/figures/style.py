@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -66,13 +67,20 @@ def figure(title: str, reading: str, height: int, wide: bool = False, **layout: 
 
 def empty_figure(title: str, message: str) -> go.Figure:
     """A figure that says why there is nothing to draw."""
-    drawn = figure(title, message, 220)
-    drawn.update_xaxes(visible=False)
-    drawn.update_yaxes(visible=False)
-    drawn.add_annotation(
+    fig = figure(title, message, 220)
+    fig.update_xaxes(visible=False)
+    fig.update_yaxes(visible=False)
+    fig.add_annotation(
         text=message, x=0.5, y=0.5, xref="paper", yref="paper", showarrow=False, font_size=14
     )
-    return drawn
+    return fig
+
+
+def name_rows(fig: go.Figure, names: Sequence[str]) -> None:
+    """Write names beside the rows of a figure, which are numbered from 0, the first on top."""
+    fig.update_yaxes(
+        tickvals=np.arange(len(names)), ticktext=names, autorange="reversed", showgrid=False
+    )
 
 
 def line_style(index: int) -> dict[str, str]:
@@ -99,6 +107,6 @@ def thin_curve(x: Floats, y: Floats, most: int = MAX_POINTS) -> Indices:
     steps = np.abs(np.diff(x)) + np.abs(np.diff(y))
     length = np.concatenate([[0.0], np.cumsum(steps)])
     wanted = np.linspace(0, length[-1], most)
-    found = np.searchsorted(length, wanted).clip(0, len(x) - 1)
-    found[-1] = len(x) - 1
-    return np.unique(found)
+    positions = np.searchsorted(length, wanted).clip(0, len(x) - 1)
+    positions[-1] = len(x) - 1
+    return np.unique(positions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mlops_basics.reporting.monitoring_text import evidence_text, outcome_text, outcome_tone
+from mlops_basics.reporting.monitoring_text import evidence_text, outcome_badge
 from mlops_basics.reporting.text import Badge, plain
 from mlops_basics.schemas import Attempt, MonitoringState, Verdict, Watch, WatchedBatch
 
@@ -81,9 +81,8 @@ def _look(version: str, run_id: str, batches: Sequence[WatchedBatch]) -> Event:
 
 
 def _this_run(verdict: Verdict, new: Sequence[WatchedBatch]) -> Event:
-    badge = Badge(outcome_text(verdict), outcome_tone(verdict))
     detail = _on_what(new) if new else "no batch was new"
-    return Event(verdict.version, verdict.run_id, "now:", (badge,), "", detail)
+    return Event(verdict.version, verdict.run_id, "now:", (outcome_badge(verdict),), "", detail)
 
 
 def _retraining(version: str, attempt: Attempt) -> Event:

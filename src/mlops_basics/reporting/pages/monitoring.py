@@ -13,8 +13,7 @@ from mlops_basics.reporting.monitoring_text import (
     LOSSES,
     error_text,
     labelled_text,
-    outcome_text,
-    outcome_tone,
+    outcome_badge,
     sentence_that_matters,
 )
 from mlops_basics.reporting.text import Badge, Tone, number, plain, share_text, shorten
@@ -123,7 +122,7 @@ def _badges(verdict: Verdict) -> list[Badge]:
     tones: dict[str, Tone] = {"drift": "bad", "no_drift": "good"}
     status = verdict.concept.status
     badges = [
-        Badge(outcome_text(verdict), outcome_tone(verdict)),
+        outcome_badge(verdict),
         Badge(CONCEPT_STATUSES[status], tones.get(status, "neutral")),
     ]
     if any(result.columns for result in verdict.batches):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mlops_basics.reporting.metric_text import interval, metric_name
 from mlops_basics.reporting.text import limits, number, plain, share_text
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 TEXT_LIMIT = 400
 
@@ -29,9 +26,7 @@ def render(template: str, **values: object) -> str:
 
 @cache
 def environment() -> Environment:
-    """Open the templates; jinja2 is imported by the first page, not by commands without one."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
+    """The templates; the package's own loader finds them in a checkout and in a wheel."""
     templates = Environment(
         loader=PackageLoader("mlops_basics.reporting"),
         autoescape=True,

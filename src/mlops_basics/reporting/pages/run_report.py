@@ -9,18 +9,19 @@ import plotly.graph_objects as go
 
 from mlops_basics.reporting.decision_text import decision_badge
 from mlops_basics.reporting.metric_text import (
+    MetricRow,
     interval,
     leading_metric,
     metric_name,
+    metric_rows,
+    overfit_badge,
     reading_order,
-    verdict,
 )
-from mlops_basics.reporting.text import Badge, Shortened, number, shorten
+from mlops_basics.reporting.text import Shortened, number, shorten
 from mlops_basics.schemas import (
     ChallengeRequest,
     CollectionReport,
     Decision,
-    Estimate,
     Metrics,
     OverfitCheck,
     SearchReport,
@@ -68,15 +69,6 @@ class LeadingMetric:
 
 
 @dataclass(frozen=True)
-class MetricRow:
-    """A metric in each set of rows; None where it was not measured."""
-
-    name: str
-    direction: str
-    estimates: list[Estimate | None]
-
-
-@dataclass(frozen=True)
 class MetricsTable:
     """The metrics of all sets of rows.
 
@@ -98,7 +90,7 @@ def run_report(findings: RunFindings) -> str:
         *findings.table.warnings,
         *findings.split.warnings,
     )
-    badges = [_overfit_badge(findings.overfit)]
+    badges = [overfit_badge(findings.overfit)]
     decision = None
     if findings.decision:
         badges.append(decision_badge(findings.decision))
@@ -151,23 +143,10 @@ def _leading(metrics: dict[str, Metrics]) -> LeadingMetric | None:
     )
 
 
-def _overfit_badge(overfit: OverfitCheck) -> Badge:
-    if overfit.low is None:
-        return Badge(verdict(overfit), "neutral")
-    return Badge(verdict(overfit), "bad" if overfit.overfitted else "good")
-
-
 def _metrics_table(metrics: dict[str, Metrics]) -> MetricsTable:
     ordered = reading_order(metrics)
-    names = list(dict.fromkeys(name for of_set in ordered.values() for name in of_set.metrics))
-    rows = []
-    for name in names:
-        estimates = [of_set.metrics.get(name) for of_set in ordered.values()]
-        better = next(estimate.greater_is_better for estimate in estimates if estimate)
-        direction = "higher is better" if better else "lower is better"
-        rows.append(MetricRow(metric_name(name), direction, estimates))
     sets = [(name, counted(of_set.rows, of_set.groups)) for name, of_set in ordered.items()]
-    return MetricsTable(sets, Shortened(rows, ""), _independence(ordered))
+    return MetricsTable(sets, Shortened(metric_rows(ordered), ""), _independence(ordered))
 
 
 def _independence(metrics: dict[str, Metrics]) -> str:
