@@ -112,3 +112,15 @@ def test_links_and_pictures_exist():
         assert (ROOT / name).exists(), name
     sizes = {name: Path(ROOT / name).stat().st_size for name in pictures}
     assert all(size < 200_000 for size in sizes.values()), sizes
+
+
+def test_contributing_names_every_room():
+    """A newcomer finds each folder and each door of the package in one table."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    package = ROOT / "src" / "mlops_basics"
+    rooms = [
+        f"`{folder.name}/" for folder in package.iterdir() if (folder / "__init__.py").exists()
+    ]
+    doors = [f"`{file.name}`" for file in package.glob("*.py") if file.name != "__init__.py"]
+    assert len(rooms) > 10
+    assert [name for name in (*rooms, *doors) if name not in text] == []
