@@ -8,11 +8,12 @@ import os
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from tests.support.parsed_page import ParsedPage, without_plotly
 
 pytestmark = pytest.mark.slow
 
@@ -128,21 +129,6 @@ def test_results_in_csv_open_harmlessly_and_are_loaded_as_they_were(ran):
         assert [cell for cell in text if cell[:1] in tuple("=+-@\t\r")] == []
 
 
-class Page(HTMLParser):
-    """The tags and attributes of a page."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.feed(source)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note a tag."""
-        self.tags.append(tag)
-        self.attributes += attrs
-
-
 def test_the_report_shows_the_names_as_text(ran):
     """No tag, attribute or script comes from the data, also not inside the figures' JSON."""
     is_harmless(ran[0].load("report", env=ENV))
@@ -150,16 +136,14 @@ def test_the_report_shows_the_names_as_text(ran):
 
 def is_harmless(page: str) -> None:
     """Assert that a page shows the names, and that nothing of them acts."""
-    from plotly.offline import get_plotlyjs
-
-    report = page.replace(get_plotlyjs(), "")
+    report = without_plotly(page)
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in report
-    page = Page(report)
+    parsed = ParsedPage(report)
     figures = report.count("<figure")
-    assert page.tags.count("script") == report.lower().count("<script") == 1 + figures
+    assert parsed.tags.count("script") == report.lower().count("<script") == 1 + figures
     assert report.lower().count("</script") == 1 + figures
-    assert not {"img", "b", "iframe", "object", "embed", "form", "a"} & set(page.tags)
-    assert not [name for name, _ in page.attributes if name.startswith("on")]
+    assert not {"img", "b", "iframe", "object", "embed", "form", "a"} & set(parsed.tags)
+    assert not [name for _, name, _ in parsed.attributes if name.startswith("on")]
     assert ENDLESS[:1_000] not in report
     assert control_characters(report) == set()
 

@@ -6,7 +6,6 @@ import dataclasses
 import re
 
 import pytest
-from plotly.offline import get_plotlyjs
 
 from mlops_basics.commands.demo.page import (
     Gain,
@@ -20,6 +19,7 @@ from mlops_basics.commands.demo.page import (
 from mlops_basics.schemas import ConceptResult, Decision, Verdict
 from tests.support import artifacts
 from tests.support.artifacts import HOSTILE, make_guard
+from tests.support.parsed_page import ParsedPage, assert_needs_no_network, without_plotly
 
 SAME = Gain(0.25, 0.25, 0.0, 0.0, 0.0, same=True)
 BETTER = Gain(0.30, 0.28, 0.02, 0.01, 0.03)
@@ -117,9 +117,8 @@ def year() -> YearResult:
 
 
 def words(page: str) -> str:
-    """The visible words of the page, without its plots' data."""
-    page = re.sub(r"<(script|style)[^>]*>.*?</\1>", "", page, flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+    """The visible words of the page."""
+    return ParsedPage(page).words
 
 
 def test_page_says_first_that_keeping_up_was_worse(year: YearResult) -> None:
@@ -174,10 +173,8 @@ def test_page_is_deterministic_escaped_and_needs_no_network(year: YearResult) ->
     """As every page of the project."""
     page = demo_page(year)
     assert page == demo_page(year)
-    page = page.replace(get_plotlyjs(), "")
-    assert "<script>alert" not in page
-    assert "default-src 'none'" in page
-    assert not re.search(r"\s(src|href)=", page)
+    assert_needs_no_network(page)
+    assert "<script>alert" not in without_plotly(page)
 
 
 def test_a_year_without_any_change_is_a_page_too(year: YearResult) -> None:

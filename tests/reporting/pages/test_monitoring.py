@@ -5,11 +5,9 @@ from __future__ import annotations
 import dataclasses
 import html
 import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from plotly.offline import get_plotlyjs
 
 from mlops_basics.reporting.monitoring_text import CONCEPT_STATUSES, LOSSES, OUTCOMES
 from mlops_basics.reporting.pages.monitoring import write_monitoring_page
@@ -26,35 +24,9 @@ from mlops_basics.schemas import (
 from mlops_basics.stats.data_drift.table_drift import TableProfile
 from tests.support.artifacts import HOSTILE
 from tests.support.monitored import Monitored, make_monitored
+from tests.support.parsed_page import ParsedPage, assert_needs_no_network, without_plotly
 
 QUIET = "No change is shown."
-
-
-class _Page(HTMLParser):
-    """The attributes and the visible words of a page, section by section."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.attributes: list[tuple[str, str, str]] = []
-        self.sections: dict[str, str] = {}
-        self._open, self._heading = "", ""
-        self.feed(source)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._open = tag
-        self.attributes += [(tag, name, value or "") for name, value in attrs]
-
-    def handle_data(self, data: str) -> None:
-        if self._open == "h2":
-            self._heading, self._open = data, ""
-        elif self._open not in ("script", "style"):
-            words = f"{self.sections.get(self._heading, '')} {data}"
-            self.sections[self._heading] = " ".join(words.split())
-
-    @property
-    def words(self) -> str:
-        """All of them."""
-        return " ".join(f"{heading} {words}" for heading, words in self.sections.items())
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +45,7 @@ def write(monitored: Monitored, **changes: Any) -> str:
     """The page of a verdict with changes, without plotly.js."""
     verdict = monitored.verdict.model_copy(update=changes)
     _, *others = monitored.page_arguments
-    return write_monitoring_page(verdict, *others).replace(get_plotlyjs(), "")
+    return without_plotly(write_monitoring_page(verdict, *others))
 
 
 def rows_of(markup: str, caption: str) -> list[list[str]]:
@@ -93,12 +65,8 @@ def rows_of(markup: str, caption: str) -> list[list[str]]:
 
 
 def test_page_needs_no_network(report: str) -> None:
-    """Nothing in the page refers to another place, and the browser is told to load nothing."""
-    page = _Page(report)
-    assert not [a for a in page.attributes if a[1] in ("src", "href", "srcset", "action", "data")]
-    assert "url(" not in report
-    assert "@import" not in report
-    assert any("default-src 'none'" in value for _, _, value in page.attributes)
+    """It opens wherever it is copied to."""
+    assert_needs_no_network(report)
 
 
 def test_page_is_deterministic(monitored: Monitored) -> None:
@@ -108,7 +76,7 @@ def test_page_is_deterministic(monitored: Monitored) -> None:
 
 def test_the_headline_says_what_matters(monitored: Monitored, report: str) -> None:
     """Outcome, the first reason, the error's status and the number of drifted columns."""
-    words = _Page(report).sections[""]
+    words = ParsedPage(report).sections[""]
     expected = ("retrain", "the error has risen", "3 drifted columns", "Version 2 in production")
     assert [each for each in (*expected, monitored.verdict.reasons[0]) if each not in words] == []
 
@@ -142,7 +110,7 @@ def test_what_is_waited_for_is_the_sentence_that_matters(monitored: Monitored, o
 def test_the_concept_section_holds_the_numbers(monitored: Monitored, report: str) -> None:
     """Reference, limits, what was observed, level, and where the alarm was raised."""
     concept = monitored.verdict.concept
-    words = _Page(report).sections["The model's error"]
+    words = ParsedPage(report).sections["The model's error"]
     expected = (
         concept.reason,
         f"{concept.observed:.3f} in 18,000 labelled rows",
@@ -160,13 +128,13 @@ def test_a_quiet_test_says_what_it_would_find(monitored: Monitored) -> None:
     """The smallest error, its evidence so far, and the block."""
     quiet = {"status": "no_drift", "alarm_row": None, "block": 25, "wealth": 0.25}
     concept = monitored.verdict.concept.model_copy(update=quiet | {"smallest": 0.1525})
-    words = _Page(write(monitored, concept=concept)).words
+    words = ParsedPage(write(monitored, concept=concept)).words
     assert "an error of 0.152 within 8,000 more rows" in words
     assert "at its peak 25 % of what raises the alarm" in words
     assert "in blocks of 25 rows" in words
     assert "The test takes blocks of 25 rows as independent" in words
     blind = concept.model_copy(update={"smallest": None})
-    assert "no rise within 8,000 more rows" in _Page(write(monitored, concept=blind)).words
+    assert "no rise within 8,000 more rows" in ParsedPage(write(monitored, concept=blind)).words
 
 
 def test_the_early_warning_stands_beside_what_was_observed(
@@ -177,7 +145,7 @@ def test_the_early_warning_stands_beside_what_was_observed(
     expected = sum(batch.expected_error or 0 for batch in used[:9]) / 9
     observed = sum(batch.error or 0 for batch in used[:9]) / 9
     waits = sum(batch.expected_error or 0 for batch in used[9:]) / 3
-    words = _Page(report).sections["Early warning, while labels are missing"]
+    words = ParsedPage(report).sections["Early warning, while labels are missing"]
     assert f"9 batches with labels expected {expected:.3f}, observed {observed:.3f}" in words
     assert f"3 batches that wait for labels expected {waits:.3f}" in words
     assert "it trusts the model's own probabilities" in words
@@ -207,7 +175,7 @@ def test_each_batch_has_a_line(monitored: Monitored, report: str) -> None:
 
 def test_bad_batches_are_told_with_what_to_do(monitored: Monitored, report: str) -> None:
     """Reason, advice, and whether a training leaves it out."""
-    words = _Page(report).sections["Batches that cannot be used as they are"]
+    words = ParsedPage(report).sections["Batches that cannot be used as they are"]
     assert "The file lacks the column 'origin'. Write it again." in words
     assert "Mend or remove the file." in words
     assert words.endswith("yes")
@@ -307,7 +275,7 @@ def test_warnings_come_first(report: str) -> None:
 
 def test_the_limits_are_told(report: str) -> None:
     """Bursts, the order of labels, and the reference that was chosen on its own rows."""
-    words = _Page(report).sections["What these methods cannot see"]
+    words = ParsedPage(report).sections["What these methods cannot see"]
     for expected in ("bursts", "labelled sooner", "chosen over others on these rows", "not shown"):
         assert expected in words
 
@@ -338,7 +306,7 @@ def test_a_release_without_batches_is_readable(monitored: Monitored) -> None:
     for watches in ({"3": watch}, {}):
         state = MonitoringState(watches=watches)
         page = write_monitoring_page(verdict, state, {}, monitored.reference)
-        words = _Page(page.replace(get_plotlyjs(), "")).words
+        words = ParsedPage(page).words
         expected = (
             "nothing new",
             "Nothing that calls for a retraining has been shown.",
@@ -358,7 +326,7 @@ def test_a_release_without_batches_is_readable(monitored: Monitored) -> None:
 def test_batches_without_labels_or_drift_are_readable() -> None:
     """Undrifted columns, no label, no error: words where numbers are missing."""
     found = make_monitored(5, labelled=0)
-    words = _Page(write(found)).words
+    words = ParsedPage(write(found)).words
     assert "no column has drifted" in words
     assert "drifted most" not in words
     assert "5 batches that wait for labels" in words
@@ -371,7 +339,7 @@ def test_a_regression_expects_no_error(monitored: Monitored) -> None:
     watch = monitored.watch.model_copy(update={"batches": tuple(batches), "loss": "absolute_error"})
     changed = dataclasses.replace(monitored, state=MonitoringState(watches={"2": watch}))
     concept = monitored.verdict.concept.model_copy(update={"loss": "absolute_error"})
-    words = _Page(write(changed, concept=concept)).words
+    words = ParsedPage(write(changed, concept=concept)).words
     assert "gives no probabilities" in words
     assert "absolute error" in words
 
@@ -460,9 +428,8 @@ def test_hostile_names_are_escaped(monitored: Monitored) -> None:
     )
     earlier = watch.model_copy(update={"version": quotes})
     state = MonitoringState(watches={quotes: earlier, evil: watch})
-    page = write_monitoring_page(
-        verdict, state, {batch.name: table for batch in batches}, table
-    ).replace(get_plotlyjs(), "")
+    profiles = {batch.name: table for batch in batches}
+    page = without_plotly(write_monitoring_page(verdict, state, profiles, table))
     assert "<script>alert" not in page
     assert "alert(1)</script>" not in page
     assert "<b>" not in page

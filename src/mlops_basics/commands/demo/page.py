@@ -25,7 +25,7 @@ EXIT_CODES = {0: "nothing to do", 3: "retrained and promoted", 4: "retrained and
 class Gain:
     """Mean losses of both models on the same rows, and first minus kept-up with its interval.
 
-    A gain above 0 speaks for the model that was kept up. ``same`` tells that both are one model.
+    A gain above 0 speaks for the model that was kept up. ``same``: both are one model.
     """
 
     first: float
@@ -64,7 +64,7 @@ class LookResult:
     Attributes:
         month: When: the month whose flights had arrived.
         labels: The month whose labels had arrived; empty if none.
-        exit_code, text: What it told.
+        exit_code, text: What it returned and printed.
         before, after: The release in production.
         verdict: None for the first release: there was nothing to watch.
         decision: None where nothing was trained.
@@ -95,7 +95,7 @@ class ReleaseResult:
 
 @dataclass(frozen=True)
 class YearResult:
-    """All that the demo found.
+    """What the demo measured.
 
     Attributes:
         months, looks, releases: In the order of time.

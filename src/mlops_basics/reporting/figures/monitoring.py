@@ -149,8 +149,10 @@ def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
 
 def _add_errors(fig: go.Figure, entered: list[WatchedBatch]) -> None:
     errors = np.array([batch.error for batch in entered], dtype=np.float64)
-    low = np.array([_or(batch.error_low, batch.error) for batch in entered], dtype=np.float64)
-    high = np.array([_or(batch.error_high, batch.error) for batch in entered], dtype=np.float64)
+    low = np.array([batch.error_low for batch in entered], dtype=np.float64)
+    high = np.array([batch.error_high for batch in entered], dtype=np.float64)
+    # A batch without an interval is a dot alone.
+    low, high = (np.where(np.isnan(ends), errors, ends) for ends in (low, high))
     hover = np.empty((len(entered), 4), dtype=object)
     hover[:, 0] = [label(batch.name) for batch in entered]
     hover[:, 1], hover[:, 2] = low, high
@@ -210,7 +212,3 @@ def distinct_parts(names: list[str]) -> list[str]:
         end += 1
     middles = ["".join(words[start : len(words) - end]).strip(" _-./") for words in parts]
     return middles if all(middles) and len(set(middles)) == len(set(names)) else names
-
-
-def _or(value: float | None, instead: float | None) -> float | None:
-    return instead if value is None else value
