@@ -58,14 +58,13 @@ def _groups(streams: int) -> Iterator[int]:
         yield min(GROUP, streams - begin)
 
 
-def known_rate(streams: int, rows: int = 100_000, *, rate: float = 0.10, seed: int = 0) -> float:
-    """Share of stationary streams with any alarm; reference 0.10 known, tolerance 0.01."""
+def known_alarms(
+    streams: int, rows: int = 100_000, *, rate: float = 0.10, seed: int = 0
+) -> Iterator[Bools]:
+    """Which stationary streams have any alarm, in groups; reference 0.10 known, tolerance 0.01."""
     rng, state = np.random.default_rng(seed), start_known(0.10)
-    alarms = sum(
-        int((first_alarms(independent(rng, size, rows, rate), state) >= 0).sum())
-        for size in _groups(streams)
-    )
-    return alarms / streams
+    for size in _groups(streams):
+        yield first_alarms(independent(rng, size, rows, rate), state) >= 0
 
 
 def estimated(
@@ -79,13 +78,19 @@ def estimated(
     return mean, variance, states[int(wrong[0])]
 
 
-def estimated_rate(streams: int, reference: int, rows: int = 100_000, *, seed: int = 0) -> float:
+def estimated_alarms(
+    streams: int, reference: int, rows: int = 100_000, *, seed: int = 0
+) -> Iterator[Bools]:
     """The same, the reference estimated anew for each stream."""
-    rng, alarms = np.random.default_rng(seed), 0
+    rng = np.random.default_rng(seed)
     for size in _groups(streams):
         states = estimated(rng, size, reference)
-        alarms += int((first_alarms(independent(rng, size, rows, 0.10), states) >= 0).sum())
-    return alarms / streams
+        yield first_alarms(independent(rng, size, rows, 0.10), states) >= 0
+
+
+def share(outcomes: Iterator[Bools]) -> float:
+    """In how many of all lives it happened."""
+    return float(np.concatenate(list(outcomes)).mean())
 
 
 def delays(
@@ -97,22 +102,20 @@ def delays(
     reference: int | None = None,
     after: int,
     seed: int = 0,
-) -> NDArray[np.int64]:
-    """Rows from a jump to the alarm (NEVER without); negative for false alarms before it.
+) -> Iterator[NDArray[np.int64]]:
+    """Rows from a jump to the alarm (NEVER without), in groups of streams.
 
-    With `reference`, the mean before the jump is estimated on so many rows, anew in each stream.
+    Negative for false alarms before it, which the caller leaves out of the delays. With
+    `reference`, the mean before the jump is estimated on so many rows, anew in each stream.
     """
     rng, state = np.random.default_rng(seed), start_known(0.10, tolerance=tolerance)
-    delays_of_groups = []
     for size in _groups(streams):
         states = state if reference is None else estimated(rng, size, reference)
-        # false alarms before the change are left out of the delays by the caller
         x = np.concatenate(
             [independent(rng, size, change, 0.10), independent(rng, size, after, rate)], axis=1
         )
         alarm = first_alarms(x, states)
-        delays_of_groups.append(np.where(alarm < 0, NEVER, alarm - change))
-    return np.concatenate(delays_of_groups)
+        yield np.where(alarm < 0, NEVER, alarm - change)
 
 
 def burst_outcomes(
@@ -125,8 +128,8 @@ def burst_outcomes(
     more_bursts: bool = False,
     known: bool = False,
     seed: int = 0,
-) -> NDArray[np.int64]:
-    """Alarm rows (NEVER without) under bursts, blocks chosen from 20,000 reference rows.
+) -> Iterator[NDArray[np.int64]]:
+    """Alarm rows (NEVER without) under bursts, blocks chosen from 20,000 reference rows, in groups.
 
     The reference's mean is estimated from the same rows, or known to be 0.10.
 
@@ -134,38 +137,36 @@ def burst_outcomes(
     error jumps to 0.20, by an error of 0.1625 in the good state, or by more bad states.
     """
     rng = np.random.default_rng(seed)
-    by_length: dict[int, list[SequentialState]] = {}
-    for reference in bursts(rng, streams, 20_000, 0.10, length, good=GOOD_ERROR):
-        choice = choose_block(reference)
-        if known:
-            variance = choice.variance if choice.length > 1 else None
-            state = start_known(0.10, length=choice.length, variance=variance)
-        else:
-            state = start_monitor(reference, block=choice)
-        by_length.setdefault(choice.length, []).append(state)
-    alarm_rows = []
-    for states in by_length.values():
-        for begin in range(0, len(states), GROUP):
-            part = states[begin : begin + GROUP]
-            mean, variance = (
-                np.array([getattr(s, name) for s in part]) for name in ("mean", "variance")
+    for size in _groups(streams):
+        by_length: dict[int, list[SequentialState]] = {}
+        for reference in bursts(rng, size, 20_000, 0.10, length, good=GOOD_ERROR):
+            choice = choose_block(reference)
+            if known:
+                variance = choice.variance if choice.length > 1 else None
+                state = start_known(0.10, length=choice.length, variance=variance)
+            else:
+                state = start_monitor(reference, block=choice)
+            by_length.setdefault(choice.length, []).append(state)
+        for states in by_length.values():
+            mean, variances = (
+                np.array([getattr(s, name) for s in states]) for name in ("mean", "variance")
             )
             if after:
-                x = bursts(rng, len(part), change, 0.10, length, good=GOOD_ERROR)
-                share = (0.10 - GOOD_ERROR) / (BAD_ERROR - GOOD_ERROR)
-                good = GOOD_ERROR if more_bursts else (0.20 - share * BAD_ERROR) / (1 - share)
-                later = bursts(rng, len(part), after, 0.20, length, good=good)
+                x = bursts(rng, len(states), change, 0.10, length, good=GOOD_ERROR)
+                bad = (0.10 - GOOD_ERROR) / (BAD_ERROR - GOOD_ERROR)
+                good = GOOD_ERROR if more_bursts else (0.20 - bad * BAD_ERROR) / (1 - bad)
+                later = bursts(rng, len(states), after, 0.20, length, good=good)
                 x = np.concatenate([x, later], axis=1)
             else:
-                x = bursts(rng, len(part), rows, 0.10, length, good=GOOD_ERROR)
-            alarm = first_alarms(x, (mean, variance, part[0]))
-            alarm_rows.append(np.where(alarm < 0, NEVER, alarm - (change if after else 0)))
-    return np.concatenate(alarm_rows)
+                x = bursts(rng, len(states), rows, 0.10, length, good=GOOD_ERROR)
+            alarm = first_alarms(x, (mean, variances, states[0]))
+            yield np.where(alarm < 0, NEVER, alarm - (change if after else 0))
 
 
-def median_delay(after_change: NDArray[np.int64]) -> float:
+def median_delay(groups: Iterator[NDArray[np.int64]]) -> float:
     """Median over the streams without a false alarm before the change."""
-    return float(np.median(after_change[after_change > 0]))
+    rows = np.concatenate(list(groups))
+    return float(np.median(rows[rows > 0]))
 
 
 NUMERIC, CATEGORICAL = 14, 6
@@ -239,21 +240,27 @@ PLANTED: dict[str, tuple[Callable[..., None], set[tuple[str, str]]]] = {
 
 
 def detections(
-    what: str, runs: int, rows: int = 5_000, *, j: int = 50, seed: int = 0
-) -> tuple[int, int]:
-    """Runs that find the planted change, and runs that blame something else."""
-    plant, expected = PLANTED[what]
-    rng, all_found, others = np.random.default_rng(seed), 0, 0
+    runs: int, rows: int = 5_000, *, j: int = 50, seed: int = 0
+) -> dict[str, tuple[int, int]]:
+    """For each planted change the runs that find it, and the runs that blame something else.
+
+    All changes are planted, one at a time, into the same pairs of tables.
+    """
+    rng = np.random.default_rng(seed)
+    counts = dict.fromkeys(PLANTED, (0, 0))
     for _ in range(runs):
-        before, now = table(rng, rows), table(rng, rows)
-        plant(now, rng)
-        drifted = {
-            (result.kind, result.column)
-            for result in judge_table(profile(before), profile(now), j)
-            if result.drifted
-        }
-        all_found, others = all_found + (expected <= drifted), others + bool(drifted - expected)
-    return all_found, others
+        before, now = profile(table(rng, rows)), table(rng, rows)
+        for what, (plant, expected) in PLANTED.items():
+            changed = dict(now)
+            plant(changed, rng)
+            drifted = {
+                (result.kind, result.column)
+                for result in judge_table(before, profile(changed), j)
+                if result.drifted
+            }
+            finds, blames = counts[what]
+            counts[what] = finds + (expected <= drifted), blames + bool(drifted - expected)
+    return counts
 
 
 def _river(name: str) -> Any:
@@ -307,14 +314,15 @@ def concept_drift(streams: int, runs: int) -> None:
     """Tables of false alarms and delays of the sequential test."""
     print(f"# Concept drift: alpha 0.01, 0/1 errors, reference 0.10, tolerance 0.01 ({streams:,})")
     _head("streams of 100,000 stationary rows", "any alarm", "bar")
-    _row("reference known", f"{known_rate(streams):.2%}", "1 %")
-    _row("error at the tolerated 0.11", f"{known_rate(streams, rate=0.11):.2%}", "1 %")
+    _row("reference known", f"{share(known_alarms(streams)):.2%}", "1 %")
+    _row("error at the tolerated 0.11", f"{share(known_alarms(streams, rate=0.11)):.2%}", "1 %")
     for rows in (500, 10_000):
-        rate = estimated_rate(streams, rows)
+        rate = share(estimated_alarms(streams, rows))
         _row(f"reference estimated from {rows:,} rows", f"{rate:.2%}", "1 %")
     for length in (5, 20):
         for known in (True, False):
-            rate = float((burst_outcomes(streams, length, known=known) < NEVER).mean())
+            outcomes = burst_outcomes(streams, length, known=known)
+            rate = share(rows < NEVER for rows in outcomes)
             what = "known" if known else "estimated from 20,000 rows"
             _row(f"bursts of {length} rows, reference {what}", f"{rate:.2%}", "3 %")
 
@@ -385,9 +393,8 @@ def data_drift(scale: int) -> None:
         label = f"{rows:,} rows against {reference:,}"
         _row(label, lives // scale, f"{ever * scale / lives:.1%}", "5 %")
     _head("planted at 5,000 rows, in the 50th batch", "found", "others blamed", "bar")
-    for what in PLANTED:
-        number = 200 // scale
-        hits, others = detections(what, number)
+    number = 200 // scale
+    for what, (hits, others) in detections(number).items():
         _row(what, f"{hits / number:.1%}", f"{others / number:.1%}", "95 %")
 
 

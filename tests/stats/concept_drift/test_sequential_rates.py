@@ -11,10 +11,11 @@ from benchmarks.drift_rates import (
     burst_outcomes,
     bursts,
     delays,
-    estimated_rate,
-    known_rate,
-    median_delay,
+    estimated_alarms,
+    known_alarms,
 )
+
+from tests.support.certain import surely_at_most
 
 pytestmark = pytest.mark.slow
 
@@ -23,28 +24,34 @@ def _at_most(alpha, streams):
     return alpha + 2 * np.sqrt(alpha * (1 - alpha) / streams)
 
 
+def _median_at_most(bar, groups):
+    """Of the delays; the streams with a false alarm before the change are left out."""
+    return surely_at_most(0.4999, (rows[rows > 0] > bar for rows in groups))
+
+
 def test_stationary_streams_hardly_alarm():
     """Of 2,000 streams of 100,000 rows at the known error at most 1 % ever alarm."""
-    assert known_rate(2_000) <= _at_most(0.01, 2_000)
+    assert surely_at_most(_at_most(0.01, 2_000), known_alarms(2_000))
 
 
 def test_at_the_edge_of_the_null():
     """At an error of exactly what is tolerated the promise still holds."""
-    assert known_rate(400, rate=0.11) <= _at_most(0.01, 400)
+    assert surely_at_most(_at_most(0.01, 400), known_alarms(400, rate=0.11))
 
 
 @pytest.mark.parametrize("reference", [500, 10_000])
 def test_estimated_references(reference):
     """The reference's own error, drawn anew for each stream, is part of the promise."""
-    assert estimated_rate(1_000, reference, rows=50_000) <= _at_most(0.01, 1_000)
+    alarms = estimated_alarms(1_000, reference, rows=50_000)
+    assert surely_at_most(_at_most(0.01, 1_000), alarms)
 
 
 @pytest.mark.parametrize("length", [5, 20])
 @pytest.mark.parametrize("known", [True, False])
 def test_bursts(length, known):
     """With errors in bursts, blocks chosen from 20,000 rows, at most 3 % ever alarm."""
-    found = burst_outcomes(1_000, length, known=known)
-    assert (found < NEVER).mean() <= 0.03
+    alarm_rows = burst_outcomes(1_000, length, known=known)
+    assert surely_at_most(0.03, (rows < NEVER for rows in alarm_rows))
 
 
 def test_the_bursts_are_what_they_say():
@@ -64,27 +71,25 @@ def test_the_bursts_are_what_they_say():
 )
 def test_jumps_are_found_soon(change, rate, bar):
     """The median delay does not grow much with the quiet time before the jump."""
-    found = delays(1_000, change, rate, after=1_000 if rate == 0.20 else 9_000)
-    assert median_delay(found) <= bar
+    rows = delays(1_000, change, rate, after=1_000 if rate == 0.20 else 9_000)
+    assert _median_at_most(bar, rows)
 
 
 @pytest.mark.parametrize(("rate", "adwin"), [(0.20, 304), (0.13, 2_704)])
 def test_without_tolerance_no_later_than_adwin(rate, adwin):
     """Measured against an error of 0.10 itself the delays are not above ADWIN's."""
-    found = delays(1_000, 10_000, rate, tolerance=0.0, after=4_000)
-    assert median_delay(found) <= adwin
+    assert _median_at_most(adwin, delays(1_000, 10_000, rate, tolerance=0.0, after=4_000))
 
 
 @pytest.mark.parametrize(("reference", "bar"), [(500, 1_400), (10_000, 500)])
 def test_small_references_cost_time(reference, bar):
     """A jump to 0.20 is found later when less was known before."""
-    found = delays(1_000, 10_000, 0.20, reference=reference, after=4_000)
-    assert median_delay(found) <= bar
+    assert _median_at_most(bar, delays(1_000, 10_000, 0.20, reference=reference, after=4_000))
 
 
 @pytest.mark.parametrize(("length", "bar"), [(5, 1_000), (20, 2_600)])
 @pytest.mark.parametrize("more_bursts", [False, True])
 def test_jumps_under_bursts(length, bar, more_bursts):
     """Errors that rise between the bursts, or more bursts: found within the bars."""
-    found = burst_outcomes(1_000, length, after=8_000, more_bursts=more_bursts, known=True)
-    assert median_delay(found) <= bar
+    rows = burst_outcomes(1_000, length, after=8_000, more_bursts=more_bursts, known=True)
+    assert _median_at_most(bar, rows)
