@@ -12,9 +12,9 @@ from mlops_basics.reporting.text import label, number, plain, share_text, shorte
 @given(st.text(max_size=500), st.integers(6, 60))
 def test_plain_is_one_short_printable_line(text: str, limit: int) -> None:
     """Whatever the data hold, one printable line of bounded length comes out."""
-    found = plain(text, limit)
-    assert len(found) <= limit
-    assert found.isprintable()
+    line = plain(text, limit)
+    assert len(line) <= limit
+    assert line.isprintable()
 
 
 def test_plain_keeps_the_ends_of_long_names() -> None:
@@ -50,7 +50,7 @@ def test_number(value: float | None, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "words"),
     [
         (0.0, "0 %"),
         (1.0, "100 %"),
@@ -61,9 +61,9 @@ def test_number(value: float | None, shown: str) -> None:
         (0.07, "7 %"),
     ],
 )
-def test_shares_are_rounded_honestly(value: float, told: str) -> None:
+def test_shares_are_rounded_honestly(value: float, words: str) -> None:
     """What is not nothing is not called 0 %, what is not all not 100 %."""
-    assert share_text(value) == told
+    assert share_text(value) == words
 
 
 def test_a_list_is_cut_and_says_so() -> None:

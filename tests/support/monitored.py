@@ -78,17 +78,17 @@ def make_monitored(batches: int = 12, rows: int = 2_000, labelled: int = 9) -> M
     records, verdicts, profiles = [], [], {}
     for number in range(1, batches + 1):
         name, profile = f"flights_2013_{number:02}.csv", make_profile(rng, rows, number)
-        found = judge_table(reference, profile, number)
+        results = judge_table(reference, profile, number)
         effects: dict[str, float] = {}
-        for each in found:
-            ratio = each.lower / each.threshold
-            effects[each.column] = max(ratio, effects.get(each.column, ratio))
-        told: dict[str, Any] = {"labels": LabelCount(rows=rows, labelled=0)}
+        for result in results:
+            ratio = result.lower / result.threshold
+            effects[result.column] = max(ratio, effects.get(result.column, ratio))
+        labels: dict[str, Any] = {"labels": LabelCount(rows=rows, labelled=0)}
         if number <= labelled:
             wrong = (rng.random(rows) < (0.2 if number >= 7 else 0.1)).astype(float)
             before, state = state, update(state, wrong)
             interval = share(int(wrong.sum()), rows)
-            told = {
+            labels = {
                 "labels": LabelCount(rows=rows, labelled=rows),
                 "entered": True,
                 "error": interval.value,
@@ -103,14 +103,14 @@ def make_monitored(batches: int = 12, rows: int = 2_000, labelled: int = 9) -> M
             seen_by=f"run{min(number, batches - 2):02}",
             number=number,
             rows=rows,
-            drifted=tuple(dict.fromkeys(each.column for each in found if each.drifted)),
+            drifted=tuple(dict.fromkeys(r.column for r in results if r.drifted)),
             effects=effects,
             expected_error=float(0.1 + rng.normal(0, 0.004)),
-            **told,
+            **labels,
         )
         records.append(record)
         if number > batches - 3:
-            verdicts.append(BatchResult(batch=record, columns=tuple(found)))
+            verdicts.append(BatchResult(batch=record, columns=tuple(results)))
             profiles[name] = profile
     broken = WatchedBatch(
         name="flights_broken.csv",
@@ -122,7 +122,7 @@ def make_monitored(batches: int = 12, rows: int = 2_000, labelled: int = 9) -> M
         skip=True,
     )
     records.insert(5, broken)
-    result = conclude(state, horizon=8_000)
+    conclusion = conclude(state, horizon=8_000)
     watch = Watch(
         version="2",
         loss="error",
@@ -159,22 +159,22 @@ def make_monitored(batches: int = 12, rows: int = 2_000, labelled: int = 9) -> M
     )
     observed = [each for each in records if each.entered]
     concept = ConceptResult(
-        status="drift" if result.alarm else "no_drift",
+        status="drift" if conclusion.alarm else "no_drift",
         loss="error",
         rows=rows * len(observed),
         reference_rows=len(losses),
         reference=float(losses.mean()),
-        reference_upper=result.reference,
-        tolerated=result.mean,
-        tolerance=result.tolerance,
+        reference_upper=conclusion.reference,
+        tolerated=conclusion.mean,
+        tolerance=conclusion.tolerance,
         observed=float(np.mean([each.error or 0 for each in observed])) if observed else None,
-        wealth=max(result.log_peak / result.log_threshold, 0.0),
+        wealth=max(conclusion.log_peak / conclusion.log_threshold, 0.0),
         block=1,
-        alpha=result.alpha,
-        alarm_row=result.alarm_row,
-        smallest=result.smallest,
-        horizon=result.horizon,
-        reason=result.reason,
+        alpha=conclusion.alpha,
+        alarm_row=conclusion.alarm_row,
+        smallest=conclusion.smallest,
+        horizon=conclusion.horizon,
+        reason=conclusion.reason,
     )
     drifted = sorted({name for each in verdicts for name in each.batch.drifted})
     verdict = Verdict(
@@ -185,7 +185,7 @@ def make_monitored(batches: int = 12, rows: int = 2_000, labelled: int = 9) -> M
         outcome="retrain",
         evidence=("concept_drift", *(f"data_drift: {name}" for name in drifted)),
         reasons=(
-            f"Concept drift: {result.reason}.",
+            f"Concept drift: {conclusion.reason}.",
             *(f"Data drift: {name} has changed by more than what matters." for name in drifted),
         ),
         concept=concept,

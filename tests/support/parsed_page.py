@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import html
+import re
 from html.parser import HTMLParser
+from typing import NamedTuple
 
 from plotly.offline import get_plotlyjs
 
@@ -49,6 +52,25 @@ class ParsedPage(HTMLParser):
         return " ".join(f"{heading} {words}" for heading, words in self.sections.items())
 
 
+class Table(NamedTuple):
+    """The words of a table's cells."""
+
+    caption: str
+    head: list[str]
+    rows: list[list[str]]
+
+
+def tables(source: str) -> list[Table]:
+    """The tables of a page or of a part of one."""
+    parsed = []
+    for table in _contents("table", source):
+        head, *rows = [
+            [_words(cell) for cell in _contents("t[hd]", row)] for row in _contents("tr", table)
+        ]
+        parsed.append(Table(_words("".join(_contents("caption", table))), head, rows))
+    return parsed
+
+
 def assert_needs_no_network(source: str) -> None:
     """Assert that nothing refers to another place, and that the browser may load nothing."""
     source = without_plotly(source)
@@ -59,3 +81,11 @@ def assert_needs_no_network(source: str) -> None:
     assert "@import" not in source
     assert any("default-src 'none'" in value for _, _, value in page.attributes)
     assert ("meta", "name", "viewport") in page.attributes
+
+
+def _contents(tag: str, source: str) -> list[str]:
+    return re.findall(rf"<{tag}\b[^>]*>(.*?)</{tag}>", source, re.DOTALL)
+
+
+def _words(source: str) -> str:
+    return " ".join(html.unescape(re.sub("<[^>]+>", " ", source)).split())

@@ -152,11 +152,11 @@ def test_page_has_each_verdict_and_what_came_of_it(year: YearResult) -> None:
 
 def test_page_has_each_release_and_what_it_came_from(year: YearResult) -> None:
     """What it was fitted, tuned and tested on, and how many months it predicted."""
-    told = words(demo_page(year)).split("Each release")[1].split("What it cost")[0]
-    assert "1 m-03 fitted on m-01 tuned on m-02 tested on m-03" in told
-    assert "over a constant prediction +0.0123" in told
-    assert "over version 1 +0.0123 (+0.0040 to +0.0200) on 1,234 rows" in told
-    assert told.strip().endswith("2")
+    releases = words(demo_page(year)).split("Each release")[1].split("What it cost")[0]
+    assert "1 m-03 fitted on m-01 tuned on m-02 tested on m-03" in releases
+    assert "over a constant prediction +0.0123" in releases
+    assert "over version 1 +0.0123 (+0.0040 to +0.0200) on 1,234 rows" in releases
+    assert releases.strip().endswith("2")
 
 
 def test_cost_is_divided_among_looks_and_retrainings(year: YearResult) -> None:
@@ -187,6 +187,6 @@ def test_a_year_without_any_change_is_a_page_too(year: YearResult) -> None:
         error=SAME,
         log_loss=SAME,
     )
-    told = words(demo_page(calm))
-    assert "2 looks, 0 retrainings, 0 of them promoted" in told
-    assert "error: no difference shown" in told
+    text = words(demo_page(calm))
+    assert "2 looks, 0 retrainings, 0 of them promoted" in text
+    assert "error: no difference shown" in text

@@ -23,7 +23,7 @@ def monitored() -> Monitored:
 
 def make_batch(number: int, **values: Any) -> WatchedBatch:
     """A batch that was used."""
-    told = {
+    fields = {
         "name": f"b{number}",
         "sha256": "0",
         "outcome": "used",
@@ -31,7 +31,7 @@ def make_batch(number: int, **values: Any) -> WatchedBatch:
         "number": number,
         "rows": 100,
     }
-    return WatchedBatch.model_validate(told | values)
+    return WatchedBatch.model_validate(fields | values)
 
 
 def make_watch(*batches: WatchedBatch) -> Watch:
@@ -41,8 +41,8 @@ def make_watch(*batches: WatchedBatch) -> Watch:
 
 def trace(drawn: Any, name: str) -> Any:
     """The trace whose name begins so."""
-    (found,) = [each for each in drawn.data if str(each.name).startswith(name)]
-    return found
+    (only,) = [trace for trace in drawn.data if str(trace.name).startswith(name)]
+    return only
 
 
 def test_error_draws_what_was_measured(monitored: Monitored) -> None:

@@ -16,6 +16,7 @@ from mlops_basics.reporting.pages.render import render
 from mlops_basics.schemas import ROW_HASH_COLUMN, ChallengeRequest, Decision
 from tests.support import artifacts
 from tests.support.artifacts import HOSTILE, make_guard
+from tests.support.parsed_page import tables
 
 CLASSES = ("setosa", "virginica", "unseen", "versicolor")
 
@@ -77,20 +78,6 @@ def section(decision=None, request=None, gate=None):
 def shown(*arguments, **named):
     """The section's markup, its figures left out."""
     return re.sub("<figure.*?</figure>", "", section(*arguments, **named), flags=re.DOTALL)
-
-
-def cells(markup):
-    """Each table as lists of its cells' words."""
-    return [
-        [
-            [
-                html.unescape(re.sub("<[^>]+>", "", cell)).strip()
-                for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
-            ]
-            for row in re.findall(r"<tr[^>]*>(.*?)</tr>", table, re.DOTALL)
-        ]
-        for table in re.findall(r"<table[^>]*>(.*?)</table>", markup, re.DOTALL)
-    ]
 
 
 def test_every_outcome_has_words():
@@ -157,11 +144,11 @@ def test_each_class_is_counted_for_both_models():
         hits = [int(right[name][y == code].sum()) for name in right]
         shares = [f"{hit} ({100 * hit / rows:.1f} %)" for hit in hits]
         expected.append([CLASSES[code], str(rows), *shares, f"{hits[1] - hits[0]:+}"])
-    head, *found = cells(shown(gate=gate))[0]
+    _, head, rows = tables(shown(gate=gate))[0]
     assert head == ["Class", "Rows", "version 3", "challenger", "±"]
-    assert sorted(found) == sorted(expected)
-    assert [row[1] for row in found] == sorted((row[1] for row in found), reverse=True)
-    assert len(found) == 3
+    assert sorted(rows) == sorted(expected)
+    assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
+    assert len(rows) == 3
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -175,9 +162,9 @@ def test_the_disagreement_is_counted_right(seed):
             for name in ("champion", "challenger")
         )
         counts[key] = counts.get(key, 0) + 1
-    head, *found = cells(shown(gate=gate))[1]
+    _, head, rows = tables(shown(gate=gate))[1]
     assert head == ["version 3", "challenger right", "challenger wrong"]
-    assert found == [
+    assert rows == [
         ["right", str(counts.get((True, True), 0)), str(counts.get((True, False), 0))],
         ["wrong", str(counts.get((False, True), 0)), str(counts.get((False, False), 0))],
     ]
@@ -187,9 +174,9 @@ def test_the_disagreement_is_counted_right(seed):
 def test_many_classes_are_cut_to_the_largest():
     """A page with a thousand of them helps nobody; the disagreement counts all rows."""
     classes = tuple(f"class {k}" for k in range(40))
-    tables = cells(shown(request=make_request(classes), gate=make_gate(400, 40)))
-    assert len(tables[0]) == 1 + 20
-    assert sum(int(cell) for row in tables[1][1:] for cell in row[1:]) == 400
+    changes, disagreement = tables(shown(request=make_request(classes), gate=make_gate(400, 40)))
+    assert len(changes.rows) == 20
+    assert sum(int(cell) for row in disagreement.rows for cell in row[1:]) == 400
 
 
 def test_guards_are_shown_with_their_verdict():
@@ -198,7 +185,8 @@ def test_guards_are_shown_with_their_verdict():
         make_guard("accuracy", shown_worse=True, effect=-0.0625, low=-0.125, high=-0.03125),
         make_guard("macro_f1"),
     )
-    head, first, second = cells(shown(make_decision(guards=guards, outcome="guard_veto")))[0]
+    markup = shown(make_decision(guards=guards, outcome="guard_veto"))
+    _, head, (first, second) = tables(markup)[0]
     assert head == ["Guard", "Gain", "Interval", "Verdict"]
     assert first == ["Accuracy", "-0.062", "-0.125 to -0.031", "worse"]
     assert second == ["Macro F1", "not defined", "", "not shown to be worse"]
@@ -216,7 +204,7 @@ def test_what_was_not_tested_shows_its_reason_and_no_numbers():
     assert "<figure" not in section(decision, request, gate)
     markup = shown(decision, request, gate)
     assert "19 rows remain." in markup
-    assert cells(markup) == []
+    assert tables(markup) == []
 
 
 def test_a_first_release_met_a_constant():
@@ -232,7 +220,7 @@ def test_a_first_release_met_a_constant():
 def test_a_regression_has_no_classes():
     """Its gate holds values."""
     gate = pd.DataFrame({"y": [1.0], "champion": [1.0], "challenger": [2.0]})
-    assert cells(shown(make_decision(metric="huber", unit="loss"), make_request(()), gate)) == []
+    assert tables(shown(make_decision(metric="huber", unit="loss"), make_request(()), gate)) == []
 
 
 def test_hostile_names_are_escaped():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import html
 import re
 from typing import Any
 
@@ -24,7 +23,7 @@ from mlops_basics.schemas import (
 from mlops_basics.stats.data_drift.table_drift import TableProfile
 from tests.support.artifacts import HOSTILE
 from tests.support.monitored import Monitored, make_monitored
-from tests.support.parsed_page import ParsedPage, assert_needs_no_network, without_plotly
+from tests.support.parsed_page import ParsedPage, assert_needs_no_network, tables, without_plotly
 
 QUIET = "No change is shown."
 
@@ -48,20 +47,14 @@ def write(monitored: Monitored, **changes: Any) -> str:
     return without_plotly(write_monitoring_page(verdict, *others))
 
 
-def rows_of(markup: str, caption: str) -> list[list[str]]:
-    """The cells' words of the table whose caption begins so, the head left out."""
-    (found,) = [
-        each
-        for each in re.findall(r"<table>(.*?)</table>", markup, re.DOTALL)
-        if each.startswith(f"<caption>{caption}")
+def rows_of(markup: str, caption: str, first: str = "") -> list[list[str]]:
+    """The rows of the table whose caption and first head cell begin so."""
+    (table,) = [
+        table
+        for table in tables(markup)
+        if table.caption.startswith(caption) and table.head[0].startswith(first)
     ]
-    return [
-        [
-            " ".join(html.unescape(re.sub("<[^>]+>", " ", cell)).split())
-            for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
-        ]
-        for row in re.findall(r"<tr[^>]*>(.*?)</tr>", found, re.DOTALL)[1:]
-    ]
+    return table.rows
 
 
 def test_page_needs_no_network(report: str) -> None:
@@ -154,10 +147,7 @@ def test_the_early_warning_stands_beside_what_was_observed(
 
 def test_each_batch_has_a_line(monitored: Monitored, report: str) -> None:
     """The newest first: rows, what it is, labels, error with interval, expected error, drift."""
-    rows = {
-        row[0]: row[1:]
-        for row in rows_of(report, 'Newest first</caption><thead><tr><th scope="col">Batch')
-    }
+    rows = {row[0]: row[1:] for row in rows_of(report, "Newest first", "Batch")}
     assert next(iter(rows)) == "flights_2013_12.csv"
     assert len(rows) == 13
     for batch in monitored.watch.batches:
@@ -208,8 +198,8 @@ def test_each_drifted_column_is_drawn_once(monitored: Monitored, report: str) ->
     for item in monitored.verdict.batches:
         for each in item.columns:
             if each.drifted:
-                found = (each.lower / each.threshold, item.batch.name)
-                worst[each.column] = max(found, worst.get(each.column, found))
+                excess = (each.lower / each.threshold, item.batch.name)
+                worst[each.column] = max(excess, worst.get(each.column, excess))
     assert dict(drawn) == {name: batch for name, (_, batch) in worst.items()}
     assert [name for name, _ in drawn] == sorted(worst, key=lambda name: -worst[name][0])
 
@@ -250,16 +240,16 @@ def test_a_column_that_the_batch_lacks_is_told_and_not_drawn(monitored: Monitore
 
 def test_the_timeline_holds_looks_and_retrainings(report: str) -> None:
     """Of this and of earlier releases, the newest first, each retraining after what it knew."""
-    rows = rows_of(report, 'Newest first</caption><thead><tr><th scope="col">Release')
-    told = [(row[0], row[1], row[2]) for row in rows]
-    assert told[0] == ("version 2", "run10", "now: retrain")
-    assert told[1:4] == [
+    rows = rows_of(report, "Newest first", "Release")
+    events = [(row[0], row[1], row[2]) for row in rows]
+    assert events[0] == ("version 2", "run10", "now: retrain")
+    assert events[1:4] == [
         ("version 2", "run09", "drift"),
         ("version 2", "run08", "drift"),
         ("version 2", "retrain_a", "retraining: kept the old one"),
     ]
-    assert told[4][1:] == ("run07", "the error had risen drift")
-    assert told[-2:] == [
+    assert events[4][1:] == ("run07", "the error had risen drift")
+    assert events[-2:] == [
         ("version 1", "old_retrain", "retraining: promoted"),
         ("version 1", "old_run", "the error had risen"),
     ]
@@ -325,8 +315,7 @@ def test_a_release_without_batches_is_readable(monitored: Monitored) -> None:
 
 def test_batches_without_labels_or_drift_are_readable() -> None:
     """Undrifted columns, no label, no error: words where numbers are missing."""
-    found = make_monitored(5, labelled=0)
-    words = ParsedPage(write(found)).words
+    words = ParsedPage(write(make_monitored(5, labelled=0))).words
     assert "no column has drifted" in words
     assert "drifted most" not in words
     assert "5 batches that wait for labels" in words
