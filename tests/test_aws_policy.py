@@ -18,8 +18,8 @@ import pytest
 
 from mlops_basics.commands.services import Instance
 from mlops_basics.commands.services.s3 import S3Server
-from tests.conftest import ROOT, Project
 from tests.support import faulty_proxy
+from tests.support.project import ROOT, Project
 from tests.support.services import use_environment
 from tests.support.small_table import STRONG, make_table, production_of, weak
 

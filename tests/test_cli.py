@@ -13,8 +13,7 @@ from kedro.io import DatasetError
 
 from mlops_basics import cli
 from mlops_basics.errors import ConfigurationError, DataError, LineageError, MlopsError
-
-from .conftest import ROOT
+from tests.support.project import ROOT
 
 
 def chain(*errors):

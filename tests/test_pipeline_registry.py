@@ -13,8 +13,7 @@ from kedro.io import CatalogConfigResolver
 from mlops_basics.pipeline_registry import register_pipelines
 from mlops_basics.schemas import PARAMETER_SECTIONS, Section
 from mlops_basics.settings import CONFIG_LOADER_ARGS
-
-from .conftest import ROOT
+from tests.support.project import ROOT
 
 PIPELINES = register_pipelines()
 NODES = {node.name: node for pipeline in PIPELINES.values() for node in pipeline.nodes}

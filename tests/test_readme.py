@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from mlops_basics.config.checks import OPTIONAL_GLOBALS
-from tests.conftest import ROOT, bootstrap
+from tests.support.project import ROOT, bootstrap
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 #: Parts of a run's summary that differ from run to run.

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from mlops_basics.commands.ct import ExitCode
-from tests.conftest import ROOT
+from tests.support.project import ROOT
 
 WORKFLOWS = ROOT / ".github" / "workflows"
 SHELLS = {

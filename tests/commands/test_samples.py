@@ -46,7 +46,7 @@ def test_a_missing_package_is_told_with_its_install_command(tmp_path, monkeypatc
 
 def test_each_sample_has_its_environment():
     """``kedro run --env NAME`` works for each."""
-    from tests.conftest import ROOT
+    from tests.support.project import ROOT
 
     for name in samples.SAMPLES:
         assert (ROOT / "conf" / name / "globals.yml").exists()

@@ -19,7 +19,7 @@ from mlops_basics.commands.services.postgres import PostgresServer
 from mlops_basics.commands.services.process import Daemon, is_free
 from mlops_basics.commands.services.s3 import S3Server, server_environment
 from mlops_basics.errors import ConfigurationError
-from tests.conftest import ROOT
+from tests.support.project import ROOT
 
 pytestmark = pytest.mark.slow
 

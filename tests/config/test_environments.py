@@ -7,7 +7,7 @@ from kedro.config import OmegaConfigLoader
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 
 from mlops_basics.settings import CONFIG_LOADER_ARGS
-from tests.conftest import ROOT
+from tests.support.project import ROOT
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_where_runs_are_recorded(loaded, env, uri, artifacts, disabled):
     assert location == (artifacts and artifacts.format(root=ROOT.as_posix()))
     assert config.tracking.disable_tracking.pipelines == disabled
     assert config.tracking.experiment.name == "mine"
-    assert config.tracking.run.nested is True
+    assert config.tracking.run.nested is False
     assert config.tracking.params.long_params_strategy == "truncate"
     assert (config.ui.port, config.ui.host) == ("5000", "127.0.0.1")
 

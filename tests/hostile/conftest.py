@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Project
 from tests.hostile.world import World, add_table
 from tests.support.faulty_proxy import faulty_proxy
-from tests.support.services import _instance, use_environment
+from tests.support.project import Project
+from tests.support.services import instance_of, use_environment
 
 
 @pytest.fixture(scope="module")
 def world(shared_project: Project) -> Iterator[World]:
     """A project and three servers of the module's own."""
-    own = _instance(Path(tempfile.mkdtemp(prefix="mlops-")))
+    own = instance_of(Path(tempfile.mkdtemp(prefix="mlops-")))
     try:
         own.start()
         add_table(shared_project, own.s3, own.bucket)

@@ -13,11 +13,9 @@ import pytest
 
 from mlops_basics.commands.services import Instance
 from mlops_basics.commands.services.mlflow_server import MlflowServer
-from tests.conftest import Project
 from tests.hostile.world import (
     ENV,
     QUICK,
-    Command,
     add_table,
     objects,
     readable,
@@ -25,6 +23,8 @@ from tests.hostile.world import (
     strong,
 )
 from tests.support.faulty_proxy import faulty_proxy
+from tests.support.processes import Command
+from tests.support.project import Project
 from tests.support.services import forget_file_systems, use_environment
 from tests.support.small_table import production_of, set_up, weak
 

@@ -14,7 +14,6 @@ from mlops_basics.schemas import Release
 from tests.hostile.world import (
     ENV,
     QUICK,
-    Command,
     Trap,
     World,
     objects,
@@ -23,6 +22,7 @@ from tests.hostile.world import (
     strong,
 )
 from tests.support.faulty_proxy import Fault
+from tests.support.processes import Command
 from tests.support.small_table import production_of, weak
 
 pytestmark = pytest.mark.slow

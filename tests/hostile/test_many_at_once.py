@@ -16,8 +16,8 @@ import yaml
 from mlops_basics.commands.ct import ExitCode
 from mlops_basics.commands.services import Instance
 from mlops_basics.commands.services.mlflow_server import MlflowServer
-from tests.conftest import ROOT, Project
-from tests.hostile.world import Command, Ended
+from tests.support.processes import Command, Ended
+from tests.support.project import ROOT, Project
 from tests.support.services import use_environment
 from tests.support.small_table import challenges_of, production_of
 

@@ -6,9 +6,6 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,12 +15,11 @@ import yaml
 
 from mlops_basics.commands.services import Instance
 from mlops_basics.commands.services.s3 import S3Server
-from tests.conftest import ROOT, Project
 from tests.support.faulty_proxy import Fault, FaultyProxy
+from tests.support.processes import Ended
+from tests.support.project import Project
 from tests.support.small_table import STRONG, history_of, make_table, production_of
 
-#: No command may take longer than this, whatever fails while it runs.
-PATIENCE = 300.0  # seconds
 #: A dead server is given up in seconds; what the project does by itself is tested on its parts.
 HASTY = {
     "AWS_MAX_ATTEMPTS": "2",
@@ -32,64 +28,6 @@ HASTY = {
 }
 ENV = "table"
 QUICK = {"evaluation__resamples": 100, "evaluation__importance_repeats": 1}
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What came of a command."""
-
-    code: int
-    out: str
-    err: str
-    seconds: float
-
-    def __str__(self) -> str:
-        return f"exit code {self.code} after {self.seconds:.0f} s\n{self.out}\n{self.err}"
-
-
-class Command:
-    """A command of the project in a process of its own."""
-
-    def __init__(
-        self,
-        project: Project,
-        *words: str,
-        env: dict[str, str] | None = None,
-        program: str = "kedro",
-    ) -> None:
-        """Start it.
-
-        Args:
-            project: Where it runs.
-            words: What follows ``kedro``.
-            env: Variables beside this process's.
-            program: The module that is run instead of Kedro's.
-        """
-        self._begin = time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", program, *words],
-            cwd=project.path,
-            env={**os.environ, "PYTHONPATH": f"src:{ROOT}", "COLUMNS": "200", **(env or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-        )
-
-    def kill(self) -> None:
-        """End it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
-
-    def end(self, patience: float = PATIENCE) -> Ended:
-        """Wait for its end; one that takes too long is a failure."""
-        try:
-            out, err = self._process.communicate(timeout=patience)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            out, err = self._process.communicate()
-            raise AssertionError(f"It did not end in {patience} s.\n{out}\n{err}") from None
-        return Ended(self._process.returncode, out, err, time.monotonic() - self._begin)
 
 
 def readable(ended: Ended, *words: str) -> None:

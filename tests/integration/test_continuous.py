@@ -23,9 +23,9 @@ from mlops_basics.schemas import (
     Verdict,
 )
 from mlops_basics.table.labels import PREDICTION_ID, RowKeys, prediction_ids
+from tests.support.project import Project, make_project
 from tests.support.small_table import ENV, history_of, make_table, production_of, set_up
 
-from ..conftest import Project, make_project
 from .test_faults import moved, processes
 
 pytestmark = pytest.mark.slow

@@ -14,7 +14,7 @@ import pytest
 
 from mlops_basics.commands.demo.page import YearResult, retrainings, verdict_text
 from mlops_basics.table.columns import typed_features
-from tests.conftest import bootstrap
+from tests.support.project import bootstrap
 from tests.support.small_table import production_of
 
 pytestmark = pytest.mark.slow

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
-import multiprocessing
 import os
-import shutil
 import signal
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.processes import processes
+from tests.support.project import Project, moved
 from tests.support.small_table import (
     ENV,
     STRONG,
@@ -24,51 +23,10 @@ from tests.support.small_table import (
     weak,
 )
 
-from ..conftest import Project
-
 pytestmark = pytest.mark.slow
 
 #: From the decision on; what comes before is the same for all of these tests.
 TAIL = ("model_evaluation", "model_registry", "model_publishing")
-PRELOADED = [
-    "kedro.framework.session",
-    "kedro_datasets.pandas",
-    "kedro_datasets.plotly",
-    "kedro_mlflow.framework.hooks",
-    "mlflow.sklearn",
-    "mlflow.store.model_registry.sqlalchemy_store",
-    "mlflow.store.tracking.sqlalchemy_store",
-    "skops.io",
-    "skrub",
-]
-
-
-def processes() -> Any:
-    """Where processes come from: each a fork of one that has imported, but opened nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOADED)
-    return context
-
-
-def moved(template: Project, folder: Path) -> Project:
-    """A copy of a project in which something was trained, at another place."""
-    shutil.copytree(template.path, folder)
-    database = sqlite3.connect(folder / "data" / "mlflow" / "mlflow.db")
-    places = {
-        "experiments": "artifact_location",
-        "runs": "artifact_uri",
-        "logged_models": "artifact_location",
-        "model_versions": "storage_location",
-    }
-    for table, column in places.items():
-        statement = f"UPDATE {table} SET {column} = replace({column}, ?, ?)"  # noqa: S608
-        database.execute(statement, (str(template.path), str(folder)))
-    database.commit()
-    database.close()
-    from mlflow.tracking._tracking_service import utils
-
-    utils._artifact_repos_cache.clear()  # it remembers by run where artifacts were
-    return Project(folder)
 
 
 @pytest.fixture(scope="module")

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from tests.support.parsed_page import ParsedPage, without_plotly
+from tests.support.processes import Command, Ended
 
 pytestmark = pytest.mark.slow
 
@@ -54,16 +52,9 @@ def hostile_table(rows: int, seed: int) -> pd.DataFrame:
     return table
 
 
-def kedro(project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run a command as a user does."""
-    return subprocess.run(
-        [sys.executable, "-m", "kedro", *arguments],
-        cwd=project.path,
-        env=os.environ | {"PYTHONIOENCODING": "utf-8", "COLUMNS": "100", "DO_NOT_TRACK": "1"},
-        capture_output=True,
-        encoding="utf-8",
-        check=False,
-    )
+def kedro(project, *arguments: str) -> Ended:
+    """Run a command as a user does, on a narrow terminal."""
+    return Command(project, *arguments, env={"COLUMNS": "100", "DO_NOT_TRACK": "1"}).end()
 
 
 def control_characters(text: str) -> set[str]:
@@ -84,7 +75,7 @@ def ran(shared_project):
     (project.path / "conf" / ENV / "parameters.yml").write_text(settings, encoding="utf-8")
     before = set(project.path.parent.rglob("*"))
     done = kedro(project, "run", "--env", ENV)
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.code == 0, done.out + done.err
     return project, done, before
 
 
@@ -163,10 +154,10 @@ def test_the_figures_of_kedro_viz_hold_no_markup(ran):
 def test_the_terminal_is_shown_no_control_characters(ran):
     """Neither by a run, nor by the list of releases, nor by errors that repeat a name."""
     project, done, _ = ran
-    outputs = [done.stdout, done.stderr]
+    outputs = [done.out, done.err]
     listed = kedro(project, "releases", "--env", ENV)
-    assert listed.returncode == 0, listed.stderr
-    outputs += [listed.stdout, listed.stderr]
+    assert listed.code == 0, listed.err
+    outputs += [listed.out, listed.err]
     name = "\x1b[2J\x1b]0;gone\x07\u202e" + ENDLESS
     settings = {"model_name": ENV, "source": f"data/source/{ENV}", "target": TARGET}
     for option, value in (("exclude", [name]), ("key_columns", [name]), ("time_column", name)):
@@ -177,9 +168,9 @@ def test_the_terminal_is_shown_no_control_characters(ran):
         assert len(failed.output) < 6_000
         outputs.append(failed.output)
     shown = kedro(project, "run", "--env", "wrong", "--verbose")
-    assert shown.returncode == 1
-    assert "Traceback" in shown.stderr
-    outputs += [shown.stdout, shown.stderr]
+    assert shown.code == 1
+    assert "Traceback" in shown.err
+    outputs += [shown.out, shown.err]
     assert [control_characters(text) for text in outputs] == [set()] * len(outputs)
 
 
@@ -215,9 +206,9 @@ def test_the_watch_tells_the_names_as_text(ran):
     hostile_table(80, 90).to_csv(folder / "z<b>.csv", index=False)
     hostile_table(80, 91).drop(columns=COLUMNS[0]).to_csv(folder / "z=1+1.csv", index=False)
     done = kedro(project, "ct", "--env", ENV)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert SCRIPT in done.stdout  # the column that is missing
-    assert control_characters(done.stdout + done.stderr) == set()
+    assert done.code == 0, done.out + done.err
+    assert SCRIPT in done.out  # the column that is missing
+    assert control_characters(done.out + done.err) == set()
     page = project.load("monitoring_report", env=ENV)
     is_harmless(page)
     assert "z&lt;b&gt;.csv" in page

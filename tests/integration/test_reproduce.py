@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import pandas as pd
 import pytest
 
+from tests.support.project import Project
 from tests.support.small_table import ENV, make_table, production_of, set_up, weak
-
-from ..conftest import Project
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from mlops_basics.commands.services.postgres import PostgresServer
 from mlops_basics.commands.services.s3 import S3Server
 from mlops_basics.errors import ReleaseError
 from mlops_basics.storage.store_files import StoreFiles
-from tests.conftest import ROOT, Project
+from tests.support.project import ROOT, Project
 from tests.support.services import use_environment
 from tests.support.small_table import STRONG, history_of, make_table, production_of, weak
 

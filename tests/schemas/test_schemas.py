@@ -20,9 +20,9 @@ from mlops_basics.schemas import (
     SplitParams,
     TrainingParams,
 )
-from tests.conftest import ROOT
 from tests.support.parameters import configured
 from tests.support.parameters import sections as stated
+from tests.support.project import ROOT
 
 #: Values that each section accepts: those of conf/base, of another table.
 ACCEPTED = {

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from kedro.config import OmegaConfigLoader
 
 from mlops_basics.schemas import PARAMETER_SECTIONS, Section
-from tests.conftest import ROOT
+from tests.support.project import ROOT
 
 S = TypeVar("S", bound=Section)
 

@@ -37,14 +37,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         folder = Path(os.environ.pop(_FOLDER))
         if (folder / "ports.json").is_file():
-            _instance(folder).stop()
+            instance_of(folder).stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def services() -> Instance:
     """The session's instance, of which nothing need run yet."""
-    return _instance(Path(os.environ[_FOLDER]))
+    return instance_of(Path(os.environ[_FOLDER]))
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +106,7 @@ def new_services() -> Iterator[Callable[[], Instance]]:
     made: list[Instance] = []
 
     def make() -> Instance:
-        made.append(_instance(Path(tempfile.mkdtemp(prefix="mlops-"))))
+        made.append(instance_of(Path(tempfile.mkdtemp(prefix="mlops-"))))
         return made[-1]
 
     yield make
@@ -115,7 +115,7 @@ def new_services() -> Iterator[Callable[[], Instance]]:
         shutil.rmtree(instance.folder, ignore_errors=True)
 
 
-def _instance(folder: Path) -> Instance:
+def instance_of(folder: Path) -> Instance:
     """The instance of a folder; its ports are drawn once."""
     import fasteners
 

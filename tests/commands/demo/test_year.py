@@ -11,7 +11,7 @@ import yaml
 
 from mlops_basics.commands.demo.year import FOLDER, KNOWN_LATER, _gain, run_demo
 from mlops_basics.errors import ConfigurationError
-from tests.conftest import ROOT
+from tests.support.project import ROOT
 
 
 @pytest.mark.parametrize(
