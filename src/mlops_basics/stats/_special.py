@@ -1,8 +1,10 @@
-"""The few distribution functions of scipy.special that stats needs, with types.
+"""The few distribution functions of scipy.special that stats needs, with types; bisection.
 
 scipy ships no types, and importing scipy.stats costs a second: this module is the one place
 where both are dealt with.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -74,3 +76,19 @@ def binom_ppf(alpha: ArrayLike, n: ArrayLike, p: ArrayLike) -> Floats:
         if not too_high.any():
             return _floats(k)
         k = np.where(too_high, k - 1, k)
+
+
+def smallest_where(
+    holds: Callable[[float], bool], low: float, high: float, halvings: int = 50
+) -> float:
+    """The smallest x between low and high from which on something holds, by bisection.
+
+    It holds at high; the returned x is one at which it does.
+    """
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle
+    return high

@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special  # type: ignore[import-untyped, unused-ignore]
 
 from mlops_basics.stats import _check
+from mlops_basics.stats._special import smallest_where
 
 Floats = NDArray[np.float64]
 
 LENGTHS = (1, 5, 10, 25, 50, 100, 500, 2500)
 _FEWEST = 40  # blocks that a variance is estimated from
 _SLACK = 1.25  # growth of the variance that is no sign of dependence
-_HALVINGS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,13 +237,5 @@ def _betting_upper(x: Floats, alpha: float) -> float:
         wealth = np.cumsum(np.log1p(bets * (m - x)))
         return bool(wealth.max() >= math.log(1 / alpha))
 
-    low, high = float(x.mean()), 1.0 - 1e-9
-    if not rejected(high):
-        return 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if rejected(middle):
-            high = middle
-        else:
-            low = middle
-    return high
+    highest = 1.0 - 1e-9
+    return smallest_where(rejected, float(x.mean()), highest) if rejected(highest) else 1.0

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
+from mlops_basics.stats._special import smallest_where
 from mlops_basics.stats.concept_drift.blocks import (
     BlockChoice,
     block_means,
@@ -27,7 +28,6 @@ _SHARES = np.repeat([0.5 / len(RISES), 0.5 / len(SPANS)], [len(RISES), len(SPANS
 _SHORTEST = 4.0  # observations that an adaptive bet looks back at least
 _CAP = 0.9  # a bet risks at most this share of its wealth
 _CHUNK = 2048  # observations worked on at a time
-_HALVINGS = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -542,13 +542,10 @@ def _growth(state: SequentialState, e: float) -> float:
 def _smallest(state: SequentialState, horizon: int) -> float | None:
     observations = horizon // state.block
     needed = state.log_threshold - math.log(start_weight(state.starts + 1) * float(_SHARES.min()))
-    low, high = state.mean, 1.0
-    if state.mean >= 1 or _growth(state, high) * observations < needed:
+
+    def is_found(mean: float) -> bool:
+        return _growth(state, mean) * observations >= needed
+
+    if state.mean >= 1 or not is_found(1.0):
         return None
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if _growth(state, middle) * observations >= needed:
-            high = middle
-        else:
-            low = middle
-    return high
+    return smallest_where(is_found, state.mean, 1.0)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlops_basics.stats import _check
+from mlops_basics.stats._special import smallest_where
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
-
-_HALVINGS = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,11 +126,4 @@ def ks_margin(n: int, m: int, alpha: float) -> float:
     """
     n, m = _check.count(n, "n", at_least=1), _check.count(m, "m", at_least=1)
     alpha = _check.level(alpha)
-    low, high = 0.0, 2.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if 2 * _tail(middle, n, m) > alpha:
-            low = middle
-        else:
-            high = middle
-    return high
+    return smallest_where(lambda t: 2 * _tail(t, n, m) <= alpha, 0.0, 2.0, halvings=60)

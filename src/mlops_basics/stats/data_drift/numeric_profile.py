@@ -111,7 +111,7 @@ class NumericProfile:
             x: Places, none NaN.
 
         Returns:
-            low, high: Shape of x.
+            low, high: Of the shape of x.
         """
         if self.n == 0:
             zero = np.zeros(x.shape, dtype=np.int64)
