@@ -1,4 +1,4 @@
-"""Findings of a run, small and with names as hostile as a table may hold them."""
+"""Results of a run, small and with names as hostile as a table may hold them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from mlops_basics.reporting.figures import classification
 from mlops_basics.reporting.figures.importance import importance_figure
 from mlops_basics.reporting.figures.search import search_figure
-from mlops_basics.reporting.pages.run_report import RunFindings
+from mlops_basics.reporting.pages.run_report import RunResult
 from mlops_basics.schemas import (
     BatchRecord,
     CollectionReport,
@@ -50,7 +50,7 @@ def some_metrics(rows: int) -> Metrics:
 
 
 @pytest.fixture
-def findings() -> RunFindings:
+def run_result() -> RunResult:
     """A run of three classes; every text that data can choose is hostile."""
     rng = np.random.default_rng(1)
     y = rng.integers(0, 3, 60)
@@ -58,7 +58,7 @@ def findings() -> RunFindings:
     counts = pd.DataFrame(np.arange(9).reshape(3, 3), columns=list(HOSTILE))
     counts.insert(0, "actual", list(HOSTILE))
     importance = pd.DataFrame({"feature": HOSTILE, "rise": [0.3, 0.2, 0.1], "spread": 0.01})
-    return RunFindings(
+    return RunResult(
         model_name=HOSTILE[0],
         collection=CollectionReport(
             batches=(BatchRecord(name=HOSTILE[1], sha256="0123456789abcdef" * 4, rows=60),),

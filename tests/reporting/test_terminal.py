@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mlops_basics.reporting.pages.run_report import RunFindings
+from mlops_basics.reporting.pages.run_report import RunResult
 from mlops_basics.reporting.terminal import monitoring_summary, run_summary
 from mlops_basics.schemas import BatchResult, Verdict, WatchedBatch
 from tests.support.artifacts import HOSTILE
@@ -17,13 +17,13 @@ from tests.support.monitored import make_monitored
 LONG_PATH = "data/" + "long/" * 30 + "report.html"
 
 
-def _shown(findings: RunFindings, coloured: bool = False, **changes: Any) -> str:
+def _shown(run_result: RunResult, coloured: bool = False, **changes: Any) -> str:
     arguments: dict[str, Any] = {
-        "model_name": findings.model_name,
-        "table": findings.table,
-        "search": findings.search,
-        "overfit": findings.overfit,
-        "metrics": findings.metrics,
+        "model_name": run_result.model_name,
+        "table": run_result.table,
+        "search": run_result.search,
+        "overfit": run_result.overfit,
+        "metrics": run_result.metrics,
         "versions": {"raw_data": "v1", "train_data": "v1"},
         "report_path": "data/iris/reporting/" + "long/" * 9 + "report.html",
         "mlflow_uri": "sqlite:///mlflow.db",
@@ -35,9 +35,9 @@ def _shown(findings: RunFindings, coloured: bool = False, **changes: Any) -> str
     return out.getvalue()
 
 
-def test_summary_is_short_and_complete(findings: RunFindings) -> None:
+def test_summary_is_short_and_complete(run_result: RunResult) -> None:
     """At most 20 lines hold metrics with intervals, verdict, versions and where to look next."""
-    shown = _shown(findings)
+    shown = _shown(run_result)
     lines = shown.splitlines()
     assert len(lines) <= 20
     expected = ["0.900 [0.800, 0.950]", "not defined", "overfitted: may not be promoted", "v1"]
@@ -54,43 +54,43 @@ def test_summary_is_short_and_complete(findings: RunFindings) -> None:
     assert max(len(line) for line in lines[:-1]) <= 80
 
 
-def test_groups_of_rows_break_no_figure(findings: RunFindings) -> None:
+def test_groups_of_rows_break_no_figure(run_result: RunResult) -> None:
     """How many there are stands in lines of their own, so that 80 columns are enough."""
     grouped = {
         rows: each.model_copy(update={"rows": 4_973, "groups": 1_030, "grouped_by": "day of when"})
-        for rows, each in findings.metrics.items()
+        for rows, each in run_result.metrics.items()
     }
-    shown = _shown(findings, metrics=grouped)
+    shown = _shown(run_result, metrics=grouped)
     assert [shown.count(words) for words in ("4,973 rows", "1,030 groups")] == [3, 3]
     assert "0.900 [0.800, 0.950]" in shown
 
 
-def test_overfitting_that_nobody_can_judge_is_no_good_news(findings: RunFindings) -> None:
+def test_overfitting_that_nobody_can_judge_is_no_good_news(run_result: RunResult) -> None:
     """All rows of one site: a gap without limits, and not in green."""
-    unknown = findings.overfit.model_copy(update={"low": None, "high": None, "overfitted": False})
-    shown = " ".join(_shown(findings, overfit=unknown).split())
+    unknown = run_result.overfit.model_copy(update={"low": None, "high": None, "overfitted": False})
+    shown = " ".join(_shown(run_result, overfit=unknown).split())
     assert "overfitting cannot be judged: all rows of a set are of one group" in shown
     assert "no overfitting shown" not in shown
-    coloured = _shown(findings, coloured=True, overfit=unknown).splitlines()
+    coloured = _shown(run_result, coloured=True, overfit=unknown).splitlines()
     line = next(line for line in coloured if "cannot be judged" in line)
     assert "\x1b[1;33m" in line
     assert "32m" not in line
 
 
-def test_summary_breaks_no_path(findings: RunFindings) -> None:
+def test_summary_breaks_no_path(run_result: RunResult) -> None:
     """The report's path has a line of its own, so that it can be copied."""
-    assert _shown(findings).splitlines()[-1] == f"data/iris/reporting/{'long/' * 9}report.html"
-    longer = _shown(findings, report_path="p" * 200)
+    assert _shown(run_result).splitlines()[-1] == f"data/iris/reporting/{'long/' * 9}report.html"
+    longer = _shown(run_result, report_path="p" * 200)
     assert "p" * 200 in longer.replace("\n", "")
 
 
-def test_paths_are_whole_where_the_terminal_wraps(findings: RunFindings) -> None:
+def test_paths_are_whole_where_the_terminal_wraps(run_result: RunResult) -> None:
     """Printed as the hook does it, the report's path is one line, whatever the width."""
     summaries = [
         monitoring_summary(make_monitored(4).verdict, LONG_PATH),
         run_summary(
             model_name="m",
-            table=findings.table,
+            table=run_result.table,
             search=None,
             overfit=None,
             metrics={},
@@ -106,26 +106,26 @@ def test_paths_are_whole_where_the_terminal_wraps(findings: RunFindings) -> None
         assert out.getvalue().splitlines()[-1] == LONG_PATH
 
 
-def test_summary_shows_differing_versions_and_few_warnings(findings: RunFindings) -> None:
+def test_summary_shows_differing_versions_and_few_warnings(run_result: RunResult) -> None:
     """Older versions that a run read are named; many warnings are counted."""
-    shown = _shown(findings, versions={"raw_data": "v1", "train_data": "v2"}, warnings=["w"] * 9)
+    shown = _shown(run_result, versions={"raw_data": "v1", "train_data": "v2"}, warnings=["w"] * 9)
     assert "version v2, from v1" in shown
     assert "and 8 more in the report" in shown
 
 
-def test_summary_reads_no_markup_from_names(findings: RunFindings) -> None:
+def test_summary_reads_no_markup_from_names(run_result: RunResult) -> None:
     """Names that look like rich markup or terminal codes are text."""
-    shown = _shown(findings, model_name="[red]x[/red]\x1b[31m", run_id="", metrics={})
+    shown = _shown(run_result, model_name="[red]x[/red]\x1b[31m", run_id="", metrics={})
     assert "[red]x[/red] [31m: multiclass" in shown
     assert "\x1b" not in shown
 
 
-def test_summary_of_a_part_of_the_pipelines(findings: RunFindings) -> None:
+def test_summary_of_a_part_of_the_pipelines(run_result: RunResult) -> None:
     """What a partial run did not make is left out; nothing else changes."""
     nothing: dict[str, Any] = {"table": None, "search": None, "overfit": None, "metrics": {}}
-    shown = _shown(findings, versions={}, report_path="", run_id="", **nothing)
-    assert shown.split() == [findings.model_name, "MLflow", "sqlite:///mlflow.db"]
-    assert "version v1" in _shown(findings, **nothing)
+    shown = _shown(run_result, versions={}, report_path="", run_id="", **nothing)
+    assert shown.split() == [run_result.model_name, "MLflow", "sqlite:///mlflow.db"]
+    assert "version v1" in _shown(run_result, **nothing)
 
 
 def _monitored(verdict: Verdict, **changes: Any) -> list[str]:

@@ -63,7 +63,7 @@ def test_page_needs_no_network(report: str) -> None:
 
 
 def test_page_is_deterministic(monitored: Monitored) -> None:
-    """The same findings give the same bytes."""
+    """The same results give the same bytes."""
     assert write(monitored) == write(monitored)
 
 

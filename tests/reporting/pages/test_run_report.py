@@ -7,15 +7,15 @@ import re
 
 import pytest
 
-from mlops_basics.reporting.pages.run_report import RunFindings, run_report
+from mlops_basics.reporting.pages.run_report import RunResult, run_report
 from mlops_basics.schemas import BatchRecord
 from tests.support.parsed_page import ParsedPage, assert_needs_no_network, without_plotly
 
 
 @pytest.fixture
-def report(findings: RunFindings) -> str:
+def report(run_result: RunResult) -> str:
     """The report without plotly.js, which is not ours to test."""
-    return without_plotly(run_report(findings))
+    return without_plotly(run_report(run_result))
 
 
 def test_report_needs_no_network(report: str) -> None:
@@ -23,9 +23,9 @@ def test_report_needs_no_network(report: str) -> None:
     assert_needs_no_network(report)
 
 
-def test_report_is_deterministic(findings: RunFindings) -> None:
-    """The same findings give the same bytes."""
-    assert run_report(findings) == run_report(findings)
+def test_report_is_deterministic(run_result: RunResult) -> None:
+    """The same results give the same bytes."""
+    assert run_report(run_result) == run_report(run_result)
 
 
 def test_report_escapes_hostile_names(report: str) -> None:
@@ -60,16 +60,16 @@ def test_report_shows_metrics_that_are_not_defined(report: str) -> None:
     assert not {"nan", "None"} & set(page.words.split())
 
 
-def test_report_says_what_its_intervals_take_as_independent(findings: RunFindings) -> None:
+def test_report_says_what_its_intervals_take_as_independent(run_result: RunResult) -> None:
     """Rows in all sets; days in some; with what does not suit them."""
-    words = ParsedPage(run_report(findings)).words
+    words = ParsedPage(run_report(run_result)).words
     assert "Intervals take the rows as independent." in words
-    sets = dict(findings.metrics)
+    sets = dict(run_result.metrics)
     days = {"groups": 30, "grouped_by": "day of when"}
     hours = {"groups": 90, "grouped_by": "hour of when", "grouping_note": "hours may err together"}
     for name, update in (("train", days), ("valid", days), ("test", hours)):
         sets[name] = sets[name].model_copy(update=update)
-    words = ParsedPage(run_report(dataclasses.replace(findings, metrics=sets))).words
+    words = ParsedPage(run_report(dataclasses.replace(run_result, metrics=sets))).words
     assert (
         "Intervals of test take the groups (hour of when), since rows of one may err together, as "
         "independent (hours may err together). Intervals of valid and train take the groups (day "
@@ -78,10 +78,10 @@ def test_report_says_what_its_intervals_take_as_independent(findings: RunFinding
     assert "11 rows of 90 groups" in words
 
 
-def test_report_badge_of_unknown_overfitting_is_neutral(findings: RunFindings) -> None:
+def test_report_badge_of_unknown_overfitting_is_neutral(run_result: RunResult) -> None:
     """Neither good nor bad."""
-    unknown = findings.overfit.model_copy(update={"low": None, "high": None, "overfitted": False})
-    page = run_report(dataclasses.replace(findings, overfit=unknown))
+    unknown = run_result.overfit.model_copy(update={"low": None, "high": None, "overfitted": False})
+    page = run_report(dataclasses.replace(run_result, overfit=unknown))
     assert '<span class="badge neutral">overfitting cannot be judged' in page
 
 
@@ -103,11 +103,11 @@ def test_report_holds_data_and_search(report: str) -> None:
     assert "0123456789abc" not in words
 
 
-def test_report_bounds_long_lists(findings: RunFindings) -> None:
+def test_report_bounds_long_lists(run_result: RunResult) -> None:
     """A thousand batches do not make a thousand lines."""
     batches = tuple(BatchRecord(name=f"b{i}.csv", sha256="0" * 64, rows=1) for i in range(1_000))
-    collection = findings.collection.model_copy(update={"batches": batches})
-    many = dataclasses.replace(findings, collection=collection, figures={}, metrics={})
+    collection = run_result.collection.model_copy(update={"batches": batches})
+    many = dataclasses.replace(run_result, collection=collection, figures={}, metrics={})
     report = run_report(many)
     assert "and 980 more batches" in report
     assert "b19.csv" in report

@@ -143,7 +143,7 @@ class ReleaseRow:
 
 
 def demo_page(year: YearResult) -> str:
-    """Write the page; the same findings give the same bytes, and it opens without a network."""
+    """Write the page; the same results give the same bytes, and it opens without a network."""
     trained = retrainings(year)
     total = _all_months(year)
     return render(

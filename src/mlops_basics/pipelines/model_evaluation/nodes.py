@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from mlops_basics.reporting.figures import classification, regression
 from mlops_basics.reporting.figures.importance import importance_figure
-from mlops_basics.reporting.pages.run_report import RunFindings, run_report
+from mlops_basics.reporting.pages.run_report import RunResult, run_report
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     Challenge,
@@ -232,7 +232,7 @@ def write_report(
     if table_info.task == "regression":
         ranks, trusts = ("How close it comes", "Where it errs")
     return run_report(
-        RunFindings(
+        RunResult(
             model_name=model_name,
             collection=collection_report,
             table=table_info,

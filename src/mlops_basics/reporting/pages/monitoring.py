@@ -80,7 +80,7 @@ def write_monitoring_page(
     profiles: Mapping[str, TableProfile],
     reference: TableProfile,
 ) -> str:
-    """Write the page; the same findings give the same bytes, and it opens without a network.
+    """Write the page; the same results give the same bytes, and it opens without a network.
 
     Args:
         verdict: What the monitor says.

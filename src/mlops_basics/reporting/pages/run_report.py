@@ -37,8 +37,8 @@ MOST_ROWS = 20  # of a list; the artifacts beside the report hold the rest
 
 
 @dataclass(frozen=True)
-class RunFindings:
-    """All that a run found.
+class RunResult:
+    """All that a run gave.
 
     Attributes:
         metrics: By set of rows (``train``, ``valid``, ``test``).
@@ -83,39 +83,39 @@ class MetricsTable:
     independence: str
 
 
-def run_report(findings: RunFindings) -> str:
-    """Write the report; the same findings give the same bytes."""
+def run_report(run: RunResult) -> str:
+    """Write the report; the same results give the same bytes."""
     warnings = (
-        *findings.collection.warnings,
-        *findings.table.warnings,
-        *findings.split.warnings,
+        *run.collection.warnings,
+        *run.table.warnings,
+        *run.split.warnings,
     )
-    badges = [overfit_badge(findings.overfit)]
+    badges = [overfit_badge(run.overfit)]
     decision = None
-    if findings.decision:
-        badges.append(decision_badge(findings.decision))
-        if findings.request is not None and findings.gate is not None:
-            decision = view_decision(findings.decision, findings.request, findings.gate)
-    search = findings.search
+    if run.decision:
+        badges.append(decision_badge(run.decision))
+        if run.request is not None and run.gate is not None:
+            decision = view_decision(run.decision, run.request, run.gate)
+    search = run.search
     return render(
         "run_report.html",
-        title=f"Run report: {findings.model_name}",
-        task=_task(findings.table),
-        leading=_leading(findings.metrics),
+        title=f"Run report: {run.model_name}",
+        task=_task(run.table),
+        leading=_leading(run.metrics),
         badges=badges,
         warnings=Shortened(warnings, ""),
         decision=decision,
-        metrics=_metrics_table(findings.metrics),
-        overfit=findings.overfit,
-        figures=findings.figures,
-        collection=findings.collection,
-        batches=shorten(findings.collection.batches, MOST_ROWS, "more batches"),
-        info=findings.table,
-        dropped=_pairs(findings.table.dropped_columns),
-        split=findings.split,
-        boundaries=_pairs(findings.split.boundaries),
-        set_sizes=", ".join(f"{name} {rows:,}" for name, rows in findings.split.rows.items()),
-        class_shares=_class_shares(findings.split),
+        metrics=_metrics_table(run.metrics),
+        overfit=run.overfit,
+        figures=run.figures,
+        collection=run.collection,
+        batches=shorten(run.collection.batches, MOST_ROWS, "more batches"),
+        info=run.table,
+        dropped=_pairs(run.table.dropped_columns),
+        split=run.split,
+        boundaries=_pairs(run.split.boundaries),
+        set_sizes=", ".join(f"{name} {rows:,}" for name, rows in run.split.rows.items()),
+        class_shares=_class_shares(run.split),
         search=search,
         parameters=shorten(
             [f"{name} = {value!r}" for name, value in search.best_params.items()],
