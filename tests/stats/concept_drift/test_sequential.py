@@ -168,7 +168,7 @@ def test_an_empty_batch_changes_nothing():
 
 
 def test_alarm_stays():
-    """After an alarm the verdict stays, with the row at which it was raised."""
+    """After an alarm the result stays, with the row at which it was raised."""
     rng = np.random.default_rng(0)
     state = update(start_known(0.1), rng.random(100) < 0.5)
     row = state.alarm_row

@@ -1,4 +1,4 @@
-"""Verdicts about one column."""
+"""Results about one column."""
 
 import dataclasses
 import json
@@ -29,9 +29,9 @@ def test_shares_follow_the_definition(a, b, missing_a, missing_b):
     """The bound is the largest distance of scipy's Clopper-Pearson limits over the cells."""
     before = CategoricalProfile(counts=a, missing=missing_a)
     now = CategoricalProfile(counts=b, missing=missing_b)
-    verdict = judge_categorical("c", before, now, 0.01)
+    result = judge_categorical("c", before, now, 0.01)
     if before.rows == 0:
-        assert verdict.effect is None
+        assert result.effect is None
         return
     cells = [(missing_a, missing_b)]
     rare = [0, 0]
@@ -47,10 +47,10 @@ def test_shares_follow_the_definition(a, b, missing_a, missing_b):
         low_r, high_r = _clopper_pearson(r, before.rows, 0.01 / 4 / len(cells))
         low_c, high_c = _clopper_pearson(c, now.rows, 0.01 / 4 / len(cells))
         best = max(best, low_c - high_r, low_r - high_c)
-    assert verdict.lower == pytest.approx(best, abs=1e-9)
-    assert verdict.drifted == (verdict.lower > verdict.threshold)
+    assert result.lower == pytest.approx(best, abs=1e-9)
+    assert result.drifted == (result.lower > result.threshold)
     largest = max(abs(r / before.rows - c / now.rows) for r, c in cells)
-    assert verdict.effect == pytest.approx(largest)
+    assert result.effect == pytest.approx(largest)
 
 
 @given(counts, counts, st.permutations("abcdefghijkl"))
@@ -79,9 +79,9 @@ def test_many_levels_give_the_bound_of_all_cells():
     )
     now = CategoricalProfile(counts={f"l{i}": int(k) for i, k in enumerate(rng.poisson(40, 300))})
     now.counts["l7"] += 900
-    verdict = judge_categorical("c", before, now, 0.01)
-    assert verdict.where == "l7"
-    assert verdict.drifted
+    result = judge_categorical("c", before, now, 0.01)
+    assert result.where == "l7"
+    assert result.drifted
 
 
 def test_unseen_rare_levels_do_not_alarm():
@@ -99,9 +99,9 @@ def test_a_column_of_identifiers_does_not_drift():
     for bound in (10_000, 100):
         before = label([f"a{i}" for i in range(3000)], max_levels=bound)
         now = label([f"b{i}" for i in range(2000)], max_levels=bound)
-        verdict = judge_categorical("id", before, now, 0.05)
-        assert not verdict.drifted
-        assert verdict.effect == 0
+        result = judge_categorical("id", before, now, 0.05)
+        assert not result.drifted
+        assert result.effect == 0
 
 
 def test_a_level_that_vanished_and_one_that_came():
@@ -118,23 +118,23 @@ DEGENERATE = [[], [NAN], [NAN] * 500, [1.0], [1.0] * 500, [np.inf], [1.0, NAN]]
 
 @pytest.mark.parametrize("before", DEGENERATE)
 @pytest.mark.parametrize("now", DEGENERATE)
-def test_degenerate_columns_have_finite_verdicts(before, now):
+def test_degenerate_columns_have_finite_results(before, now):
     """Empty, one row, only nulls, constant: no NaN anywhere, a reason, and JSON can hold it."""
     text = (
         [None if np.isnan(v) else str(v) for v in before],
         [None if np.isnan(v) else str(v) for v in now],
     )
-    for verdict in (
+    for result in (
         judge_numeric("x", number(before), number(now), 0.01),
         judge_missing("x", number(before), number(now), 0.01),
         judge_categorical("x", label(text[0]), label(text[1]), 0.01),
     ):
-        json.dumps(dataclasses.asdict(verdict), allow_nan=False)
-        assert verdict.reason.startswith("x")
-        assert "nan" not in verdict.reason
+        json.dumps(dataclasses.asdict(result), allow_nan=False)
+        assert result.reason.startswith("x")
+        assert "nan" not in result.reason
         if not before or not now:
-            assert not verdict.drifted
-            assert "not judged" in verdict.reason
+            assert not result.drifted
+            assert "not judged" in result.reason
 
 
 def test_only_nulls_is_missing_values_drift():
@@ -145,12 +145,12 @@ def test_only_nulls_is_missing_values_drift():
 
 
 def test_one_row_cannot_prove_anything():
-    """A single row far away is not drift, and the verdict says that nothing could be."""
-    verdict = judge_numeric("x", number(np.arange(500.0)), number([1e9]), 1e-4)
-    assert verdict.effect == 1
-    assert not verdict.drifted
-    assert verdict.smallest is None
-    assert "so few rows cannot prove any change" in verdict.reason
+    """A single row far away is not drift, and the result says that nothing could be."""
+    result = judge_numeric("x", number(np.arange(500.0)), number([1e9]), 1e-4)
+    assert result.effect == 1
+    assert not result.drifted
+    assert result.smallest is None
+    assert "so few rows cannot prove any change" in result.reason
 
 
 def test_smallest_effect_is_found_four_times_in_five():

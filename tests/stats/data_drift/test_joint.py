@@ -76,7 +76,7 @@ def test_monotone_maps_and_order_of_rows_change_nothing(seed):
 
 
 @pytest.mark.parametrize("rows", [0, 1, 5, 500])
-def test_degenerate_tables_have_finite_verdicts(rows):
+def test_degenerate_tables_have_finite_results(rows):
     """No rows, one row, constants, only nulls, equal columns, infinities: finite, and a reason."""
     good = JointMoments.from_columns(_columns(0))
     x = np.arange(float(rows))
@@ -87,14 +87,14 @@ def test_degenerate_tables_have_finite_verdicts(rows):
         {},
     ]
     for table in tables:
-        for verdict in (
+        for result in (
             judge_correlations(good, JointMoments.from_columns(table), 1e-3),
             judge_correlations(JointMoments.from_columns(table), good, 1e-3),
         ):
-            json.dumps(dataclasses.asdict(verdict), allow_nan=False)
-            assert verdict.reason
+            json.dumps(dataclasses.asdict(result), allow_nan=False)
+            assert result.reason
             if rows < 20:
-                assert not verdict.drifted
+                assert not result.drifted
 
 
 def test_at_most_so_many_rows_are_used():
@@ -119,29 +119,29 @@ def test_classifier_is_sure_only_with_rows():
     rng = np.random.default_rng(0)
     for n, drifted in ((40, False), (4000, True)):
         labels = np.repeat([0, 1], n)
-        verdict = judge_classifier(labels, labels * 0.5 + rng.normal(size=2 * n), 1e-4)
-        assert verdict.drifted is drifted
-        assert verdict.effect == pytest.approx(0.64, abs=0.1)
+        result = judge_classifier(labels, labels * 0.5 + rng.normal(size=2 * n), 1e-4)
+        assert result.drifted is drifted
+        assert result.effect == pytest.approx(0.64, abs=0.1)
         assert not judge_classifier(labels, rng.normal(size=2 * n), 1e-4).drifted
 
 
 def test_perfect_separation_is_drift_although_its_variance_is_zero():
     """A classifier that tells all rows apart has the exact bound of its disjoint pairs."""
     labels = np.repeat([0, 1], 400)
-    verdict = judge_classifier(labels, labels * 1.0, 1e-4)
-    assert verdict.drifted
-    assert verdict.lower == pytest.approx(1e-4 ** (1 / 400))
+    result = judge_classifier(labels, labels * 1.0, 1e-4)
+    assert result.drifted
+    assert result.lower == pytest.approx(1e-4 ** (1 / 400))
     few = judge_classifier([0, 0, 1, 1], [0, 0, 1, 1], 1e-4)
     assert not few.drifted
 
 
 @pytest.mark.parametrize("labels", [[], [0], [1] * 50, [0, 1], [0, 1] * 50])
-def test_degenerate_scores_have_finite_verdicts(labels):
+def test_degenerate_scores_have_finite_results(labels):
     """No rows, one side only, equal scores: finite, not drifted, a reason."""
-    verdict = judge_classifier(labels, np.ones(len(labels)), 1e-3)
-    json.dumps(dataclasses.asdict(verdict), allow_nan=False)
-    assert not verdict.drifted
-    assert verdict.reason
+    result = judge_classifier(labels, np.ones(len(labels)), 1e-3)
+    json.dumps(dataclasses.asdict(result), allow_nan=False)
+    assert not result.drifted
+    assert result.reason
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the drift verdicts are worth, measured: error rates and power, simulated."""
+"""What the drift results are worth, measured: error rates and power, simulated."""
 
 import numpy as np
 import pytest
@@ -110,9 +110,9 @@ def test_a_hundredth_of_a_standard_deviation_does_not_alarm():
     rng = np.random.default_rng(0)
     reference = profile(rng.normal(size=500_000))
     for _ in range(20):
-        verdict = judge_numeric("x", reference, profile(rng.normal(0.01, 1, 500_000)), 0.4)
-        assert not verdict.drifted
-        assert verdict.lower < 0.01
+        result = judge_numeric("x", reference, profile(rng.normal(0.01, 1, 500_000)), 0.4)
+        assert not result.drifted
+        assert result.lower < 0.01
 
 
 @pytest.mark.parametrize("kind", ["normal", "mixture", "heavy tails", "tied", "missing"])

@@ -22,11 +22,11 @@ def _profile(columns):
     return TableProfile.from_columns(columns, KINDS)
 
 
-def test_one_verdict_for_each_thing_that_is_judged():
-    """Numeric columns have two verdicts, categorical ones one; then come the joint ones."""
+def test_one_result_for_each_thing_that_is_judged():
+    """Numeric columns have two results, categorical ones one; then come the joint ones."""
     labels, scores = np.repeat([0, 1], 50), np.random.default_rng(0).normal(size=100)
-    verdicts = judge_table(_profile(_table(0)), _profile(_table(1)), 3, classifier=(labels, scores))
-    assert [(v.kind, v.column) for v in verdicts] == [
+    results = judge_table(_profile(_table(0)), _profile(_table(1)), 3, classifier=(labels, scores))
+    assert [(v.kind, v.column) for v in results] == [
         ("numeric", "x"),
         ("missing", "x"),
         ("numeric", "y"),
@@ -35,25 +35,25 @@ def test_one_verdict_for_each_thing_that_is_judged():
         ("correlation", "all pairs of columns"),
         ("classifier", "all columns"),
     ]
-    assert not any(verdict.drifted for verdict in verdicts)
+    assert not any(result.drifted for result in results)
 
 
 def test_levels_add_up_to_the_batchs():
     """Columns and the two joint entries share the batch's level, whether all of them run or not."""
-    verdicts = judge_table(_profile(_table(0)), _profile(_table(1)), 7)
+    results = judge_table(_profile(_table(0)), _profile(_table(1)), 7)
     share = drift_alpha_at(7, 0.05) / 5
-    assert sum(verdict.level for verdict in verdicts) == pytest.approx(4 * share)
+    assert sum(result.level for result in results) == pytest.approx(4 * share)
 
 
 def test_a_shift_is_blamed_on_its_column():
     """Only the moved column is drift, and the reason says from where to where."""
-    verdicts = judge_table(_profile(_table(0)), _profile(_table(1, shift=0.7)), 1)
-    assert [verdict.column for verdict in verdicts if verdict.drifted] == ["x"]
-    assert "of its values at or below" in verdicts[0].reason
+    results = judge_table(_profile(_table(0)), _profile(_table(1, shift=0.7)), 1)
+    assert [result.column for result in results if result.drifted] == ["x"]
+    assert "of its values at or below" in results[0].reason
 
 
 def test_merged_parts_are_judged_like_the_whole():
-    """The columns' verdicts do not depend on how the rows were cut into parts."""
+    """The columns' results do not depend on how the rows were cut into parts."""
     columns = _table(0, n=600)
     parts = [{k: v[i::3] for k, v in columns.items()} for i in range(3)]
     merged = _profile(parts[0]).merge(_profile(parts[1])).merge(_profile(parts[2]))
@@ -63,7 +63,7 @@ def test_merged_parts_are_judged_like_the_whole():
 
 
 def test_profile_comes_back(tmp_path):
-    """A table's profile survives npz and gives equal verdicts."""
+    """A table's profile survives npz and gives equal results."""
     profile = _profile(_table(0))
     np.savez_compressed(tmp_path / "reference.npz", **profile.to_dict())
     with np.load(tmp_path / "reference.npz") as stored:
@@ -77,21 +77,21 @@ def test_absent_and_changed_columns_are_named_as_not_judged():
     columns = _table(1)
     del columns["x"]
     now = TableProfile.from_columns(columns | {"new": columns["y"]}, ["c", "y"])
-    verdicts = {v.column: v for v in judge_table(_profile(_table(0)), now, 1)}
-    assert "absent from the batch" in verdicts["x"].reason
-    assert "of another kind" in verdicts["y"].reason
-    assert "new" not in verdicts
-    assert not verdicts["x"].drifted
-    assert not verdicts["y"].drifted
+    results = {v.column: v for v in judge_table(_profile(_table(0)), now, 1)}
+    assert "absent from the batch" in results["x"].reason
+    assert "of another kind" in results["y"].reason
+    assert "new" not in results
+    assert not results["x"].drifted
+    assert not results["y"].drifted
 
 
 def test_empty_and_single_rows_are_judged_without_a_claim():
-    """A batch of no rows, of one row, or of nulls only gives verdicts with reasons."""
+    """A batch of no rows, of one row, or of nulls only gives results with reasons."""
     reference = _profile(_table(0))
     for n in (0, 1):
-        verdicts = judge_table(reference, _profile(_table(1, n=n)), 1)
-        assert not any(verdict.drifted for verdict in verdicts)
-        assert all(verdict.reason for verdict in verdicts)
+        results = judge_table(reference, _profile(_table(1, n=n)), 1)
+        assert not any(result.drifted for result in results)
+        assert all(result.reason for result in results)
     nothing = {name: np.array([None] * 500, dtype=object) for name in "xyc"}
     drifted = {
         (v.kind, v.column) for v in judge_table(reference, _profile(nothing), 1) if v.drifted
