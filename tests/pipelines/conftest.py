@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import pytest
 
-from mlops_basics.pipelines.data_preprocessing.nodes import split_data
 from mlops_basics.pipelines.model_training.nodes import search_model
-from mlops_basics.schemas import PreprocessingParams
-from tests.support.parameters import configured
-from tests.support.tables import LINEAR, RIDGE, NoMonitor, preprocessed, raw_table, training_params
-
-
-def prepare(raw, **values):
-    """Preprocessed and divided rows, as the nodes take them."""
-    params = configured(PreprocessingParams, **{"target": "kind"} | values)
-    table, info = preprocessed(raw, params)
-    train, valid, test, split = split_data(table, info, params)
-    return SimpleNamespace(
-        train=train, valid=valid, test=test, info=info, split=split, preprocessing=params
-    )
+from tests.support.tables import LINEAR, RIDGE, NoMonitor, prepare, raw_table, training_params
 
 
 @pytest.fixture(scope="package")

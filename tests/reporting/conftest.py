@@ -19,24 +19,7 @@ from mlops_basics.schemas import (
     SplitReport,
     TableInfo,
 )
-from tests.support.artifacts import HOSTILE, make_metrics, make_overfit_check
-
-
-def make_trials(rows: int = 6) -> pd.DataFrame:
-    """The table of a search, its candidates and parameters hostile."""
-    rng = np.random.default_rng(2)
-    return pd.DataFrame(
-        {
-            "trial": np.arange(rows),
-            "candidate": [HOSTILE[i % 3] for i in range(rows)],
-            "valid_loss": rng.uniform(0.1, 0.4, rows),
-            "train_loss": 0.1,
-            "gap": 0.05,
-            "gap_low": 0.01,
-            "overfitted": np.arange(rows) % 3 == 2,
-            "params": f"depth=3, {HOSTILE[0]}",
-        }
-    )
+from tests.support.artifacts import HOSTILE, make_metrics, make_overfit_check, make_trials
 
 
 def some_metrics(rows: int) -> Metrics:

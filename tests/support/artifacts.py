@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
 from mlops_basics.schemas import Challenge, Decision, Estimate, GuardResult, Metrics, OverfitCheck
 
 #: Markup, an end of a script, quotes, and a name longer than any page wants.
@@ -83,3 +86,20 @@ def make_guard(metric: str, *, shown_worse: bool = False, **changes: Any) -> Gua
         "reason": "",
     }
     return GuardResult.model_validate(fields | changes)
+
+
+def make_trials(rows: int = 6) -> pd.DataFrame:
+    """The table of a search, its candidates and parameters hostile."""
+    rng = np.random.default_rng(2)
+    return pd.DataFrame(
+        {
+            "trial": np.arange(rows),
+            "candidate": [HOSTILE[i % 3] for i in range(rows)],
+            "valid_loss": rng.uniform(0.1, 0.4, rows),
+            "train_loss": 0.1,
+            "gap": 0.05,
+            "gap_low": 0.01,
+            "overfitted": np.arange(rows) % 3 == 2,
+            "params": f"depth=3, {HOSTILE[0]}",
+        }
+    )

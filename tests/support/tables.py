@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from contextlib import contextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 
 import joblib
 import numpy as np
@@ -15,8 +16,18 @@ from kedro.runner import SequentialRunner
 from pandas.testing import assert_frame_equal
 from pydantic import BaseModel
 
-from mlops_basics.pipelines.data_preprocessing.nodes import label_rows, preprocess_data
-from mlops_basics.schemas import BATCH_COLUMN, Batch, FittedModel, TrainingParams
+from mlops_basics.pipelines.data_preprocessing.nodes import (
+    label_rows,
+    preprocess_data,
+    split_data,
+)
+from mlops_basics.schemas import (
+    BATCH_COLUMN,
+    Batch,
+    FittedModel,
+    PreprocessingParams,
+    TrainingParams,
+)
 from tests.support.parameters import configured
 
 LINEAR = {
@@ -125,6 +136,16 @@ def raw_table(rows=120, seed=0):
 def preprocessed(raw, params):
     """The typed table of the raw rows that have a target, and what is known of it."""
     return preprocess_data(*label_rows(raw, params), params)
+
+
+def prepare(raw, **values):
+    """Preprocessed and divided rows, as the nodes take them."""
+    params = configured(PreprocessingParams, **{"target": "kind"} | values)
+    table, info = preprocessed(raw, params)
+    train, valid, test, split = split_data(table, info, params)
+    return SimpleNamespace(
+        train=train, valid=valid, test=test, info=info, split=split, preprocessing=params
+    )
 
 
 def training_params(task="binary", candidates=None, **values):

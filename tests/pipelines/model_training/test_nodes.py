@@ -11,7 +11,6 @@ from mlops_basics.errors import ConfigurationError
 from mlops_basics.pipelines.model_training.nodes import list_fitted_rows, measure_fit, search_model
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, EvaluationParams
 from mlops_basics.scoring.scores import class_probabilities
-from tests.pipelines.conftest import prepare
 from tests.support.parameters import configured
 from tests.support.tables import (
     BOOSTING,
@@ -19,6 +18,7 @@ from tests.support.tables import (
     RIDGE,
     NoMonitor,
     assert_inputs_unchanged,
+    prepare,
     raw_table,
     training_params,
 )

@@ -15,8 +15,7 @@ from mlops_basics.reporting.figures.classification import (
     reliability_bins,
 )
 from tests.support.artifacts import HOSTILE
-
-from .conftest import assert_harmless
+from tests.support.harmless import assert_harmless
 
 
 def _matrix(counts: np.ndarray, names: list[str]) -> pd.DataFrame:

@@ -10,8 +10,7 @@ from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
 from mlops_basics.stats.data_drift.result import DriftResult
 from tests.support.artifacts import HOSTILE
-
-from .conftest import assert_harmless
+from tests.support.harmless import assert_harmless
 
 
 def make_column(name: str, kind: str = "numeric") -> DriftResult:

@@ -7,8 +7,7 @@ import pandas as pd
 
 from mlops_basics.reporting.figures.importance import importance_figure
 from tests.support.artifacts import HOSTILE
-
-from .conftest import assert_harmless
+from tests.support.harmless import assert_harmless
 
 
 def test_importance_draws_the_twenty_largest_on_top() -> None:

@@ -10,9 +10,8 @@ import pytest
 from mlops_basics.reporting.figures.monitoring import distinct_parts, error_figure, history_figure
 from mlops_basics.schemas import LabelCount, Watch, WatchedBatch
 from tests.support.artifacts import HOSTILE
+from tests.support.harmless import assert_harmless
 from tests.support.monitored import Monitored, make_monitored
-
-from .conftest import assert_harmless
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from mlops_basics.reporting.figures.search import search_figure
-from tests.reporting.conftest import make_trials
-
-from .conftest import assert_harmless
+from tests.support.artifacts import make_trials
+from tests.support.harmless import assert_harmless
 
 
 def test_search_draws_the_best_so_far_among_sound_trials() -> None:

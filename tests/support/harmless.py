@@ -1,4 +1,4 @@
-"""What the tests of figures share."""
+"""How names that come from data must be shown."""
 
 from __future__ import annotations
 
