@@ -17,8 +17,12 @@ class LineageError(MlopsError):
     """The versions a run would load do not belong together."""
 
 
+class StorageError(MlopsError):
+    """A disk, an object store or the way to it does not do what is asked of it."""
+
+
 class ReleaseError(MlopsError):
-    """A release is damaged, not to be trusted, or cannot be published."""
+    """A release is refused: it is damaged, missing, not to be trusted, or cannot be published."""
 
 
 class ConflictError(MlopsError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -17,10 +16,12 @@ from kedro.pipeline import Pipeline
 
 from mlops_basics.config.checks import check_environment, check_globals, check_parameters
 from mlops_basics.config.credentials import export_credentials
+from mlops_basics.runs import mlflow_state
 from mlops_basics.runs import versions as lineage
 from mlops_basics.runs.claim import RunClaim
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.dvc import source_version
+from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.mlflow_log import MODEL, log_model, log_run
 from mlops_basics.runs.versions import Catalog
 from mlops_basics.schemas import (
@@ -50,7 +51,7 @@ UPLOADED_FOLDERS = ("models", "reporting", "production", "monitoring")
 class RunRecordHooks:
     """What happens around every run, by whichever door it came in."""
 
-    # First, so that a wrong name is told before kedro-mlflow opens a database.
+    # First, so that a wrong name is an error before kedro-mlflow opens a database.
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse an unknown environment or parameter before anything is read or written."""
@@ -63,7 +64,7 @@ class RunRecordHooks:
         self._parameters = context.config_loader["parameters"]
         check_parameters(self._parameters)
 
-    # First, so that versions that do not fit are told before an MLflow run begins.
+    # First, so that versions that do not fit are an error before an MLflow run begins.
     @hook_impl(tryfirst=True)
     def before_pipeline_run(
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
@@ -192,7 +193,6 @@ class RunRecordHooks:
         return state.model_copy(update={"path": path})
 
     def _print_summary(self, manifest: Manifest) -> None:
-        import mlflow
         from rich.console import Console
 
         from mlops_basics.reporting.terminal import monitoring_summary, run_summary
@@ -218,7 +218,7 @@ class RunRecordHooks:
             decision=_of_type(self._artifacts, Decision),
             release=self._release_state(),
             report_path=report.path if report and report.access == "written" else "",
-            mlflow_uri=shown_address(mlflow.get_tracking_uri(), self._project_path),
+            mlflow_uri=shown_address(mlflow_state.tracking_uri(), self._project_path),
             run_id=manifest.mlflow_run_id or "",
             warnings=[
                 text
@@ -247,18 +247,12 @@ class MlflowRunHooks:
         kedro-mlflow makes the experiment of a new model, which somebody else may do at the same
         moment, or its own request whose answer was lost: the second time it is there.
         """
-        # A bar a file, in the middle of our own lines.
-        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-        # Four lines that a server's address adds to every run; the summary has the address.
-        os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-        import mlflow
-
-        outer = mlflow.active_run()
-        self._outer_run_id = outer.info.run_id if outer else None
+        mlflow_state.keep_quiet()
+        self._outer_run_id = mlflow_state.active_run_id()
         try:
             return (yield)
         except Exception as error:
-            if self._again or getattr(error, "error_code", None) != "RESOURCE_ALREADY_EXISTS":
+            if self._again or not is_made_already(error):
                 raise
         self._again = True
         return context._hook_manager.hook.after_context_created(context=context)
@@ -267,27 +261,18 @@ class MlflowRunHooks:
     @hook_impl
     def before_pipeline_run(self, run_params: dict[str, Any], catalog: Catalog) -> None:
         """Hand the run's identity to the nodes that need it."""
-        import mlflow
-
-        active = mlflow.active_run()
-        context = self._record.begin(run_params["run_id"], active.info.run_id if active else None)
+        context = self._record.begin(run_params["run_id"], mlflow_state.active_run_id())
         catalog[RUN_CONTEXT] = MemoryDataset(context)
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self) -> None:
         """End what is left, after kedro-mlflow's own hook."""
-        self._end("FINISHED")
+        mlflow_state.end_runs("FINISHED", self._outer_run_id)
 
     @hook_impl(trylast=True)
     def on_pipeline_error(self) -> None:
         """End what is left of a failed run."""
-        self._end("FAILED")
-
-    def _end(self, status: str) -> None:
-        import mlflow
-
-        while (active := mlflow.active_run()) and active.info.run_id != self._outer_run_id:
-            mlflow.end_run(status)
+        mlflow_state.end_runs("FAILED", self._outer_run_id)
 
 
 def _of_type(artifacts: Mapping[str, Artifact], kind: type[A]) -> A | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -19,65 +18,23 @@ from mlops_basics.production.publish import publish
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.production.signature import Signatures, make_key_pair
-from mlops_basics.schemas import Override, RegisteredVersion
+from mlops_basics.schemas import Override
 from tests.commands.test_rollback import shown
-from tests.support.challengers import TRUSTED, Workshop, refused
+from tests.support.challengers import TRUSTED, refused, registered
+from tests.support.releases import Killed
 
-pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+# Real models, files and an MLflow store.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_checks")]
 
 WORD = Override(by="ada", at="2026-02-02T00:00:00.000+00:00", reason="the test rows are wrong")
-
-
-class Killed(BaseException):
-    """Stands for a kill: no handler of ours catches it."""
-
-
-@pytest.fixture(autouse=True)
-def quick_checks(monkeypatch):
-    """Leave out looking into model files, which takes long and is tested with the store."""
-    monkeypatch.setattr("mlops_basics.production.release_check.check_archive", lambda *_: None)
-
-
-@pytest.fixture(scope="module")
-def database(mlflow_store, tmp_path_factory):
-    """A store for the tests of this module; each has a model name of its own."""
-    folder = tmp_path_factory.mktemp("promotion")
-    shutil.copy(mlflow_store, folder / "mlflow.db")
-    return folder
-
-
-@pytest.fixture
-def workshop(database, request):
-    """Challengers of a model that no other test knows."""
-    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
-    name = request.node.name.translate({91: "-", 93: None})
-    return Workshop(name, database / name)
-
-
-@pytest.fixture
-def store(workshop, tmp_path):
-    """Where its releases go."""
-    return ReleaseStore(str(tmp_path / "production"), workshop.name, TRUSTED)
 
 
 @pytest.fixture
 def released(workshop, store):
     """Version 1 is in production, by its own test."""
     workshop.promote()
-    publish(store, workshop.registry, told(workshop))
+    publish(store, workshop.registry, registered(workshop))
     return workshop
-
-
-def told(workshop):
-    """What the registry holds."""
-    registry = workshop.registry
-    return RegisteredVersion(
-        model_name=workshop.name,
-        version=registry.champion(),
-        previous=registry.previous(),
-        promoted=True,
-        reason="better",
-    )
 
 
 def kept(workshop, champion="1", override=WORD, **values):
@@ -176,7 +133,7 @@ def test_a_rollback_that_a_run_has_finished_stays_the_operators(released, store,
         with pytest.raises(Killed):
             go_back()
     assert in_production(released, store) == ("1", "2")
-    assert publish(store, released.registry, told(released)).changed
+    assert publish(store, released.registry, registered(released)).changed
     entry = store.ledger()[-1]
     assert (entry.action, entry.version, entry.replaced) == ("rollback", "1", "2")
     assert (entry.by, entry.reason) == ("eve", "complaints")
@@ -205,7 +162,7 @@ def test_who_is_overtaken_before_the_pointer_moves_is_named(released, store):
     for version in ("2", "3"):
         released.registry.register(released.challenger(str(int(version) - 1)))
         released.registry.move_champion(version, str(int(version) - 1))
-    publish(store, released.registry, told(released))
+    publish(store, released.registry, registered(released))
     moves = [(entry.action, entry.version) for entry in store.ledger()]
     assert moves == [("release", "1"), ("refused", "2"), ("release", "3")]
     assert [p.entry.version for p in periods(store.ledger(), store.pointer())] == ["1", "3"]
@@ -266,7 +223,7 @@ def test_a_refused_release_leaves_the_champion(released, store, monkeypatch):
 def test_killed_anywhere_it_is_finished(workshop, store, monkeypatch, last):
     """By the same command; once the alias has moved, by the next run as well."""
     workshop.promote()
-    publish(store, workshop.registry, told(workshop))
+    publish(store, workshop.registry, registered(workshop))
     challenger = kept(workshop)
     steps = [
         (ModelRegistry, "register"),
@@ -296,7 +253,7 @@ def test_killed_anywhere_it_is_finished(workshop, store, monkeypatch, last):
     if last == "promote":
         promote(store, workshop.registry, challenger)
     else:
-        assert publish(store, workshop.registry, told(workshop)).changed
+        assert publish(store, workshop.registry, registered(workshop)).changed
     assert in_production(workshop, store) == ("2", "2")
     assert workshop.registry.versions() == ["1", "2"]
     assert [e.action for e in store.ledger()] == ["release", "promoted"]

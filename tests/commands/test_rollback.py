@@ -19,41 +19,24 @@ from mlops_basics.commands import rollback as operations
 from mlops_basics.commands.releases import releases_table
 from mlops_basics.commands.rollback import rollback
 from mlops_basics.commands.serve import serve
-from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.errors import ConflictError, ReleaseError, StorageError
 from mlops_basics.production.history import periods
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import Pointer
 from tests.support.releases import (
     NAME,
     TRUSTED,
+    Killed,
     MemoryRegistry,
     make_entry,
-    make_folder,
     make_manifest,
     publish,
-    small_copy,
 )
 
-pytestmark = pytest.mark.slow  # real models, files and an MLflow store
+# Real models, files and an MLflow store.
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_checks")]
 
 NOW = "2026-01-09"
-
-
-@pytest.fixture(autouse=True)
-def quick_checks(monkeypatch):
-    """Leave out looking into model files, which takes long and is tested with the store."""
-    monkeypatch.setattr("mlops_basics.production.release_check.check_archive", lambda *_: None)
-
-
-class Killed(BaseException):
-    """Stands for a kill: no handler of ours catches it."""
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """What a release holds, with the fewest files."""
-    folder = make_folder(tmp_path_factory.mktemp("release"))
-    return small_copy(folder, tmp_path_factory.mktemp("small"))
 
 
 def released(small, *versions):
@@ -279,10 +262,10 @@ def test_a_store_that_cannot_be_written_leaves_the_alias(small, monkeypatch):
     store, registry = released(small, "1", "2")
 
     def full(*_arguments):
-        raise ReleaseError("The disk is full.")
+        raise StorageError("The disk is full.")
 
     monkeypatch.setattr(store, "record", full)
-    with pytest.raises(ReleaseError, match="disk is full"):
+    with pytest.raises(StorageError, match="disk is full"):
         rollback(store, registry, None, "", "me", NOW)
     assert state(store, registry) == ("2", "2")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-
 import mlflow
 import pytest
 from mlflow import MlflowClient
@@ -14,18 +12,10 @@ from mlops_basics.schemas import Challenge, ChallengeRequest
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 
 
-@pytest.fixture(scope="module")
-def database(mlflow_store, tmp_path_factory):
-    """A store for the tests of this module; each has an experiment of its own."""
-    folder = tmp_path_factory.mktemp("challenges")
-    shutil.copy(mlflow_store, folder / "mlflow.db")
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
 def ask(database, request, tmp_path):
     """Writes a request down, and reads the challenge back from the catalog's file."""
-    mlflow.set_tracking_uri(f"sqlite:///{database}")
+    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
     dataset = ChallengeDataset(
         model_name=request.node.name, filepath=str(tmp_path / "challenge.json")
     )

@@ -6,7 +6,6 @@ import shutil
 import zipfile
 from pathlib import Path
 
-import mlflow
 import pytest
 from kedro.io import DatasetError
 from mlflow import MlflowClient
@@ -14,24 +13,9 @@ from mlflow import MlflowClient
 from mlops_basics.datasets import champion as champion_module
 from mlops_basics.datasets.champion import ChampionDataset
 from mlops_basics.schemas import NO_CHAMPION
-from tests.support.challengers import FITTED_ROWS, INFO, ROWS, TRUSTED, Workshop
+from tests.support.challengers import FITTED_ROWS, INFO, ROWS, TRUSTED
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
-
-
-@pytest.fixture(scope="module")
-def database(mlflow_store, tmp_path_factory):
-    """A store for the tests of this module; each has a model name of its own."""
-    folder = tmp_path_factory.mktemp("champion")
-    shutil.copy(mlflow_store, folder / "mlflow.db")
-    return folder
-
-
-@pytest.fixture
-def workshop(database, request):
-    """Challengers of a model that no other test knows."""
-    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
-    return Workshop(request.node.name, database / request.node.name)
 
 
 def load(workshop, trusted=TRUSTED):

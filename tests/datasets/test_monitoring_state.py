@@ -11,7 +11,7 @@ import pytest
 from kedro.io import DatasetError
 
 from mlops_basics.datasets import MonitoringStateDataset
-from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.errors import ConflictError, StorageError
 from mlops_basics.schemas import MonitoringState, Watch
 
 WATCH = Watch(version="1", loss="error", sequential={"mean": 0.1 + 0.2, "log_peak": 1e-300})
@@ -66,7 +66,7 @@ def test_an_unreadable_state_is_an_error_for_people(tmp_path, content):
     for call in (dataset.load, lambda: dataset.save(MonitoringState(revision=1))):
         with pytest.raises(DatasetError, match=r"state\.json is not readable.*backup") as caught:
             call()
-        assert isinstance(caught.value.__cause__, ReleaseError)
+        assert isinstance(caught.value.__cause__, StorageError)
     assert file.read_bytes() == content
 
 

@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-
-import mlflow
 import pytest
 
 from mlops_basics.datasets.registered_version import RegisteredVersionDataset
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import RegisteredVersion
-from tests.support.challengers import Workshop, refused
+from tests.support.challengers import refused
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
-
-
-@pytest.fixture(scope="module")
-def database(mlflow_store, tmp_path_factory):
-    """A store for the tests of this module; each has a model name of its own."""
-    folder = tmp_path_factory.mktemp("registered")
-    shutil.copy(mlflow_store, folder / "mlflow.db")
-    return folder
-
-
-@pytest.fixture
-def workshop(database, request):
-    """Challengers of a model that no other test knows."""
-    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
-    name = re.sub(r"\W", "_", request.node.name)
-    return Workshop(name, database / name)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import shutil
 
-import mlflow
 import pytest
 from kedro.io import DatasetError
 
@@ -17,43 +16,10 @@ from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.production.history import periods
 from mlops_basics.production.publish import publish
 from mlops_basics.production.release_store import ReleaseStore
-from mlops_basics.schemas import RegisteredVersion, ReleaseState
-from tests.support.challengers import INFO, ROWS, TRUSTED, Workshop
+from mlops_basics.schemas import ReleaseState
+from tests.support.challengers import INFO, ROWS, TRUSTED, registered
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
-
-
-@pytest.fixture(scope="module")
-def database(mlflow_store, tmp_path_factory):
-    """A store for the tests of this module; each has a model name of its own."""
-    folder = tmp_path_factory.mktemp("release")
-    shutil.copy(mlflow_store, folder / "mlflow.db")
-    return folder
-
-
-@pytest.fixture
-def workshop(database, request):
-    """Challengers of a model that no other test knows."""
-    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
-    name = request.node.name.translate({91: "-", 93: None})
-    return Workshop(name, database / name)
-
-
-@pytest.fixture
-def store(workshop, tmp_path):
-    """Where its releases go."""
-    return ReleaseStore(str(tmp_path / "production"), workshop.name, TRUSTED)
-
-
-def registered(workshop, reason="as the registry has it"):
-    """What the registry holds."""
-    return RegisteredVersion(
-        model_name=workshop.name,
-        version=workshop.registry.champion(),
-        previous=workshop.registry.previous(),
-        promoted=False,
-        reason=reason,
-    )
 
 
 def run_publish(workshop, store):

@@ -9,7 +9,7 @@ from functools import partial
 
 import pytest
 
-from mlops_basics.errors import ReleaseError
+from mlops_basics.errors import ReleaseError, StorageError
 from mlops_basics.schemas import Release
 from tests.hostile.world import (
     ENV,
@@ -117,7 +117,7 @@ def when_it_is_back(load: Callable[[], Release]) -> Release:
     while True:
         try:
             return load()
-        except ReleaseError as error:
+        except (ReleaseError, StorageError) as error:
             if time.monotonic() > end or "internal error" not in str(error):
                 raise
             time.sleep(0.2)

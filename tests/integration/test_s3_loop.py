@@ -20,7 +20,7 @@ from mlops_basics.commands.services import Instance
 from mlops_basics.commands.services.mlflow_server import MlflowServer
 from mlops_basics.commands.services.postgres import PostgresServer
 from mlops_basics.commands.services.s3 import S3Server
-from mlops_basics.errors import ReleaseError
+from mlops_basics.errors import StorageError
 from mlops_basics.storage.store_files import StoreFiles
 from tests.support.project import ROOT, Project
 from tests.support.services import use_environment
@@ -204,9 +204,9 @@ def test_a_scorer_without_mlflow_and_with_read_rights_alone_can_score(
         )
         assert scored.returncode == 0, scored.stdout + scored.stderr
         files = StoreFiles(f"s3://{shared.bucket}/production")
-        with pytest.raises(ReleaseError, match="Cannot write"):
+        with pytest.raises(StorageError, match="Cannot write"):
             files.write(f"{shared.bucket}/current.json", b"{}")
-        with pytest.raises(ReleaseError, match="Cannot read"):
+        with pytest.raises(StorageError, match="Cannot read"):
             StoreFiles(f"s3://{shared.bucket}/source").read("iris.csv")
         # What it has is what a scorer should have; nothing in its registry is nothing wrong.
         told = project.command("doctor", "--env", "scorer", "--model-name", shared.bucket)

@@ -11,16 +11,9 @@ from mlops_basics.commands.serve import serve
 from mlops_basics.errors import ReleaseError
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.storage.store_files import StoreFiles
-from tests.support.releases import NAME, TRUSTED, make_folder, publish, small_copy
+from tests.support.releases import NAME, TRUSTED, publish
 
 pytestmark = pytest.mark.slow  # real models and files
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """The fewest files of a real release."""
-    folder = make_folder(tmp_path_factory.mktemp("release"))
-    return small_copy(folder, tmp_path_factory.mktemp("small"))
 
 
 @pytest.fixture

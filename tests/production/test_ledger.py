@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
-from mlops_basics.errors import ReleaseError
+from mlops_basics.errors import StorageError
 from mlops_basics.production.ledger import Ledger
 from mlops_basics.storage.store_files import StoreFiles
 from tests.support.releases import make_entry
@@ -85,5 +85,5 @@ def test_a_key_that_s3_reports_as_invalid_is_taken(monkeypatch):
         raise OSError(errno.EINVAL, "InvalidArgument")
 
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", broken)
-    with pytest.raises(ReleaseError, match=r"Cannot write .*000003\.json: InvalidArgument"):
+    with pytest.raises(StorageError, match=r"Cannot write .*000003\.json: InvalidArgument"):
         ledger.record(make_entry("3"))

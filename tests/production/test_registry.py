@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 
-import mlflow
 import pytest
 from mlflow import MlflowClient
 
@@ -15,21 +13,6 @@ from mlops_basics.schemas import Decision, TableInfo
 from tests.support.challengers import INFO, Workshop
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
-
-
-@pytest.fixture(scope="module")
-def database(mlflow_store, tmp_path_factory):
-    """A store for the tests of this module; each has a model name of its own."""
-    folder = tmp_path_factory.mktemp("registry")
-    shutil.copy(mlflow_store, folder / "mlflow.db")
-    return folder
-
-
-@pytest.fixture
-def workshop(database, request):
-    """Challengers of a model that no other test knows."""
-    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
-    return Workshop(request.node.name, database / request.node.name)
 
 
 def test_an_unknown_model_has_no_champion(workshop):

@@ -16,7 +16,7 @@ import pytest
 import yaml
 from fsspec.implementations.memory import MemoryFileSystem
 
-from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError
+from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError, StorageError
 from mlops_basics.production.release_check import manifest_bytes, sha256
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import FileRecord, Pointer, ReleaseManifest
@@ -25,7 +25,6 @@ from tests.support.releases import (
     NAME,
     TRUSTED,
     make_entry,
-    make_folder,
     make_manifest,
     make_rows,
     publish,
@@ -43,30 +42,12 @@ class Killed(BaseException):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """What a real release holds."""
-    return make_folder(tmp_path_factory.mktemp("release"))
-
-
-@pytest.fixture(scope="module")
-def small(folder, tmp_path_factory):
-    """The same release with the fewest files."""
-    return small_copy(folder, tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(scope="module")
 def other(small, tmp_path_factory):
     """A release with another table."""
     target = small_copy(small, tmp_path_factory.mktemp("other"))
     text = (target / "table_info.json").read_text(encoding="utf-8")
     (target / "table_info.json").write_text(text.replace("answer", "reply"), encoding="utf-8")
     return target
-
-
-@pytest.fixture(params=["file", "memory"])
-def root(request, tmp_path):
-    """Where a store may be, on disk or in memory."""
-    return str(tmp_path / "store") if request.param == "file" else f"memory://{uuid.uuid4().hex}"
 
 
 @pytest.fixture
@@ -416,7 +397,7 @@ def test_a_copy_never_mixes_with_what_is_there(store, small, tmp_path):
     store.upload(small, make_manifest())
     (tmp_path / "copy").mkdir()
     (tmp_path / "copy" / "mine.txt").touch()
-    with pytest.raises(ReleaseError, match=r"Cannot write .*copy: Directory not empty"):
+    with pytest.raises(StorageError, match=r"Cannot write .*copy: Directory not empty"):
         store.fetch("1", tmp_path / "copy")
     assert sorted(p.name for p in tmp_path.iterdir() if p.name != "store") == ["copy"]
 
@@ -456,9 +437,9 @@ def test_a_store_that_cannot_be_written_is_one_clear_error(
             broken.setattr(os, name, fail)
             if name == "replace":
                 broken.setattr(os, "link", fail)
-        with pytest.raises(ReleaseError, match=f"(?s)Cannot write .*{message}"):
+        with pytest.raises(StorageError, match=f"(?s)Cannot write .*{message}"):
             store.upload(other, make_manifest("2"))
-        with pytest.raises(ReleaseError, match=f"(?s)Cannot write .*{message}"):
+        with pytest.raises(StorageError, match=f"(?s)Cannot write .*{message}"):
             store.record(make_entry("2", "1"))
         assert store.load().table.target == "answer"
     assert store.pointer() == before
@@ -479,7 +460,7 @@ def test_a_pointer_that_cannot_be_written_stays(small, other, tmp_path, monkeypa
 
     with monkeypatch.context() as broken:
         broken.setattr(os, "fsync", full)
-        with pytest.raises(ReleaseError, match=r"Cannot write .*current\.json.*disk is full"):
+        with pytest.raises(StorageError, match=r"Cannot write .*current\.json.*disk is full"):
             store.point("2", before, NOW)
     assert store.pointer() == before
     assert store.load().table.target == "answer"
@@ -490,7 +471,7 @@ def test_a_file_in_place_of_a_folder_is_named(small, tmp_path):
     (tmp_path / "store").touch()
     store = ReleaseStore(str(tmp_path / "store"), NAME, TRUSTED)
     assert store.pointer() is None
-    with pytest.raises(ReleaseError, match=r"Cannot write .*Not a directory|File exists"):
+    with pytest.raises(StorageError, match=r"Cannot write .*Not a directory|File exists"):
         store.upload(small, make_manifest())
 
 
@@ -503,13 +484,13 @@ def test_a_remote_store_that_fails_is_one_clear_error(small, monkeypatch):
 
     for name in ("put_file", "pipe_file"):
         monkeypatch.setattr(MemoryFileSystem, name, fail)
-    with pytest.raises(ReleaseError, match=r"Cannot write .*Access Denied.*read-only for you"):
+    with pytest.raises(StorageError, match=r"Cannot write .*Access Denied.*read-only for you"):
         store.upload(small, make_manifest())
     for name in ("cat_file", "ls"):
         monkeypatch.setattr(MemoryFileSystem, name, fail)
-    with pytest.raises(ReleaseError, match=r"Cannot read .*Access Denied"):
+    with pytest.raises(StorageError, match=r"Cannot read .*Access Denied"):
         store.pointer()
-    with pytest.raises(ReleaseError, match=r"Cannot list .*Access Denied"):
+    with pytest.raises(StorageError, match=r"Cannot list .*Access Denied"):
         store.versions()
 
 
@@ -550,12 +531,6 @@ def killed_at(step, work, watched):
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     assert code in (0, 9)
     return code == 9
-
-
-@pytest.fixture
-def quick_checks(monkeypatch):
-    """Leave out looking into model files, which takes long and is tested above."""
-    monkeypatch.setattr("mlops_basics.production.release_check.check_archive", lambda *_: None)
 
 
 @pytest.mark.slow

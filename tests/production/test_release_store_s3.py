@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from mlops_basics.commands.rollback import rollback
-from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.errors import ConflictError, ReleaseError, StorageError
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.storage.store_files import StoreFiles
 from tests.support.releases import (
@@ -19,24 +19,15 @@ from tests.support.releases import (
     TRUSTED,
     MemoryRegistry,
     make_entry,
-    make_folder,
     make_manifest,
     make_rows,
     publish,
-    small_copy,
 )
 from tests.support.s3_bucket import HASTY, Bucket, make_bucket
 
 pytestmark = pytest.mark.slow  # real models and an S3 server
 
 NOW = "2026-01-01T00:00:00+00:00"
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """What a release holds, with the fewest files."""
-    folder = make_folder(tmp_path_factory.mktemp("release"))
-    return small_copy(folder, tmp_path_factory.mktemp("small"))
 
 
 def store_of(bucket: Bucket, **changes) -> ReleaseStore:
@@ -99,7 +90,7 @@ def restart(server, store) -> None:
     """Start it again; it says that it is well before all of it is."""
     server.start()
     for _ in range(20):
-        with suppress(ReleaseError):
+        with suppress(StorageError):
             store.pointer()
             return
     pytest.fail("the server did not recover")
@@ -136,7 +127,7 @@ def test_the_server_is_killed_on_the_way_to_production(mortal, small, monkeypatc
 
     with monkeypatch.context() as patch:
         patch.setattr(StoreFiles, step, killing)
-        with pytest.raises(ReleaseError, match=r"Cannot \w+ s3://.*then run again"):
+        with pytest.raises(StorageError, match=r"Cannot \w+ s3://.*then run again"):
             work()
     store = store_of(bucket)  # patient: a server that has just started may be slow
     restart(server, store)
@@ -169,7 +160,7 @@ def test_a_scorer_that_only_reads_can_load(s3_server, small):
     scorer = store_of(bucket, key=own["AWS_ACCESS_KEY_ID"], secret=own["AWS_SECRET_ACCESS_KEY"])
     assert scorer.load().manifest.version == "1"
     assert [entry.version for entry in scorer.ledger()] == ["1"]
-    with pytest.raises(ReleaseError, match="read-only for you"):
+    with pytest.raises(StorageError, match="read-only for you"):
         scorer.upload(small, make_manifest("2"))
 
 

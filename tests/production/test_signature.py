@@ -6,7 +6,6 @@ import base64
 import shutil
 import stat
 import sys
-import uuid
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -22,10 +21,8 @@ from tests.support.releases import (
     NAME,
     TRUSTED,
     MemoryRegistry,
-    make_folder,
     make_manifest,
     publish,
-    small_copy,
 )
 
 MANIFEST = b'{"version": "1"}'
@@ -169,19 +166,6 @@ def test_a_private_key_is_never_shown(keys, tmp_path):
             signatures.check(MANIFEST, None)
         assert secret not in str(refused.value)
         assert secret not in repr(refused.value.__cause__)
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    """The fewest files of a real release."""
-    folder = make_folder(tmp_path_factory.mktemp("release"))
-    return small_copy(folder, tmp_path_factory.mktemp("small"))
-
-
-@pytest.fixture(params=["file", "memory"])
-def root(request, tmp_path):
-    """Where a store may be, on disk or in memory."""
-    return str(tmp_path / "store") if request.param == "file" else f"memory://{uuid.uuid4().hex}"
 
 
 def store_with(root, signing_key=None, verify_key=None):

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from kedro.io import DatasetError
 from s3fs.errors import translate_boto_error
 
-from mlops_basics.errors import ReleaseError
+from mlops_basics.errors import StorageError
 from mlops_basics.storage.faults import readable_faults, storage_problem
 
 
@@ -39,7 +39,7 @@ def of_s3(code, operation="GetObject"):
 )
 def test_a_fault_is_one_line_with_a_remedy(error, action, words):
     """It names the file and keeps the cause."""
-    with pytest.raises(ReleaseError, match=words) as told, readable_faults(action, "here/a"):
+    with pytest.raises(StorageError, match=words) as told, readable_faults(action, "here/a"):
         raise error
     assert str(told.value).startswith(f"Cannot {action} here/a: ")
     assert len(str(told.value).splitlines()) == 1

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.errors import ConflictError, StorageError
 from mlops_basics.storage import lease as lease_module
 from mlops_basics.storage.lease import lease
 from mlops_basics.storage.s3_objects import look, put_if
@@ -157,7 +157,7 @@ def test_who_asks_is_told_of_a_storage_that_does_not_answer(bucket, proxy, mode)
     """Whether the renewal was written or not; when the storage is back, the lease is still held."""
     with hold(hasty(bucket, proxy)) as still_held:
         before = tag_of(bucket)
-        silent = pytest.raises(ReleaseError, match="Cannot write s3://here/lock")
+        silent = pytest.raises(StorageError, match="Cannot write s3://here/lock")
         with proxy.breaking(mode, "PUT", "/lock"), silent:
             still_held()
         assert (tag_of(bucket) != before) == (mode == "lose")
@@ -170,7 +170,7 @@ def test_who_asks_is_told_of_a_storage_that_does_not_answer(bucket, proxy, mode)
 def test_it_is_freed_also_where_the_last_answer_was_lost(bucket, proxy):
     """The next one does not wait for a holder's death that has ended well."""
     lost = proxy.breaking("lose", "PUT", "/lock")
-    with hold(hasty(bucket, proxy)) as still_held, lost, pytest.raises(ReleaseError):
+    with hold(hasty(bucket, proxy)) as still_held, lost, pytest.raises(StorageError):
         still_held()
     with hold(bucket, patience=0):
         assert state_of(bucket) == "held"
@@ -242,5 +242,5 @@ def test_a_server_that_is_down_is_told(bucket):
     """As every other fault of the storage."""
     gone = bucket.through("http://127.0.0.1:9")
     files = gone.files(config_kwargs=HASTY)
-    with pytest.raises(ReleaseError, match="Could not connect"), files.lock():
+    with pytest.raises(StorageError, match="Could not connect"), files.lock():
         pytest.fail("held without a server")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from mlops_basics.errors import ReleaseError
+from mlops_basics.errors import StorageError
 from mlops_basics.storage import s3_file_system
 from mlops_basics.storage.store_files import StoreFiles
 from tests.support.s3_bucket import HASTY, Bucket
@@ -144,14 +144,14 @@ def test_a_lasting_fault_is_one_error_after_a_bounded_number_of_tries(bucket, pr
     files = bucket.through(proxy.endpoint).files(config_kwargs=HASTY)
     bucket.files().write("a", b"0123456789")
     tries = s3_file_system.S3FileSystem.retries * HASTY["retries"]["total_max_attempts"]
-    read = pytest.raises(ReleaseError, match=r"Cannot read s3://.*/store/a: .*Check that")
+    read = pytest.raises(StorageError, match=r"Cannot read s3://.*/store/a: .*Check that")
     with proxy.breaking(mode, "GET", "/a"), proxy.counting() as requests, read as told:
         files.read("a")
     assert 2 <= len(requests) <= s3_file_system.S3FileSystem.retries * tries
     assert len(str(told.value).splitlines()) == 1
     if mode == "truncate":
         return
-    written = pytest.raises(ReleaseError, match=r"Cannot write s3://.*/a: .*production is valid")
+    written = pytest.raises(StorageError, match=r"Cannot write s3://.*/a: .*production is valid")
     with proxy.breaking(mode, "PUT", "/a"), proxy.counting() as requests, written:
         files.write("a", b"new")
     assert 2 <= len(requests) <= tries
@@ -177,14 +177,14 @@ def test_a_changed_bit_on_the_way_is_noticed(bucket, proxy):
     """By the checksum that S3 keeps with the object."""
     files = bucket.through(proxy.endpoint).files(config_kwargs=HASTY)
     files.write("a", b"0123456789")
-    with proxy.breaking("corrupt", "GET", "/a"), pytest.raises(ReleaseError, match="Cannot read"):
+    with proxy.breaking("corrupt", "GET", "/a"), pytest.raises(StorageError, match="Cannot read"):
         files.read("a")
 
 
 def test_nobody_listens(bucket):
     """A server that is down is told as such."""
     files = bucket.through("http://127.0.0.1:9").files(config_kwargs=HASTY)
-    with pytest.raises(ReleaseError, match=r"Could not connect.*AWS_ENDPOINT_URL"):
+    with pytest.raises(StorageError, match=r"Could not connect.*AWS_ENDPOINT_URL"):
         files.read("a")
 
 
@@ -209,7 +209,7 @@ def actions_on(files: StoreFiles):
 def test_wrong_credentials(bucket, changes, words):
     """Reading, listing and writing say so; neither key nor secret is in the message."""
     for act in actions_on(bucket.files(**changes)):
-        with pytest.raises(ReleaseError, match=words) as told:
+        with pytest.raises(StorageError, match=words) as told:
             act()
         for hidden in (bucket.secret, "wrong", "nobody"):
             assert hidden not in str(told.value)
@@ -222,7 +222,7 @@ def test_no_credentials(bucket, monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     files = StoreFiles(f"{bucket.root}/store", {"endpoint_url": bucket.endpoint})
-    with pytest.raises(ReleaseError, match="AWS_ACCESS_KEY_ID"):
+    with pytest.raises(StorageError, match="AWS_ACCESS_KEY_ID"):
         files.read("a")
 
 
@@ -234,7 +234,7 @@ def test_expired_credentials(bucket, proxy):
         lambda: files.replace_if("a", b"", None),
         lambda: files.lock().__enter__(),
     ):
-        expired = pytest.raises(ReleaseError, match="have expired: get new ones")
+        expired = pytest.raises(StorageError, match="have expired: get new ones")
         with proxy.breaking("expired"), proxy.counting() as requests, expired:
             act()
         assert len(requests) <= 3  # HEAD does not say why, and botocore asks for the region, too
@@ -252,7 +252,7 @@ def test_a_bucket_that_is_gone_is_no_empty_store(bucket):
         lambda: files.create("a", b""),
         lambda: files.replace_if("a", b"", None),
     ):
-        with pytest.raises(ReleaseError, match="The bucket is gone or was never made"):
+        with pytest.raises(StorageError, match="The bucket is gone or was never made"):
             act()
 
 
@@ -263,7 +263,7 @@ def test_a_policy_that_forbids_to_list_is_named(bucket):
     files.write("a", b"1")
     assert files.read("a") == b"1"
     for act in (lambda: files.names("releases"), lambda: files.sizes("releases")):
-        with pytest.raises(ReleaseError, match=r"Cannot list s3://.*s3:ListBucket"):
+        with pytest.raises(StorageError, match=r"Cannot list s3://.*s3:ListBucket"):
             act()
 
 
@@ -280,7 +280,7 @@ def test_a_policy_that_forbids_to_write_is_named(bucket):
         lambda: files.lock().__enter__(),
         lambda: files.remove("a"),
     ):
-        with pytest.raises(ReleaseError, match=r"read-only for you: allow s3:PutObject"):
+        with pytest.raises(StorageError, match=r"read-only for you: allow s3:PutObject"):
             act()
     assert files.read("a") == b"1"
 
@@ -289,5 +289,5 @@ def test_a_policy_that_forbids_to_read_is_named(bucket):
     """S3 answers the same to a missing file where listing is forbidden."""
     bucket.files().write("a", b"1")
     bucket.forbid("s3:GetObject")
-    with pytest.raises(ReleaseError, match="allow s3:GetObject on the prefix and s3:ListBucket"):
+    with pytest.raises(StorageError, match="allow s3:GetObject on the prefix and s3:ListBucket"):
         bucket.files().read("a")

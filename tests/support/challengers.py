@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 import tempfile
 from dataclasses import dataclass
 from functools import cache
@@ -10,8 +12,10 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import pandas as pd
+import pytest
 
 from mlops_basics.production.registry import ModelRegistry
+from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs.mlflow_log import log_model
 from mlops_basics.schemas import (
     NO_CHAMPION,
@@ -21,6 +25,7 @@ from mlops_basics.schemas import (
     Decision,
     FittedModel,
     ModelRecord,
+    RegisteredVersion,
     Registration,
     TableInfo,
 )
@@ -133,6 +138,35 @@ class Workshop:
         version = self.registry.register(self.challenger(now))
         self.registry.move_champion(version, now)
         return version
+
+
+@pytest.fixture(scope="module")
+def database(mlflow_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an MLflow store for a module's tests; each has a model name of its own."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    shutil.copy(mlflow_store, folder / "mlflow.db")
+    return folder
+
+
+@pytest.fixture
+def workshop(database: Path, request: pytest.FixtureRequest) -> Workshop:
+    """Challengers of a model that no other test knows."""
+    import mlflow
+
+    mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
+    name = re.sub(r"\W", "_", request.node.name)
+    return Workshop(name, database / name)
+
+
+@pytest.fixture
+def store(workshop: Workshop, tmp_path: Path) -> ReleaseStore:
+    """Where its releases go."""
+    return ReleaseStore(str(tmp_path / "production"), workshop.name, TRUSTED)
+
+
+def registered(workshop: Workshop, reason: str = "as the registry has it") -> RegisteredVersion:
+    """What the registry holds."""
+    return workshop.registry.state(reason, promoted=False)
 
 
 def decision_of(champion: str, challenge_id: str, **values) -> Decision:

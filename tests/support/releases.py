@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 import yaml
 
 from mlops_basics.errors import ConflictError, ReleaseError
@@ -24,6 +26,34 @@ from tests.support.artifacts import make_decision
 CATALOG = Path(__file__).resolve().parents[2] / "conf" / "base" / "catalog_models.yml"
 TRUSTED = yaml.safe_load(CATALOG.read_text(encoding="utf-8"))["_trusted_types"]
 NAME = "flowers"
+
+
+class Killed(BaseException):
+    """Stands for a kill: no handler of ours catches it."""
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a real release holds; making one takes a second, and no test changes it."""
+    return make_folder(tmp_path_factory.mktemp("release"))
+
+
+@pytest.fixture(scope="session")
+def small(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same release with the fewest files."""
+    return small_copy(folder, tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(params=["file", "memory"])
+def root(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a store may be, on disk or in memory."""
+    return str(tmp_path / "store") if request.param == "file" else f"memory://{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def quick_checks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out looking into model files, which takes long and is tested with the store."""
+    monkeypatch.setattr("mlops_basics.production.release_check.check_archive", lambda *_: None)
 
 
 def make_rows(rows: int = 40) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Continuous training: look at what is new, and train when it corresponds, and only then."""
+"""Continuous training: look at what is new, and train when needed, and only then."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from mlops_basics.schemas import (
     Watch,
 )
 
-_TIMES = 5  # that an outcome is written down while others write into the state
+_MOST_ATTEMPTS = 5  # to write an outcome down while others write into the state
 
 
 class ExitCode(IntEnum):
@@ -113,12 +113,12 @@ def _look(place: Place, catalog: Any) -> Outcome:
     state: MonitoringState = catalog.load("monitoring_state")
     watch = state.watches.get(pointer.version)
     if watch is not None and not watch.pending and not _anything_new(catalog, state, watch):
-        return Outcome(ExitCode.NOTHING_TO_DO, _nothing(pointer, watch))
+        return Outcome(ExitCode.NOTHING_TO_DO, _nothing_new(pointer, watch))
     run_id = place.run("monitoring")
     # Of this run: somebody else may have looked, or trained, and written a newer one.
     verdict: Verdict = lineage.load_of(place.catalog(), "verdict", run_id)
     if not verdict.retrain:
-        return Outcome(ExitCode.NOTHING_TO_DO, _told(verdict))
+        return Outcome(ExitCode.NOTHING_TO_DO, _verdict_text(verdict))
     skip = dict.fromkeys((*_skipped(place.catalog()), *verdict.skip))
     run_id = place.run("__default__", collection={"skip": list(skip)})
     return _after_training(place, verdict, run_id)
@@ -145,7 +145,7 @@ def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     # As above: what counts is whether production moved.
     pointer: Pointer = catalog.get("release").store.pointer()
     promoted = pointer.version != verdict.version
-    for left in reversed(range(_TIMES)):
+    for left in reversed(range(_MOST_ATTEMPTS)):
         state: MonitoringState = catalog.load("monitoring_state")
         watch = state.watches[verdict.version]
         attempt = Attempt(
@@ -215,20 +215,22 @@ def _dry_run(place: Place) -> Outcome:
     SequentialRunner().run(look, catalog)
     verdict: Verdict = catalog.load("verdict")
     code = ExitCode.WOULD_RETRAIN if verdict.retrain else ExitCode.NOTHING_TO_DO
-    told = [_told(verdict), "Nothing was written (--dry-run)."]
+    lines = [_verdict_text(verdict), "Nothing was written (--dry-run)."]
     if catalog.get("release").store.is_moving():
-        told.append("A promotion or a rollback goes on or was interrupted: `kedro ct` finishes it.")
-    return Outcome(code, "\n".join(told))
+        lines.append(
+            "A promotion or a rollback goes on or was interrupted: `kedro ct` finishes it."
+        )
+    return Outcome(code, "\n".join(lines))
 
 
-def _nothing(pointer: Pointer, watch: Watch) -> str:
+def _nothing_new(pointer: Pointer, watch: Watch) -> str:
     return (
         f"Nothing to do: no new batch and no new label since the last look at release "
         f"{pointer.version} ({len(watch.batches)} batches seen)."
     )
 
 
-def _told(verdict: Verdict) -> str:
+def _verdict_text(verdict: Verdict) -> str:
     return "\n".join(
         [
             f"Release {verdict.version}: {verdict.outcome.replace('_', ' ')}.",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +19,7 @@ from mlops_basics.runs import versions as lineage
 from mlops_basics.runs.find import find_run, manifest_of
 from mlops_basics.runs.session import load_context
 from mlops_basics.runs.tracking import MLFLOW, Tracking
-from mlops_basics.schemas import (
-    LedgerEntry,
-    Manifest,
-    Override,
-    Registration,
-)
+from mlops_basics.schemas import LedgerEntry, Manifest, Override, Registration
 
 LONGEST_REASON = 1000  # characters
 _REGISTERING, _DECISION = "model_registry", "decision"
@@ -184,8 +178,8 @@ def promote(
             store.begin_move()
             registry.move_champion(version, champion, still_held)
         before = store.pointer()
-        told = registry.state("promoted by hand", promoted=True)
-        state = publish(store, registry, told, now)
+        registered = registry.state("promoted by hand", promoted=True)
+        state = publish(store, registry, registered, now)
     if not state.changed:
         since = f" since {before.at}" if before else ""
         return (
@@ -211,16 +205,15 @@ def _prepare(
         prepare(store, registry, version)
     except MlopsError as error:
         pointer = store.pointer()
-        refused = LedgerEntry(
+        move = LedgerEntry(
             at=override.at,
-            action="refused",
+            action="promoted",
             version=version,
             replaced=pointer.version if pointer else None,
             by=override.by,
-            reason=str(error),
+            reason=override.reason,
         )
-        with suppress(MlopsError):  # where nothing can be written, the error must do
-            store.record(refused)
+        store.record_refusal(move, error)
         raise
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_basics.errors import ConfigurationError, ReleaseError
+from mlops_basics.errors import ConfigurationError, LineageError
 from mlops_basics.runs.dvc import fetch
-from mlops_basics.runs.find import find_run
+from mlops_basics.runs.find import artifact_of, find_run, manifest_of
 from mlops_basics.runs.session import load_context, run_session
 from mlops_basics.runs.versions import REPRODUCTION
 from mlops_basics.schemas import Manifest, SearchReport
@@ -66,9 +66,11 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
 
     Raises:
         ConfigurationError: If there is no such run.
-        ReleaseError: If the data it was made from are gone.
+        LineageError: If the data it was made from are gone.
     """
-    recorded, trials = _recorded(project_path, run_id, env)
+    context = load_context(project_path, env, {})  # points MLflow at the project's server
+    run = find_run(str(context.params["model_name"]), run_id)
+    recorded = manifest_of(run)
     raw = recorded.datasets.get("raw_data")
     if raw is None or not (set(DECISIVE) <= set(recorded.datasets)):
         raise ConfigurationError(
@@ -76,7 +78,7 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
             "could be reproduced. Name a run that trained and evaluated."
         )
     params = {name: value for name, value in recorded.parameters.items() if value is not None}
-    params["training"] = {**params["training"], "n_trials": trials}
+    params["training"] = {**params["training"], "n_trials": _trials_run(run.info.run_id, recorded)}
     params["reproduces"] = recorded.run_id
     if "://" in raw.path or (project_path / raw.path).exists():
         _run(project_path, recorded, params, ["raw_data"], {"raw_data": raw.version})
@@ -86,6 +88,20 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
             _run(project_path, recorded, params | fetched, list(_INLETS), {})
     repeated: Manifest = load_context(project_path, recorded.env, params).catalog.load(REPRODUCTION)
     return compare_runs(recorded, repeated)
+
+
+def compare_runs(recorded: Manifest, repeated: Manifest) -> Reproduction:
+    """Compare what two runs made, and what they were made with."""
+    different = tuple(
+        name
+        for name in RESULTS
+        if name in recorded.datasets
+        and (
+            name not in repeated.datasets
+            or recorded.datasets[name].sha256 != repeated.datasets[name].sha256
+        )
+    )
+    return Reproduction(recorded, repeated, different, tuple(_causes(recorded, repeated)))
 
 
 def _run(
@@ -111,17 +127,17 @@ def _fetch_sources(project_path: Path, recorded: Manifest, scratch: Path) -> dic
     """Bring the raw data of a run from DVC; their paths, as runtime parameters.
 
     Raises:
-        ReleaseError: If nobody knows which version of the raw data the run has read.
+        LineageError: If nobody knows which version of the raw data the run has read.
     """
     gone = (
         f"The data of the run {recorded.run_id} are gone: {recorded.datasets['raw_data'].path} "
         "does not exist"
     )
     if "source" not in recorded.sources:
-        raise ReleaseError(f"{gone}, and its source was not versioned with DVC. Restore them.")
+        raise LineageError(f"{gone}, and its source was not versioned with DVC. Restore them.")
     changed = [name for name, version in recorded.sources.items() if not version.unchanged]
     if changed:
-        raise ReleaseError(
+        raise LineageError(
             f"{gone}, and its {changed[0]} had been changed since its version was taken with DVC: "
             "no version holds what the run read. Restore them."
         )
@@ -129,20 +145,6 @@ def _fetch_sources(project_path: Path, recorded: Manifest, scratch: Path) -> dic
         name: str(fetch(project_path, version, scratch / name))
         for name, version in recorded.sources.items()
     }
-
-
-def compare_runs(recorded: Manifest, repeated: Manifest) -> Reproduction:
-    """Compare what two runs made, and what they were made with."""
-    different = tuple(
-        name
-        for name in RESULTS
-        if name in recorded.datasets
-        and (
-            name not in repeated.datasets
-            or recorded.datasets[name].sha256 != repeated.datasets[name].sha256
-        )
-    )
-    return Reproduction(recorded, repeated, different, tuple(_causes(recorded, repeated)))
 
 
 def _causes(recorded: Manifest, repeated: Manifest) -> list[str]:
@@ -174,24 +176,7 @@ def _short(commit: str | None) -> str:
     return commit[:10] if commit else "none"
 
 
-def _recorded(project_path: Path, run_id: str, env: str | None) -> tuple[Manifest, int]:
-    """The manifest of a run, and how many trials its search made."""
-    from mlflow import MlflowClient
-    from mlflow.artifacts import load_text
-
-    context = load_context(project_path, env, {})  # points MLflow at the project's server
-    model_name = str(context.params["model_name"])
-    client = MlflowClient()
-    run = find_run(model_name, run_id)
-    files = {item.path for item in client.list_artifacts(run.info.run_id)}
-    if "manifest.json" not in files:
-        raise ConfigurationError(
-            f"The run '{run_id}' did not finish: it has no manifest, and cannot be reproduced."
-        )
-    base = f"runs:/{run.info.run_id}"
-    manifest = Manifest.model_validate_json(load_text(f"{base}/manifest.json"))
-    trials = int(manifest.parameters["training"]["n_trials"])
-    if "search_report.json" in files:
-        search = SearchReport.model_validate_json(load_text(f"{base}/search_report.json"))
-        trials = search.trials_run
-    return manifest, trials
+def _trials_run(mlflow_run_id: str, recorded: Manifest) -> int:
+    """How many trials the search made; a time limit may have stopped it early."""
+    search = artifact_of(mlflow_run_id, "search_report.json", SearchReport)
+    return search.trials_run if search else int(recorded.parameters["training"]["n_trials"])

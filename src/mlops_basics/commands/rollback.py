@@ -1,12 +1,12 @@
-"""What the commands do with production: go back, say what was there when, serve it."""
+"""Put an earlier release back into production."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from mlops_basics.errors import ConflictError, MlopsError, ReleaseError
-from mlops_basics.production.history import Period, _without_refused, periods
+from mlops_basics.errors import ConflictError, MlopsError, ReleaseError, StorageError
+from mlops_basics.production.history import Period, periods, without_refused
 from mlops_basics.production.ledger import origin_of
 from mlops_basics.production.publish import Registry, prepare
 from mlops_basics.production.release_store import ReleaseStore
@@ -69,32 +69,32 @@ def _roll_back(
         store.begin_move(entry)
         registry.move_champion(target, champion, still_held)
     except MlopsError as error:
-        _record_refusal(store, announced, error)
+        store.record_refusal(announced, error)
         raise
     if target == present:
         dropped = announced.model_copy(update={"version": champion or target})
-        _record_refusal(store, dropped, reason)
+        store.record_refusal(dropped, reason)
         store.end_move()
         return (
             f"Release {target} of '{store.model_name}' stays in production; the registry's "
             f"champion, which was {champion or 'none'}, is {target} again."
         )
     try:
-        known = _unfinished(ledger, entry)
-        if known is None:
+        unfinished = _unfinished(ledger, entry)
+        if unfinished is None:
             store.record(entry)
-        store.point(target, pointer, (known or entry).at)
+        store.point(target, pointer, (unfinished or entry).at)
     except ConflictError as error:
-        _record_refusal(store, announced, error)
+        store.record_refusal(announced, error)
         raise
-    except ReleaseError:
+    except (ReleaseError, StorageError):
         if champion is not None:
             with suppress(MlopsError):  # production did not change, so the alias should not
                 registry.move_champion(champion, target, still_held)
         raise
     store.end_move()
-    known_there = not history or target in {period.entry.version for period in history}
-    first = "" if known_there else "It has not been in production before. "
+    was_there = not history or target in {period.entry.version for period in history}
+    first = "" if was_there else "It has not been in production before. "
     return (
         f"Release {target} of '{store.model_name}' is in production, in place of "
         f"{present or 'nothing'}. {first}{restored}"
@@ -116,13 +116,13 @@ def _way_back(
     # What never was in production is no way back, although the alias may have passed over it.
     first = [previous] if previous is not None and (previous in released or not released) else []
     earlier = (version for version in [*first, *reversed(released)] if version != present)
-    found = next(earlier, None)
-    if found is None:
+    target = next(earlier, None)
+    if target is None:
         raise ReleaseError(
             f"There is no earlier release of '{store.model_name}' to go back to: "
             f"{f'{present} is the first one' if present else 'nothing was published yet'}."
         )
-    return found
+    return target
 
 
 def _require_known(store: ReleaseStore, registry: Registry, target: str) -> None:
@@ -143,7 +143,7 @@ def _whole(store: ReleaseStore, registry: Registry, version: str) -> tuple[Relea
     """
     try:
         return store.verify(version), ""
-    except ReleaseError as refused:
+    except (ReleaseError, StorageError) as refused:
         try:
             manifest, _ = prepare(store, registry, version)
         except MlopsError:
@@ -154,15 +154,8 @@ def _whole(store: ReleaseStore, registry: Registry, version: str) -> tuple[Relea
 
 def _unfinished(ledger: Sequence[LedgerEntry], entry: LedgerEntry) -> LedgerEntry | None:
     """The same move as the last one of the ledger, if it was announced and not finished."""
-    moves = _without_refused(ledger)
+    moves = without_refused(ledger)
     same = ("action", "version", "replaced")
     if moves and all(getattr(moves[-1], name) == getattr(entry, name) for name in same):
         return moves[-1]
     return None
-
-
-def _record_refusal(store: ReleaseStore, announced: LedgerEntry, why: object) -> None:
-    """Leave a trace of what was not done; where nothing can be written, the error must do."""
-    entry = announced.model_copy(update={"action": "refused", "reason": str(why)})
-    with suppress(MlopsError):
-        store.record(entry)

@@ -1,4 +1,4 @@
-"""Private addresses and keys of conf/local/credentials.yml, for whoever has not set them."""
+"""Private addresses and keys of conf/local/credentials.yml, where the shell has not set them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from mlops_basics.errors import ConfigurationError
 
 FILE = Path("conf") / "local" / "credentials.yml"
 SECTION = "environment"
-#: Who has set one of a group uses none of the file's: a key of one source with an address of the
-#: other would send a secret to a stranger. Other variables, such as the region, say no such thing.
+#: A shell that sets one of a group uses none of the file's: a key of one source with an address of
+#: the other would send a secret to a stranger. Other variables, such as the region, say no such
+#: thing.
 GROUPS = {
     "AWS_": (
         "AWS_ACCESS_KEY_ID",

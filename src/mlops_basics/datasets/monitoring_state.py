@@ -10,7 +10,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 from pydantic import ValidationError
 
-from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.errors import ConflictError, StorageError
 from mlops_basics.schemas import MonitoringState
 from mlops_basics.storage.lease import PATIENCE
 from mlops_basics.storage.store_files import StoreFiles
@@ -22,7 +22,7 @@ class MonitoringStateDataset(AbstractDataset[MonitoringState, MonitoringState]):
     """``MonitoringStateDataset`` loads and replaces the state; an empty one before the first look.
 
     A state is written only over the one that it was made from: of two monitors that look at the
-    same time, one wins and the other is told.
+    same time, one wins and the other gets an error.
 
     Example of a catalog entry::
 
@@ -80,7 +80,7 @@ class MonitoringStateDataset(AbstractDataset[MonitoringState, MonitoringState]):
         try:
             return MonitoringState.model_validate_json(content)
         except ValidationError as error:
-            raise ReleaseError(
+            raise StorageError(
                 f"{self._files.shown(self._name)} is not readable as the monitor's state. Restore "
                 "it from a backup, or move it away: all batches are then looked at anew."
             ) from error

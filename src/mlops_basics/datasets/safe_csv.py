@@ -27,7 +27,7 @@ class SafeCSVDataset(CSVDataset):  # type: ignore[misc] # kedro-datasets has no 
     loads the table that was saved.
 
     Names and categories of a user's table get into the results; ``=HYPERLINK(...)`` in one of
-    them would run in whoever opens the file. An apostrophe before it makes it text.
+    them would run where the file is opened. An apostrophe before it makes it text.
 
     Example of a catalog entry::
 

@@ -130,7 +130,7 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
         try:
             return Batch(name=name, sha256=digest, table=self._parse(name, content))
         except DataError as error:
-            # Whoever needs this batch says so; whoever watches many goes on with the others.
+            # Who needs this batch raises it; the monitor goes on with the others.
             return Batch(name=name, sha256=digest, table=pd.DataFrame(), fault=str(error))
 
     def _parse(self, name: str, content: bytes) -> pd.DataFrame:

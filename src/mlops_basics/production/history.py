@@ -27,28 +27,23 @@ def periods(ledger: Sequence[LedgerEntry], pointer: Pointer | None = None) -> li
         pointer: What is in production now, to know whether the last move was finished; None: the
             ledger alone is asked, and believed.
     """
-    moves = _without_refused(ledger)
+    moves = without_refused(ledger)
     at = len(moves) - 1
     if pointer is not None and any(move.version == pointer.version for move in moves):
         at = _latest(moves, len(moves), pointer.version)
-    found: list[Period] = []
+    history: list[Period] = []
     until = None
     while at >= 0:
         move = moves[at]
-        found.append(Period(move, until))
+        history.append(Period(move, until))
         until = move.at
         before = -1 if move.replaced is None else _latest(moves, at, move.replaced)
         # Where the history has a gap (a file was lost), what came before it still counts.
         at = before if before >= 0 else at - 1
-    return found[::-1]
+    return history[::-1]
 
 
-def _latest(moves: Sequence[LedgerEntry], before: int, version: str) -> int:
-    """Position of a version's latest move before a position, -1 if there is none."""
-    return max((at for at in range(before) if moves[at].version == version), default=-1)
-
-
-def _without_refused(ledger: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+def without_refused(ledger: Sequence[LedgerEntry]) -> list[LedgerEntry]:
     """The moves, but those that were announced and then refused."""
     moves: list[LedgerEntry] = []
     for entry in ledger:
@@ -60,3 +55,8 @@ def _without_refused(ledger: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         if at >= 0 and moves[at].replaced == entry.replaced and not took_place:
             del moves[at]
     return moves
+
+
+def _latest(moves: Sequence[LedgerEntry], before: int, version: str) -> int:
+    """Position of a version's latest move before a position, -1 if there is none."""
+    return max((at for at in range(before) if moves[at].version == version), default=-1)

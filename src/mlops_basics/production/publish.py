@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.errors import ConflictError, ReleaseError, StorageError
 from mlops_basics.production.ledger import Clock, origin_of, utc_now
 from mlops_basics.production.registry import OVERRIDE_FILE, ModelRegistry, require_unchanged
 from mlops_basics.production.release_store import ReleaseStore
@@ -24,6 +24,27 @@ from mlops_basics.schemas import (
 from mlops_basics.table.row_groups import counted
 
 
+class Registry(Protocol):
+    """What production asks of the registry of model versions."""
+
+    model_name: str
+
+    def champion(self) -> str | None:
+        """The version with the alias ``champion``."""
+
+    def previous(self) -> str | None:
+        """The version that was champion before."""
+
+    def versions(self) -> list[str]:
+        """All versions, oldest first."""
+
+    def move_champion(self, to: str, expected: str | None, still_held: Callable[[], None]) -> None:
+        """Move the alias if it still is at ``expected``, else raise ConflictError."""
+
+    def download(self, version: str, target: Path) -> None:
+        """Write a version's model folder and its release files into ``target``."""
+
+
 def publish(
     store: ReleaseStore,
     registry: ModelRegistry,
@@ -35,17 +56,39 @@ def publish(
     Args:
         store: The releases.
         registry: The versions; its champion is read anew.
-        registered: What came of the decision; a champion that changed meanwhile is told in the
-            ledger as a refusal.
+        registered: What came of the decision; a champion that changed meanwhile is a refusal in
+            the ledger.
         now: Tells the times that the ledger and the pointer keep.
 
     Raises:
-        ReleaseError: If the release cannot be written or would be refused.
+        ReleaseError: If the release would be refused.
+        StorageError: If it cannot be written.
         ConflictError: If production was changed by somebody else at the same time.
     """
     state = _publish(store, registry, registered, now)
     store.end_move()
     return state
+
+
+def prepare(
+    store: ReleaseStore, registry: Registry, version: str
+) -> tuple[ReleaseManifest, Override | None]:
+    """Store a version's release and verify it; production does not change.
+
+    Returns:
+        Its manifest, and who promoted it by hand, if somebody did.
+
+    Raises:
+        ReleaseError: If MLflow has it no longer, or it would be refused.
+        StorageError: If it cannot be written.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        registry.download(version, folder)
+        manifest = store.upload(folder, _manifest(folder, registry.model_name, version))
+        file = folder / OVERRIDE_FILE
+        text = file.read_text(encoding="utf-8") if file.exists() else None
+    return manifest, None if text is None else Override.model_validate_json(text)
 
 
 def _publish(
@@ -78,8 +121,7 @@ def _publish(
             return ReleaseState(
                 version=champion, changed=False, reason=str(error), path=store.path(champion)
             )
-        refused = {"action": "refused", "reason": str(error), "at": now()}
-        store.record(entry.model_copy(update=refused))
+        store.record_refusal(entry, error, now())
         raise
     return ReleaseState(
         version=champion,
@@ -87,35 +129,6 @@ def _publish(
         reason=f"Version {champion} is in production.",
         path=store.path(champion),
     )
-
-
-class Versions(Protocol):
-    """Where a release comes from, and comes from once more."""
-
-    model_name: str
-
-    def download(self, version: str, target: Path) -> None:
-        """Write a version's model folder and its release files into ``target``."""
-
-
-def prepare(
-    store: ReleaseStore, registry: Versions, version: str
-) -> tuple[ReleaseManifest, Override | None]:
-    """Store a version's release and verify it; production does not change.
-
-    Returns:
-        Its manifest, and who promoted it by hand, if somebody did.
-
-    Raises:
-        ReleaseError: If MLflow has it no longer, it cannot be written or would be refused.
-    """
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        registry.download(version, folder)
-        manifest = store.upload(folder, _manifest(folder, registry.model_name, version))
-        file = folder / OVERRIDE_FILE
-        text = file.read_text(encoding="utf-8") if file.exists() else None
-    return manifest, None if text is None else Override.model_validate_json(text)
 
 
 def _name_the_overtaken(
@@ -126,7 +139,7 @@ def _name_the_overtaken(
     in_production: str | None,
     now: Clock,
 ) -> None:
-    """Write down whoever was champion and lost the alias before it came into production."""
+    """Write down the champions that lost the alias before they came into production."""
     named = {entry.version for entry in ledger}
     for version in registry.former_champions():
         if version not in named:
@@ -151,7 +164,7 @@ def _is_intact(store: ReleaseStore, registry: ModelRegistry, version: str) -> bo
     """
     try:
         manifest = store.verify(version)
-    except ReleaseError:
+    except (ReleaseError, StorageError):
         return False  # the registry has all of it: it is written once more
     fitted_by = registry.run_of(version)
     if manifest.mlflow_run_id != fitted_by:
@@ -219,19 +232,3 @@ def _announce(
         return last
     store.record(entry)
     return entry
-
-
-class Registry(Versions, Protocol):
-    """What the commands need of the registry of model versions."""
-
-    def champion(self) -> str | None:
-        """The version with the alias ``champion``."""
-
-    def previous(self) -> str | None:
-        """The version that was champion before."""
-
-    def versions(self) -> list[str]:
-        """All versions, oldest first."""
-
-    def move_champion(self, to: str, expected: str | None, still_held: Callable[[], None]) -> None:
-        """Move the alias if it still is at ``expected``, else raise ConflictError."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import (
     Artifact,
@@ -91,8 +92,8 @@ class ModelRegistry:
     def register(self, registration: Registration) -> str:
         """Register a decided challenger, with its reasons; the same one again is the same version.
 
-        Everything that a release needs is stored first, so that whoever finds the version can
-        finish the work.
+        Everything that a release needs is stored first, so that any process that finds the version
+        can finish the work.
 
         Raises:
             ReleaseError: If the challenger's run or model is not in MLflow.
@@ -117,7 +118,7 @@ class ModelRegistry:
         """The version that this challenger has already, or None.
 
         Challengers that were not compared share a challenge, so that one that is promoted by hand
-        is told by its run alone.
+        is recognised by its run alone.
         """
         for known in self._all():
             if CHALLENGE_TAG in known.tags and _is_same(known, registration):
@@ -317,12 +318,10 @@ def _stage(client: MlflowClient, run_id: str, files: Mapping[str, Any]) -> None:
 
 
 def _create_name(client: MlflowClient, name: str) -> None:
-    from mlflow.exceptions import MlflowException
-
     try:
         client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+    except Exception as error:
+        if not is_made_already(error):
             raise
 
 

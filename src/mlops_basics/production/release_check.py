@@ -147,19 +147,6 @@ def check_manifest_file(found: Mapping[str, int]) -> None:
         )
 
 
-def _refuse_link(name: str, size: int) -> None:
-    if size < 0:
-        raise ReleaseError(f"'{name}' is a link or another thing that is no plain file.")
-
-
-def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    tree = dict(pairs)
-    if len(tree) < len(pairs):
-        # Readers differ in which one they take.
-        raise ReleaseError(f"'{MANIFEST}' says something twice: a key of it is repeated.")
-    return tree
-
-
 def check_path(name: str) -> None:
     """Refuse a path that is absolute, leads upwards, holds code, or is not written plainly."""
     parts = name.split("/")
@@ -246,26 +233,6 @@ def check_mlmodel(content: bytes, trusted: Collection[str]) -> None:
             raise ReleaseError(f"'{MLMODEL}' names {path!r} as its example, which is elsewhere.")
 
 
-def _check_flavor(
-    name: str,
-    flavor: Any,
-    fixed: Mapping[str, tuple[str | None, ...]],
-    required: Collection[str],
-    free: Collection[str],
-) -> None:
-    if not isinstance(flavor, dict):
-        raise ReleaseError(f"'{MLMODEL}' has a flavor {name} that is no mapping.")
-    for key in (*required, *(key for key in flavor if key not in required)):
-        if key in fixed:
-            if flavor.get(key) not in fixed[key]:
-                raise ReleaseError(
-                    f"'{MLMODEL}' has {name}.{key} {flavor.get(key)!r}; "
-                    f"only {fixed[key][0]!r} is allowed."
-                )
-        elif key not in free:
-            raise ReleaseError(f"'{MLMODEL}' has {name}.{key}, which is not allowed.")
-
-
 def check_archive(content: bytes, trusted: Collection[str]) -> None:
     """Refuse a model file that is no skops archive, or holds types that nobody reviewed.
 
@@ -287,3 +254,36 @@ def check_archive(content: bytes, trusted: Collection[str]) -> None:
             "If they belong to your estimator, review them and add them to `_trusted_types` in "
             "conf/base/catalog_models.yml."
         )
+
+
+def _refuse_link(name: str, size: int) -> None:
+    if size < 0:
+        raise ReleaseError(f"'{name}' is a link or another thing that is no plain file.")
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    tree = dict(pairs)
+    if len(tree) < len(pairs):
+        # Readers differ in which one they take.
+        raise ReleaseError(f"'{MANIFEST}' says something twice: a key of it is repeated.")
+    return tree
+
+
+def _check_flavor(
+    name: str,
+    flavor: Any,
+    fixed: Mapping[str, tuple[str | None, ...]],
+    required: Collection[str],
+    free: Collection[str],
+) -> None:
+    if not isinstance(flavor, dict):
+        raise ReleaseError(f"'{MLMODEL}' has a flavor {name} that is no mapping.")
+    for key in (*required, *(key for key in flavor if key not in required)):
+        if key in fixed:
+            if flavor.get(key) not in fixed[key]:
+                raise ReleaseError(
+                    f"'{MLMODEL}' has {name}.{key} {flavor.get(key)!r}; "
+                    f"only {fixed[key][0]!r} is allowed."
+                )
+        elif key not in free:
+            raise ReleaseError(f"'{MLMODEL}' has {name}.{key}, which is not allowed.")

@@ -5,13 +5,19 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError
+from mlops_basics.errors import (
+    ConfigurationError,
+    ConflictError,
+    MlopsError,
+    ReleaseError,
+    StorageError,
+)
 from mlops_basics.production.ledger import Ledger
 from mlops_basics.production.release_check import (
     ARCHIVE,
@@ -107,8 +113,8 @@ class ReleaseStore:
     def begin_move(self, entry: LedgerEntry | None = None) -> None:
         """Leave a mark until ``end_move``: the registry's champion is about to change.
 
-        Whoever is killed between alias and pointer leaves it behind: a glance at one small file
-        tells that there is something to finish, where the registry would have to be asked.
+        A process that is killed between alias and pointer leaves it behind: one small file says
+        that there is something to finish, and the registry need not be asked.
 
         Args:
             entry: What the ledger is to say; None: what the release says of itself.
@@ -126,7 +132,7 @@ class ReleaseStore:
         return bool(self._files.read(_MOVE))
 
     def intended(self) -> LedgerEntry | None:
-        """What the ledger is to say of the move that was begun, if whoever began it has said so."""
+        """What the ledger is to say of the move that was begun, if that was noted."""
         try:
             return LedgerEntry.model_validate_json(self._files.read(_MOVE) or b"{}")
         except ValidationError:
@@ -156,8 +162,9 @@ class ReleaseStore:
             The manifest as stored, after the whole release was read back and verified.
 
         Raises:
-            ReleaseError: If another release of this version was published, if the storage cannot
-                be written, or if the release would be refused.
+            ReleaseError: If another release of this version was published, or this one would be
+                refused.
+            StorageError: If the storage cannot be written.
         """
         files = _records(folder)
         manifest = manifest_without_files.model_copy(update={"files": files})
@@ -169,7 +176,7 @@ class ReleaseStore:
             kept.add(SIGNATURE)
             try:
                 return self.verify(version, sha256(content))
-            except ReleaseError:
+            except (ReleaseError, StorageError):
                 pass  # damaged: the same content is written once more
         else:
             self._refuse_to_change_history(version, sha256(content))
@@ -266,7 +273,8 @@ class ReleaseStore:
 
         Raises:
             ConflictError: If somebody else moved the pointer.
-            ReleaseError: If the release is refused, or the pointer cannot be written.
+            ReleaseError: If the release is refused.
+            StorageError: If the pointer cannot be written.
         """
         _, manifest_sha256 = self._checked(version, None)
         before = self._files.read(_POINTER)
@@ -284,6 +292,18 @@ class ReleaseStore:
     def record(self, entry: LedgerEntry) -> int:
         """Append an entry to the history; returns its number."""
         return self._ledger.record(entry)
+
+    def record_refusal(self, move: LedgerEntry, why: object, at: str | None = None) -> None:
+        """Leave a trace of a move that was not made; if that fails, too, its error must do.
+
+        Args:
+            move: The entry that the move would have had.
+            why: What the ledger gives as the reason.
+            at: ISO time of the refusal; None: that of the entry.
+        """
+        changes = {"action": "refused", "reason": str(why), "at": at or move.at}
+        with suppress(MlopsError):
+            self.record(move.model_copy(update=changes))
 
     def ledger(self) -> list[LedgerEntry]:
         """The history of production, the oldest entry first."""
@@ -336,7 +356,7 @@ class ReleaseStore:
         """Run a check; its error gets to say which release it is about, and what to do."""
         try:
             return check()
-        except ReleaseError as error:
+        except (ReleaseError, StorageError) as error:
             raise ReleaseError(
                 f"The release {version} of '{self.model_name}' is refused: {error} "
                 f"It is in {self.path(version)}; do not load it by other means. Go back to a "

@@ -1,7 +1,7 @@
 """Whose release it is: detached Ed25519 signatures of the manifests.
 
 A public key is one line of text, ``ed25519:`` and its 32 bytes in Base64, in a file or in
-globals.yml itself. A private key is a PEM file of whoever publishes.
+globals.yml itself. A private key is a PEM file of the machine that publishes.
 """
 
 from __future__ import annotations

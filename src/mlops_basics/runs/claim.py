@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 
-from mlops_basics.errors import ReleaseError, VersionTakenError
+from mlops_basics.errors import StorageError, VersionTakenError
 from mlops_basics.storage.store_files import StoreFiles
 
 FOLDER = "running"  # of the manifests
@@ -45,7 +45,7 @@ class RunClaim:
         """Remove the claim; what cannot be removed does no harm."""
         try:
             self._files.remove(self._path)
-        except ReleaseError as error:
+        except StorageError as error:
             log.debug("The claim stays: %s", error)
 
 

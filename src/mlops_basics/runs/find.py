@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.runs.tracking import MLFLOW, Tracking
-from mlops_basics.schemas import Manifest
+from mlops_basics.schemas import Artifact, Manifest
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
+
+A = TypeVar("A", bound=Artifact)
 
 _MANIFEST = "manifest.json"
 _VERSION = re.compile(r"[0-9TZ.-]+")
@@ -56,25 +58,37 @@ def find_run(model_name: str, run_id: str, server: Tracking = MLFLOW) -> Run:
     )
 
 
-def manifest_of(run: Run, model_name: str, server: Tracking = MLFLOW) -> Manifest:
+def manifest_of(run: Run, model_name: str | None = None, server: Tracking = MLFLOW) -> Manifest:
     """The manifest that a run wrote at its end.
+
+    Args:
+        run: The run.
+        model_name: Whose run it has to be; None: any model's.
+        server: Where it was recorded.
 
     Raises:
         ConfigurationError: If the run did not finish, or is of another model.
     """
     run_id = run.info.run_id
-    if _MANIFEST not in {item.path for item in server.client().list_artifacts(run_id)}:
+    manifest = artifact_of(run_id, _MANIFEST, Manifest, server)
+    if manifest is None:
         raise ConfigurationError(
             f"The run {run_id} did not finish: it has no manifest, which would tell what it made. "
             "Make it again: kedro run"
         )
-    manifest = Manifest.model_validate_json(server.load_text(f"runs:/{run_id}/{_MANIFEST}"))
-    if manifest.model_name != model_name:
+    if model_name not in (None, manifest.model_name):
         raise ConfigurationError(
             f"The run {run_id} is of the model '{manifest.model_name}', not of '{model_name}'. "
             f"Name its environment: --env {manifest.env}, or --model-name {manifest.model_name}"
         )
     return manifest
+
+
+def artifact_of(run_id: str, name: str, kind: type[A], server: Tracking = MLFLOW) -> A | None:
+    """A small JSON artifact that an MLflow run has, None if it has none of this file name."""
+    if name not in {file.path for file in server.client().list_artifacts(run_id)}:
+        return None
+    return kind.model_validate_json(server.load_text(f"runs:/{run_id}/{name}"))
 
 
 def _runs(client: MlflowClient, model_name: str, condition: str = "") -> Iterator[Run]:

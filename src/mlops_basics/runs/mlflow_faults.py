@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mlops_basics.runs.mlflow_state import tracking_uri
 from mlops_basics.safe_text import without_secrets
 from mlops_basics.storage.faults import error_code
 
@@ -27,6 +28,14 @@ def tracking_problem(error: BaseException) -> str | None:
     return None
 
 
+def is_made_already(error: BaseException) -> bool:
+    """Whether MLflow refused to make what is there: it can be looked up, or the call repeated.
+
+    Somebody else was faster, or MLflow's answer was lost and its client repeated the request.
+    """
+    return getattr(error, "error_code", None) == "RESOURCE_ALREADY_EXISTS"
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
@@ -35,9 +44,7 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _address() -> str:
-    import mlflow
-
-    return without_secrets(str(mlflow.get_tracking_uri()))
+    return without_secrets(tracking_uri())
 
 
 def _package(error: BaseException) -> str:

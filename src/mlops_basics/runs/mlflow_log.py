@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 MODEL = "model"
 MAX_TEXT = 5_000  # characters of a tag's or a parameter's value that MLflow stores
-_TIMES = 8  # that data sets are logged while others log the same ones
+_MOST_ATTEMPTS = 8  # to log data sets while others log the same ones
 
 
 def log_run(
@@ -80,6 +80,28 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
             text = value if isinstance(value, str) else json.dumps(value, default=str)
             flat[f"{prefix}{key}"] = text
     return flat
+
+
+def log_model(run_id: str, filesystem: Any, path: str) -> None:
+    """Log a saved model folder as it is; ``mlflow.sklearn.log_model`` would save it again.
+
+    Args:
+        run_id: The MLflow run that fitted the model.
+        filesystem: Where the folder lies.
+        path: The folder, with an ``MLmodel`` file in it.
+    """
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModelOutput
+
+    client = MlflowClient()
+    experiment = client.get_run(run_id).info.experiment_id
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / MODEL
+        filesystem.get(path, str(folder), recursive=True)
+        logged = client.create_logged_model(experiment, name=MODEL, source_run_id=run_id)
+        client.log_model_artifacts(logged.model_id, str(folder))
+    client.finalize_logged_model(logged.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
 
 
 def _metrics(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
@@ -205,7 +227,7 @@ def _log_once_more(client: MlflowClient, run_id: str, inputs: list[DatasetInput]
     """
     from mlflow.exceptions import MlflowException
 
-    for left in reversed(range(_TIMES)):
+    for left in reversed(range(_MOST_ATTEMPTS)):
         try:
             client.log_inputs(run_id, inputs)
             return
@@ -228,25 +250,3 @@ def _log_files(
         text = manifest.model_dump_json(indent=2)
         (folder / "manifest.json").write_text(text, encoding="utf-8")
         client.log_artifacts(run_id, str(folder))
-
-
-def log_model(run_id: str, filesystem: Any, path: str) -> None:
-    """Log a saved model folder as it is; ``mlflow.sklearn.log_model`` would save it again.
-
-    Args:
-        run_id: The MLflow run that fitted the model.
-        filesystem: Where the folder lies.
-        path: The folder, with an ``MLmodel`` file in it.
-    """
-    from mlflow import MlflowClient
-    from mlflow.entities import LoggedModelOutput
-
-    client = MlflowClient()
-    experiment = client.get_run(run_id).info.experiment_id
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / MODEL
-        filesystem.get(path, str(folder), recursive=True)
-        logged = client.create_logged_model(experiment, name=MODEL, source_run_id=run_id)
-        client.log_model_artifacts(logged.model_id, str(folder))
-    client.finalize_logged_model(logged.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])

@@ -26,7 +26,7 @@ Catalog = CatalogProtocol[str, Any]
 T = TypeVar("T")
 MANIFEST = "manifest"
 REPRODUCTION = "reproduction"  # a manifest that no later run continues from
-_VERSIONS = 3  # that a run asks for; the same millisecond twice is rare enough
+_MOST_ATTEMPTS = 3  # to get a version; the same millisecond twice is rare enough
 
 log = logging.getLogger(__name__)
 
@@ -78,15 +78,6 @@ def pin_inputs(
                 f"'{name}' of the run {parent.run_id} is gone: {parent.datasets[name].path} does "
                 f"not exist. Run again what makes it: {_remedy(name, whole)}"
             )
-
-
-def _pin(dataset: AbstractVersionedDataset[Any, Any], version: str | None) -> None:
-    """Let a data set load one version.
-
-    Kedro has no public way to set a load version once the catalog exists, and only then is the
-    pipeline known, by whichever door the run came in.
-    """
-    dataset._version = Version(version, dataset.resolve_save_version())
 
 
 def load_of(catalog: Catalog, name: str, run_id: str) -> Any:
@@ -153,7 +144,7 @@ def with_free_version(run: Callable[[], T]) -> T:
     Raises:
         VersionTakenError: If the version was taken each time.
     """
-    for _ in range(_VERSIONS - 1):
+    for _ in range(_MOST_ATTEMPTS - 1):
         try:
             return run()
         except VersionTakenError as error:
@@ -223,6 +214,15 @@ def content_hash(filesystem: Any, path: str) -> str:
         content = hashlib.sha256(filesystem.cat_file(file)).hexdigest()
         digest.update(f"{inside.lstrip('/')}\0{content}\n".encode())
     return digest.hexdigest()
+
+
+def _pin(dataset: AbstractVersionedDataset[Any, Any], version: str | None) -> None:
+    """Let a data set load one version.
+
+    Kedro has no public way to set a load version once the catalog exists, and only then is the
+    pipeline known, by whichever door the run came in.
+    """
+    dataset._version = Version(version, dataset.resolve_save_version())
 
 
 def _describe(

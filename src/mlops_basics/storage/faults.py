@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mlops_basics.errors import ReleaseError
+from mlops_basics.errors import StorageError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # space, a quota, a limit on a file's size
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
@@ -26,7 +26,7 @@ def readable_faults(action: str, path: str) -> Iterator[None]:
         path: What it was done to, as people know it.
 
     Raises:
-        ReleaseError: For every fault of a disk, an object store or the way to it.
+        StorageError: For every fault of a disk, an object store or the way to it.
     """
     try:
         yield
@@ -34,7 +34,7 @@ def readable_faults(action: str, path: str) -> Iterator[None]:
         if not is_storage_fault(error):
             raise
         reason = str(getattr(error, "strerror", None) or error or type(error).__name__)
-        raise ReleaseError(
+        raise StorageError(
             f"Cannot {action} {path}: {reason.rstrip('.')}. {_remedy(error, action)}"
         ) from error
 

@@ -35,10 +35,10 @@ log = logging.getLogger(__name__)
 def lease(
     fs: Any, path: str, shown: str, patience: float = PATIENCE, life: float = LIFE
 ) -> Iterator[Callable[[], None]]:
-    """Hold a lease while the block runs; wait for whoever holds it.
+    """Hold a lease while the block runs; wait for its holder.
 
     The object is taken, renewed, taken over and freed by conditional writes, so that it needs no
-    right to delete, and whether its holder is alive is told by the server's clock alone. A holder
+    right to delete, and whether its holder is alive is judged by the server's clock alone. A holder
     that is cut off for longer than ``life`` may be overtaken: what must not be done twice has to
     be conditional itself, as moving the pointer is, or be asked for right before by what the block
     gets.
@@ -53,7 +53,7 @@ def lease(
     Yields:
         ``still_held()``: returns when the lease was just renewed and has at least half of its
         life before it, so that nobody was let in before now, or will be in that time. Raises
-        ConflictError if the lease is lost, ReleaseError if the storage does not answer.
+        ConflictError if the lease is lost, StorageError if the storage does not answer.
 
     Raises:
         ConflictError: If somebody else holds it for longer than ``patience``.
@@ -119,7 +119,7 @@ class _Holder:
 
         Raises:
             ConflictError: If it was taken over, or cannot be renewed in time.
-            ReleaseError: If the storage does not answer.
+            StorageError: If the storage does not answer.
         """
         for _ in range(2):  # a renewal that was answered late may be an old one
             with readable_faults("write", self.shown):

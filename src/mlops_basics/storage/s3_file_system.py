@@ -72,7 +72,7 @@ class S3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
     exists = sync_wrapper(_exists)
 
     def invalidate_cache(self, path: str | None = None) -> None:
-        """As ever; s3fs calls it after each change that goes through this object."""
+        """Forget listings; s3fs calls it after each change that goes through this object."""
         self._listed.clear()
         super().invalidate_cache(path)
 

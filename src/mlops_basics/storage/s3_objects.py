@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from fsspec.core import url_to_fs
+
 from mlops_basics.storage.faults import error_code
 
 #: Answers to a condition that does not hold: changed, there already, gone, or being written.
@@ -30,6 +32,13 @@ class Seen:
     tag: str
     age: float
     metadata: Mapping[str, str]
+
+
+def endpoint_of(address: str) -> str:
+    """The HTTP address of the server behind an ``s3://`` address, as it is configured."""
+    fs, _ = url_to_fs(address)
+    fs.connect()
+    return str(fs.s3.meta.endpoint_url)
 
 
 def is_s3(fs: Any) -> bool:

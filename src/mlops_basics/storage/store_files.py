@@ -157,7 +157,7 @@ class StoreFiles:
         """Replace a file if its content is (still) ``expected``, None: absent; else False.
 
         On S3 this is one PUT on the condition of the tag that was seen before the content was
-        compared: whoever wrote in between is not overwritten.
+        compared: what was written in between is not overwritten.
         """
         if self._s3:
             with readable_faults("read", self.shown(path)):

@@ -13,10 +13,12 @@ from kedro.config import MissingConfigException
 from kedro.io import DataCatalog
 
 from mlops_basics.commands.doctor import installation, production, storage, tracking
-from mlops_basics.commands.doctor.finding import CheckError, Finding, noted
+from mlops_basics.commands.doctor.check_result import CheckError, CheckResult, reported
 from mlops_basics.config.checks import check_parameters
+from mlops_basics.runs.mlflow_state import set_servers
 from mlops_basics.runs.session import bare_context
 from mlops_basics.schemas import Pointer
+from mlops_basics.storage.s3_objects import endpoint_of
 from mlops_basics.storage.store_files import StoreFiles
 
 _NEEDED = ("release", "source", "monitoring_state")
@@ -45,28 +47,28 @@ class Setting:
     signing_key: str | None
 
 
-def examine(project: Path, env: str | None, params: dict[str, Any]) -> Iterator[Finding]:
-    """Make every check, and hand each finding on as it comes.
+def examine(project: Path, env: str | None, params: dict[str, Any]) -> Iterator[CheckResult]:
+    """Make every check, and hand each result on as it comes.
 
     Args:
         project: Root of the project.
         env: A folder of conf/.
         params: As in ``kedro run --params``.
     """
-    findings: list[Finding] = []
-    with noted("Python", findings):
-        findings.append(installation.python_version(project))
-    with noted("packages", findings):
-        findings.append(installation.packages(project))
+    results: list[CheckResult] = []
+    with reported("Python", results):
+        results.append(installation.python_version(project))
+    with reported("packages", results):
+        results.append(installation.packages(project))
     setting: list[Setting] = []
-    with noted("configuration", findings):
+    with reported("configuration", results):
         setting.append(configured(project, env, params))
-        findings.append(Finding("configuration", "ok", f"model '{setting[0].model_name}'"))
-    yield from findings
+        results.append(CheckResult("configuration", "ok", f"model '{setting[0].model_name}'"))
+    yield from results
     reach = _Reach()
-    for each in setting:  # none where the configuration cannot be used
-        yield from _files(each, reach)
-        yield from _records(each, reach)
+    for usable in setting:  # none where the configuration cannot be used
+        yield from _files(usable, reach)
+        yield from _records(usable, reach)
 
 
 def configured(project: Path, env: str | None, params: dict[str, Any]) -> Setting:
@@ -113,102 +115,97 @@ class _Reach:
             raise CheckError("Not looked at: the storage does not answer.", state="warning")
 
 
-def _files(setting: Setting, reach: _Reach) -> Iterator[Finding]:
-    findings: list[Finding] = []
+def _files(setting: Setting, reach: _Reach) -> Iterator[CheckResult]:
+    results: list[CheckResult] = []
     for check, root in (("storage", setting.storage), ("production", setting.production)):
-        with noted(check, findings):
+        with reported(check, results):
             folder = f"{root}/{storage.PROBES}"
             files = StoreFiles(folder)
             if root.startswith("s3://"):
-                _look_at_clock(root, findings, reach)
+                _look_at_clock(root, results, reach)
             # Who can write nowhere is neither a trainer nor a scorer.
-            reads = check == "production" and all(each.state != "failed" for each in findings)
+            reads = check == "production" and all(result.state != "failed" for result in results)
             try:
-                findings.append(storage.rights(check, files, reading_will_do=reads))
+                results.append(storage.rights(check, files, reading_will_do=reads))
             except storage.ReadableOnlyError:
                 reach.only_reads = True
                 raise
             finally:
                 storage.tidy(folder)
-    with noted("source", findings):
-        findings.append(_source(setting, reach))
-    with noted("free disk", findings):
-        findings.append(storage.free_disk(_local_places(setting)))
-    with noted("private files", findings):
-        findings.append(installation.private_files(setting.project, setting.signing_key))
-    with noted("leftovers", findings):
+    with reported("source", results):
+        results.append(_source(setting, reach))
+    with reported("free disk", results):
+        results.append(storage.free_disk(_local_places(setting)))
+    with reported("private files", results):
+        results.append(installation.private_files(setting.project, setting.signing_key))
+    with reported("leftovers", results):
         roots = [f"{root}/{setting.model_name}" for root in (setting.storage, setting.production)]
         local = [root for root in roots if "://" not in root]
         for root in roots:
             reach.require(root)
-        findings.append(storage.leftovers(StoreFiles(roots[0]), StoreFiles(roots[1]), local))
-    yield from findings
+        results.append(storage.leftovers(StoreFiles(roots[0]), StoreFiles(roots[1]), local))
+    yield from results
 
 
-def _look_at_clock(root: str, findings: list[Finding], reach: _Reach) -> None:
+def _look_at_clock(root: str, results: list[CheckResult], reach: _Reach) -> None:
     """Once, since all addresses are of one server; raises where it does not answer."""
-    from fsspec.core import url_to_fs
-
     reach.require(root)
     if reach.asked:
         return
     reach.asked, reach.down = True, True
-    server = storage.server_time(url_to_fs(root)[0])
+    server = storage.server_time(endpoint_of(root))
     reach.down = False
-    with noted("clock", findings):
-        findings.append(storage.clock(server, datetime.now(UTC)))
+    with reported("clock", results):
+        results.append(storage.clock(server, datetime.now(UTC)))
 
 
-def _records(setting: Setting, reach: _Reach) -> Iterator[Finding]:
-    findings: list[Finding] = []
+def _records(setting: Setting, reach: _Reach) -> Iterator[CheckResult]:
+    results: list[CheckResult] = []
     answers, empty = False, False
-    with noted(tracking.CHECK, findings):
-        answers, found = tracking.tracking(setting.tracking_uri)
+    with reported(tracking.CHECK, results):
+        answers, result = tracking.tracking(setting.tracking_uri)
         empty = not answers
-        findings.append(found)
+        results.append(result)
     release = setting.catalog.get("release")
     pointer: Pointer | None = None
     read = False
-    with noted("release", findings):
+    with reported("release", results):
         reach.require(setting.production)
         pointer, read = release.store.pointer(), True
-        findings.append(production.release(release.store, pointer))
-    with noted("champion", findings):
+        results.append(production.release(release.store, pointer))
+    with reported("champion", results):
         if not read or not (answers or empty):
             which = "MLflow" if read else "production"
             raise CheckError(f"Not compared: {which} cannot be asked.", state="warning")
         champion = None if empty else _champion(setting)
         if champion is None and reach.only_reads:
             text = "not compared: this MLflow has no champion (a scorer needs none)"
-            findings.append(Finding("champion", "ok", text))
+            results.append(CheckResult("champion", "ok", text))
         else:
-            findings.append(production.agreement(pointer, champion))
-    with noted("monitoring", findings):
+            results.append(production.agreement(pointer, champion))
+    with reported("monitoring", results):
         reach.require(setting.storage)
         state = setting.catalog.load("monitoring_state")
-        findings.append(production.monitoring(state, pointer))
-    yield from findings
+        results.append(production.monitoring(state, pointer))
+    yield from results
 
 
 def _champion(setting: Setting) -> str | None:
     if setting.tracking_uri.startswith("sqlite:") and setting.registry_uri is None:
         return tracking.champion_in_sqlite(setting.tracking_uri, setting.model_name)
-    import mlflow
-
     with tracking.impatient():
-        mlflow.set_tracking_uri(setting.tracking_uri)
-        mlflow.set_registry_uri(setting.registry_uri or setting.tracking_uri)
+        set_servers(setting.tracking_uri, setting.registry_uri or setting.tracking_uri)
         champion: str | None = setting.catalog.get("release").registry.champion()
     return champion
 
 
-def _source(setting: Setting, reach: _Reach) -> Finding:
+def _source(setting: Setting, reach: _Reach) -> CheckResult:
     source = setting.catalog.get("source")
     reach.require(source._shown_path)
     files = source._files()  # raises, with the remedy, where there is nothing
     with source._fs.open(files[-1], "rb") as file:
         file.read(1024)
-    return Finding("source", "ok", f"{len(files)} files in {source._shown_path}")
+    return CheckResult("source", "ok", f"{len(files)} files in {source._shown_path}")
 
 
 def _local_places(setting: Setting) -> list[Path]:

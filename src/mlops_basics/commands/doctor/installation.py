@@ -14,27 +14,27 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from mlops_basics.commands.doctor.finding import CheckError, Finding
+from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
 
 _PYTHON, _PACKAGES, _PRIVATE = "Python", "packages", "private files"
 _MOST_NAMED = 5
 _PRIVATE_FILES = ("*.yml", "*.yaml", "*.env", "*.pem")
 
 
-def python_version(project: Path) -> Finding:
+def python_version(project: Path) -> CheckResult:
     """Whether Python is one that the project is made for."""
     text = (project / "pyproject.toml").read_text(encoding="utf-8")
     wanted = tomllib.loads(text)["project"]["requires-python"]
     version = platform.python_version()
     if SpecifierSet(wanted).contains(version, prereleases=True):
-        return Finding(_PYTHON, "ok", version)
+        return CheckResult(_PYTHON, "ok", version)
     raise CheckError(
         f"{version}, but {wanted} is needed.",
         "Make the environment anew: make venv PYTHON=python3.12",
     )
 
 
-def packages(project: Path, installed: dict[str, str] | None = None) -> Finding:
+def packages(project: Path, installed: dict[str, str] | None = None) -> CheckResult:
     """Whether what is installed is what the lock names.
 
     Args:
@@ -44,14 +44,14 @@ def packages(project: Path, installed: dict[str, str] | None = None) -> Finding:
     lock = project / "requirements.txt"
     if not lock.is_file():
         raise CheckError("There is no requirements.txt.", "Restore it from git.", "warning")
-    found = _installed() if installed is None else installed
+    versions = _installed() if installed is None else installed
     wanted = dict(_locked(lock.read_text(encoding="utf-8")))
     different = [
-        f"{name} is {found[name]}, locked {version}"
+        f"{name} is {versions[name]}, locked {version}"
         for name, version in wanted.items()
-        if name in found and found[name] != version
+        if name in versions and versions[name] != version
     ]
-    missing = [name for name in wanted if name not in found]
+    missing = [name for name in wanted if name not in versions]
     remedy = "make venv (or: uv pip sync requirements.txt)"
     if different:
         raise CheckError(f"{len(different)} differ from the lock: {_some(different)}.", remedy)
@@ -60,10 +60,10 @@ def packages(project: Path, installed: dict[str, str] | None = None) -> Finding:
         raise CheckError(
             text, f"{remedy}, unless you have left out an extra on purpose.", "warning"
         )
-    return Finding(_PACKAGES, "ok", f"all {len(wanted)} are those of requirements.txt")
+    return CheckResult(_PACKAGES, "ok", f"all {len(wanted)} are those of requirements.txt")
 
 
-def private_files(project: Path, signing_key: str | None) -> Finding:
+def private_files(project: Path, signing_key: str | None) -> CheckResult:
     """Whether nobody else can read what holds secrets."""
     folder = project / "conf" / "local"
     files = [file for pattern in _PRIVATE_FILES for file in sorted(folder.glob(pattern))]
@@ -71,7 +71,7 @@ def private_files(project: Path, signing_key: str | None) -> Finding:
         files.append(project / signing_key)
     files = list(dict.fromkeys(files))
     if not files or sys.platform == "win32":
-        return Finding(_PRIVATE, "ok", "none yet" if not files else "not checked on Windows")
+        return CheckResult(_PRIVATE, "ok", "none yet" if not files else "not checked on Windows")
     open_ones = [file for file in files if file.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
     if open_ones:
         shown = [os.path.relpath(file, project) for file in open_ones]
@@ -80,7 +80,7 @@ def private_files(project: Path, signing_key: str | None) -> Finding:
             f"chmod 600 {' '.join(shown[:_MOST_NAMED])}",
             "warning",
         )
-    return Finding(_PRIVATE, "ok", f"{len(files)}, readable by you alone")
+    return CheckResult(_PRIVATE, "ok", f"{len(files)}, readable by you alone")
 
 
 def _some(names: list[str]) -> str:
@@ -101,12 +101,12 @@ def _locked(text: str) -> Iterator[tuple[str, str]]:
 
 def _installed() -> dict[str, str]:
     """By the names of the folders alone: reading each package's metadata takes a second."""
-    found: dict[str, str] = {}
+    versions: dict[str, str] = {}
     for place in sys.path:
         for folder in sorted(Path(place or ".").glob("*.dist-info")):
             name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
-            found.setdefault(_normalised(name), version)
-    return found
+            versions.setdefault(_normalised(name), version)
+    return versions
 
 
 def _normalised(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from mlops_basics.commands.doctor.finding import CheckError, Finding
+from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
 from mlops_basics.schemas import MonitoringState, Pointer, ReleaseManifest
 
 _AGREEMENT, _RELEASE, _MONITORING = "champion", "release", "monitoring"
@@ -20,11 +20,11 @@ class Store(Protocol):
         """Check every file of a release."""
 
 
-def agreement(pointer: Pointer | None, champion: str | None) -> Finding:
+def agreement(pointer: Pointer | None, champion: str | None) -> CheckResult:
     """Whether the registry's champion is what production holds."""
     present = pointer.version if pointer else None
     if champion is None and present is None:
-        return Finding(_AGREEMENT, "ok", "not yet: no run was promoted")
+        return CheckResult(_AGREEMENT, "ok", "not yet: no run was promoted")
     if champion != present:
         back = f", or go back: kedro rollback --to {present}" if present else ""
         raise CheckError(
@@ -34,23 +34,23 @@ def agreement(pointer: Pointer | None, champion: str | None) -> Finding:
             if champion
             else "Point mlflow.yml at the registry that this production folder belongs to.",
         )
-    return Finding(_AGREEMENT, "ok", f"version {champion} in the registry and in production")
+    return CheckResult(_AGREEMENT, "ok", f"version {champion} in the registry and in production")
 
 
-def release(store: Store, pointer: Pointer | None) -> Finding:
+def release(store: Store, pointer: Pointer | None) -> CheckResult:
     """Whether what is in production is as it was published."""
     if pointer is None:
-        return Finding(_RELEASE, "ok", "not yet: nothing is in production")
+        return CheckResult(_RELEASE, "ok", "not yet: nothing is in production")
     manifest = store.verify(pointer.version)
-    found = f"{pointer.version}, since {pointer.at}: all {len(manifest.files)} files verified"
-    return Finding(_RELEASE, "ok", found)
+    text = f"{pointer.version}, since {pointer.at}: all {len(manifest.files)} files verified"
+    return CheckResult(_RELEASE, "ok", text)
 
 
-def monitoring(state: MonitoringState, pointer: Pointer | None) -> Finding:
+def monitoring(state: MonitoringState, pointer: Pointer | None) -> CheckResult:
     """Whether the monitor's state can be read, and whether a retraining is due."""
     watch = state.watches.get(pointer.version) if pointer else None
     if watch is None:
-        return Finding(_MONITORING, "ok", "not yet: this release was not looked at")
+        return CheckResult(_MONITORING, "ok", "not yet: this release was not looked at")
     if watch.pending:
         kinds = ", ".join(kind.split(":")[0] for kind in watch.pending[:5])
         raise CheckError(
@@ -58,5 +58,5 @@ def monitoring(state: MonitoringState, pointer: Pointer | None) -> Finding:
             "Make it: kedro ct",
             "warning",
         )
-    found = f"{len(watch.batches)} batches seen, {len(watch.attempts)} retrainings, none pending"
-    return Finding(_MONITORING, "ok", found)
+    text = f"{len(watch.batches)} batches seen, {len(watch.attempts)} retrainings, none pending"
+    return CheckResult(_MONITORING, "ok", text)

@@ -12,9 +12,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
 
-from mlops_basics.commands.doctor.finding import CheckError, Finding
+from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
 from mlops_basics.errors import MlopsError
 from mlops_basics.storage.store_files import StoreFiles
 
@@ -34,7 +33,7 @@ class ReadableOnlyError(CheckError):
     """Nothing may be written there, but all be read: a warning."""
 
 
-def rights(check: str, files: StoreFiles, *, reading_will_do: bool = False) -> Finding:
+def rights(check: str, files: StoreFiles, *, reading_will_do: bool = False) -> CheckResult:
     """Try to put, get, list, replace on a condition, and delete a file of its own.
 
     Args:
@@ -45,7 +44,7 @@ def rights(check: str, files: StoreFiles, *, reading_will_do: bool = False) -> F
     Raises:
         ReadableOnlyError: If reading will do, and is all that is allowed.
         CheckError: If the storage does not keep its promises, or only deleting does not work.
-        ReleaseError: If something is forbidden, or the storage cannot be reached.
+        StorageError: If something is forbidden, or the storage cannot be reached.
     """
     name, tried = f"probe-{secrets.token_hex(6)}", []
 
@@ -90,7 +89,89 @@ def rights(check: str, files: StoreFiles, *, reading_will_do: bool = False) -> F
             "folder holds strange files; nothing else does."
         )
         raise CheckError(text, remedy, "warning") from error
-    return Finding(check, "ok", f"{files.shown()}: put, get, list, delete, conditional put")
+    return CheckResult(check, "ok", f"{files.shown()}: put, get, list, delete, conditional put")
+
+
+def tidy(folder: str) -> None:
+    """Remove what the probe's lock leaves on a local disk, unless another doctor uses it."""
+    if "://" in folder:
+        return
+    probes = Path(folder)
+    with suppress(OSError):
+        (probes / ".lock").unlink(missing_ok=True)
+        probes.rmdir()
+
+
+def free_disk(places: Sequence[Path]) -> CheckResult:
+    """Whether there is room on the disks of these folders, which need not exist yet."""
+    free = {place: shutil.disk_usage(_existing(place)).free for place in places}
+    place, least = min(free.items(), key=lambda item: item[1])
+    text = f"{least / 1e9:.1f} GB free for {place}"
+    if least < LEAST_FREE:
+        remedy = "Free some space: kedro prune --keep N --dry-run tells what old runs hold."
+        raise CheckError(f"{text}.", remedy, "warning")
+    return CheckResult("free disk", "ok", text)
+
+
+def server_time(endpoint: str) -> datetime:
+    """What the clock of an S3 server says; it need not know us.
+
+    Args:
+        endpoint: Its address.
+
+    Raises:
+        CheckError: If it cannot be reached within seconds.
+    """
+    import requests
+
+    try:
+        answer = requests.head(endpoint, timeout=_TIMEOUT, allow_redirects=False)
+    except requests.RequestException as error:
+        raise CheckError(
+            f"{endpoint} does not answer ({type(error).__name__}).",
+            "Check AWS_ENDPOINT_URL, the network, and that the storage runs (on this machine: "
+            "make services).",
+        ) from error
+    return parsedate_to_datetime(answer.headers["Date"])
+
+
+def clock(server: datetime, own: datetime) -> CheckResult:
+    """Whether this machine's clock agrees with the storage's, to the second it tells."""
+    skew = abs((own - server).total_seconds())
+    text = f"{skew:.0f} s from the storage's"
+    if skew > SKEW_WARNS:
+        remedy = "Set the clock of this machine (timedatectl set-ntp true)."
+        raise CheckError(f"{text}.", remedy, "failed" if skew > SKEW_FAILS else "warning")
+    return CheckResult("clock", "ok", text)
+
+
+def leftovers(storage: StoreFiles, production: StoreFiles, local: Sequence[str]) -> CheckResult:
+    """What killed processes have left: claims of runs, locks of the dead, scratch files.
+
+    Args:
+        storage: The model's data.
+        production: The model's releases.
+        local: Those of the two folders that are on this machine.
+    """
+    now, left, working = datetime.now(UTC), [], 0
+    for name in storage.names("manifests/running"):
+        if _age(name.removesuffix(".json"), now) > _OLD:
+            left.append(storage.shown(f"manifests/running/{name}"))
+        else:
+            working += 1
+    limit = time.time() - _OLD_SCRATCH
+    for folder in local:
+        scratch = (file for file in Path(folder).glob(".tmp-*") if file.stat().st_mtime < limit)
+        left += [str(file) for file in scratch]
+    if left:
+        raise CheckError(
+            f"{len(left)} left by killed processes a day ago or longer: {left[0]}.",
+            "They do no harm; kedro prune and the next publishing remove them.",
+            "warning",
+        )
+    held = [text for files, name in _locks(storage, production) if (text := _held(files, name))]
+    claims = f"{working} runs work, or were killed today" if working else "none"
+    return CheckResult("leftovers", "ok", "; ".join([claims, *held]))
 
 
 def _is_denied(error: MlopsError) -> bool:
@@ -105,87 +186,6 @@ def _is_readable(files: StoreFiles, name: str) -> bool:
         return files.read(name) is None and name not in files.names("")
     except MlopsError:
         return False
-
-
-def tidy(folder: str) -> None:
-    """Remove what the probe's lock leaves on a local disk, unless another doctor uses it."""
-    if "://" in folder:
-        return
-    probes = Path(folder)
-    with suppress(OSError):
-        (probes / ".lock").unlink(missing_ok=True)
-        probes.rmdir()
-
-
-def free_disk(places: Sequence[Path]) -> Finding:
-    """Whether there is room on the disks of these folders, which need not exist yet."""
-    free = {place: shutil.disk_usage(_existing(place)).free for place in places}
-    place, least = min(free.items(), key=lambda item: item[1])
-    text = f"{least / 1e9:.1f} GB free for {place}"
-    if least < LEAST_FREE:
-        remedy = "Free some space: kedro prune --keep N --dry-run tells what old runs hold."
-        raise CheckError(f"{text}.", remedy, "warning")
-    return Finding("free disk", "ok", text)
-
-
-def server_time(fs: Any) -> datetime:
-    """What the clock of an S3 server says; it need not know us.
-
-    Raises:
-        CheckError: If it cannot be reached within seconds.
-    """
-    import requests
-
-    fs.connect()
-    address = str(fs.s3.meta.endpoint_url)
-    try:
-        answer = requests.head(address, timeout=_TIMEOUT, allow_redirects=False)
-    except requests.RequestException as error:
-        raise CheckError(
-            f"{address} does not answer ({type(error).__name__}).",
-            "Check AWS_ENDPOINT_URL, the network, and that the storage runs (on this machine: "
-            "make services).",
-        ) from error
-    return parsedate_to_datetime(answer.headers["Date"])
-
-
-def clock(server: datetime, own: datetime) -> Finding:
-    """Whether this machine's clock agrees with the storage's, to the second it tells."""
-    skew = abs((own - server).total_seconds())
-    text = f"{skew:.0f} s from the storage's"
-    if skew > SKEW_WARNS:
-        remedy = "Set the clock of this machine (timedatectl set-ntp true)."
-        raise CheckError(f"{text}.", remedy, "failed" if skew > SKEW_FAILS else "warning")
-    return Finding("clock", "ok", text)
-
-
-def leftovers(storage: StoreFiles, production: StoreFiles, local: Sequence[str]) -> Finding:
-    """What killed processes have left: claims of runs, locks of the dead, scratch files.
-
-    Args:
-        storage: The model's data.
-        production: The model's releases.
-        local: Those of the two folders that are on this machine.
-    """
-    now, found, working = datetime.now(UTC), [], 0
-    for name in storage.names("manifests/running"):
-        if _age(name.removesuffix(".json"), now) > _OLD:
-            found.append(storage.shown(f"manifests/running/{name}"))
-        else:
-            working += 1
-    limit = time.time() - _OLD_SCRATCH
-    for folder in local:
-        scratch = (file for file in Path(folder).glob(".tmp-*") if file.stat().st_mtime < limit)
-        found += [str(file) for file in scratch]
-    if found:
-        raise CheckError(
-            f"{len(found)} left by killed processes a day ago or longer: {found[0]}.",
-            "They do no harm; kedro prune and the next publishing remove them.",
-            "warning",
-        )
-    held = [text for files, name in _locks(storage, production) if (text := _held(files, name))]
-    claims = f"{working} runs work, or were killed today" if working else "none"
-    return Finding("leftovers", "ok", "; ".join([claims, *held]))
 
 
 def _locks(storage: StoreFiles, production: StoreFiles) -> list[tuple[StoreFiles, str]]:

@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mlops_basics.commands.doctor.finding import CheckError, Finding
+from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
 
 CHECK = "MLflow"
 TIMEOUT = 4.0  # seconds
@@ -21,11 +21,11 @@ _PATIENCE = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "5", "MLFLOW_HTTP_REQUEST_MAX_RETRIE
 _REVISION = re.compile(r'^(down_)?revision(?:: [^=]+)? = (?:"(\w+)"|None)', re.MULTILINE)
 
 
-def tracking(uri: str) -> tuple[bool, Finding]:
+def tracking(uri: str) -> tuple[bool, CheckResult]:
     """Look at where MLflow keeps its records.
 
     Returns:
-        Whether it can be asked for more, and what was found.
+        Whether it can be asked for more, and the result.
 
     Raises:
         CheckError: If it cannot be asked.
@@ -37,7 +37,7 @@ def tracking(uri: str) -> tuple[bool, Finding]:
         return _sqlite(uri)
     if scheme.startswith(("postgresql", "mysql", "mssql")):
         return True, _database(uri, scheme)
-    return True, Finding(CHECK, "ok", f"{uri} (not looked at)")
+    return True, CheckResult(CHECK, "ok", f"{uri} (not looked at)")
 
 
 def champion_in_sqlite(uri: str, model_name: str) -> str | None:
@@ -91,7 +91,7 @@ def newest_revision(folder: Path | None = None) -> str:
     return newest.pop()
 
 
-def _server(uri: str) -> Finding:
+def _server(uri: str) -> CheckResult:
     import requests
 
     client, base = version("mlflow"), uri.rstrip("/")
@@ -117,25 +117,27 @@ def _server(uri: str) -> Finding:
             "`mlflow db upgrade`).",
             "warning",
         )
-    return Finding(CHECK, "ok", f"{uri} is {server}, the client {client}; it starts migrated only")
+    return CheckResult(
+        CHECK, "ok", f"{uri} is {server}, the client {client}; it starts migrated only"
+    )
 
 
-def _sqlite(uri: str) -> tuple[bool, Finding]:
+def _sqlite(uri: str) -> tuple[bool, CheckResult]:
     file = _file(uri)
     if not file.is_file():
-        return False, Finding(CHECK, "ok", f"not yet: the first run makes {file}")
+        return False, CheckResult(CHECK, "ok", f"not yet: the first run makes {file}")
     try:
         with closing(_opened(uri)) as database:
             tables = {name for (name,) in database.execute("SELECT name FROM sqlite_master")}
             if "alembic_version" not in tables:
-                return False, Finding(CHECK, "ok", f"not yet: the first run fills {file}")
-            found = [str(row[0]) for row in database.execute("SELECT * FROM alembic_version")]
+                return False, CheckResult(CHECK, "ok", f"not yet: the first run fills {file}")
+            revisions = [str(row[0]) for row in database.execute("SELECT * FROM alembic_version")]
     except sqlite3.Error as error:
         raise CheckError(
             f"{file} cannot be read as a database ({error}).",
             "Restore it from a backup; without it, the registry of versions is gone.",
         ) from error
-    return True, _migrated(uri, found)
+    return True, _migrated(uri, revisions)
 
 
 def _file(uri: str) -> Path:
@@ -147,7 +149,7 @@ def _opened(uri: str) -> sqlite3.Connection:
     return sqlite3.connect(f"{_file(uri).as_uri()}?mode=ro", uri=True, timeout=TIMEOUT)
 
 
-def _database(uri: str, scheme: str) -> Finding:
+def _database(uri: str, scheme: str) -> CheckResult:
     from sqlalchemy import create_engine, text
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -167,12 +169,12 @@ def _database(uri: str, scheme: str) -> Finding:
     return _migrated(uri, [str(row[0]) for row in rows])
 
 
-def _migrated(uri: str, found: list[str]) -> Finding:
+def _migrated(uri: str, revisions: list[str]) -> CheckResult:
     newest = newest_revision()
-    if found != [newest]:
+    if revisions != [newest]:
         raise CheckError(
-            f"{uri} has the schema {', '.join(found) or 'none'}, MLflow {version('mlflow')} "
+            f"{uri} has the schema {', '.join(revisions) or 'none'}, MLflow {version('mlflow')} "
             f"needs {newest}.",
             f"Make a backup, then: mlflow db upgrade {uri}",
         )
-    return Finding(CHECK, "ok", f"{uri} is migrated for MLflow {version('mlflow')}")
+    return CheckResult(CHECK, "ok", f"{uri} is migrated for MLflow {version('mlflow')}")

@@ -69,7 +69,7 @@ def prune(
     if dry_run:
         plan, stored = look(catalog, place, keep)
         return in_words(plan, stored.recorded(), dry_run=True)
-    # Whoever registers or promotes a run meanwhile would refer to what is about to go.
+    # A run that is registered or promoted meanwhile would refer to what is about to go.
     release: Any = catalog.get("release")
     with release.store.one_run_at_a_time():
         plan, stored = look(catalog, place, keep)

@@ -4,8 +4,7 @@ Everything of one instance lies in one folder, so that every test session can ha
 servers listen on loopback, without TLS and without a backup; docs/aws.md has the real thing.
 """
 
-from mlops_basics.commands.services import command
-
+from .command import serve_locally
 from .instance import Instance
 
-__all__ = ["Instance", "command"]
+__all__ = ["Instance", "serve_locally"]

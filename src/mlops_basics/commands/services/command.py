@@ -9,6 +9,26 @@ from mlops_basics.commands.services.instance import WARNING, Instance
 SAMPLE = Path("data") / "source" / "iris.csv"
 
 
+def serve_locally(
+    project: Path, action: str, s3_port: int | None = None, mlflow_port: int | None = None
+) -> str:
+    """Start or stop the project's servers, or look at them.
+
+    Args:
+        project: Root of the project.
+        action: "start", "stop" or "status".
+        s3_port: None: that of the last time, or the default.
+        mlflow_port: As ``s3_port``.
+
+    Returns:
+        What was done, for people.
+    """
+    instance = Instance(project / "data" / "services", s3_port, mlflow_port)
+    if action == "start":
+        return start(instance, project)
+    return stop(instance) if action == "stop" else status(instance)
+
+
 def start(instance: Instance, project: Path) -> str:
     """Start everything, write the settings, and put the sample table where conf/s3 reads it.
 

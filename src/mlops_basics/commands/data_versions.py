@@ -1,0 +1,41 @@
+"""Sends versions of the raw batches to DVC's remote, and brings them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from mlops_basics.runs.dvc import pull, push
+from mlops_basics.runs.session import load_context
+
+
+def push_data(project: Path, env: str | None) -> Iterator[str]:
+    """Take a version of source and labels and send it; what was done, a line each.
+
+    Raises:
+        ConfigurationError: If there is no DVC, no remote, or DVC refuses.
+        DataError: If there is no such source.
+    """
+    sources, remote = _sources(project, env)
+    for path in sources:
+        yield push(project, path, remote)
+
+
+def pull_data(project: Path, env: str | None) -> Iterator[str]:
+    """Bring the versions that the ``.dvc`` files name; what was done, a line each.
+
+    Raises:
+        ConfigurationError: If there is no DVC or no such file, or DVC refuses.
+    """
+    for path in _sources(project, env)[0]:
+        yield pull(project, path)
+
+
+def _sources(project: Path, env: str | None) -> tuple[list[Path], str | None]:
+    """The local paths of source and labels, and DVC's remote, as configured."""
+    context = load_context(project, env, {})
+    catalog: Any = context.catalog
+    paths = (catalog.get(name).local_path for name in ("source", "labels"))
+    remote = context.config_loader["globals"].get("data_remote")
+    return [project / path for path in paths if path is not None], remote

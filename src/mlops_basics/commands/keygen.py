@@ -1,0 +1,24 @@
+"""Makes the keys that releases are signed with, and says where they go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mlops_basics.production.signature import make_key_pair
+
+
+def make_keys(project: Path) -> str:
+    """Make a pair of keys in conf/local; returns what to do with them, for people.
+
+    Raises:
+        ConfigurationError: If there are keys already.
+    """
+    private, public, text = make_key_pair(project / "conf" / "local")
+    private_path = private.relative_to(project).as_posix()
+    return (
+        f"Private key: {private_path} (keep it secret, keep a copy)\n"
+        f"Public key:  {public.relative_to(project).as_posix()}\n"
+        "In globals.yml, signing_key where releases are published, verify_key everywhere:\n"
+        f"signing_key: {private_path}\n"
+        f"verify_key: {text}"
+    )
