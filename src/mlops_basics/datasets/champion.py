@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
-from mlops_basics.datasets.model import MODEL_FILE, load_model
 from mlops_basics.errors import MlopsError
 from mlops_basics.production.registry import MODEL_FOLDER, ModelRegistry
 from mlops_basics.runs.tracking import MLFLOW, Tracking
@@ -22,6 +21,7 @@ from mlops_basics.schemas import (
     CollectionReport,
     TableInfo,
 )
+from mlops_basics.storage.skops_archive import MODEL_FILE, load_model
 
 #: What a champion raises that was damaged, or whose libraries have changed or gone since.
 UNUSABLE = (

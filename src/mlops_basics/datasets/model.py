@@ -13,12 +13,11 @@ from kedro.io.core import Version, get_filepath_str, get_protocol_and_path
 
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import FittedModel
-from mlops_basics.storage.skops_archive import canonical_archive
+from mlops_basics.storage.skops_archive import MODEL_FILE, canonical_archive, load_model
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-MODEL_FILE = "model.skops"
 #: What a machine needs to load the model, by installed version.
 REQUIREMENTS = ("scikit-learn", "skrub", "skops", "pandas", "numpy", "scipy", "mlflow")
 
@@ -121,26 +120,3 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
     def _exists(self) -> bool:
         path = get_filepath_str(self._get_load_path(), self._protocol)
         return bool(self._fs.exists(f"{path}/{MODEL_FILE}"))
-
-
-def load_model(content: bytes, trusted_types: list[str], name: str) -> Pipeline:
-    """Load a pipeline from the bytes of a skops file, executing nothing that is not trusted.
-
-    Args:
-        content: The file.
-        trusted_types: Import paths that it may hold beside skops' own list.
-        name: What the file is called in an error.
-
-    Raises:
-        DataError: If it holds any other type.
-    """
-    import skops.io
-
-    unknown = set(skops.io.get_untrusted_types(data=content)) - set(trusted_types)
-    if unknown:
-        raise DataError(
-            f"The model {name} holds types that are not trusted: {', '.join(sorted(unknown))}. "
-            "If they belong to your estimator, review them and add them to `_trusted_types` "
-            "in conf/base/catalog_models.yml."
-        )
-    return skops.io.loads(content, trusted=trusted_types)

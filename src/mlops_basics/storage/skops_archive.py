@@ -1,4 +1,4 @@
-"""Makes a skops archive reproducible and small.
+"""A skops archive: made reproducible and small, and loaded without trust.
 
 skops names objects by their memory address, stamps files with the time of day and does not
 compress; the same fitted model would get other bytes on each save, and a text vocabulary of a
@@ -10,7 +10,14 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+from typing import TYPE_CHECKING
 
+from mlops_basics.errors import DataError
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+MODEL_FILE = "model.skops"
 _SCHEMA = "schema.json"
 _ADDRESS = re.compile(r'("__id__": |"file": ")(\d+)')
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive can hold
@@ -44,3 +51,26 @@ def canonical_archive(archive: bytes) -> bytes:
             entry.compress_type = zipfile.ZIP_DEFLATED
             packed.writestr(entry, files[name])
     return target.getvalue()
+
+
+def load_model(content: bytes, trusted_types: list[str], name: str) -> Pipeline:
+    """Load a pipeline from the bytes of a skops file, executing nothing that is not trusted.
+
+    Args:
+        content: The file.
+        trusted_types: Import paths that it may hold beside skops' own list.
+        name: What the file is called in an error.
+
+    Raises:
+        DataError: If it holds any other type.
+    """
+    import skops.io
+
+    unknown = set(skops.io.get_untrusted_types(data=content)) - set(trusted_types)
+    if unknown:
+        raise DataError(
+            f"The model {name} holds types that are not trusted: {', '.join(sorted(unknown))}. "
+            "If they belong to your estimator, review them and add them to `_trusted_types` "
+            "in conf/base/catalog_models.yml."
+        )
+    return skops.io.loads(content, trusted=trusted_types)
