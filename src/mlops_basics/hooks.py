@@ -176,10 +176,10 @@ class RunRecordHooks:
 
     def _uploads(self, catalog: Catalog, manifest: Manifest) -> dict[str, tuple[Any, str]]:
         files = {}
-        for name, item in manifest.datasets.items():
+        for name, version in manifest.datasets.items():
             dataset = lineage.versioned(catalog, name)
-            if item.access == "written" and dataset is not None:
-                path = lineage.content_path(dataset, item.access)
+            if version.access == "written" and dataset is not None:
+                path = lineage.content_path(dataset, version.access)
                 if name != MODEL and path.split("/")[-4] in UPLOADED_FOLDERS:
                     files[name] = (getattr(dataset, "_fs", None), path)
         return files
@@ -211,9 +211,9 @@ class RunRecordHooks:
             overfit=_of_type(self._artifacts, OverfitCheck),
             metrics={side: a for side, a in sides.items() if isinstance(a, Metrics)},
             versions={
-                name: item.version
-                for name, item in manifest.datasets.items()
-                if item.access != "kept"
+                name: version.version
+                for name, version in manifest.datasets.items()
+                if version.access != "kept"
             },
             decision=_of_type(self._artifacts, Decision),
             release=self._release_state(),
@@ -281,13 +281,13 @@ def _of_type(artifacts: Mapping[str, Artifact], kind: type[A]) -> A | None:
 
 def describe_sources(catalog: Catalog, project_path: Path) -> dict[str, SourceVersion]:
     """The version by DVC of what a run reads, where DVC tracks it."""
-    found = {}
+    sources = {}
     for name in ("source", "labels"):
         path: Path | None = getattr(catalog.get(name), "local_path", None)
         version = source_version(project_path / path) if path else None
         if version is not None:
-            found[name] = version
-    return found
+            sources[name] = version
+    return sources
 
 
 def shown_address(uri: str, project_path: Path) -> str:

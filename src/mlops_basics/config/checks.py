@@ -30,10 +30,10 @@ def check_environment(env: str, config_loader: AbstractConfigLoader) -> None:
     conf = Path(config_loader.conf_source)
     if "://" in str(config_loader.conf_source) or not conf.is_dir() or (conf / env).is_dir():
         return
-    known = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
+    environments = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
     raise ConfigurationError(
         f"There is no environment '{env}': the folder conf/{env} does not exist. "
-        f"Known are: {', '.join(known)}. Your own table needs conf/{env}/globals.yml."
+        f"Known are: {', '.join(environments)}. Your own table needs conf/{env}/globals.yml."
     )
 
 
@@ -97,12 +97,12 @@ def check_parameters(parameters: dict[str, Any]) -> None:
 def readable_validation(section: str, error: ValueError) -> str:
     """Pydantic's errors as one line each: the parameter, the rule, the value."""
     lines = []
-    for item in getattr(error, "errors", list)():
-        where = ".".join(str(part) for part in (section, *item["loc"]))
-        if item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+    for fault in getattr(error, "errors", list)():
+        where = ".".join(str(part) for part in (section, *fault["loc"]))
+        if fault["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             lines.append(f"Unknown parameter '{where}'.")
-        elif item["type"] == "value_error":  # a rule of ours: its message tells the value
-            lines.append(f"{where}: {item['ctx']['error']}")
+        elif fault["type"] == "value_error":  # a rule of ours: its message tells the value
+            lines.append(f"{where}: {fault['ctx']['error']}")
         else:
-            lines.append(f"{where}: {item['msg']}, got {item['input']!r}")
+            lines.append(f"{where}: {fault['msg']}, got {fault['input']!r}")
     return "\n".join(lines) or str(error)

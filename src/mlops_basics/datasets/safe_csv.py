@@ -74,14 +74,14 @@ def _in_text(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
     def changed(value: Any) -> Any:
         return change(value) if isinstance(value, str) else value
 
-    found = table.copy()
-    for position, kind in enumerate(found.dtypes):
+    safe = table.copy()
+    for position, kind in enumerate(safe.dtypes):
         if isinstance(kind, pd.CategoricalDtype):
-            column: Any = found.iloc[:, position].cat.rename_categories(changed)
+            column: Any = safe.iloc[:, position].cat.rename_categories(changed)
         elif pd.api.types.is_object_dtype(kind) or isinstance(kind, pd.StringDtype):
-            column = found.iloc[:, position].map(changed, na_action="ignore")
+            column = safe.iloc[:, position].map(changed, na_action="ignore")
         else:
             continue
-        found.isetitem(position, column)
-    found.columns = found.columns.map(changed)
-    return found
+        safe.isetitem(position, column)
+    safe.columns = safe.columns.map(changed)
+    return safe

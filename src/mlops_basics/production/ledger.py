@@ -47,14 +47,14 @@ class Ledger:
 
     def entries(self) -> list[LedgerEntry]:
         """All entries, the oldest first; one that a killed writer left unfinished is skipped."""
-        found = []
+        entries = []
         for number in self._numbers():
             path = self._path(number)
             try:
-                found.append(LedgerEntry.model_validate_json(self._files.read(path) or b""))
+                entries.append(LedgerEntry.model_validate_json(self._files.read(path) or b""))
             except ValidationError:
                 log.warning("%s is not a whole entry and is skipped.", self._files.shown(path))
-        return found
+        return entries
 
     def _numbers(self) -> list[int]:
         matches = (_ENTRY.fullmatch(name) for name in self._files.names(_FOLDER))

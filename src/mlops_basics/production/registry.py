@@ -60,7 +60,7 @@ class ModelRegistry:
 
     def versions(self) -> list[str]:
         """All versions, oldest first."""
-        return [str(item.version) for item in self._all()]  # MLflow gives numbers here
+        return [str(version.version) for version in self._all()]  # MLflow gives numbers here
 
     def state(self, reason: str, *, promoted: bool) -> RegisteredVersion:
         """What the registry holds now, and why."""
@@ -99,8 +99,8 @@ class ModelRegistry:
             ReleaseError: If the challenger's run or model is not in MLflow.
         """
         client, record, decision = self._server.client(), registration.record, registration.decision
-        if (known := self.find(registration)) is not None:
-            return known
+        if (version := self.find(registration)) is not None:
+            return version
         run_id = _run_id(record)
         model_id = _logged_model(client, run_id)
         _stage(client, run_id, registration.files)
@@ -120,9 +120,9 @@ class ModelRegistry:
         Challengers that were not compared share a challenge, so that one that is promoted by hand
         is recognised by its run alone.
         """
-        for known in self._all():
-            if CHALLENGE_TAG in known.tags and _is_same(known, registration):
-                return str(known.version)
+        for version in self._all():
+            if CHALLENGE_TAG in version.tags and _is_same(version, registration):
+                return str(version.version)
         return None
 
     def override(self, version: str) -> Override | None:
@@ -138,13 +138,15 @@ class ModelRegistry:
     def former_champions(self) -> list[str]:
         """Versions that were champion and are no longer, oldest first."""
         champion = self.champion()
-        former = [str(item.version) for item in self._all() if FORMER_TAG in item.tags]
+        former = [
+            str(registered.version) for registered in self._all() if FORMER_TAG in registered.tags
+        ]
         return [version for version in former if version != champion]
 
     def was_champion(self, version: str) -> bool:
         """Whether a version was champion before, and was replaced or taken back."""
-        found = self._server.client().get_model_version(self.model_name, version)
-        return FORMER_TAG in found.tags and version != self.champion()
+        registered = self._server.client().get_model_version(self.model_name, version)
+        return FORMER_TAG in registered.tags and version != self.champion()
 
     def move_champion(
         self, to: str, expected: str | None, still_held: Callable[[], None] = lambda: None
@@ -175,18 +177,18 @@ class ModelRegistry:
         Raises:
             ReleaseError: If MLflow has them no longer.
         """
-        found = self._server.client().get_model_version(self.model_name, version)
-        release = f"runs:/{found.run_id}/{RELEASE_FOLDER}"
+        registered = self._server.client().get_model_version(self.model_name, version)
+        release = f"runs:/{registered.run_id}/{RELEASE_FOLDER}"
         folder = _downloaded(self._server, release, target / "files", version)
         for file in folder.iterdir():
             file.rename(target / file.name)
         folder.rmdir()
         if (target / "files").exists():
             (target / "files").rmdir()
-        if (override := _override_of(found)) is not None:
+        if (override := _override_of(registered)) is not None:
             text = override.model_dump_json(indent=2)
             (target / OVERRIDE_FILE).write_text(text, encoding="utf-8")
-        model = _downloaded(self._server, str(found.source), target / MODEL_FOLDER, version)
+        model = _downloaded(self._server, str(registered.source), target / MODEL_FOLDER, version)
         if model != target / MODEL_FOLDER:
             raise ReleaseError(f"MLflow stored version {version} in an unknown layout, at {model}.")
 
@@ -209,8 +211,8 @@ class ModelRegistry:
         from mlflow.exceptions import MlflowException
 
         try:
-            found = self._server.client().get_model_version_by_alias(self.model_name, alias)
-            return str(found.version)
+            version = self._server.client().get_model_version_by_alias(self.model_name, alias)
+            return str(version.version)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
@@ -218,8 +220,10 @@ class ModelRegistry:
 
     def _all(self) -> list[ModelVersion]:
         quote = "'" if '"' in self.model_name else '"'
-        found = self._server.client().search_model_versions(f"name={quote}{self.model_name}{quote}")
-        return sorted(found, key=lambda item: int(item.version))
+        versions = self._server.client().search_model_versions(
+            f"name={quote}{self.model_name}{quote}"
+        )
+        return sorted(versions, key=lambda version: int(version.version))
 
 
 def require_unchanged(champion: str | None, expected: str | None) -> None:
@@ -261,15 +265,15 @@ def _downloaded(server: Tracking, uri: str, target: Path, version: str) -> Path:
         ) from error
 
 
-def _is_same(known: ModelVersion, registration: Registration) -> bool:
-    if known.run_id == registration.record.mlflow_run_id:
+def _is_same(version: ModelVersion, registration: Registration) -> bool:
+    if version.run_id == registration.record.mlflow_run_id:
         return True
     challenge_id = registration.decision.challenge.challenge_id
-    return registration.override is None and known.tags[CHALLENGE_TAG] == challenge_id
+    return registration.override is None and version.tags[CHALLENGE_TAG] == challenge_id
 
 
-def _override_of(known: ModelVersion) -> Override | None:
-    text = known.tags.get(OVERRIDE_TAG)
+def _override_of(version: ModelVersion) -> Override | None:
+    text = version.tags.get(OVERRIDE_TAG)
     return Override.model_validate_json(text) if text else None
 
 
@@ -290,16 +294,16 @@ def _logged_model(client: MlflowClient, run_id: str) -> str:
     from mlflow.entities import LoggedModelStatus
 
     experiment = client.get_run(run_id).info.experiment_id
-    known = client.search_logged_models(
+    models = client.search_logged_models(
         experiment_ids=[experiment], filter_string=f"source_run_id='{run_id}'"
     )
     # One whose upload broke off, or whose creation was answered too late, has no files.
-    found = [model for model in known if model.status == LoggedModelStatus.READY]
-    if not found:
+    ready = [model for model in models if model.status == LoggedModelStatus.READY]
+    if not ready:
         raise ReleaseError(
             f"The MLflow run {run_id} has no logged model. Train it again: kedro run"
         )
-    return str(found[0].model_id)
+    return str(ready[0].model_id)
 
 
 def _stage(client: MlflowClient, run_id: str, files: Mapping[str, Any]) -> None:

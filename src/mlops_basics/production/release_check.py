@@ -112,10 +112,10 @@ def parse_manifest(content: bytes, model_name: str, version: str) -> ReleaseMani
             f"'{MANIFEST}' is of another release: version {manifest.version!r} of "
             f"{manifest.model_name!r}."
         )
-    known = {one_spelling(each): each for each in (MANIFEST, SIGNATURE)}
+    spellings = {one_spelling(file): file for file in (MANIFEST, SIGNATURE)}
     for name in manifest.files:
         check_path(name)
-        other = known.setdefault(one_spelling(name), name)
+        other = spellings.setdefault(one_spelling(name), name)
         if other != name:
             raise ReleaseError(
                 f"'{MANIFEST}' names {name!r} and '{other}', which some systems take for one file."
@@ -131,19 +131,19 @@ def can_be_manifest(size: int) -> bool:
     return 0 <= size <= _MOST_MANIFEST_BYTES
 
 
-def check_manifest_file(found: Mapping[str, int]) -> None:
+def check_manifest_file(sizes: Mapping[str, int]) -> None:
     """Refuse a manifest or a signature by its size, before it is read.
 
     Args:
-        found: Size by path of what the folder of the release holds; below 0: no plain file.
+        sizes: Size by path of what the folder of the release holds; below 0: no plain file.
     """
     for name in (MANIFEST, SIGNATURE):
-        _refuse_link(name, found.get(name, 0))
-    if not can_be_manifest(found.get(MANIFEST, 0)):
-        raise ReleaseError(f"'{MANIFEST}' has {found[MANIFEST]:,} bytes, which no manifest needs.")
-    if found.get(SIGNATURE, 0) > _MOST_SIGNATURE_BYTES:
+        _refuse_link(name, sizes.get(name, 0))
+    if not can_be_manifest(sizes.get(MANIFEST, 0)):
+        raise ReleaseError(f"'{MANIFEST}' has {sizes[MANIFEST]:,} bytes, which no manifest needs.")
+    if sizes.get(SIGNATURE, 0) > _MOST_SIGNATURE_BYTES:
         raise ReleaseError(
-            f"'{SIGNATURE}' has {found[SIGNATURE]:,} bytes, which no signature needs."
+            f"'{SIGNATURE}' has {sizes[SIGNATURE]:,} bytes, which no signature needs."
         )
 
 
@@ -160,22 +160,22 @@ def check_path(name: str) -> None:
         raise ReleaseError(f"'{name}' is code of its own, which a release must not bring along.")
 
 
-def check_listing(found: Mapping[str, int], files: Mapping[str, FileRecord]) -> None:
+def check_listing(sizes: Mapping[str, int], files: Mapping[str, FileRecord]) -> None:
     """Refuse missing files, extra files, and files of another size.
 
     Args:
-        found: Size by path of what the folder of the release holds; below 0: no plain file.
+        sizes: Size by path of what the folder of the release holds; below 0: no plain file.
         files: What the manifest names.
     """
     for name, record in sorted(files.items()):
-        if name not in found:
+        if name not in sizes:
             raise ReleaseError(f"'{name}' is missing.")
-        _refuse_link(name, found[name])
-        if found[name] != record.size:
+        _refuse_link(name, sizes[name])
+        if sizes[name] != record.size:
             raise ReleaseError(
-                f"'{name}' has {found[name]:,} bytes instead of {record.size:,}: it was changed."
+                f"'{name}' has {sizes[name]:,} bytes instead of {record.size:,}: it was changed."
             )
-    extra = sorted(set(found) - set(files) - {MANIFEST, SIGNATURE})
+    extra = sorted(set(sizes) - set(files) - {MANIFEST, SIGNATURE})
     if extra:
         raise ReleaseError(f"'{extra[0]}' is not in the manifest: somebody put it there.")
 
@@ -218,7 +218,7 @@ def check_mlmodel(content: bytes, trusted: Collection[str]) -> None:
     for name, (fixed, required, free) in _FLAVORS.items():
         _check_flavor(name, flavors[name], fixed, required, free)
     named = flavors["sklearn"].get("skops_trusted_types") or []
-    if not isinstance(named, list) or not all(isinstance(each, str) for each in named):
+    if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
         raise ReleaseError(f"'{MLMODEL}' has skops_trusted_types that are not a list of names.")
     more = sorted(set(named) - set(trusted))
     if more:

@@ -40,17 +40,17 @@ def find_run(model_name: str, run_id: str, server: Tracking = MLFLOW) -> Run:
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
-    found: list[Run] = []
+    runs: list[Run] = []
     if _VERSION.fullmatch(run_id):
-        found = list(_runs(client, model_name, f"tags.run_version = '{run_id}'"))
-    if not found and _SHORT.fullmatch(run_id):
-        found = [run for run in _runs(client, model_name) if run.info.run_id.startswith(run_id)]
-    if len(found) == 1:
-        return found[0]
-    if found:
+        runs = list(_runs(client, model_name, f"tags.run_version = '{run_id}'"))
+    if not runs and _SHORT.fullmatch(run_id):
+        runs = [run for run in _runs(client, model_name) if run.info.run_id.startswith(run_id)]
+    if len(runs) == 1:
+        return runs[0]
+    if runs:
         raise ConfigurationError(
-            f"{len(found)} runs of '{model_name}' are named '{run_id}'. Name one by its whole "
-            f"MLflow run id: {', '.join(run.info.run_id for run in found[:5])}"
+            f"{len(runs)} runs of '{model_name}' are named '{run_id}'. Name one by its whole "
+            f"MLflow run id: {', '.join(run.info.run_id for run in runs[:5])}"
         )
     raise ConfigurationError(
         f"There is no run {run_id[:80]!r} of '{model_name}' in MLflow. Name an MLflow run id or a "

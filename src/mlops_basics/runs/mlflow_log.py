@@ -105,34 +105,34 @@ def log_model(run_id: str, filesystem: Any, path: str) -> None:
 
 
 def _metrics(artifacts: Mapping[str, Artifact]) -> dict[str, float]:
-    found: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for name, artifact in artifacts.items():
         if isinstance(artifact, Metrics):
             prefix = name.removesuffix("_metrics")
             for metric, estimate in artifact.metrics.items():
                 limits = {"": estimate.value, "_low": estimate.low, "_high": estimate.high}
-                found |= {
+                metrics |= {
                     f"{prefix}_{metric}{suffix}": value
                     for suffix, value in limits.items()
                     if value is not None
                 }
         elif isinstance(artifact, OverfitCheck):
-            found |= {
+            metrics |= {
                 "overfit_gap": artifact.gap,
                 "overfitted": float(artifact.overfitted),
             }
             if artifact.low is not None:
-                found["overfit_gap_low"] = artifact.low
+                metrics["overfit_gap_low"] = artifact.low
         elif isinstance(artifact, SearchReport):
-            found["trials_run"] = float(artifact.trials_run)
+            metrics["trials_run"] = float(artifact.trials_run)
         elif isinstance(artifact, Verdict):
-            found |= _monitoring_metrics(artifact)
-    return found
+            metrics |= _monitoring_metrics(artifact)
+    return metrics
 
 
 def _monitoring_metrics(verdict: Verdict) -> dict[str, float]:
-    concept, batches = verdict.concept, [item.batch for item in verdict.batches]
-    found = {
+    concept, batches = verdict.concept, [watched.batch for watched in verdict.batches]
+    metrics = {
         "monitoring_retrain": float(verdict.retrain),
         "monitoring_batches": float(len(batches)),
         "monitoring_drifted_columns": float(len({c for b in batches for c in b.drifted})),
@@ -142,11 +142,11 @@ def _monitoring_metrics(verdict: Verdict) -> dict[str, float]:
         "monitoring_reference": concept.reference,
     }
     if concept.observed is not None:
-        found["monitoring_observed"] = concept.observed
+        metrics["monitoring_observed"] = concept.observed
     for batch in batches:
         if batch.expected_error is not None:
-            found["monitoring_expected"] = batch.expected_error
-    return found
+            metrics["monitoring_expected"] = batch.expected_error
+    return metrics
 
 
 def _verdict_tags(artifacts: Mapping[str, Artifact]) -> dict[str, str]:
@@ -177,7 +177,7 @@ def _tags(manifest: Manifest) -> dict[str, str]:
     }
     if code.git_commit:
         tags["mlflow.source.git.commit"] = code.git_commit
-    tags |= {f"data.{name}": item.version for name, item in manifest.datasets.items()}
+    tags |= {f"data.{name}": version.version for name, version in manifest.datasets.items()}
     for name, source in manifest.sources.items():
         tags[f"dvc.{name}"] = source.md5 if source.unchanged else f"{source.md5} (changed since)"
     return tags
@@ -185,10 +185,10 @@ def _tags(manifest: Manifest) -> dict[str, str]:
 
 def _decision_tags(artifacts: Mapping[str, Artifact]) -> dict[str, str]:
     """What was decided and why, to be searched for and read among the runs."""
-    found = [artifact for artifact in artifacts.values() if isinstance(artifact, Decision)]
+    decisions = [artifact for artifact in artifacts.values() if isinstance(artifact, Decision)]
     return {
         f"decision.{name}": value
-        for decision in found
+        for decision in decisions
         for name, value in {
             "outcome": decision.outcome,
             "champion_version": decision.champion_version,
@@ -205,15 +205,15 @@ def _log_inputs(client: MlflowClient, run_id: str, manifest: Manifest) -> None:
         DatasetInput(
             Dataset(
                 name=name,
-                digest=item.sha256[:36],  # the length of MLflow's column
+                digest=version.sha256[:36],  # the length of MLflow's column
                 source_type="kedro",
-                source=json.dumps({"path": item.path, "version": item.version}),
-                profile=json.dumps({"rows": item.rows, "sha256": item.sha256}),
+                source=json.dumps({"path": version.path, "version": version.version}),
+                profile=json.dumps({"rows": version.rows, "sha256": version.sha256}),
             ),
-            [InputTag("mlflow.data.context", item.access)],
+            [InputTag("mlflow.data.context", version.access)],
         )
-        for name, item in manifest.datasets.items()
-        if item.rows is not None and item.access != "kept"
+        for name, version in manifest.datasets.items()
+        if version.rows is not None and version.access != "kept"
     ]
     if inputs:
         _log_once_more(client, run_id, inputs)

@@ -161,7 +161,7 @@ def planned_versions(
     catalog: Catalog, pipeline: Pipeline, run_id: str, parent: Manifest | None
 ) -> dict[str, str]:
     """Version of each data set that belongs to a run that begins: read, kept, or to be written."""
-    kept = {name: item.version for name, item in parent.datasets.items()} if parent else {}
+    kept = {name: version.version for name, version in parent.datasets.items()} if parent else {}
     written = pipeline.all_outputs()
     own = {name: run_id for name in written if versioned(catalog, name) is not None}
     read = {
@@ -185,17 +185,17 @@ def describe_versions(
     What was made from something that this run wrote anew is not kept: it is out of date.
     """
     written, read = pipeline.all_outputs(), pipeline.inputs()
-    found = {}
+    versions = {}
     for name in sorted(written | read):
         dataset = None if name.startswith("params:") else versioned(catalog, name)
         if dataset is not None:
             access = "written" if name in written else "read"
-            found[name] = _describe(dataset, rows.get(name), access, root)
+            versions[name] = _describe(dataset, rows.get(name), access, root)
     stale = _descendants(written, whole)
     for name, version in (parent.datasets if parent else {}).items():
-        if name not in found and name not in stale:
-            found[name] = version.model_copy(update={"access": "kept"})
-    return found
+        if name not in versions and name not in stale:
+            versions[name] = version.model_copy(update={"access": "kept"})
+    return versions
 
 
 def content_path(dataset: AbstractVersionedDataset[Any, Any], access: str) -> str:
@@ -245,11 +245,11 @@ def _version(dataset: AbstractVersionedDataset[Any, Any], access: str) -> str:
 
 
 def _descendants(names: Iterable[str], whole: Pipeline) -> set[str]:
-    found = set(names)
+    reached = set(names)
     for node in whole.nodes:  # in topological order
-        if found & set(node.inputs):
-            found |= set(node.outputs)
-    return found - set(names)
+        if reached & set(node.inputs):
+            reached |= set(node.outputs)
+    return reached - set(names)
 
 
 def _no_version(name: str, parent: Manifest | None, whole: Pipeline) -> str:

@@ -115,11 +115,11 @@ def newest_version(fs: Any, folder: str, name: str) -> str | None:
     base = f"{key.rstrip('/')}/"
 
     def versions(prefix: str, delimiter: str) -> Iterator[list[str]]:
-        for found in _pages(fs, bucket, f"{base}{prefix}", delimiter):
-            yield [path.removeprefix(base) for path in found]
+        for paths in _pages(fs, bucket, f"{base}{prefix}", delimiter):
+            yield [path.removeprefix(base) for path in paths]
 
-    def newest_of(found: list[str]) -> str | None:
-        names = sorted({path.split("/")[0] for path in found}, reverse=True)
+    def newest_of(paths: list[str]) -> str | None:
+        names = sorted({path.split("/")[0] for path in paths}, reverse=True)
         # An emptied folder stays listed for a moment.
         return next((version for version in names if fs.exists(f"{folder}/{version}/{name}")), None)
 
@@ -127,14 +127,14 @@ def newest_version(fs: Any, folder: str, name: str) -> str | None:
     first, more = next(pages), next(pages, None)
     if more is None:
         return newest_of(first)
-    prefix, found = "", first
+    prefix, paths = "", first
     for delimiter in _PARTS:
-        found = [path for page in versions(prefix, delimiter) for path in page]
-        prefix = max(found, default="")
+        paths = [path for page in versions(prefix, delimiter) for path in page]
+        prefix = max(paths, default="")
         if not prefix.endswith(delimiter):  # a name of another form
             break
-    newest = newest_of(found)
-    if newest is None:  # what was found is removed already
+    newest = newest_of(paths)
+    if newest is None:  # what was listed is removed already
         newest = newest_of([*first, *more, *(path for page in pages for path in page)])
     return newest
 

@@ -84,22 +84,22 @@ class StoreFiles:
             if self._local:
                 return dict(_local_sizes(Path(base)))
             try:
-                found = self._fs.find(base, detail=True)
+                files = self._fs.find(base, detail=True)
             except FileNotFoundError as error:
                 _refuse_missing_bucket(error)
                 return {}
-        return {name.removeprefix(f"{base}/"): info["size"] or 0 for name, info in found.items()}
+        return {name.removeprefix(f"{base}/"): info["size"] or 0 for name, info in files.items()}
 
     def names(self, folder: str) -> list[str]:
         """Names of what a folder holds, sorted; none if it does not exist."""
         with readable_faults("list", self.shown(folder)):
             self._fs.invalidate_cache()
             try:
-                found = self._fs.ls(self._full(folder), detail=False)
+                paths = self._fs.ls(self._full(folder), detail=False)
             except (FileNotFoundError, NotADirectoryError) as error:
                 _refuse_missing_bucket(error)
                 return []
-        return sorted(PurePosixPath(name).name for name in found)
+        return sorted(PurePosixPath(name).name for name in paths)
 
     def write(self, path: str, content: bytes) -> None:
         """Write or replace a file in one step."""
@@ -271,8 +271,8 @@ def _local_sizes(base: Path) -> Iterator[tuple[str, int]]:
         links = [name for name in folders if (Path(folder) / name).is_symlink()]
         for name in [*files, *links]:
             file = Path(folder) / name
-            found = file.lstat()
-            size = found.st_size if stat.S_ISREG(found.st_mode) else -1
+            status = file.lstat()
+            size = status.st_size if stat.S_ISREG(status.st_mode) else -1
             yield file.relative_to(base).as_posix(), size
 
 

@@ -76,15 +76,15 @@ def kept_runs(stored: Stored, keep: int) -> dict[str, str]:
 
     They are the newest ones of each kind, and those that a run that works may have begun from.
     """
-    found: dict[str, str] = {}
+    reasons: dict[str, str] = {}
     for recorded in stored.runs.values():
         versions = sorted(recorded)
-        found |= dict.fromkeys(versions[-keep:], NEWEST_RUN)
+        reasons |= dict.fromkeys(versions[-keep:], NEWEST_RUN)
         for claim in stored.claimed:
             before = [version for version in versions if version < claim]
             if before:
-                found.setdefault(before[-1], PARENT_OF_A_RUN)
-    return found
+                reasons.setdefault(before[-1], PARENT_OF_A_RUN)
+    return reasons
 
 
 def make_plan(stored: Stored, references: Sequence[Reference], now: datetime) -> Plan:

@@ -37,12 +37,12 @@ def registered(registry: Registry, ledger: Sequence[LedgerEntry]) -> Iterator[Re
     Raises:
         LineageError: If it is not known what a version was made from; then nothing may go.
     """
-    told = {entry.version for entry in ledger if entry.run_id is not None}
+    in_ledger = {entry.version for entry in ledger if entry.run_id is not None}
     for version in registry.versions():
         record = registry.origin(version)
         if record is not None:
             yield Reference(f"registered version {version}", record.run_id, record.data_versions)
-        elif version not in told:
+        elif version not in in_ledger:
             raise LineageError(
                 f"MLflow does not tell from which data the registered version {version} was "
                 "made, so that nothing can be removed safely. Restore its run's artifacts, or "
@@ -63,5 +63,5 @@ def monitored(state: MonitoringState) -> Iterator[Reference]:
 
 def of_run(why: str, manifest: Manifest) -> Reference:
     """What a run that is kept has read, written and kept itself."""
-    versions = {name: item.version for name, item in manifest.datasets.items()}
+    versions = {name: version.version for name, version in manifest.datasets.items()}
     return Reference(why, manifest.run_id, versions)

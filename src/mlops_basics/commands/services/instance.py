@@ -110,17 +110,17 @@ class Instance:
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "credentials.yml"
-        known: dict[str, Any] = {}
+        stored: dict[str, Any] = {}
         if path.is_file():
-            known = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        other = (known.get("environment") or {}).get("AWS_ENDPOINT_URL", f"http://{HOST}")
+            stored = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        other = (stored.get("environment") or {}).get("AWS_ENDPOINT_URL", f"http://{HOST}")
         if not str(other).startswith(f"http://{HOST}"):
             raise ConfigurationError(
                 f"{path} has an `environment` of another server ({other}), which is not "
                 "overwritten. Move it away, then start the services again."
             )
-        if known.get("environment") != self.environment():
-            text = yaml.safe_dump(known | {"environment": self.environment()}, sort_keys=False)
+        if stored.get("environment") != self.environment():
+            text = yaml.safe_dump(stored | {"environment": self.environment()}, sort_keys=False)
             write_private(path, text)
         write_private(folder / "services.env", shell_lines(self.environment()))
         write_private(folder / "scorer.env", shell_lines(self.scorer_environment()))
@@ -128,12 +128,12 @@ class Instance:
     def _ports(self, s3_port: int | None, mlflow_port: int | None) -> dict[str, int]:
         """The ports that were asked for, else those of the last time."""
         path = self.folder / "ports.json"
-        known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        stored = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         ports = {
-            "s3": s3_port or known.get("s3", S3_PORT),
-            "mlflow": mlflow_port or known.get("mlflow", MLFLOW_PORT),
+            "s3": s3_port or stored.get("s3", S3_PORT),
+            "mlflow": mlflow_port or stored.get("mlflow", MLFLOW_PORT),
         }
-        if ports != known:
+        if ports != stored:
             path.write_text(json.dumps(ports), encoding="utf-8")
         return ports
 

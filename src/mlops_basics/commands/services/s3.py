@@ -77,12 +77,12 @@ class S3Server:
         """A boto3 client of the administrator."""
         import boto3
 
-        own = self.environment()
+        settings = self.environment()
         return boto3.session.Session().client(
             "s3",
             endpoint_url=self.endpoint,
-            aws_access_key_id=own["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=own["AWS_SECRET_ACCESS_KEY"],
+            aws_access_key_id=settings["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=settings["AWS_SECRET_ACCESS_KEY"],
             region_name=REGION,
         )
 

@@ -28,10 +28,10 @@ def write_private(path: Path, text: str) -> None:
 
 def instance_secrets(path: Path) -> dict[str, str]:
     """The random secrets of an instance, made at the first call and the same ever after."""
-    known: dict[str, str] = {}
+    values: dict[str, str] = {}
     if path.is_file():
-        known = json.loads(path.read_text(encoding="utf-8"))
-    if missing := [name for name in NAMES if name not in known]:
-        known |= {name: secrets.token_hex(20) for name in missing}
-        write_private(path, json.dumps(known, indent=2))
-    return known
+        values = json.loads(path.read_text(encoding="utf-8"))
+    if missing := [name for name in NAMES if name not in values]:
+        values |= {name: secrets.token_hex(20) for name in missing}
+        write_private(path, json.dumps(values, indent=2))
+    return values
