@@ -243,7 +243,7 @@ def test_the_rights_on_s3_are_tried(s3_environment):
     files = bucket.files(storage.PROBES)
     assert storage.rights("storage", files).state == "ok"
     assert bucket.fs().find(bucket.name) == []
-    skew = abs(storage.server_time(bucket.fs().client_kwargs["endpoint_url"]) - datetime.now(UTC))
+    skew = abs(storage.server_time(bucket.endpoint) - datetime.now(UTC))
     assert skew < timedelta(seconds=30)
     bucket.forbid("s3:PutObject", prefix=storage.PROBES)
     results: list[CheckResult] = []
