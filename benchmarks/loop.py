@@ -6,13 +6,11 @@ import json
 import sys
 from pathlib import Path
 
-import pandas as pd
 from tests.conftest import Project
 
 from benchmarks.measure import Cost, compare, cost_of
 from mlops_basics.commands.samples import write_sample
 from mlops_basics.schemas import ROW_HASH_COLUMN
-from mlops_basics.table.row_hash import row_hashes
 
 FLOOR = "import kedro.framework.session, mlflow, sklearn, skrub"
 KEDRO = [str(Path(sys.executable).parent / "kedro"), "run"]
@@ -88,11 +86,9 @@ def plain_settings(project: Project, env: str) -> dict:
     """The rows and trials of the newest run, for the plain script."""
     manifest = project.load("manifest", env=env)
     info, trials = project.load("table_info", env=env), project.load("trials", env=env)
-    raw = project.load("raw_data", env=env)
+    labelled = project.load("labelled_data", env=env)
     parameters = manifest.parameters
     candidates = parameters["training"]["candidates"][info.task]
-    labelled = raw[raw[info.target].notna()]
-    hashes = pd.Series(row_hashes(labelled, info.key_columns))
     sides = {}
     for side in ("train", "valid", "test"):
         sides |= dict.fromkeys(project.load(f"{side}_data", env=env)[ROW_HASH_COLUMN], side)
@@ -103,7 +99,7 @@ def plain_settings(project: Project, env: str) -> dict:
         "target": info.target,
         "positive_above": parameters["preprocessing"]["positive_above"],
         "features": list(info.features),
-        "side": hashes.map(sides).tolist(),
+        "side": labelled[ROW_HASH_COLUMN].map(sides).tolist(),
         "trials": [
             {
                 "class": candidates[row.candidate]["class"],
