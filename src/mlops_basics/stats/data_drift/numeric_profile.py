@@ -176,16 +176,7 @@ class NumericProfile:
 
     def to_dict(self) -> dict[str, Any]:
         """Arrays and plain numbers, for ``numpy.savez``, Parquet, or (as lists) JSON."""
-        return {
-            "points": self.points,
-            "low": self.low,
-            "high": self.high,
-            "below": self.below,
-            "n": self.n,
-            "missing": self.missing,
-            "exact": self.exact,
-            "max_points": self.max_points,
-        }
+        return dict(vars(self))
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:

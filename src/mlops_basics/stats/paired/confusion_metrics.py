@@ -33,12 +33,6 @@ def _mean_of(values: Floats, counted: NDArray[np.bool_]) -> Floats:
 def accuracy(counts: Floats) -> Floats:
     """Share of right predictions; 0 without rows.
 
-    Args:
-        counts: Rows true, columns predicted, shape (..., K, K).
-
-    Returns:
-        Shape (...).
-
     Example:
         >>> import numpy as np
         >>> from mlops_basics.stats.paired.confusion_metrics import accuracy
@@ -53,12 +47,6 @@ def accuracy(counts: Floats) -> Floats:
 
 def balanced_accuracy(counts: Floats) -> Floats:
     """Mean recall of the classes that occur.
-
-    Args:
-        counts: Rows true, columns predicted, shape (..., K, K).
-
-    Returns:
-        Shape (...).
 
     Example:
         >>> import numpy as np
@@ -75,12 +63,6 @@ def balanced_accuracy(counts: Floats) -> Floats:
 def macro_f1(counts: Floats) -> Floats:
     """Mean F1 score of the classes that occur or are predicted.
 
-    Args:
-        counts: Rows true, columns predicted, shape (..., K, K).
-
-    Returns:
-        Shape (...).
-
     Example:
         >>> import numpy as np
         >>> from mlops_basics.stats.paired.confusion_metrics import macro_f1
@@ -96,12 +78,6 @@ def macro_f1(counts: Floats) -> Floats:
 
 def mcc(counts: Floats) -> Floats:
     """Matthews correlation for K classes (Gorodkin's R_K); 0 when a side is constant.
-
-    Args:
-        counts: Rows true, columns predicted, shape (..., K, K).
-
-    Returns:
-        Shape (...).
 
     References:
         [1] J. Gorodkin, "Comparing two K-category assignments by a K-category correlation
