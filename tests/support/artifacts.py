@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_basics.schemas import Challenge, Decision, Estimate, GuardResult, Metrics, OverfitCheck
+from mlops_basics.schemas import Challenge, Decision, Estimate, Metrics, OverfitCheck
+from mlops_basics.stats.paired.guards import Guard
 
 #: Markup, an end of a script, quotes, and a name longer than any page wants.
 HOSTILE = ("<script>alert(1)</script>", '"quo\'te" & <b>x</b>', "x" * 10_000)
@@ -74,7 +75,7 @@ def make_decision(champion_version: str = "none", number: int = 0, **changes: An
     return Decision.model_validate(fields | changes)
 
 
-def make_guard(metric: str, *, shown_worse: bool = False, **changes: Any) -> GuardResult:
+def make_guard(metric: str, *, shown_worse: bool = False, **changes: Any) -> Guard:
     """A guard whose effect could not be measured, unless the test says otherwise."""
     fields = {
         "metric": metric,
@@ -85,7 +86,7 @@ def make_guard(metric: str, *, shown_worse: bool = False, **changes: Any) -> Gua
         "shown_worse": shown_worse,
         "reason": "",
     }
-    return GuardResult.model_validate(fields | changes)
+    return Guard(**fields | changes)
 
 
 def make_trials(rows: int = 6) -> pd.DataFrame:

@@ -4,7 +4,7 @@ Parameter sections forbid unknown keys: a misspelt parameter is an error, never 
 """
 
 from .base import Artifact, Section
-from .decision import NO_CHAMPION, Challenge, ChallengeRequest, Champion, Decision, GuardResult
+from .decision import NO_CHAMPION, Challenge, ChallengeRequest, Champion, Decision
 from .metrics import METRICS, MetricSpec, TestedMetric
 from .model import ESTIMATOR_STEP, Estimate, FittedModel, Metrics, Model, OverfitCheck, SearchReport
 from .monitoring import (
@@ -94,7 +94,6 @@ __all__ = [
     "FileRecord",
     "Findings",
     "FittedModel",
-    "GuardResult",
     "Hashes",
     "LabelCount",
     "LedgerEntry",

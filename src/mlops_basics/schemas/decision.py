@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from mlops_basics.stats.paired.guards import Guard
+
 from .base import Artifact
 from .model import Model
 from .table import Hashes, TableInfo
@@ -59,18 +61,6 @@ class Challenge(Artifact):
     mlflow_run_id: str | None
 
 
-class GuardResult(Artifact):
-    """Whether a metric was shown to be worse."""
-
-    metric: str
-    effect: float | None
-    low: float | None
-    high: float | None
-    p_worse: float
-    shown_worse: bool
-    reason: str
-
-
 class Decision(Artifact):
     """Whether the challenger becomes the champion, and everything that speaks for or against."""
 
@@ -108,4 +98,4 @@ class Decision(Artifact):
     min_gain: float
     smallest_gain: float | None = None
     level_note: str = ""
-    guards: tuple[GuardResult, ...] = ()
+    guards: tuple[Guard, ...] = ()

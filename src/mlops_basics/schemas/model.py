@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from mlops_basics.stats.intervals.result import Interval
+
 from .base import Artifact
 
 ESTIMATOR_STEP = "estimator"
@@ -26,14 +28,11 @@ class FittedModel:
     example: pd.DataFrame
 
 
-class Estimate(Artifact):
-    """A metric with its two-sided confidence interval; None where it is not defined."""
+@dataclass(frozen=True, kw_only=True)
+class Estimate(Interval):
+    """A metric with its two-sided confidence interval, and which way it is better."""
 
-    value: float | None
-    low: float | None = None
-    high: float | None = None
     greater_is_better: bool
-    note: str = ""
 
 
 class Metrics(Artifact):

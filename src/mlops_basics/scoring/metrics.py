@@ -14,6 +14,7 @@ from mlops_basics.schemas.metrics import kind_of_task, reported_metrics
 from mlops_basics.scoring.scores import Scores, confusion_counts, row_losses
 from mlops_basics.stats.intervals import grouped_metrics as by_group
 from mlops_basics.stats.intervals import metrics as intervals
+from mlops_basics.stats.intervals.result import Interval
 from mlops_basics.stats.paired.groups import groups_of_the_rarest
 from mlops_basics.table.row_groups import NO_GROUPS, Codes, RowGroups
 
@@ -42,19 +43,11 @@ def compute_metrics(
         grouping_note=groups.note,
         confidence=confidence,
         metrics={
-            spec.name: _estimate(rows.interval(spec), spec)
+            spec.name: Estimate(
+                **vars(rows.interval(spec)), greater_is_better=spec.greater_is_better
+            )
             for spec in reported_metrics(kind_of_task(scores.task))
         },
-    )
-
-
-def _estimate(interval: intervals.Interval, spec: MetricSpec) -> Estimate:
-    return Estimate(
-        value=interval.value,
-        low=interval.low,
-        high=interval.high,
-        greater_is_better=spec.greater_is_better,
-        note=interval.note,
     )
 
 
@@ -77,7 +70,7 @@ class _Rows:
         assert self.groups is not None  # noqa: S101 (asked for where there are groups)
         return groups_of_the_rarest(self.scores.y, self.groups)
 
-    def interval(self, spec: MetricSpec) -> intervals.Interval:
+    def interval(self, spec: MetricSpec) -> Interval:
         if spec.name in _OWN_INTERVALS:
             return _OWN_INTERVALS[spec.name](self)
         low, high = spec.limits
@@ -100,7 +93,7 @@ class _Rows:
         )
 
 
-def _accuracy(rows: _Rows) -> intervals.Interval:
+def _accuracy(rows: _Rows) -> Interval:
     if rows.groups is None:
         correct = int(np.trace(rows.counts))
         return intervals.share(correct, len(rows.scores.y), rows.confidence)
@@ -108,7 +101,7 @@ def _accuracy(rows: _Rows) -> intervals.Interval:
     return by_group.share_of_groups(right, rows.groups, rows.confidence)
 
 
-def _roc_auc(rows: _Rows) -> intervals.Interval:
+def _roc_auc(rows: _Rows) -> Interval:
     y, probabilities = rows.scores.y, rows.scores.probabilities
     if rows.groups is None:
         return intervals.roc_auc(y, probabilities, rows.confidence)
@@ -117,18 +110,18 @@ def _roc_auc(rows: _Rows) -> intervals.Interval:
     )
 
 
-def _r_squared(rows: _Rows) -> intervals.Interval:
+def _r_squared(rows: _Rows) -> Interval:
     errors = rows.scores.y - rows.scores.predicted
     return intervals.r_squared(rows.scores.y, errors, rows.confidence, rows.groups)
 
 
-def _rmse(rows: _Rows) -> intervals.Interval:
+def _rmse(rows: _Rows) -> Interval:
     errors = rows.scores.y - rows.scores.predicted
     return intervals.root_mean_square(errors, rows.confidence, rows.groups)
 
 
 #: Of metrics that are no mean of a loss, or for which there is a better interval.
-_OWN_INTERVALS: dict[str, Callable[[_Rows], intervals.Interval]] = {
+_OWN_INTERVALS: dict[str, Callable[[_Rows], Interval]] = {
     "accuracy": _accuracy,
     "roc_auc": _roc_auc,
     "r2": _r_squared,

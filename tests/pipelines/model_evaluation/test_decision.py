@@ -1,4 +1,4 @@
-"""Tests of the verdict: each metric, the level, the rule, the guards, and the words."""
+"""Tests of the decision: each metric, the level, the rule, the guards, and the words."""
 
 from __future__ import annotations
 

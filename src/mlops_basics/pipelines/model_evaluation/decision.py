@@ -15,12 +15,11 @@ from mlops_basics.schemas import (
     ChallengeRequest,
     Decision,
     DecisionParams,
-    GuardResult,
     Metrics,
 )
 from mlops_basics.schemas.metrics import Kind, default_guards, kind_of_task, metrics_to_test
 from mlops_basics.scoring.comparison import compare_scores
-from mlops_basics.stats.paired.guards import shown_worse
+from mlops_basics.stats.paired.guards import Guard, shown_worse
 from mlops_basics.stats.paired.result import PairedResult
 from mlops_basics.stats.paired.spending import alpha_at
 from mlops_basics.table.row_groups import counted
@@ -85,7 +84,7 @@ def decide_untested(
 
 def decide_tested(
     result: PairedResult,
-    guards: tuple[GuardResult, ...],
+    guards: tuple[Guard, ...],
     request: ChallengeRequest,
     challenge: Challenge,
     params: DecisionParams,
@@ -136,29 +135,17 @@ def judge_guards(
     tested: str,
     params: DecisionParams,
     rng: np.random.Generator,
-) -> tuple[GuardResult, ...]:
+) -> tuple[Guard, ...]:
     """Whether any metric that the user cares for is shown to be worse; not being is no proof."""
     kind = kind_of_task(gate_scores(gate, "champion").task)
     names = [_fitting(name, "guards", kind) for name in params.guards or default_guards(kind)]
-    found = []
-    for name in dict.fromkeys(names):
-        if name == tested:
-            continue
-        result = compare(name, gate, request, params.guard_alpha, 0.0, rng)
-        guard = shown_worse(result, alpha=params.guard_alpha)
-        low, high = result.interval or (None, None)
-        found.append(
-            GuardResult(
-                metric=name,
-                effect=guard.effect,
-                low=low,
-                high=high,
-                p_worse=guard.p_worse,
-                shown_worse=guard.shown_worse,
-                reason=guard.reason,
-            )
+    return tuple(
+        shown_worse(
+            compare(name, gate, request, params.guard_alpha, 0.0, rng), alpha=params.guard_alpha
         )
-    return tuple(found)
+        for name in dict.fromkeys(names)
+        if name != tested
+    )
 
 
 def level_of(challenge: Challenge, params: DecisionParams) -> float:

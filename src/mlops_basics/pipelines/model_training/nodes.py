@@ -105,26 +105,20 @@ def measure_fit(
         params.gap_confidence,
         *(each.codes for each in groups),
     )
-    overfitted = gap.low is not None and gap.low > params.gap_tolerance
+    overfitted = gap.exceeds(params.gap_tolerance)
     direction = "worse" if gap.gap > 0 else "better"
     limits = "The rows of one set are all of one group, so that nobody can tell how exact this is"
     if gap.low is not None and gap.high is not None:
         limits = f"The gap lies between {100 * gap.low:.1f} and {100 * gap.high:.1f} %"
-    verdict = "surely" if overfitted else "not shown to be"
     check = OverfitCheck(
-        gap=gap.gap,
-        low=gap.low,
-        high=gap.high,
-        confidence=gap.confidence,
+        **vars(gap),
         tolerance=params.gap_tolerance,
-        train_loss=gap.train_loss,
-        valid_loss=gap.valid_loss,
-        baseline_loss=gap.baseline_loss,
         overfitted=overfitted,
         reason=(
             f"On validation rows the model does {direction} than on training rows, by "
             f"{100 * abs(gap.gap):.1f} % of a constant prediction's loss. {limits}: it is "
-            f"{verdict} beyond the tolerance of {100 * params.gap_tolerance:.0f} %."
+            f"{'surely' if overfitted else 'not shown to be'} beyond the tolerance of "
+            f"{100 * params.gap_tolerance:.0f} %."
         ),
     )
     rng = np.random.default_rng(evaluation.seed)

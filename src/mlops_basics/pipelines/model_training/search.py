@@ -42,7 +42,7 @@ class Trial:
     @property
     def overfitted(self) -> bool:
         """Whether the gap is surely beyond the tolerance."""
-        return self.gap.low is not None and self.gap.low > self.tolerance
+        return self.gap.exceeds(self.tolerance)
 
     def is_better_than(self, other: Trial | None) -> bool:
         """A model that does not overfit comes first, then the lower validation loss."""

@@ -28,6 +28,7 @@ from mlops_basics.stats.concept_drift.sequential import (
     update,
 )
 from mlops_basics.stats.intervals import metrics as intervals
+from mlops_basics.stats.intervals.result import Interval
 from mlops_basics.table.target import target_values
 
 Floats = npt.NDArray[np.float64]
@@ -183,12 +184,12 @@ def conclude_concept(
     )
 
 
-def _interval(losses: Floats) -> intervals.Interval:
+def _interval(losses: Floats) -> Interval:
     if set(np.unique(losses)) <= {0.0, 1.0}:
         return intervals.share(int(losses.sum()), len(losses))
     if len(losses) < 2:
         value = float(losses.mean())
-        return intervals.Interval(value, 0.0, 1.0, 0.95)
+        return Interval(value, 0.0, 1.0)
     interval = intervals.mean(losses, 0.95, 0)  # of few rows it may reach past the largest loss
     return dataclasses.replace(
         interval, high=1.0 if interval.high is None else min(interval.high, 1.0)

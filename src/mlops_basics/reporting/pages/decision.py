@@ -12,7 +12,8 @@ import plotly.graph_objects as go
 from mlops_basics.reporting.decision_text import champion_text, decision_badge
 from mlops_basics.reporting.figures.decision import gain_figure
 from mlops_basics.reporting.text import Badge, Shortened, limits
-from mlops_basics.schemas import NO_CHAMPION, ChallengeRequest, Decision, GuardResult
+from mlops_basics.schemas import NO_CHAMPION, ChallengeRequest, Decision
+from mlops_basics.stats.paired.guards import Guard
 
 MOST_CLASSES = 20
 
@@ -39,7 +40,7 @@ class DecisionView:
     interval: str
     level: float
     gain: go.Figure | None
-    guards: Shortened[GuardResult]
+    guards: Shortened[Guard]
     classes: Rows | None
     disagreement: Rows | None
 

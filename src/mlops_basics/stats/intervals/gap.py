@@ -24,6 +24,10 @@ class LossGap:
     valid_loss: float
     baseline_loss: float
 
+    def exceeds(self, tolerance: float) -> bool:
+        """Whether the gap is surely larger: its whole interval is."""
+        return self.low is not None and self.low > tolerance
+
 
 def loss_gap(
     train_losses: npt.ArrayLike,

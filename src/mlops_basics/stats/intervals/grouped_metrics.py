@@ -12,7 +12,8 @@ from mlops_basics.stats.paired.groups import groups_of_the_rarest, standard_erro
 from mlops_basics.stats.paired.influence import metric_influence
 from mlops_basics.stats.paired.result import MIN_ROWS
 
-from .metrics import NO_VARIATION, ONE_GROUP, Interval, logit_interval, roc_auc, student
+from .metrics import NO_VARIATION, ONE_GROUP, logit_interval, roc_auc, student
+from .result import Interval
 
 CLASS_IN_ONE_GROUP = "a class lies in a single group, which tells nothing about others"
 _NOISE = 1e-7  # of an error: what numerical derivatives leave of none
@@ -60,7 +61,7 @@ def share_of_groups(hits: npt.ArrayLike, groups: npt.ArrayLike, confidence: floa
     rows, p = len(right), float(right.mean())
     error, units = standard_error((right - p) / rows, groups)
     if units < 2:
-        return Interval(p, None, None, confidence, ONE_GROUP)
+        return Interval(p, None, None, ONE_GROUP)
     worth, telling = float(units), groups_of_the_rarest(right, groups)
     if error == 0 or telling < 2:
         telling = units
@@ -69,7 +70,7 @@ def share_of_groups(hits: npt.ArrayLike, groups: npt.ArrayLike, confidence: floa
     z2 = float(stats.t.ppf((1 + confidence) / 2, telling - 1)) ** 2 / worth
     centre = (p + z2 / 2) / (1 + z2)
     half = float(np.sqrt(z2 * (p * (1 - p) + z2 / 4))) / (1 + z2)
-    return Interval(p, max(0.0, centre - half), min(1.0, centre + half), confidence)
+    return Interval(p, max(0.0, centre - half), min(1.0, centre + half))
 
 
 def auc_of_groups(
@@ -104,10 +105,10 @@ def auc_of_groups(
     auc = auc_influence(y, np.zeros_like(scores), scores)
     rarest = groups_of_the_rarest(y, groups) if rarest is None else rarest
     if rarest < 2:
-        return Interval(auc.challenger, None, None, confidence, CLASS_IN_ONE_GROUP)
+        return Interval(auc.challenger, None, None, CLASS_IN_ONE_GROUP)
     error, _ = standard_error(auc.influence, groups)
     width = float(stats.t.ppf((1 + confidence) / 2, rarest - 1)) * error
-    return logit_interval(auc.challenger, width, confidence, _few_groups_note(rarest))
+    return logit_interval(auc.challenger, width, _few_groups_note(rarest))
 
 
 def confusion_metric_of_groups(
@@ -140,10 +141,10 @@ def confusion_metric_of_groups(
     value, influence = metric_influence(metric, y, predicted, n_classes=n_classes)
     rarest = groups_of_the_rarest(y, groups) if rarest is None else rarest
     if rarest < 2:
-        return Interval(value, None, None, confidence, CLASS_IN_ONE_GROUP)
+        return Interval(value, None, None, CLASS_IN_ONE_GROUP)
     error, _ = standard_error(influence, groups)
     if error < _NOISE:
-        return Interval(value, None, None, confidence, NO_VARIATION)
+        return Interval(value, None, None, NO_VARIATION)
     return student(value, error, rarest, confidence, at_least, 1.0, _few_groups_note(rarest))
 
 

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from mlops_basics.stats.intervals.result import Interval
 from mlops_basics.stats.paired.auc import compare_auc, rank_scores
 from mlops_basics.stats.paired.groups import standard_error
 
 Floats = npt.NDArray[np.float64]
 ONE_GROUP = "all rows are of one group, which tells nothing about others"
 NO_VARIATION = "no variation on these rows to estimate an interval from; see the accuracy's"
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A metric's value with the limits of its interval; None where it is not defined."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-    confidence: float
-    note: str = ""
 
 
 def share(successes: int, rows: int, confidence: float = 0.95) -> Interval:
@@ -55,7 +44,7 @@ def share(successes: int, rows: int, confidence: float = 0.95) -> Interval:
     """
     _check_confidence(confidence)
     found = stats.binomtest(successes, rows).proportion_ci(confidence, method="wilson")
-    return Interval(successes / rows, float(found.low), float(found.high), confidence)
+    return Interval(successes / rows, float(found.low), float(found.high))
 
 
 def mean(
@@ -123,7 +112,7 @@ def around(
     """
     error, units = standard_error(influence, groups)
     if units < 2:
-        return Interval(value, None, None, confidence, ONE_GROUP)
+        return Interval(value, None, None, ONE_GROUP)
     return student(value, error, units, confidence, at_least, at_most)
 
 
@@ -142,9 +131,9 @@ def student(
     """
     _check_confidence(confidence)
     half = float(stats.t.ppf((1 + confidence) / 2, units - 1)) * error
-    low = value - half if at_least is None else max(at_least, value - half)
-    high = value + half if at_most is None else min(at_most, value + half)
-    return Interval(value, low, high, confidence, note)
+    low = value - half if at_least is None else max(float(at_least), value - half)
+    high = value + half if at_most is None else min(float(at_most), value + half)
+    return Interval(value, low, high, note)
 
 
 def root_mean_square(
@@ -174,7 +163,7 @@ def root_mean_square(
         None if limit is None else float(np.sqrt(limit))
         for limit in (square.value, square.low, square.high)
     )
-    return Interval(value, low, high, confidence, square.note)
+    return Interval(value, low, high, square.note)
 
 
 def r_squared(
@@ -215,7 +204,7 @@ def r_squared(
     spread = (target - target.mean()) ** 2
     variance, square = float(spread.mean()), float((error**2).mean())
     if variance == 0:
-        return Interval(None, None, None, confidence, "the target does not vary on these rows")
+        return Interval(None, None, None, "the target does not vary on these rows")
     value = 1 - square / variance
     influence = -(error**2 - square) / variance + square * (spread - variance) / variance**2
     return around(value, influence / len(target), confidence, groups, at_most=1.0)
@@ -256,12 +245,12 @@ def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 
     scores = rank_scores(probabilities)
     compared = compare_auc(y, np.zeros_like(scores), scores)
     if compared.effect is None:
-        return Interval(None, None, None, confidence, compared.reason)
+        return Interval(None, None, None, compared.reason)
     width = float(stats.norm.ppf((1 + confidence) / 2)) * (compared.standard_error or 0.0)
-    return logit_interval(compared.effect + 0.5, width, confidence)
+    return logit_interval(compared.effect + 0.5, width)
 
 
-def logit_interval(value: float, half: float, confidence: float, note: str = "") -> Interval:
+def logit_interval(value: float, half: float, note: str = "") -> Interval:
     """An interval that stays within (0, 1): of half this width before it is bent.
 
     Returns
@@ -270,11 +259,11 @@ def logit_interval(value: float, half: float, confidence: float, note: str = "")
         Without limits at 0, at 1, and where there is no width.
     """
     if not 0 < value < 1 or half == 0:
-        return Interval(value, None, None, confidence, NO_VARIATION)
+        return Interval(value, None, None, NO_VARIATION)
     logit = np.log(value / (1 - value))
     half /= value * (1 - value)
     low, high = (float(1 / (1 + np.exp(-limit))) for limit in (logit - half, logit + half))
-    return Interval(value, low, high, confidence, note)
+    return Interval(value, low, high, note)
 
 
 def confusion_metric(
@@ -321,8 +310,8 @@ def confusion_metric(
     values = metric(drawn.reshape(-1, *table.shape).astype(np.float64))
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     if low == high:
-        return Interval(value, None, None, confidence, NO_VARIATION)
-    return Interval(value, float(low), float(high), confidence)
+        return Interval(value, None, None, NO_VARIATION)
+    return Interval(value, float(low), float(high))
 
 
 def _check_values(values: npt.ArrayLike) -> Floats:

@@ -10,26 +10,20 @@ from mlops_basics.stats.paired.result import PairedResult
 class Guard:
     """Whether a metric shows the challenger to be worse.
 
-    Attributes
-    ----------
-    metric : str
-        The metric.
-    effect : float or None
-        The observed gain (negative: the challenger looks worse).
-    p_worse : float
-        One-sided p-value against "the challenger is at least as good".
-    alpha : float
-        Level of the veto.
-    shown_worse : bool
-        The veto.
-    reason : str
-        The outcome in plain words.
+    Attributes:
+        metric: What was compared.
+        effect: The observed gain (negative: the challenger looks worse).
+        low, high: Confidence interval of the gain, as the comparison has it.
+        p_worse: One-sided p-value against "the challenger is at least as good".
+        shown_worse: The veto.
+        reason: The outcome in plain words.
     """
 
     metric: str
     effect: float | None
+    low: float | None
+    high: float | None
     p_worse: float
-    alpha: float
     shown_worse: bool
     reason: str
 
@@ -73,11 +67,13 @@ def shown_worse(result: PairedResult, *, alpha: float = 0.05) -> Guard:
     alpha = _check.level(alpha)
     worse = result.effect is not None and result.p_worse <= alpha
     verb, sign = ("is", "<=") if worse else ("is not", ">")
+    low, high = result.interval or (None, None)
     return Guard(
         metric=result.metric,
         effect=result.effect,
+        low=low,
+        high=high,
         p_worse=result.p_worse,
-        alpha=alpha,
         shown_worse=worse,
         reason=f"{result.metric}: the challenger {verb} shown to be worse "
         f"(p = {result.p_worse:.4g} {sign} {alpha:.4g})",
