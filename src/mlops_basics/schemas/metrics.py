@@ -177,7 +177,7 @@ def default_guards(kind: Kind) -> list[str]:
 def _require_tested(name: Any) -> Any:
     names = ["auto", *(spec.name for spec in METRICS.values() if spec.tested)]
     if name not in names:
-        *others, last = (repr(known) for known in names)
+        *others, last = (repr(other) for other in names)
         raise PydanticCustomError(
             "literal_error", "Input should be {names}", {"names": f"{', '.join(others)} or {last}"}
         )

@@ -39,7 +39,7 @@ class Metrics(Artifact):
     """Metrics of one model on one set of rows.
 
     ``groups`` counts the groups of rows that may err together (``grouped_by`` says what they are),
-    None where each row stands for itself; ``grouping_note`` tells what does not suit them.
+    None where each row stands for itself; ``grouping_note`` says what does not suit them.
     """
 
     rows: int

@@ -60,10 +60,10 @@ def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: Ta
 def class_probabilities(model: Any, features: pd.DataFrame, info: TableInfo) -> Floats:
     """Shape (rows, K), in the order of ``info.classes``; 0 for classes without a train row."""
     with threads_for(features):
-        known = model.predict_proba(features)
+        of_known_classes = model.predict_proba(features)
     probabilities = np.zeros((len(features), len(info.classes)))
     codes = _class_codes(info)
-    probabilities[:, [codes[str(name)] for name in model.classes_]] = known
+    probabilities[:, [codes[str(name)] for name in model.classes_]] = of_known_classes
     return probabilities
 
 
@@ -112,8 +112,10 @@ def watched_losses(scores: Scores, clip: float | None) -> dict[WatchedLoss, Floa
     if scores.task == "regression":
         errors = np.abs(scores.y - scores.predicted)
         return {"absolute_error": np.minimum(errors / clip, 1.0) if clip else (errors > 0) * 1.0}
-    p, known = scores.probabilities, scores.y >= 0
-    of_truth = np.where(known, p[np.arange(len(p)), np.where(known, scores.y, 0)], 0.0)
+    p, is_known_class = scores.probabilities, scores.y >= 0
+    of_truth = np.where(
+        is_known_class, p[np.arange(len(p)), np.where(is_known_class, scores.y, 0)], 0.0
+    )
     brier = (1 - 2 * of_truth + (p**2).sum(axis=1)) / 2  # halved: Brier's score is at most 2
     return {
         "error": (scores.y != scores.predicted).astype(np.float64),

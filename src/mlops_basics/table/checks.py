@@ -1,4 +1,4 @@
-"""What a table, a batch, a target or a time has to be, whoever reads it; each fault in words."""
+"""What a table, a batch, a target or a time has to be; each fault in words."""
 
 from __future__ import annotations
 
@@ -197,10 +197,10 @@ def infinite_rows(values: pd.Series) -> Mask:
 
 
 def _unknown_column(parameter: str, name: str, columns: pd.Index) -> str:
-    known = [str(column) for column in columns if column != BATCH_COLUMN]
-    near = difflib.get_close_matches(name, known, n=1)
+    names = [str(column) for column in columns if column != BATCH_COLUMN]
+    near = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
-    shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
+    shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
     return (
         f"`{parameter}` names the column '{name}', which the source does not have.{hint} "
         f"Its columns are: {shown}. Correct `{parameter}` in globals.yml."

@@ -80,20 +80,27 @@ class LabelBook:
             Where a label file contradicts the batch, the file counts.
         """
         table, target = batch.table, self._keys.target
-        own = table[target] if target in table.columns else pd.Series(np.nan, index=table.index)
-        filled = own.astype(object).where(own.notna(), None).reset_index(drop=True)
+        delivered = (
+            table[target] if target in table.columns else pd.Series(np.nan, index=table.index)
+        )
+        filled = delivered.astype(object).where(delivered.notna(), None).reset_index(drop=True)
         conflicts = np.zeros(len(table), dtype=bool)
-        for book, named in ((self._by_id, False), (self._by_key, True)):
-            if book.empty:
+        for latest, by_key in ((self._by_id, False), (self._by_key, True)):
+            if latest.empty:
                 continue
-            ids = row_hashes(table, list(self._keys.key_columns)) if named else None
-            found = pd.Series(prediction_ids(batch, self._keys) if ids is None else ids).map(book)
-            known = found.notna().to_numpy()
-            differs = np.array(
-                [not _same(a, b) for a, b in zip(filled[known], found[known], strict=True)]
+            ids = row_hashes(table, list(self._keys.key_columns)) if by_key else None
+            labels = pd.Series(prediction_ids(batch, self._keys) if ids is None else ids).map(
+                latest
             )
-            conflicts[np.flatnonzero(known)[differs.astype(bool)]] |= True
-            filled = filled.where(~known, found)
+            is_labelled = labels.notna().to_numpy()
+            differs = np.array(
+                [
+                    not _same(a, b)
+                    for a, b in zip(filled[is_labelled], labels[is_labelled], strict=True)
+                ]
+            )
+            conflicts[np.flatnonzero(is_labelled)[differs.astype(bool)]] |= True
+            filled = filled.where(~is_labelled, labels)
         labelled = int(filled.notna().sum())
         count = LabelCount(rows=len(table), labelled=labelled, conflicting=int(conflicts.sum()))
         values = filled.infer_objects() if labelled else filled.astype("float64")
@@ -119,8 +126,8 @@ class LabelBook:
 
 
 def _known(ids: pd.Series, labels: pd.Series) -> pd.Series:
-    known = labels.notna().to_numpy()
-    return pd.Series(labels.astype(object).to_numpy()[known], index=ids.to_numpy()[known])
+    present = labels.notna().to_numpy()
+    return pd.Series(labels.astype(object).to_numpy()[present], index=ids.to_numpy()[present])
 
 
 def _latest(parts: Sequence[pd.Series]) -> pd.Series:
@@ -130,11 +137,11 @@ def _latest(parts: Sequence[pd.Series]) -> pd.Series:
     return joined[~joined.index.duplicated(keep="last")]
 
 
-def _same(own: Any, found: Any) -> bool:
+def _same(delivered: Any, filed: Any) -> bool:
     """Whether two labels agree; a missing one contradicts nothing."""
-    if own is None or pd.isna(own):
+    if delivered is None or pd.isna(delivered):
         return True
     try:
-        return float(own) == float(found)
+        return float(delivered) == float(filed)
     except (TypeError, ValueError):
-        return str(own) == str(found)
+        return str(delivered) == str(filed)

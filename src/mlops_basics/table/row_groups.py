@@ -38,9 +38,9 @@ class RowGroups:
         """How many there are; None where each row stands for itself."""
         return None if self.codes is None else len(np.unique(self.codes))
 
-    def of(self, taken: Mask) -> RowGroups:
+    def of(self, rows: Mask) -> RowGroups:
         """The groups of some of the rows."""
-        return replace(self, codes=None if self.codes is None else self.codes[taken])
+        return replace(self, codes=None if self.codes is None else self.codes[rows])
 
 
 NO_GROUPS = RowGroups()
@@ -57,7 +57,7 @@ def row_groups(
     Args:
         rows: Rows as preprocessing left them, shape (n, columns).
         params: What the table means.
-        sets: Those of them that something is to be told of, each of shape (n,); none: all.
+        sets: Those of them that something is to be said of, each of shape (n,); none: all.
         least: Of how many groups each of these sets has to be, where there is a choice.
 
     Raises:
@@ -76,7 +76,7 @@ def row_groups(
     if params.split.time_column:
         return _by_time(rows[params.split.time_column], sets, least)
     hashes = rows[ROW_HASH_COLUMN]
-    if params.key_columns and not all(hashes[taken].is_unique for taken in sets):
+    if params.key_columns and not all(hashes[rows_of_set].is_unique for rows_of_set in sets):
         return RowGroups(_codes(hashes), ", ".join(params.key_columns))
     return NO_GROUPS
 
@@ -94,29 +94,29 @@ def groups_of_sets(
         LineageError: If the rows were preprocessed under another ``group_by``.
     """
     columns = {ROW_HASH_COLUMN, params.group_column, params.split.time_column}
-    known = [table[[name for name in table if name in columns]] for table in tables]
+    columns_used = [table[[name for name in table if name in columns]] for table in tables]
     of_table = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
     sets = [of_table == number for number in range(len(tables))]
-    groups = row_groups(pd.concat(known, ignore_index=True), params, sets)
-    return tuple(groups.of(taken) for taken in sets)
+    groups = row_groups(pd.concat(columns_used, ignore_index=True), params, sets)
+    return tuple(groups.of(rows_of_set) for rows_of_set in sets)
 
 
 def counted(rows: int, groups: int | None, unit: str = "groups") -> str:
     """How many rows, and of how many groups if they belong together, in words."""
-    told = f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
-    return told if groups is None else f"{told} of {groups:,} {unit}"
+    text = f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
+    return text if groups is None else f"{text} of {groups:,} {unit}"
 
 
-def enough_groups(codes: Codes | None, taken: Mask, least: int = MIN_ROWS) -> bool:
-    """Whether the taken rows are of as many groups as a test needs, or stand for themselves."""
-    return codes is None or len(np.unique(codes[taken])) >= least
+def enough_groups(codes: Codes | None, rows: Mask, least: int = MIN_ROWS) -> bool:
+    """Whether these rows are of as many groups as a test needs, or stand for themselves."""
+    return codes is None or len(np.unique(codes[rows])) >= least
 
 
 def _by_time(times: pd.Series, sets: Sequence[Mask], least: int) -> RowGroups:
     """Days, or else hours: the weather, the news, a failing supplier meet all rows of a day."""
     for unit, word in TIME_UNITS.items():
         codes = _codes(times.dt.floor(unit))
-        if all(enough_groups(codes, taken, least) for taken in sets):
+        if all(enough_groups(codes, rows_of_set, least) for rows_of_set in sets):
             note = "" if unit == "D" else "hours of one day may still err together"
             return RowGroups(codes, f"{word} of {times.name}", note)
     words = " or ".join(TIME_UNITS.values())

@@ -81,14 +81,14 @@ def rows_by_hash(table: pd.DataFrame, wanted: pd.DataFrame, target: str) -> pd.D
         )
     positions = np.empty(len(keys), dtype=np.intp)
     positions[order] = candidates
-    found = table.iloc[positions].reset_index(drop=True)
-    differs = found[target].to_numpy() != wanted[target].to_numpy()
+    rows = table.iloc[positions].reset_index(drop=True)
+    differs = rows[target].to_numpy() != wanted[target].to_numpy()
     if differs.any():
         raise LineageError(
             f"{int(differs.sum())} of {len(keys)} rows have another target '{target}' in the table "
             f"that they are looked up in. {remedy}"
         )
-    return found
+    return rows
 
 
 def _mix(values: Hashes) -> Hashes:
@@ -143,6 +143,6 @@ def _object_codes(values: pd.Series) -> Hashes:
     is_iso = text.str.fullmatch(_ISO_TIME).fillna(False).to_numpy(dtype=bool) & ~is_number
     if is_iso.any():
         times = pd.to_datetime(text[is_iso], format="ISO8601", utc=True, errors="coerce")
-        known = np.flatnonzero(is_iso)[times.notna().to_numpy()]
-        codes[known] = _time_codes(times[times.notna()])
+        are_times = np.flatnonzero(is_iso)[times.notna().to_numpy()]
+        codes[are_times] = _time_codes(times[times.notna()])
     return codes

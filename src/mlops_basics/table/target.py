@@ -39,18 +39,18 @@ def read_target(
             )
         numbers = values.astype("float64")
         values = (numbers > positive_above).astype("Int64").mask(numbers.isna())
-    known = values.dropna()
-    if known.empty:
+    present = values.dropna()
+    if present.empty:
         raise DataError(f"The target '{name}' has no value in any of {len(values)} rows.")
-    distinct = known.nunique()
-    example = np.asarray(known.iloc[:1], dtype=object).tolist()[0]
+    distinct = present.nunique()
+    example = np.asarray(present.iloc[:1], dtype=object).tolist()[0]
     if distinct == 1:
         where = "" if positive_above is None else f" (is it ever above {positive_above:g}?)"
         raise DataError(
             f"The target '{name}' is {example!r} in every row{where}: there is one class "
             "only and nothing to learn. Check `target` in globals.yml, or collect rows of another."
         )
-    posed = _pose(known, distinct, task)
+    posed = _pose(present, distinct, task)
     if posed == "regression":
         if not _is_number(values):
             raise DataError(
@@ -58,9 +58,9 @@ def read_target(
                 "can learn. Set task: auto in globals.yml."
             )
         return values.astype("float64"), posed
-    if distinct > len(known) / 2:
+    if distinct > len(present) / 2:
         raise DataError(
-            f"The target '{name}' has {distinct} distinct values in {len(known)} rows: it "
+            f"The target '{name}' has {distinct} distinct values in {len(present)} rows: it "
             "identifies rows rather than classes. Name another column as `target`, or set "
             "task: regression if it is a quantity."
         )
@@ -69,7 +69,7 @@ def read_target(
             f"The target '{name}' has {distinct} classes, but task: binary needs 2. "
             "Set task: auto in globals.yml."
         )
-    if _is_whole(known):
+    if _is_whole(present):
         return values.astype("float64").astype("Int64"), posed
     return values.map(str, na_action="ignore").astype("str"), posed
 
@@ -89,9 +89,11 @@ def target_values(values: pd.Series, task: Task, positive_above: float | None = 
         DataError: If a value is no number where the model needs one.
     """
     if task == "regression" or positive_above is not None:
-        known = values.dropna()
-        if not known.empty and not _is_number(values):  # nor digits as text, as in a training
-            stray = next((value for value in known if not _is_plain_number(value)), known.iloc[0])
+        present = values.dropna()
+        if not present.empty and not _is_number(values):  # nor digits as text, as in a training
+            stray = next(
+                (value for value in present if not _is_plain_number(value)), present.iloc[0]
+            )
             raise DataError(
                 f"The target '{values.name}' must hold numbers, but holds {stray!r}. Mend it."
             )
@@ -115,20 +117,21 @@ def class_names(target: pd.Series) -> tuple[str, ...]:
     return tuple(str(value) for value in np.unique(target.dropna().to_numpy()))
 
 
-def _pose(known: pd.Series, distinct: int, task: str) -> Task:
+def _pose(present: pd.Series, distinct: int, task: str) -> Task:
     if task != "auto":
         return cast("Task", task)
-    if not _is_number(known):
+    if not _is_number(present):
         return "binary" if distinct == 2 else "multiclass"
     if distinct == 2:
         return "binary"
-    whole = _is_whole(known)
-    if whole and distinct == len(known) and known.max() - known.min() == len(known) - 1:
+    whole = _is_whole(present)
+    if whole and distinct == len(present) and present.max() - present.min() == len(present) - 1:
         raise DataError(
-            f"The target '{known.name}' counts the rows from {known.min()} to {known.max()}: it is "
-            "an identifier. Name another column as `target`, or set task: regression if it is not."
+            f"The target '{present.name}' counts the rows from {present.min()} to {present.max()}: "
+            "it is an identifier. Name another column as `target`, or set task: regression if it "
+            "is not."
         )
-    if whole and distinct <= MAX_NUMBERED_CLASSES and distinct <= len(known) / 5:
+    if whole and distinct <= MAX_NUMBERED_CLASSES and distinct <= len(present) / 5:
         return "multiclass"
     return "regression"
 
@@ -146,8 +149,8 @@ def _is_plain_number(value: object) -> bool:
     return isinstance(value, (bool, int, float, np.number))
 
 
-def _is_whole(known: pd.Series) -> bool:
-    if not _is_number(known):
+def _is_whole(present: pd.Series) -> bool:
+    if not _is_number(present):
         return False
-    numbers = known.astype("float64")
+    numbers = present.astype("float64")
     return bool((numbers == numbers.round()).all() and numbers.abs().max() < 2**53)

@@ -223,24 +223,24 @@ def _warnings(
     missing: int,
     duplicates: int,
 ) -> list[str]:
-    found = [f"Column '{name}' is dropped: {reason}." for name, reason in dropped.items()]
+    warnings = [f"Column '{name}' is dropped: {reason}." for name, reason in dropped.items()]
     if missing:
-        found.append(f"{_rows(missing)} without a target left out.")
+        warnings.append(f"{_rows(missing)} without a target left out.")
     if duplicates:
-        found.append(f"{_rows(duplicates)} exactly like another; equal rows stay on one side.")
+        warnings.append(f"{_rows(duplicates)} exactly like another; equal rows stay on one side.")
     if classification:
         counts = target.value_counts()
         rare = counts[counts < params.rare_class_rows]
-        found += [
+        warnings += [
             f"Class '{name}' has {_rows(count)} only: its predictions cannot be judged."
             for name, count in rare.items()
         ]
-    return found
+    return warnings
 
 
 def _identifiers(features: pd.DataFrame) -> list[str]:
     """Warnings of columns that may identify rows: text or whole numbers, each in one row only."""
-    found = []
+    warnings = []
     for name in features:
         values = features[name]
         if len(values) < 2 or not values.is_unique or values.isna().any():
@@ -248,11 +248,11 @@ def _identifiers(features: pd.DataFrame) -> list[str]:
         numbers = pd.api.types.is_float_dtype(values.dtype)
         text = isinstance(values.dtype, pd.StringDtype)
         if text or (numbers and bool((values == values.round()).all())):
-            found.append(
+            warnings.append(
                 f"Column '{name}' has another value in every row: if it identifies rows, add it "
                 "to `exclude` in globals.yml."
             )
-    return found
+    return warnings
 
 
 def _rows(count: int) -> str:
@@ -299,17 +299,17 @@ def _class_shares(target: pd.Series) -> dict[str, float]:
 
 
 def _class_warnings(info: TableInfo, shares: dict[str, dict[str, float]]) -> list[str]:
-    found = []
+    warnings = []
     for name in info.classes:
         absent = [side for side in ("train", "valid", "test") if name not in shares[side]]
         if "train" in absent:
-            found.append(f"Class '{name}' has no train row: it can never be predicted.")
+            warnings.append(f"Class '{name}' has no train row: it can never be predicted.")
         elif absent:
-            found.append(f"Class '{name}' has no row in {' and '.join(absent)}.")
+            warnings.append(f"Class '{name}' has no row in {' and '.join(absent)}.")
         elif max(shares[s][name] for s in shares) > 2 * min(shares[s][name] for s in shares):
-            found.append(
+            warnings.append(
                 f"Class '{name}' has "
                 + ", ".join(f"{100 * shares[side][name]:.1f} % of {side}" for side in shares)
                 + " rows: the sets differ by chance."
             )
-    return found
+    return warnings

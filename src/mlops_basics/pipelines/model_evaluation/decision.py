@@ -90,7 +90,7 @@ def decide_tested(
     params: DecisionParams,
     metrics: Metrics,
 ) -> Decision:
-    """The decision about a challenger that was tested: first the test, then whoever may veto."""
+    """The decision about a challenger that was tested: first the test, then the guards."""
     first = request.champion_version == NO_CHAMPION
     vetoes = [guard for guard in guards if guard.shown_worse]
     below = _below_floor(metrics, params.quality_floor) if first else []
@@ -160,13 +160,13 @@ def gain_to_exceed(params: DecisionParams) -> float:
 
 def _fitting(name: str, parameter: str, kind: Kind) -> str:
     """A metric's name with "auto" resolved, if it is one of the kind."""
-    known = metrics_to_test(kind)
-    if name not in ("auto", *known):
+    names = metrics_to_test(kind)
+    if name not in ("auto", *names):
         raise ConfigurationError(
-            f"decision.{parameter} must be of {', '.join(known)} for a {kind}, got '{name}'. "
+            f"decision.{parameter} must be of {', '.join(names)} for a {kind}, got '{name}'. "
             "Correct parameters_model_evaluation.yml."
         )
-    return known[0] if name == "auto" else name
+    return names[0] if name == "auto" else name
 
 
 def _common(
@@ -217,8 +217,8 @@ def _test_in_words(
 
 def _units(request: ChallengeRequest) -> str:
     """How many rows, and of how many groups."""
-    told = counted(request.rows, request.groups)
-    return told if request.groups is None else f"{told} ({request.grouped_by})"
+    text = counted(request.rows, request.groups)
+    return text if request.groups is None else f"{text} ({request.grouped_by})"
 
 
 def _what_it_would_take(result: PairedResult, request: ChallengeRequest) -> str:
@@ -233,14 +233,14 @@ def _what_it_would_take(result: PairedResult, request: ChallengeRequest) -> str:
 
 
 def _below_floor(metrics: Metrics, floor: dict[str, float]) -> list[str]:
-    found = []
+    reasons = []
     for name, bound in floor.items():
         estimate = metrics.metrics.get(name)
         if estimate is None or estimate.value is None or math.isnan(estimate.value):
-            known = ", ".join(metrics.metrics)
-            found.append(f"quality_floor names '{name}', which was not measured ({known}).")
+            measured = ", ".join(metrics.metrics)
+            reasons.append(f"quality_floor names '{name}', which was not measured ({measured}).")
         elif estimate.greater_is_better and estimate.value < bound:
-            found.append(f"{name} is {estimate.value:.4g}, below the floor of {bound:g}.")
+            reasons.append(f"{name} is {estimate.value:.4g}, below the floor of {bound:g}.")
         elif not estimate.greater_is_better and estimate.value > bound:
-            found.append(f"{name} is {estimate.value:.4g}, above the most allowed, {bound:g}.")
-    return found
+            reasons.append(f"{name} is {estimate.value:.4g}, above the most allowed, {bound:g}.")
+    return reasons

@@ -135,8 +135,8 @@ def why_unusable(champion: Champion, labelled: pd.DataFrame, info: TableInfo) ->
 
 def shared_classes(champion: Champion, info: TableInfo) -> tuple[str, ...]:
     """The challenger's classes, then those that only the champion knows; none of a regression."""
-    own = champion.table.classes if champion.table and info.classes else ()
-    return (*info.classes, *(name for name in own if name not in info.classes))
+    of_champion = champion.table.classes if champion.table and info.classes else ()
+    return (*info.classes, *(name for name in of_champion if name not in info.classes))
 
 
 def gate_table(
@@ -159,8 +159,8 @@ def gate_scores(gate: pd.DataFrame, name: str) -> Scores:
     y = gate["y"].to_numpy()
     if name in gate.columns:
         return Scores("regression", y, gate[name].to_numpy(), np.empty((len(y), 0)))
-    own = [column for column in gate.columns if column.startswith(f"{name}_")]
-    probabilities = gate[own].to_numpy()
+    columns = [column for column in gate.columns if column.startswith(f"{name}_")]
+    probabilities = gate[columns].to_numpy()
     return Scores("classification", y, probabilities.argmax(axis=1), probabilities)
 
 
@@ -198,13 +198,13 @@ def request_challenge(
             "together. Collect others, or say in globals.yml what belongs together (group_by)."
         )
     else:
-        ours, theirs = gate_scores(gate, "challenger"), gate_scores(gate, "champion")
-        same = np.array_equal(ours.probabilities, theirs.probabilities)
-        same &= np.array_equal(ours.predicted, theirs.predicted)
+        challenger, of_champion = gate_scores(gate, "challenger"), gate_scores(gate, "champion")
+        same = np.array_equal(challenger.probabilities, of_champion.probabilities)
+        same &= np.array_equal(challenger.predicted, of_champion.predicted)
         status = "identical" if same else "comparable"
         reason = "Both models predict the same on every row." if same else ""
-        if ours.task == "regression":
-            delta = huber_delta(theirs.y, theirs.predicted)
+        if challenger.task == "regression":
+            delta = huber_delta(of_champion.y, of_champion.predicted)
     return ChallengeRequest.model_validate(
         {
             "champion_version": champion.version,

@@ -52,25 +52,27 @@ def evaluate_model(
         the confusion matrix (true classes down, predicted across; for a regression the thirds of
         the target).
     """
-    found = score_rows(model, test_data[list(table_info.features)], test_data, table_info)
+    predictions = score_rows(model, test_data[list(table_info.features)], test_data, table_info)
     rng = np.random.default_rng(params.seed)
     groups = row_groups(test_data, preprocessing)
-    metrics = compute_metrics(found, params.confidence, params.resamples, rng, groups)
+    metrics = compute_metrics(predictions, params.confidence, params.resamples, rng, groups)
     scores = pd.DataFrame(
         {
             ROW_HASH_COLUMN: test_data[ROW_HASH_COLUMN].to_numpy(),
             "target": test_data[table_info.target].to_numpy(),
-            "loss": losses(found),
+            "loss": losses(predictions),
         }
     )
     if table_info.task == "regression":
-        scores.insert(2, "prediction", found.predicted)
+        scores.insert(2, "prediction", predictions.predicted)
     else:
-        scores.insert(2, "prediction", np.array(table_info.classes, dtype=object)[found.predicted])
+        scores.insert(
+            2, "prediction", np.array(table_info.classes, dtype=object)[predictions.predicted]
+        )
         scores["target"] = scores["target"].map(str)
         for code, name in enumerate(table_info.classes):
-            scores[f"probability_{name}"] = found.probabilities[:, code]
-    return metrics, scores, _confusion_matrix(found, table_info)
+            scores[f"probability_{name}"] = predictions.probabilities[:, code]
+    return metrics, scores, _confusion_matrix(predictions, table_info)
 
 
 def explain_model(
@@ -89,7 +91,7 @@ def explain_model(
         rows = rows.iloc[drawn].reset_index(drop=True)
     features = rows[list(table_info.features)]
     before = losses(score_rows(model, features, rows, table_info)).mean()
-    found = []
+    importance = []
     for column in table_info.features:
         # All repeats in one call: a pipeline's cost is mostly per call, not per row.
         shuffled = pd.concat([features] * params.importance_repeats, ignore_index=True)
@@ -98,8 +100,8 @@ def explain_model(
         targets = pd.concat([rows] * params.importance_repeats, ignore_index=True)
         after = losses(score_rows(model, shuffled, targets, table_info))
         rises = after.reshape(params.importance_repeats, -1).mean(axis=1) - before
-        found.append({"feature": column, "rise": rises.mean(), "spread": rises.std()})
-    return pd.DataFrame(found).sort_values("rise", ascending=False, ignore_index=True)
+        importance.append({"feature": column, "rise": rises.mean(), "spread": rises.std()})
+    return pd.DataFrame(importance).sort_values("rise", ascending=False, ignore_index=True)
 
 
 def score_gate(
@@ -124,28 +126,31 @@ def score_gate(
     rows = test_data[~fitted].reset_index(drop=True)
     labelled = rows_by_hash(labelled_data, rows, table_info.target)
     groups = row_groups(rows, preprocessing, least=MIN_ROWS)
-    chosen, which = gate.unseen_rows(labelled, champion, table_info, params, groups.codes)
+    unseen, which_rows = gate.unseen_rows(labelled, champion, table_info, params, groups.codes)
     classes = gate.shared_classes(champion, table_info)
-    rows, labelled = (table[chosen].reset_index(drop=True) for table in (rows, labelled))
+    rows, labelled = (table[unseen].reset_index(drop=True) for table in (rows, labelled))
     if rows.empty:
         unusable = gate.why_unusable(champion, labelled, table_info)
         request = gate.request_challenge(
-            champion, None, which, classes, overfit_check, params, unusable
+            champion, None, which_rows, classes, overfit_check, params, unusable
         )
         return rows[[ROW_HASH_COLUMN]], request, request
-    own = gate.challenger_scores(model, rows, table_info, classes)
-    theirs = gate.champion_scores(champion, labelled, rows, train_data, table_info, classes)
-    unusable = theirs if isinstance(theirs, str) else ""
-    compared = None
-    if not isinstance(theirs, str):
-        compared = gate.gate_table(
-            rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64), theirs, own, groups.of(chosen).codes
+    of_challenger = gate.challenger_scores(model, rows, table_info, classes)
+    of_champion = gate.champion_scores(champion, labelled, rows, train_data, table_info, classes)
+    unusable = of_champion if isinstance(of_champion, str) else ""
+    scored = None
+    if not isinstance(of_champion, str):
+        scored = gate.gate_table(
+            rows[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64),
+            of_champion,
+            of_challenger,
+            groups.of(unseen).codes,
         )
-    which = f"{which}; {groups.note}" if groups.note else which
+    which_rows = f"{which_rows}; {groups.note}" if groups.note else which_rows
     request = gate.request_challenge(
-        champion, compared, which, classes, overfit_check, params, unusable, groups.name
+        champion, scored, which_rows, classes, overfit_check, params, unusable, groups.name
     )
-    return rows[[ROW_HASH_COLUMN]] if compared is None else compared, request, request
+    return rows[[ROW_HASH_COLUMN]] if scored is None else scored, request, request
 
 
 def decide(
@@ -254,13 +259,13 @@ def write_report(
     )
 
 
-def _confusion_matrix(found: Scores, info: TableInfo) -> pd.DataFrame:
+def _confusion_matrix(scores: Scores, info: TableInfo) -> pd.DataFrame:
     if info.task != "regression":
-        names, counts = info.classes, confusion_counts(found)
+        names, counts = info.classes, confusion_counts(scores)
     else:
         names = THIRDS
-        edges = np.quantile(found.y, [1 / 3, 2 / 3])
-        true, predicted = np.digitize(found.y, edges), np.digitize(found.predicted, edges)
+        edges = np.quantile(scores.y, [1 / 3, 2 / 3])
+        true, predicted = np.digitize(scores.y, edges), np.digitize(scores.predicted, edges)
         counts = np.bincount(true * 3 + predicted, minlength=9).reshape(3, 3)
     matrix = pd.DataFrame(counts, columns=list(names))
     matrix.insert(0, "actual", list(names))

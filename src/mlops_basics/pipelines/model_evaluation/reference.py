@@ -32,13 +32,13 @@ def sample_reference(
     Returns:
         A row a test row: its features, then target, prediction, loss and probabilities.
     """
-    taken = np.arange(len(test_data))
-    if len(taken) > params.reference_rows:
+    positions = np.arange(len(test_data))
+    if len(positions) > params.reference_rows:
         rng = np.random.default_rng(params.seed)
-        taken = np.sort(rng.choice(len(taken), params.reference_rows, replace=False))
-    features = test_data[list(table_info.features)].iloc[taken].reset_index(drop=True)
-    own = scores.drop(columns=[ROW_HASH_COLUMN]).iloc[taken].reset_index(drop=True)
-    return pd.concat([features, own.add_prefix("__").add_suffix("__")], axis=1)
+        positions = np.sort(rng.choice(len(positions), params.reference_rows, replace=False))
+    features = test_data[list(table_info.features)].iloc[positions].reset_index(drop=True)
+    of_rows = scores.drop(columns=[ROW_HASH_COLUMN]).iloc[positions].reset_index(drop=True)
+    return pd.concat([features, of_rows.add_prefix("__").add_suffix("__")], axis=1)
 
 
 def describe_reference(
@@ -58,9 +58,9 @@ def describe_reference(
     rows = test_data.sort_values(time_column, kind="stable") if time_column else test_data
     features = rows[list(table_info.features)]
     times = time_columns(features)
-    found = score_rows(model, features, rows, table_info)
-    clip = error_clip(found)
-    losses = watched_losses(found, clip)
+    scores = score_rows(model, features, rows, table_info)
+    clip = error_clip(scores)
+    losses = watched_losses(scores, clip)
     by_hash = split_report.method == "hash"
     info = MonitoringReference(
         rows=len(rows),

@@ -103,7 +103,7 @@ def measure_fit(
         baseline_losses(train_data, seen, table_info),
         baseline_losses(train_data, valid_data, table_info),
         params.gap_confidence,
-        *(each.codes for each in groups),
+        *(of_set.codes for of_set in groups),
     )
     overfitted = gap.exceeds(params.gap_tolerance)
     direction = "worse" if gap.gap > 0 else "better"
@@ -123,8 +123,8 @@ def measure_fit(
     )
     rng = np.random.default_rng(evaluation.seed)
     metrics = [
-        compute_metrics(scores, evaluation.confidence, evaluation.resamples, rng, own)
-        for scores, own in zip((train_scores, valid_scores), groups, strict=True)
+        compute_metrics(scores, evaluation.confidence, evaluation.resamples, rng, of_set)
+        for scores, of_set in zip((train_scores, valid_scores), groups, strict=True)
     ]
     return metrics[0], metrics[1], check
 

@@ -86,7 +86,7 @@ class Search:
             baseline_losses(train, valid, info),
         )
         self._groups = tuple(
-            each.codes for each in groups_of_sets((self._gap_rows, valid), preprocessing)
+            of_set.codes for of_set in groups_of_sets((self._gap_rows, valid), preprocessing)
         )
         self._encodings: dict[bool, Encoding] = {}
 
@@ -94,11 +94,11 @@ class Search:
         """Fit the candidate that the sampler suggests, and measure it."""
         name = trial.suggest_categorical("candidate", list(self.candidates))
         candidate = self.candidates[name]
-        chosen = {
+        hyper_parameters = {
             key: _suggest(trial, f"{name}.{key}", space) for key, space in candidate.space.items()
         }
         encoding = self._encoding(candidate.dense)
-        estimator = _make_estimator(name, candidate, chosen, self.params.seed)
+        estimator = _make_estimator(name, candidate, hyper_parameters, self.params.seed)
         with threads_for(self._train):
             estimator.fit(encoding.train, self._train[self.info.target].to_numpy())
         model = _pipeline([*encoding.steps, (ESTIMATOR_STEP, estimator)])
@@ -107,7 +107,7 @@ class Search:
         gap = loss_gap(
             losses(seen), losses(unseen), *self._baseline, self.params.gap_confidence, *self._groups
         )
-        return Trial(trial.number, name, chosen, model, gap, self.params.gap_tolerance)
+        return Trial(trial.number, name, hyper_parameters, model, gap, self.params.gap_tolerance)
 
     def _encoding(self, dense: bool) -> Encoding:
         if dense not in self._encodings:
@@ -152,9 +152,9 @@ def run_search(
     rows = []
     stopped = ""
     for number in range(search.params.n_trials):
-        asked = study.ask()
-        trial = search.run(asked)
-        study.tell(asked, trial.gap.valid_loss)
+        suggestion = study.ask()
+        trial = search.run(suggestion)
+        study.tell(suggestion, trial.gap.valid_loss)
         if trial.is_better_than(best):
             best = trial
         rows.append(_trial_row(trial))
@@ -191,7 +191,7 @@ def _suggest(trial: optuna.Trial, name: str, space: SearchRange) -> Any:
 
 
 def _make_estimator(
-    name: str, candidate: Candidate, chosen: dict[str, Any], seed: int
+    name: str, candidate: Candidate, hyper_parameters: dict[str, Any], seed: int
 ) -> BaseEstimator:
     from kedro.utils import load_obj
 
@@ -203,7 +203,7 @@ def _make_estimator(
             f"{where} names the class {candidate.class_path}, which cannot be imported ({error})."
         ) from error
     try:
-        estimator = estimator_class(**{**candidate.fixed, **chosen})
+        estimator = estimator_class(**{**candidate.fixed, **hyper_parameters})
     except TypeError as error:
         raise ConfigurationError(f"{where}: {error}. Correct `fixed` or `space`.") from error
     if "random_state" in estimator.get_params() and "random_state" not in candidate.fixed:
