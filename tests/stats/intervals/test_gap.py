@@ -146,3 +146,14 @@ def test_wrong_arguments_are_named(arguments, message):
     """Each message gives name, rule and value."""
     with pytest.raises(ValueError, match=message):
         loss_gap(*arguments)
+
+
+def test_a_gap_exceeds_what_lies_below_its_interval():
+    """What lies within it is not shown; without limits nothing is."""
+    ones = [1.0] * 4
+    gap = loss_gap([0.1, 0.2, 0.3, 0.2], [0.3, 0.5, 0.4, 0.4], ones, ones)
+    assert gap.exceeds(gap.low - 1e-9)
+    assert not gap.exceeds(gap.low)
+    alone = loss_gap([0.1, 0.2], [0.3, 0.5], ones[:2], ones[:2], 0.95, [0, 0], [1, 1])
+    assert alone.low is None
+    assert not alone.exceeds(-1.0)

@@ -52,6 +52,16 @@ def test_the_veto_uses_its_own_level():
     assert not shown_worse(strict, alpha=0.001).shown_worse
 
 
+def test_a_guard_holds_the_gain_and_its_interval():
+    """As the comparison has them; without an interval there are no limits."""
+    result = mcnemar(PairedCounts(n=500, both_right=430, gained=8, lost=22))
+    guard = shown_worse(result)
+    assert (guard.metric, guard.effect) == ("accuracy", result.effect)
+    assert (guard.low, guard.high) == result.interval
+    empty = shown_worse(mcnemar(PairedCounts()))
+    assert (empty.low, empty.high) == (None, None)
+
+
 @pytest.mark.parametrize(
     "result",
     [
