@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -139,13 +140,13 @@ def judge_guards(
     """Whether any metric that the user cares for is shown to be worse; not being is no proof."""
     kind = kind_of_task(gate_scores(gate, "champion").task)
     names = [_fitting(name, "guards", kind) for name in params.guards or default_guards(kind)]
-    return tuple(
-        shown_worse(
-            compare(name, gate, request, params.guard_alpha, 0.0, rng), alpha=params.guard_alpha
-        )
-        for name in dict.fromkeys(names)
-        if name != tested
-    )
+    guards = []
+    for name in dict.fromkeys(names):
+        if name != tested:
+            result = compare(name, gate, request, params.guard_alpha, 0.0, rng)
+            guard = shown_worse(result, alpha=params.guard_alpha)
+            guards.append(replace(guard, metric=name))  # as asked for; an AUC's own says which
+    return tuple(guards)
 
 
 def level_of(challenge: Challenge, params: DecisionParams) -> float:
