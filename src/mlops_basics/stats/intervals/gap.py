@@ -40,56 +40,48 @@ def loss_gap(
 ) -> LossGap:
     """How much more of its advantage over a baseline a model has on the rows it was fitted on.
 
-    Parameters
-    ----------
-    train_losses, valid_losses : array_like, shape (n,) and (m,), n, m >= 2
-        Losses of the same model, one a row, smaller is better.
-    train_baseline, valid_baseline : array_like, shape (n,) and (m,)
-        Losses of a constant prediction on the same rows. Its mean on the validation rows, which
-        must be above 0, is the unit of the gap.
-    confidence : float in (0, 1)
-        Of the two-sided interval.
-    train_groups, valid_groups : array_like, shape (n,) and (m,), optional
-        The group of each row, where groups are independent and rows are not; both or none. A
-        group may have rows in both sets, under one name: what it has in common cancels.
+    Args:
+        train_losses, valid_losses: Losses of the same model, one a row, smaller is better, shape
+            (n,) and (m,), n, m >= 2.
+        train_baseline, valid_baseline: Losses of a constant prediction on the same rows. Its mean
+            on the validation rows, which must be above 0, is the unit of the gap. Shape (n,) and
+            (m,).
+        confidence: Of the two-sided interval.
+        train_groups, valid_groups: The group of each row, where groups are independent and rows are
+            not; both or none. A group may have rows in both sets, under one name: what it has in
+            common cancels. Shape (n,) and (m,).
 
-    Returns
-    -------
-    LossGap
+    Returns:
         With equal differences in all rows of both sets the interval is the gap itself; without
         limits where one set is of a single group, which tells nothing about others.
 
-    Raises
-    ------
-    ValueError
-        If an array is too short or not finite, of another shape, or a number out of range.
+    Raises:
+        ValueError: If an array is too short or not finite, of another shape, or a number out of
+            range.
 
-    Notes
-    -----
-    With l a row's loss and b the baseline's, the gap is
-    (mean(l - b) on validation rows - mean(l - b) on training rows) / mean(b) on validation rows.
-    Subtracting the baseline row by row keeps apart what is not overfitting: when the validation
-    rows are of a later time with another share of a class, both models lose.
+    Note:
+        With l a row's loss and b the baseline's, the gap is (mean(l - b) on validation rows -
+        mean(l - b) on training rows) / mean(b) on validation rows. Subtracting the baseline row by
+        row keeps apart what is not overfitting: when the validation rows are of a later time with
+        another share of a class, both models lose.
 
-    The rows (or groups, see `groups.group_sums`) of both sets are taken as independent draws of
-    one population, the model as fixed;
-    the interval speaks of this model, not of the method that fitted it. The model was fitted on
-    the training rows, whose mean loss therefore has no sampling error that would matter to the
-    validation rows: Welch's interval is on the wide side.
+        The rows (or groups, see ``groups.group_sums``) of both sets are taken as independent draws
+        of one population, the model as fixed; the interval speaks of this model, not of the method
+        that fitted it. The model was fitted on the training rows, whose mean loss therefore has no
+        sampling error that would matter to the validation rows: Welch's interval is on the wide
+        side.
 
-    References
-    ----------
-    B. L. Welch (1947), Biometrika 34, 28-35; his degrees of freedom are at most the number of
-    groups minus one, as groups in both sets are no two.
+    References:
+        B. L. Welch (1947), Biometrika 34, 28-35; his degrees of freedom are at most the number of
+        groups minus one, as groups in both sets are no two.
 
-    Examples
-    --------
-    >>> ones = [1.0, 1.0, 1.0, 1.0]
-    >>> result = loss_gap([0.1, 0.2, 0.3, 0.2], [0.3, 0.5, 0.4, 0.4], ones, ones)
-    >>> round(result.gap, 3), round(result.low, 3), round(result.high, 3)
-    (0.2, 0.059, 0.341)
+    Example:
+        >>> ones = [1.0, 1.0, 1.0, 1.0]
+        >>> result = loss_gap([0.1, 0.2, 0.3, 0.2], [0.3, 0.5, 0.4, 0.4], ones, ones)
+        >>> round(result.gap, 3), round(result.low, 3), round(result.high, 3)
+        (0.2, 0.059, 0.341)
 
-    The validation loss is higher by 20 % of the baseline's loss, surely by 5 %.
+        The validation loss is higher by 20 % of the baseline's loss, surely by 5 %.
     """
     train, train_base = _check("train", train_losses, train_baseline)
     valid, valid_base = _check("valid", valid_losses, valid_baseline)

@@ -20,27 +20,20 @@ NO_VARIATION = "no variation on these rows to estimate an interval from; see the
 def share(successes: int, rows: int, confidence: float = 0.95) -> Interval:
     """A share of rows, with Wilson's interval.
 
-    Parameters
-    ----------
-    successes, rows : int, 0 <= successes <= rows, rows >= 1
-    confidence : float in (0, 1)
+    Args:
+        successes, rows: 0 <= successes <= rows, rows >= 1.
+        confidence: Of the two-sided interval, in (0, 1).
 
-    Returns
-    -------
-    Interval
+    References:
+        E. B. Wilson (1927), JASA 22, 209-212; recommended by Brown, Cai and DasGupta (2001),
+        Statistical Science 16, 101-133, for its coverage at small n.
 
-    References
-    ----------
-    E. B. Wilson (1927), JASA 22, 209-212; recommended by Brown, Cai and DasGupta (2001),
-    Statistical Science 16, 101-133, for its coverage at small n.
+    Example:
+        >>> accuracy = share(27, 30)
+        >>> round(accuracy.low, 3), round(accuracy.high, 3)
+        (0.744, 0.965)
 
-    Examples
-    --------
-    >>> accuracy = share(27, 30)
-    >>> round(accuracy.low, 3), round(accuracy.high, 3)
-    (0.744, 0.965)
-
-    27 of 30 right: the accuracy on many rows lies between 74 and 97 %.
+        27 of 30 right: the accuracy on many rows lies between 74 and 97 %.
     """
     _check_confidence(confidence)
     found = stats.binomtest(successes, rows).proportion_ci(confidence, method="wilson")
@@ -56,28 +49,22 @@ def mean(
 ) -> Interval:
     """The mean, with Student's interval.
 
-    Parameters
-    ----------
-    values : array_like, shape (n,), n >= 2
-    confidence : float in (0, 1)
-    at_least : float, optional
-        A value that the mean cannot fall below; the lower limit does not either.
-    at_most : float, optional
-        The same for the upper limit.
-    groups : array_like, shape (n,), optional
-        The group of each value, where groups are independent and values are not.
+    Args:
+        values: Shape (n,), n >= 2.
+        confidence: Of the two-sided interval, in (0, 1).
+        at_least: A value that the mean cannot fall below; the lower limit does not either.
+        at_most: The same for the upper limit.
+        groups: The group of each value, where groups are independent and values are not, shape
+            (n,).
 
-    Returns
-    -------
-    Interval
+    Returns:
         Where all values are equal, the interval is the mean itself; of a single group it has no
         limits.
 
-    Examples
-    --------
-    >>> loss = mean([1.0, 2.0, 3.0, 4.0])
-    >>> loss.value, round(loss.low, 3), round(loss.high, 3)
-    (2.5, 0.446, 4.554)
+    Example:
+        >>> loss = mean([1.0, 2.0, 3.0, 4.0])
+        >>> loss.value, round(loss.low, 3), round(loss.high, 3)
+        (2.5, 0.446, 4.554)
     """
     array = _check_values(values)
     _check_confidence(confidence)
@@ -95,19 +82,14 @@ def around(
 ) -> Interval:
     """Student's interval of an estimate, from what each row adds to it.
 
-    Parameters
-    ----------
-    value : float
-    influence : ndarray of float, shape (n,), n >= 2
-    confidence : float in (0, 1)
-    groups : array_like, shape (n,), optional
-        The group of each row, where groups are independent and rows are not.
-    at_least, at_most : float, optional
-        The range of the estimate, which the limits do not leave.
+    Args:
+        value: The estimate.
+        influence: What each row adds to it, to first order, shape (n,), n >= 2.
+        confidence: Of the two-sided interval, in (0, 1).
+        groups: The group of each row, where groups are independent and rows are not, shape (n,).
+        at_least, at_most: The range of the estimate, which the limits do not leave.
 
-    Returns
-    -------
-    Interval
+    Returns:
         Without limits where all rows are of one group.
     """
     error, units = standard_error(influence, groups)
@@ -141,22 +123,17 @@ def root_mean_square(
 ) -> Interval:
     """Root mean squared error; the interval is the root of that of the mean square.
 
-    Parameters
-    ----------
-    errors : array_like, shape (n,), n >= 2
-    confidence : float in (0, 1)
-    groups : array_like, shape (n,), optional
-        As in `mean`.
+    Args:
+        errors: Shape (n,), n >= 2.
+        confidence: Of the two-sided interval, in (0, 1).
+        groups: As in ``mean``, shape (n,).
 
-    Returns
-    -------
-    Interval
+    Returns:
         The lower limit is at least 0.
 
-    Examples
-    --------
-    >>> round(root_mean_square([3.0, -4.0, 5.0, -4.0]).value, 3)
-    4.062
+    Example:
+        >>> round(root_mean_square([3.0, -4.0, 5.0, -4.0]).value, 3)
+        4.062
     """
     square = mean(_check_values(errors) ** 2, confidence, at_least=0, groups=groups)
     value, low, high = (
@@ -174,29 +151,22 @@ def r_squared(
 ) -> Interval:
     """Share of the target's variance that a regression explains, by the delta method.
 
-    Parameters
-    ----------
-    y, errors : array_like, shape (n,), n >= 2
-        Targets, and targets minus predictions.
-    confidence : float in (0, 1)
-    groups : array_like, shape (n,), optional
-        As in `mean`.
+    Args:
+        y, errors: Targets, and targets minus predictions, shape (n,), n >= 2.
+        confidence: Of the two-sided interval, in (0, 1).
+        groups: As in ``mean``, shape (n,).
 
-    Returns
-    -------
-    Interval
+    Returns:
         Not defined (None) where the target does not vary.
 
-    Notes
-    -----
-    With e the errors, M their mean square and V the mean square of y about its mean,
-    R2 = 1 - M / V; row i's influence on it is -(e_i^2 - M) / V + M ((y_i - mean)^2 - V) / V^2,
-    whose standard error gives the interval (van der Vaart 1998, Asymptotic Statistics, ch. 20).
+    Note:
+        With e the errors, M their mean square and V the mean square of y about its mean, R2 = 1 - M
+        / V; row i's influence on it is -(e_i^2 - M) / V + M ((y_i - mean)^2 - V) / V^2, whose
+        standard error gives the interval (van der Vaart 1998, Asymptotic Statistics, ch. 20).
 
-    Examples
-    --------
-    >>> round(r_squared([1.0, 2.0, 3.0, 4.0], [0.5, -0.5, 0.5, -0.5]).value, 3)
-    0.8
+    Example:
+        >>> round(r_squared([1.0, 2.0, 3.0, 4.0], [0.5, -0.5, 0.5, -0.5]).value, 3)
+        0.8
     """
     target, error = _check_values(y), _check_values(errors)
     if target.shape != error.shape:
@@ -213,33 +183,26 @@ def r_squared(
 def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 0.95) -> Interval:
     """Area under the ROC curve (macro average of one against the rest), by DeLong.
 
-    Parameters
-    ----------
-    y : array_like of int, shape (n,)
-        Class codes 0 ... K-1.
-    probabilities : array_like, shape (n, K)
-    confidence : float in (0, 1)
+    Args:
+        y: Class codes 0 ... K-1. Shape (n,).
+        probabilities: Shape (n, K).
+        confidence: Of the two-sided interval, in (0, 1).
 
-    Returns
-    -------
-    Interval
-        Not defined (None) where fewer than two classes occur. On the logit scale, so that it
-        stays within (0, 1); without limits where the ranking is perfect, as then the rows
-        show no variance to build on.
+    Returns:
+        Not defined (None) where fewer than two classes occur. On the logit scale, so that it stays
+        within (0, 1); without limits where the ranking is perfect, as then the rows show no
+        variance to build on.
 
-    Notes
-    -----
-    The comparison with a constant score, whose AUC is 1/2 without error.
+    Note:
+        The comparison with a constant score, whose AUC is 1/2 without error.
 
-    References
-    ----------
-    DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845.
+    References:
+        DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845.
 
-    Examples
-    --------
-    >>> p = [[0.9, 0.1], [0.6, 0.4], [0.65, 0.35], [0.2, 0.8]]
-    >>> roc_auc([0, 0, 1, 1], p).value
-    0.75
+    Example:
+        >>> p = [[0.9, 0.1], [0.6, 0.4], [0.65, 0.35], [0.2, 0.8]]
+        >>> roc_auc([0, 0, 1, 1], p).value
+        0.75
     """
     _check_confidence(confidence)
     scores = rank_scores(probabilities)
@@ -253,9 +216,7 @@ def roc_auc(y: npt.ArrayLike, probabilities: npt.ArrayLike, confidence: float = 
 def logit_interval(value: float, half: float, note: str = "") -> Interval:
     """An interval that stays within (0, 1): of half this width before it is bent.
 
-    Returns
-    -------
-    Interval
+    Returns:
         Without limits at 0, at 1, and where there is no width.
     """
     if not 0 < value < 1 or half == 0:
@@ -275,30 +236,23 @@ def confusion_metric(
 ) -> Interval:
     """Any metric of the confusion matrix, with the percentile interval of the row bootstrap.
 
-    Parameters
-    ----------
-    counts : array_like of int, shape (K, K)
-        Rows are the true classes, columns the predicted ones.
-    metric : callable
-        From counts of shape (R, K, K) to values of shape (R,).
-    confidence : float in (0, 1)
-    resamples : int >= 1
-    rng : numpy.random.Generator
+    Args:
+        counts: Rows are the true classes, columns the predicted ones, shape (K, K).
+        metric: From counts of shape (R, K, K) to values of shape (R,).
+        confidence: Of the two-sided interval, in (0, 1).
+        resamples
+        rng: Source of the draws.
 
-    Returns
-    -------
-    Interval
-        Without limits where every draw gives the same value: a classifier without an error on
-        these rows is not known to be perfect, and the interval of the accuracy says how far.
+    Returns:
+        Without limits where every draw gives the same value: a classifier without an error on these
+        rows is not known to be perfect, and the interval of the accuracy says how far.
 
-    Notes
-    -----
-    Resampling rows and counting them is exactly a multinomial draw over the cells, so that the
-    cost does not depend on the number of rows.
+    Note:
+        Resampling rows and counting them is exactly a multinomial draw over the cells, so that the
+        cost does not depend on the number of rows.
 
-    References
-    ----------
-    Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
+    References:
+        Efron and Tibshirani (1993), An Introduction to the Bootstrap, ch. 13.
     """
     _check_confidence(confidence)
     table = np.asarray(counts, dtype=np.int64)

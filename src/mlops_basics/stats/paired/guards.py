@@ -31,38 +31,27 @@ class Guard:
 def shown_worse(result: PairedResult, *, alpha: float = 0.05) -> Guard:
     """Veto when a paired comparison shows the challenger to be worse.
 
-    Parameters
-    ----------
-    result : PairedResult
-        Any comparison: per-row loss, accuracy, a metric of the confusion matrix, AUC.
-    alpha : float, in (0, 0.5)
-        One-sided level of the veto. It is not spent over a champion's life: a veto can only
-        prevent promotions, so it cannot raise the rate of wrong ones.
+    Args:
+        result: Any comparison: per-row loss, accuracy, a metric of the confusion matrix, AUC.
+        alpha: One-sided level of the veto. It is not spent over a champion's life: a veto can only
+            prevent promotions, so it cannot raise the rate of wrong ones. In (0, 0.5).
 
-    Returns
-    -------
-    Guard
+    Raises:
+        ValueError: If alpha is out of range.
 
-    Raises
-    ------
-    ValueError
-        If alpha is out of range.
+    Note:
+        "Not shown to be worse" is not "shown not to be worse": with few rows a guard sees little. A
+        claim of the second kind is a test of non-inferiority, ``min_gain = -margin``.
 
-    Notes
-    -----
-    "Not shown to be worse" is not "shown not to be worse": with few rows a guard sees little.
-    A claim of the second kind is a test of non-inferiority, ``min_gain = -margin``.
+    Example:
+        >>> from mlops_basics.stats.paired.guards import shown_worse
+        >>> from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
+        >>> accuracy = mcnemar(PairedCounts(n=500, both_right=430, gained=8, lost=22))
+        >>> guard = shown_worse(accuracy)
+        >>> guard.shown_worse, round(guard.p_worse, 4)
+        (True, 0.0081)
 
-    Examples
-    --------
-    >>> from mlops_basics.stats.paired.guards import shown_worse
-    >>> from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
-    >>> accuracy = mcnemar(PairedCounts(n=500, both_right=430, gained=8, lost=22))
-    >>> guard = shown_worse(accuracy)
-    >>> guard.shown_worse, round(guard.p_worse, 4)
-    (True, 0.0081)
-
-    22 rows lost against 8 gained: the veto holds at 5 %.
+        22 rows lost against 8 gained: the veto holds at 5 %.
     """
     alpha = _check.level(alpha)
     worse = result.effect is not None and result.p_worse <= alpha
