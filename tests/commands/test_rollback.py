@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from mlops_basics.commands import rollback as operations
+from mlops_basics.commands import serve as serving
 from mlops_basics.commands.releases import releases_table
 from mlops_basics.commands.rollback import rollback
 from mlops_basics.commands.serve import serve
@@ -403,8 +403,8 @@ open(sys.argv[1], "w").close()
 def test_a_server_is_stopped_with_all_it_started(last, code, small, tmp_path, monkeypatch):
     """By a signal that reaches us, or by itself: no process is left, handlers are as before."""
     started, groups = tmp_path / "started", []
-    real = operations._end
-    monkeypatch.setattr(operations, "_end", lambda server: (groups.append(server), real(server)))
+    real = serving._end
+    monkeypatch.setattr(serving, "_end", lambda server: (groups.append(server), real(server)))
 
     def stop():
         while not started.exists():
@@ -415,7 +415,7 @@ def test_a_server_is_stopped_with_all_it_started(last, code, small, tmp_path, mo
     if code == 143:
         threading.Thread(target=stop, daemon=True).start()
     command = [sys.executable, "-c", CHILD.format(last=last), str(started)]
-    assert operations._run_until_stopped(command, os.environ) == code
+    assert serving._run_until_stopped(command, os.environ) == code
     assert signal.getsignal(signal.SIGTERM) is before
     assert shutil.which(command[0])
     with pytest.raises(ProcessLookupError, match="No such process"):
