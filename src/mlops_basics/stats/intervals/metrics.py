@@ -240,7 +240,7 @@ def confusion_metric(
         counts: Rows are the true classes, columns the predicted ones, shape (K, K).
         metric: From counts of shape (R, K, K) to values of shape (R,).
         confidence: Of the two-sided interval, in (0, 1).
-        resamples
+        resamples: Draws, at least 1.
         rng: Source of the draws.
 
     Returns:
