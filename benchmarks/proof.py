@@ -316,7 +316,7 @@ def prove() -> Proof:
                     "something."
                 ),
                 Paragraph(
-                    f"{YEARS:,} simulated years. Whoever is promoted becomes the champion that the "
+                    f"{YEARS:,} simulated years. The promoted model becomes the champion that the "
                     "next challenger meets (and by this gate a new life begins: a year then holds "
                     "more than one life, whose promises add up). New rows each week do not help a "
                     "rule of about even odds: 52 fair coins all fall on one side with probability "

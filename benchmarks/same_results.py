@@ -2,7 +2,7 @@
 
 Runs the loop of each checkout on iris, breast cancer and 20,000 flights: ``kedro run`` twice (the
 second time with a longer search, so that a champion is challenged), then ``kedro ct`` with a new
-batch. Whatever these leave is compared by SHA-256: data, models, metrics, decisions, verdicts, the
+batch. All that they leave is compared by SHA-256: data, models, metrics, decisions, verdicts, the
 release, the text of pages and of the terminal. Times, versions, commits and ids are masked.
 """
 

@@ -79,7 +79,7 @@ RULES: dict[str, Rule] = {
 
 
 def promotions(rule: Rule, rows: Rows) -> int:
-    """Promotions in one year; who is promoted becomes the champion that the next one meets."""
+    """Promotions in one year; each promoted model becomes the next one's champion."""
     models, champion, count = len(rows.losses), 0, 0
     levels = np.array([alpha_at(k) for k in range(1, models)])
     while champion < models - 1:

@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a project of one's own, with MLflow's state reset around each test."""
+"""Fixtures for all tests: a separate project, with MLflow's state reset around each test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.services import *  # noqa: F403 (fixtures, and pytest's hooks
 # Two test processes share two cores: threads of their own would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-# The same examples every time: a failure in CI is one that everybody can repeat.
+# The same examples every time, so that a failure in CI can be repeated anywhere.
 settings.register_profile("suite", max_examples=30, deadline=None, derandomize=True)
 settings.load_profile("suite")
 

@@ -1,4 +1,4 @@
-"""What docs/aws.md prints: the policy is enough for what runs do and not too much; the settings."""
+"""The policy and settings in docs/aws.md: the policy allows what runs do, and no more."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def concerns(statement: dict[str, Any], role: str, asked: Asked) -> bool:
 
 
 def holds(operator: str, key: str, values: list[str], context: dict[str, str]) -> bool:
-    """Whether a condition holds; a key that a request lacks is like nothing."""
+    """Whether a condition holds; a key that a request lacks matches nothing."""
     if operator == "Null":
         return str(key not in context).lower() in values
     assert operator in ("StringLike", "Bool")
@@ -197,13 +197,13 @@ def life(shared_project: Project, services: Instance, s3_server: S3Server) -> Li
 
 
 def refused(role: str, asked: list[Asked]) -> set[tuple[str, str, str]]:
-    """What a role may not do of it."""
+    """The requests that the policy refuses to a role."""
     return {(each.action, each.key, str(each.context)) for each in asked if not allowed(role, each)}
 
 
 @pytest.mark.slow
 def test_a_publisher_may_do_all_that_runs_and_commands_do(life: Life) -> None:
-    """Each request by its right; and it was a whole life that was looked at."""
+    """Each request is allowed, and the recorded requests cover the whole life."""
     assert refused("publisher", life.publisher) == set()
     actions = {(each.action, each.key.split("/")[0]) for each in life.publisher}
     assert actions >= {
@@ -226,7 +226,7 @@ def test_a_publisher_may_do_all_that_runs_and_commands_do(life: Life) -> None:
 
 @pytest.mark.slow
 def test_a_scorer_may_do_all_that_batch_inference_does(life: Life) -> None:
-    """Releases and what is to be scored; nothing is written."""
+    """A scorer may read releases and the data to be scored, and writes nothing."""
     assert refused("scorer", life.scorer) == set()
     assert {each.action for each in life.scorer} <= {"GetObject", "ListBucket"}
     read = {each.key for each in life.scorer if each.action == "GetObject"}
@@ -251,15 +251,15 @@ def test_only_a_publisher_writes_what_is_written_in_production(life: Life) -> No
 
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("key", [ENTRY, f"production/{MODEL}/current.json", "source/a.csv"])
-def test_nobody_removes_history_pointer_or_batches(role: str, key: str) -> None:
-    """Nor what is overwritten there for ever."""
+def test_no_role_removes_history_pointer_or_batches(role: str, key: str) -> None:
+    """No role may delete them or their old versions."""
     for action in ("DeleteObject", "DeleteObjectVersion"):
         assert not allowed(role, Asked(action, key))
 
 
 @pytest.mark.parametrize("action", ["DeleteObject", "DeleteObjectVersion"])
 def test_the_ledger_is_kept_from_administrators_too(action: str) -> None:
-    """Their own policies allow all; a denial of the bucket's counts all the same."""
+    """The bucket's denial also applies to administrators, whose own policies allow everything."""
     denials = [each for each in STATEMENTS if each["Effect"] == "Deny"]
     assert any(concerns(each, "administrator", Asked(action, ENTRY)) for each in denials)
     release = Asked(action, f"production/{MODEL}/releases/1/manifest.json")
@@ -267,7 +267,7 @@ def test_the_ledger_is_kept_from_administrators_too(action: str) -> None:
 
 
 def test_an_entry_is_written_on_the_condition_that_there_is_none() -> None:
-    """So that none is overwritten."""
+    """An entry may be written only if it does not exist yet, so that none is overwritten."""
     assert allowed("publisher", Asked("PutObject", ENTRY, {"s3:if-none-match": "*"}))
     assert not allowed("publisher", Asked("PutObject", ENTRY))
     assert not allowed("publisher", Asked("PutObject", ENTRY, {"s3:if-match": '"tag"'}))
@@ -277,13 +277,13 @@ def test_an_entry_is_written_on_the_condition_that_there_is_none() -> None:
     "key", ["production/m/current.json", "data/m/x", "source/a", "inference/a"]
 )
 def test_a_scorer_writes_nowhere(key: str) -> None:
-    """Nor removes."""
+    """A scorer may neither write nor remove."""
     for action in ("PutObject", "DeleteObject"):
         assert not allowed("scorer", Asked(action, key))
 
 
 def test_a_scorer_sees_no_training_data() -> None:
-    """Neither contents nor names."""
+    """A scorer may neither read nor list training data."""
     for prefix in ("source", "data", "labels", "dvc", "mlflow"):
         assert not allowed("scorer", Asked("GetObject", f"{prefix}/a"))
         assert not allowed("scorer", Asked("ListBucket", "", {"s3:prefix": f"{prefix}/"}))
@@ -292,8 +292,8 @@ def test_a_scorer_sees_no_training_data() -> None:
 
 @pytest.mark.parametrize("prefix", ["source", "labels", "inference", "dvc", "data", "production"])
 @pytest.mark.parametrize("role", ["trainer", "publisher"])
-def test_whoever_learns_reads_all_that_the_project_proposes(role: str, prefix: str) -> None:
-    """With and without the slash at the end, as file systems list."""
+def test_trainers_and_publishers_read_all_default_folders(role: str, prefix: str) -> None:
+    """They may read and list them, with and without a slash at the end."""
     assert allowed(role, Asked("GetObject", f"{prefix}/a"))
     for text in (prefix, f"{prefix}/", f"{prefix}/a/"):
         assert allowed(role, Asked("ListBucket", "", {"s3:prefix": text}))
@@ -303,7 +303,7 @@ def test_whoever_learns_reads_all_that_the_project_proposes(role: str, prefix: s
 
 
 def test_without_tls_nothing_is_allowed() -> None:
-    """Whoever asks for whatever."""
+    """A request without TLS is denied."""
     plain = {"aws:SecureTransport": "false"}
     assert not allowed("publisher", Asked("GetObject", "data/a", plain))
 

@@ -25,7 +25,7 @@ def chain(*errors):
 
 @pytest.mark.parametrize("kind", [ConfigurationError, DataError, LineageError])
 def test_our_error_is_found_in_a_chain(kind):
-    """Kedro wraps it twice; its message alone is told."""
+    """Of an error that Kedro wraps twice only the message is shown."""
     error = chain(
         ValueError("deep inside"), kind("mend the file"), DatasetError("Failed"), RuntimeError("x")
     )
@@ -34,20 +34,20 @@ def test_our_error_is_found_in_a_chain(kind):
 
 
 def test_our_error_is_found_without_a_from():
-    """An error that was raised while ours was handled."""
+    """Our error is found below one that was raised while it was handled."""
     error = RuntimeError("outer")
     error.__context__ = DataError("mend the file")
     assert cli.explain(error) == "mend the file"
 
 
-def test_the_outermost_of_ours_is_told():
-    """It knows most of what was going on."""
+def test_the_outermost_of_our_errors_is_shown():
+    """Of several of our errors the outermost is shown, which has the most context."""
     error = chain(DataError("inner"), LineageError("outer"), DatasetError("Failed"))
     assert cli.explain(error) == "outer"
 
 
-def test_another_error_is_told_by_its_type_and_first_lines():
-    """At most five lines, without blank ones."""
+def test_another_error_is_shown_by_its_type_and_first_lines():
+    """Another error is shown with at most five lines, without blank ones."""
     text = cli.explain(KeyError("x"))
     assert text == "KeyError: 'x'"
     many = cli.explain(ValueError("\n\n".join(f"line {number}" for number in range(9))))
@@ -55,8 +55,8 @@ def test_another_error_is_told_by_its_type_and_first_lines():
     assert cli.explain(ValueError()) == "ValueError: "
 
 
-def test_a_damaged_module_is_told_with_its_remedy():
-    """What a full disk leaves of a compiled module; Python's own words help nobody."""
+def test_a_damaged_module_is_reported_with_its_remedy():
+    """A compiled module that a full disk truncated gives an error with a remedy."""
     assert "remove the __pycache__ folders" in cli.explain(EOFError("marshal data too short"))
     assert cli.explain(EOFError("EOF when reading a line")).startswith("EOFError: ")
 
@@ -129,7 +129,7 @@ def test_the_wrapped_command_keeps_name_help_and_options():
 
 
 def test_an_unknown_sample_is_a_readable_error():
-    """The list of samples is the message."""
+    """The message lists the samples."""
     result = CliRunner().invoke(cli.cli, ["sample", "titanic"])
     assert result.exit_code == 1
     assert "breast_cancer, diabetes, flights" in result.stderr

@@ -1,4 +1,4 @@
-"""Tests of what is refused before a run begins, and how it is told."""
+"""Tests of what is refused before a run begins, and of the messages."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_a_wrong_parameter_is_refused(path, value, message):
 
 
 def test_a_missing_section_is_refused_where_it_has_no_default():
-    """A target cannot be guessed."""
+    """A missing section without a default, like the target, is refused."""
     parameters = {name: value for name, value in GOOD.items() if name != "preprocessing"}
     with pytest.raises(ConfigurationError, match=r"^preprocessing\.target: Field required"):
         check_parameters(parameters)
@@ -107,7 +107,7 @@ def test_every_mistake_has_its_line():
 
 
 def test_another_error_keeps_its_words():
-    """What is not pydantic's is told as it is."""
+    """An error that is not pydantic's is shown unchanged."""
     assert readable_validation("training", ValueError("no such thing")) == "no such thing"
 
 

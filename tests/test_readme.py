@@ -1,4 +1,4 @@
-"""What the README promises is what happens."""
+"""Tests that the README's promises hold."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_every_option_of_the_one_file_is_explained():
 
 
 def test_your_own_table_takes_five_lines():
-    """The heading counts right."""
+    """The heading's number of lines is correct."""
     example = re.search(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[1]
     assert len(example.splitlines()) == 5
 

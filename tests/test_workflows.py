@@ -1,4 +1,4 @@
-"""Tests of the workflows' scripts, run as GitHub runs them; kedro and make are others."""
+"""Tests of the workflows' scripts, run as GitHub runs them; kedro and make are replaced."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Job:
         return self.folder / "output"
 
     def program(self, path: str, script: str) -> None:
-        """Put a program in its place."""
+        """Put a fake program on the PATH."""
         file = self.folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"#!/bin/bash\n{script}\n", encoding="utf-8")
@@ -84,7 +84,7 @@ class Job:
 
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
-    """A job whose environment is made already, and whose kedro says how it was called."""
+    """A job with a ready environment, whose kedro prints how it was called."""
     made = Job(tmp_path)
     made.program("bin/make", '[ "$*" = venv ]')
     made.program(".venv/bin/kedro", 'echo "called with $*"; echo "and an error" >&2; exit $CODE')
@@ -93,7 +93,7 @@ def job(tmp_path: Path) -> Job:
     return made
 
 
-#: How kedro ct ends, how the step ends, and what it tells beside the output.
+#: How kedro ct ends, how the step ends, and the annotation beside the output.
 ENDS = [
     (ExitCode.NOTHING_TO_DO, 0, "::notice::Nothing to do"),
     (ExitCode.PROMOTED, 0, "::notice::Retrained and promoted"),
@@ -105,12 +105,14 @@ ENDS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "ends", "told"), ENDS)
-def test_the_job_ends_as_kedro_ct_does(job: Job, code: int, ends: int, told: str | None) -> None:
+@pytest.mark.parametrize(("code", "ends", "annotation"), ENDS)
+def test_the_job_ends_as_kedro_ct_does(
+    job: Job, code: int, ends: int, annotation: str | None
+) -> None:
     """An error is an error; each other outcome has its own words."""
     ended = job.run(CODE=str(int(code)))
     assert ended.returncode == ends
-    assert re.findall("^::.*", ended.stdout, re.MULTILINE) == ([told] if told else [])
+    assert re.findall("^::.*", ended.stdout, re.MULTILINE) == ([annotation] if annotation else [])
     said = "called with ct --env s3\nand an error\n"
     assert ended.stdout.startswith(said)
     assert job.summary.read_text() == f"```\n{said}```\n"
@@ -118,12 +120,12 @@ def test_the_job_ends_as_kedro_ct_does(job: Job, code: int, ends: int, told: str
 
 
 def test_each_outcome_of_kedro_ct_is_known() -> None:
-    """A new one would be taken for an error."""
+    """Each exit code of kedro ct has a case in the workflow."""
     assert {code for code, ends, _ in ENDS if ends == 0} == set(ExitCode)
 
 
 def test_a_dry_run_is_passed_on(job: Job) -> None:
-    """As one more word."""
+    """A dry run is passed on as an option."""
     job.run(CODE="0", DRY_RUN="--dry-run")
     assert "called with ct --env s3 --dry-run\n" in job.summary.read_text()
 
@@ -161,7 +163,7 @@ def test_the_job_has_what_the_configuration_asks_for() -> None:
 
 @pytest.mark.parametrize("file", sorted(WORKFLOWS.glob("*.yml")), ids=lambda file: file.name)
 def test_a_pipe_needs_a_shell_that_sees_its_first_part_fail(file: Path) -> None:
-    """In every workflow."""
+    """Every workflow with a pipe sets a shell with pipefail."""
     flow = workflow(file.name)
     for name, job in flow["jobs"].items():
         for step in job["steps"]:

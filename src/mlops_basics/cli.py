@@ -132,7 +132,7 @@ def _calling(
 
 
 def explain(error: BaseException) -> str:
-    """The message for people: of our own error wherever it sits in the chain, else of the last."""
+    """The readable message: of our own error anywhere in the chain, else of the last."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, MlopsError):

@@ -26,7 +26,7 @@ class ReleaseError(MlopsError):
 
 
 class ConflictError(MlopsError):
-    """Somebody else was faster; what was decided no longer holds."""
+    """Another process was faster; the decision no longer holds."""
 
 
 class VersionTakenError(ConflictError):

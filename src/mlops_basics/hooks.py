@@ -16,8 +16,7 @@ from kedro.pipeline import Pipeline
 
 from mlops_basics.config.checks import check_environment, check_globals, check_parameters
 from mlops_basics.config.credentials import export_credentials
-from mlops_basics.runs import mlflow_state
-from mlops_basics.runs import versions as lineage
+from mlops_basics.runs import mlflow_state, versions
 from mlops_basics.runs.claim import RunClaim
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.dvc import source_version
@@ -78,20 +77,20 @@ class RunRecordHooks:
         self._catalog, self._pipeline = catalog, pipeline
         self._code = describe_code(self._project_path)
         reproduces = self._parameters.get("reproduces")
-        self._parent = None if reproduces else lineage.latest_manifest(catalog)
+        self._parent = None if reproduces else versions.latest_manifest(catalog)
         self._sources = self._parent.sources if self._parent else {}
         if "source" in pipeline.inputs():
             self._sources = describe_sources(catalog, self._project_path)
-        lineage.pin_inputs(
+        versions.pin_inputs(
             catalog,
             pipeline,
             self._parent,
             run_params.get("load_versions") or {},
             registered["__default__"],
         )
-        lineage.pin_outputs(catalog, pipeline, run_params.get("load_versions") or {})
-        name = lineage.REPRODUCTION if reproduces else lineage.MANIFEST
-        self._claim = lineage.claim_run(catalog, name)
+        versions.pin_outputs(catalog, pipeline, run_params.get("load_versions") or {})
+        name = versions.REPRODUCTION if reproduces else versions.MANIFEST
+        self._claim = versions.claim_run(catalog, name)
 
     @hook_impl
     def on_pipeline_error(self) -> None:
@@ -108,9 +107,9 @@ class RunRecordHooks:
         """Note what was written; a model goes to MLflow at once, since the registry needs it."""
         self._note(dataset_name, data)
         if dataset_name == MODEL and self._mlflow_run_id:
-            dataset = lineage.versioned(self._catalog, MODEL)
+            dataset = versions.versioned(self._catalog, MODEL)
             if dataset is not None:
-                path = lineage.content_path(dataset, "written")
+                path = versions.content_path(dataset, "written")
                 log_model(self._mlflow_run_id, getattr(dataset, "_fs", None), path)
 
     def begin(self, run_id: str, mlflow_run_id: str | None) -> RunContext:
@@ -122,7 +121,7 @@ class RunRecordHooks:
             env=self._env,
             model_name=str(self._parameters["model_name"]),
             code=self._code,
-            data_versions=lineage.planned_versions(
+            data_versions=versions.planned_versions(
                 self._catalog, self._pipeline, run_id, self._parent
             ),
         )
@@ -141,7 +140,7 @@ class RunRecordHooks:
             pipelines=tuple(run_params.get("pipeline_names") or ["__default__"]),
             code=self._code,
             parameters=plain_parameters(self._parameters),
-            datasets=lineage.describe_versions(
+            datasets=versions.describe_versions(
                 catalog,
                 pipeline,
                 self._rows,
@@ -152,7 +151,7 @@ class RunRecordHooks:
             sources=self._sources,
         )
         reproduces = self._parameters.get("reproduces")
-        catalog.save(lineage.REPRODUCTION if reproduces else lineage.MANIFEST, manifest)
+        catalog.save(versions.REPRODUCTION if reproduces else versions.MANIFEST, manifest)
         try:  # the claim keeps others from removing what is still being sent
             if self._mlflow_run_id:
                 files = self._uploads(catalog, manifest)
@@ -177,9 +176,9 @@ class RunRecordHooks:
     def _uploads(self, catalog: Catalog, manifest: Manifest) -> dict[str, tuple[Any, str]]:
         files = {}
         for name, version in manifest.datasets.items():
-            dataset = lineage.versioned(catalog, name)
+            dataset = versions.versioned(catalog, name)
             if version.access == "written" and dataset is not None:
-                path = lineage.content_path(dataset, version.access)
+                path = versions.content_path(dataset, version.access)
                 if name != MODEL and path.split("/")[-4] in UPLOADED_FOLDERS:
                     files[name] = (getattr(dataset, "_fs", None), path)
         return files
@@ -244,7 +243,7 @@ class MlflowRunHooks:
     def after_context_created(self, context: KedroContext) -> Generator[None, Any, Any]:
         """Remember a run that was active before: it is not ours to end.
 
-        kedro-mlflow makes the experiment of a new model, which somebody else may do at the same
+        kedro-mlflow makes the experiment of a new model, which another run may do at the same
         moment, or its own request whose answer was lost: the second time it is there.
         """
         mlflow_state.keep_quiet()

@@ -51,7 +51,7 @@ def test_the_table_is_printed_without_peers(costs, capsys):
 
 
 def test_bars_are_against_the_faster_peer(capsys):
-    """The ratios are the other's cost over ours; the slower peer has no say."""
+    """The ratio is the faster peer's cost over ours; the slower peer does not count."""
     costs = {STORED: _cost(1.0), SCRATCH: _cost(2.0), "scipy": _cost(4.0), "np.sort": _cost(3.0)}
     costs |= {"Evidently defaults": _cost(30.0, 900.0), "NannyML ks, chi2": _cost(12.0, 300.0)}
     assert drift_speed.bars(costs) == [
@@ -67,7 +67,7 @@ def test_bars_are_against_the_faster_peer(capsys):
 
 
 def test_a_peer_that_cannot_be_installed_is_named(tmp_path, capsys, monkeypatch):
-    """The benchmark goes on with the sides that it has."""
+    """The benchmark continues with the sides that are installed."""
     monkeypatch.setattr(drift_speed, "PEER_PYTHON", "no-such-python")
     assert [*drift_speed.sides(tmp_path)] == [*drift_speed.OURS]
     out = capsys.readouterr().out

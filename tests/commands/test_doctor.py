@@ -1,4 +1,4 @@
-"""Tests of the doctor's checks, each with the fault that it is there for."""
+"""Tests of the doctor's checks, each with the fault that it has to find."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_result_is_one_line_without_secrets():
 
 
 def test_what_a_check_raises_is_a_result():
-    """Of ours with its message, of others with its kind."""
+    """Our own errors are shown with their message, others with their type."""
     results: list[CheckResult] = []
     for error in (CheckError("A.", "B.", "warning"), ReleaseError("C."), KeyError("d")):
         with reported("check", results):
@@ -88,7 +88,7 @@ def test_packages_have_to_be_those_of_the_lock(tmp_path):
 
 
 def test_what_is_installed_is_what_python_says():
-    """Read from the names of folders, since that is quick."""
+    """Versions read from folder names equal those that importlib.metadata reports."""
     found = installation._installed()
     for name in ("kedro", "mlflow", "scikit-learn", "kedro-datasets"):
         assert found[name] == version(name)
@@ -136,7 +136,7 @@ def test_the_rights_of_a_storage_are_tried_and_nothing_is_left(tmp_path):
 def test_a_storage_that_does_not_keep_its_promises_fails(
     tmp_path, monkeypatch, method, answer, words
 ):
-    """Each right by its name; the probe is told to have failed, not to have raised."""
+    """Each failing operation is named, and the check fails with a remedy."""
     files = probe(tmp_path)
     real = getattr(files, method)
     monkeypatch.setattr(files, method, lambda *a, **k: (real(*a, **k), answer)[1])
@@ -148,7 +148,7 @@ def test_a_storage_that_does_not_keep_its_promises_fails(
 
 
 def test_without_the_right_to_delete_there_is_a_warning(tmp_path, monkeypatch):
-    """Pruning needs it, and publishing where strange files lie."""
+    """Only pruning, and publishing over strange files, need this right."""
     files = probe(tmp_path)
 
     def denied(_name):
@@ -184,7 +184,7 @@ def test_production_that_may_only_be_read_is_a_warning(tmp_path, monkeypatch, nu
 
 
 def test_a_disk_that_is_full_is_no_lack_of_rights(tmp_path, monkeypatch):
-    """Although it could be read."""
+    """A full disk is reported as full, although it can be read."""
 
     def full(*_arguments):
         raise OSError(errno.ENOSPC, "No space left")
@@ -215,8 +215,8 @@ def test_the_clock_is_compared_with_the_servers():
         assert wrong.value.state == state
 
 
-def test_what_killed_processes_left_is_told(tmp_path):
-    """After a day; what is younger may still work."""
+def test_what_killed_processes_left_is_reported(tmp_path):
+    """Leftovers are reported after a day; younger ones may belong to running processes."""
     model = tmp_path / "mine"
     claims = model / "manifests" / "running"
     claims.mkdir(parents=True)
@@ -259,8 +259,8 @@ def test_the_rights_on_s3_are_tried(s3_environment):
         storage.rights("production", files, reading_will_do=True)
 
 
-def test_a_storage_that_is_down_is_told_at_once():
-    """No request of botocore's, which would try for minutes."""
+def test_a_storage_that_is_down_is_reported_at_once():
+    """No botocore request is made, which would be retried for minutes."""
 
     with pytest.raises(CheckError, match=r"does not answer.*AWS_ENDPOINT_URL"):
         storage.server_time("http://127.0.0.1:9")
@@ -283,7 +283,7 @@ class Answers(BaseHTTPRequestHandler):
 
 @contextmanager
 def server(**values) -> Iterator[str]:
-    """Address of a server that answers so."""
+    """Address of a server that gives these answers."""
     with ThreadingHTTPServer(("127.0.0.1", 0), type("Own", (Answers,), values)) as running:
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -301,20 +301,20 @@ def test_a_server_that_fits_is_well():
 
 
 def test_a_server_of_another_version_is_a_warning():
-    """Both versions are told."""
+    """The warning names both versions."""
     with server(version="2.0.1") as uri, pytest.raises(CheckError, match=r"is 2\.0\.1") as warned:
         tracking.tracking(uri)
     assert warned.value.state == "warning"
 
 
 def test_a_server_that_refuses_fails():
-    """As it does for a host that it does not know."""
+    """A server that refuses the host's name fails the check."""
     with server(health=403) as uri, pytest.raises(CheckError, match=r"HTTP 403.*allowed hosts"):
         tracking.tracking(uri)
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch):
-    """It takes the connection and says nothing."""
+    """A server that accepts the connection but does not answer fails the check."""
     monkeypatch.setattr(tracking, "TIMEOUT", 0.3)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         uri = f"http://127.0.0.1:{silent.getsockname()[1]}"
@@ -323,7 +323,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch):
 
 
 def test_patience_with_a_server_ends_with_the_check(monkeypatch):
-    """What a user has set comes back."""
+    """The user's own timeout settings are restored after the check."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
     with tracking.impatient():
@@ -348,7 +348,7 @@ def test_a_migrated_database_is_well(mlflow_store):
 
 
 def test_another_schema_and_a_broken_file_fail(mlflow_store, tmp_path):
-    """With what to do before anything is lost."""
+    """Another schema fails with advice to back up first; a broken file is reported."""
     file = tmp_path / "mlflow.db"
     shutil.copy(mlflow_store, file)
     with closing(sqlite3.connect(file)) as database:
@@ -363,7 +363,7 @@ def test_another_schema_and_a_broken_file_fail(mlflow_store, tmp_path):
 
 @pytest.mark.slow
 def test_the_champion_of_a_database_is_the_registrys(mlflow_store, tmp_path):
-    """What is read past MLflow is what MLflow says."""
+    """The champion that is read from the database directly is the one MLflow reports."""
     import mlflow
     from mlflow import MlflowClient
 
@@ -384,7 +384,7 @@ def test_the_champion_of_a_database_is_the_registrys(mlflow_store, tmp_path):
 
 
 def test_registry_and_production_have_to_agree():
-    """Whichever of the two is ahead."""
+    """They are compared in both directions: either may be ahead."""
     pointer = Pointer(version="1", manifest_sha256="0", at="x")
     assert production.agreement(pointer, "1").state == "ok"
     assert "not yet" in production.agreement(None, None).text
@@ -398,7 +398,7 @@ def test_registry_and_production_have_to_agree():
 
 
 def test_a_pending_retraining_is_a_warning():
-    """Of the release in production alone."""
+    """Only a pending retraining of the release in production gives a warning."""
     pointer = Pointer(version="1", manifest_sha256="0", at="x")
     assert "not yet" in production.monitoring(MonitoringState(), pointer).text
     watch = Watch(version="1", loss="error", sequential={}, pending=("data_drift: b.csv",))

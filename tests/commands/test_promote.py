@@ -38,7 +38,7 @@ def released(workshop, store):
 
 
 def kept(workshop, champion="1", override=WORD, **values):
-    """A challenger that its test has kept out, with an operator's word for it."""
+    """A challenger that was not promoted by its test, and an operator's reason for it."""
     return replace(workshop.challenger(champion, **refused(**values)), override=override)
 
 
@@ -84,8 +84,8 @@ def test_the_table_of_releases_tells_why_and_which_run(released, store):
     assert run_id not in line
 
 
-def test_again_changes_nothing(released, store):
-    """It says since when it is in production."""
+def test_a_second_call_changes_nothing(released, store):
+    """A second call only reports since when the release is in production."""
     challenger = kept(released)
     promote(store, released.registry, challenger)
     before = store.ledger()
@@ -112,14 +112,14 @@ def test_the_first_release_can_be_an_override(workshop, store):
 
 
 def test_an_overfitted_challenger_is_allowed_with_a_warning(released, store):
-    """The operator answers for it: terminal and ledger say so."""
+    """Terminal and ledger record that the operator overruled the overfitting check."""
     text = promote(store, released.registry, kept(released, outcome="overfitted"))
     assert "Warning: its decision was 'overfitted'" in text
     assert "the decision was: overfitted" in store.ledger()[-1].reason
 
 
 def test_a_rollback_that_a_run_has_finished_stays_the_operators(released, store, monkeypatch):
-    """Its name and reason are in the ledger, and the same call again does not go forth again."""
+    """The ledger has the operator's name and reason, and repeating the call changes nothing."""
     promote(store, released.registry, kept(released))
 
     def go_back():
@@ -141,8 +141,8 @@ def test_a_rollback_that_a_run_has_finished_stays_the_operators(released, store,
     assert in_production(released, store) == ("1", "1")
 
 
-def test_who_has_lost_the_lock_moves_no_alias(released, store, monkeypatch):
-    """A lease that ran out: the challenger is a version, and the champion stays."""
+def test_a_promotion_that_lost_the_lock_moves_no_alias(released, store, monkeypatch):
+    """With an expired lease the challenger becomes a version, and the champion stays."""
 
     @contextmanager
     def lost():
@@ -157,8 +157,8 @@ def test_who_has_lost_the_lock_moves_no_alias(released, store, monkeypatch):
     assert in_production(released, store) == ("1", "1")
 
 
-def test_who_is_overtaken_before_the_pointer_moves_is_named(released, store):
-    """The champion of a moment, which nobody published: the ledger knows it."""
+def test_a_champion_that_was_never_published_is_in_the_ledger(released, store):
+    """A champion that was replaced before it was published is recorded as refused."""
     for version in ("2", "3"):
         released.registry.register(released.challenger(str(int(version) - 1)))
         released.registry.move_champion(version, str(int(version) - 1))
@@ -169,7 +169,7 @@ def test_who_is_overtaken_before_the_pointer_moves_is_named(released, store):
 
 
 def test_a_release_from_before_the_key_is_signed_when_it_is_gone_back_to(released, store, tmp_path):
-    """MLflow has what it was made of; without the private key it stays refused."""
+    """It is rebuilt from MLflow and signed; without the private key it stays refused."""
     promote(store, released.registry, kept(released))
     private, _, public = make_key_pair(tmp_path)
 
@@ -187,8 +187,8 @@ def test_a_release_from_before_the_key_is_signed_when_it_is_gone_back_to(release
     assert in_production(released, store) == ("1", "1")
 
 
-def test_what_was_champion_before_is_rolled_back_to(released, store):
-    """Another version of the same run would be a twin."""
+def test_promoting_a_former_champion_is_a_rollback(released, store):
+    """No second version is made of a run that was the champion before."""
     challenger = kept(released)
     promote(store, released.registry, challenger)
     rollback(store, released.registry, None, "bad", "me", "2026-03-01T00:00:00.000+00:00")
@@ -200,7 +200,7 @@ def test_what_was_champion_before_is_rolled_back_to(released, store):
 
 
 def test_a_refused_release_leaves_the_champion(released, store, monkeypatch):
-    """It is verified before the alias moves; the refusal is written down, and is no period."""
+    """It is verified before the alias moves; the refusal is recorded, and is no period."""
     checks = "mlops_basics.production.release_check.check_archive"
 
     def refuse(*_arguments):
@@ -220,8 +220,8 @@ def test_a_refused_release_leaves_the_champion(released, store, monkeypatch):
 
 
 @pytest.mark.parametrize("last", ["promote", "publish"])
-def test_killed_anywhere_it_is_finished(workshop, store, monkeypatch, last):
-    """By the same command; once the alias has moved, by the next run as well."""
+def test_a_promotion_killed_at_any_step_is_finished(workshop, store, monkeypatch, last):
+    """The same command finishes it; once the alias has moved, so does the next run."""
     workshop.promote()
     publish(store, workshop.registry, registered(workshop))
     challenger = kept(workshop)
@@ -261,8 +261,8 @@ def test_killed_anywhere_it_is_finished(workshop, store, monkeypatch, last):
     assert not store.is_moving()
 
 
-def test_who_registers_or_publishes_is_waited_for(released, store, monkeypatch):
-    """The same lock is held from the first look to the last write."""
+def test_promotion_waits_for_a_run_that_registers_or_publishes(released, store, monkeypatch):
+    """The same lock is held from the first read to the last write."""
     held = []
     real = store.one_run_at_a_time
     monkeypatch.setattr(store, "one_run_at_a_time", lambda: held.append(1) or real())
@@ -272,7 +272,7 @@ def test_who_registers_or_publishes_is_waited_for(released, store, monkeypatch):
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])
 def test_a_reason_is_required_and_bounded(reason):
-    """The ledger keeps it for ever."""
+    """The reason is required and limited in length, since the ledger keeps it for ever."""
     with pytest.raises(ConfigurationError, match="reason"):
         require_reason(reason)
     require_reason("x" * promotion.LONGEST_REASON)

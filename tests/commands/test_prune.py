@@ -1,4 +1,4 @@
-"""Tests of what pruning decides: whatever is referred to stays, the rest goes, manifests last."""
+"""Tests of what pruning decides: referenced data stay, the rest goes, manifests last."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def everything(claimed=()) -> Stored:
 
 
 def run_reference(run: str, **versions) -> Reference:
-    """A kept run that has written everything itself unless told otherwise."""
+    """A kept run that has written all of its data itself by default."""
     return Reference("newest run", run, {"model": run, "raw_data": run} | versions)
 
 
@@ -72,7 +72,7 @@ def test_what_a_kept_run_has_from_an_older_one_stays():
 
 
 def test_a_released_run_stays_whole():
-    """Also what its record does not name."""
+    """A released run keeps also the data sets that its record does not name."""
     release = Reference("release 1", RUNS[1], {"raw_data": RUNS[0]})
     plan = make_plan(everything(), [run_reference(RUNS[-1]), release], NOW)
     gone = removed(plan)
@@ -96,7 +96,7 @@ def test_leftovers_of_killed_runs_go_when_they_are_old():
 
 
 def test_a_run_that_has_its_manifest_but_not_let_go_of_its_claim_stays():
-    """It still sends its files to MLflow."""
+    """A run with a manifest and a claim is still uploading to MLflow, and stays."""
     plan = make_plan(everything([RUNS[3], RUNS[4]]), [run_reference(RUNS[-1])], NOW)
     assert {run for _, run in removed(plan)} == set(RUNS[:4])  # ten days are too long
     young = version(1.5)
@@ -131,14 +131,14 @@ def test_the_newest_version_of_each_data_set_stays():
 
 
 def test_folders_of_other_names_are_left_alone():
-    """Whoever made them: no version of Kedro's, no business of ours."""
+    """Folders whose names are no Kedro versions are not touched."""
     odd = ["backup", "2026-01-01", "..", "9999-99-99T99.99.99.999Z"]
     there = stored({"manifest": RUNS, "raw_data": [*RUNS, *odd]})
     assert not {run for _, run in removed(make_plan(there, [], NOW))} & set(odd)
 
 
-def test_the_words_tell_what_goes_how_much_and_why_the_rest_stays():
-    """Sizes, totals, reasons; a dry run says that it was one."""
+def test_the_output_lists_what_goes_how_much_and_why_the_rest_stays():
+    """The output has sizes, totals and reasons; a dry run is marked as one."""
     there = stored(
         {name: [*RUNS, version(2)] for name in ("model", "raw_data")} | {"manifest": RUNS}
     )
@@ -163,8 +163,8 @@ AGES = st.lists(st.floats(0.01, 100).map(version), unique=True, max_size=8)
     keep=st.integers(1, 3),
     data=st.data(),
 )
-def test_whatever_is_referred_to_stays(folders, pool, keep, data):
-    """For any stock and any references; a second call then finds nothing more to do."""
+def test_everything_that_is_referred_to_stays(folders, pool, keep, data):
+    """This holds for any stored runs and references; a second call finds nothing more to do."""
     shared = {name: sorted({*versions, *pool}) for name, versions in folders.items()}
     there = stored(
         shared, data.draw(st.lists(st.sampled_from(pool), max_size=2) if pool else st.just([]))
@@ -217,7 +217,7 @@ class Versions:
         self.runs = runs
 
     def versions(self):
-        """As the registry tells them."""
+        """All versions of the registry."""
         return list(self.runs)
 
     def origin(self, version):
@@ -230,13 +230,13 @@ class Versions:
 
 
 def test_registered_versions_need_their_data():
-    """Released or not."""
+    """The data of each registered version stay, released or not."""
     [found] = references.registered(Versions(v1=RUNS[0]), [])
     assert (found.run, found.versions) == (RUNS[0], {"raw_data": RUNS[0]})
 
 
 def test_a_version_of_unknown_origin_stops_everything():
-    """Unless the ledger tells it."""
+    """Nothing is pruned unless the ledger records the version's origin."""
     with pytest.raises(LineageError, match=r"registered version v1.*Restore"):
         list(references.registered(Versions(v1=None), []))
     entry = make_entry("1").model_copy(update={"version": "v1", "run_id": RUNS[0]})
@@ -244,7 +244,7 @@ def test_a_version_of_unknown_origin_stops_everything():
 
 
 def test_the_monitor_needs_its_retrainings_and_its_looks():
-    """Of every watch, also of releases that were replaced."""
+    """The runs of every watch stay, also those of releases that were replaced."""
     batch = WatchedBatch(name="b", sha256="0", outcome="used", seen_by=RUNS[0])
     attempt = Attempt(run_id=RUNS[1], evidence=(), batches=1, labelled_batches=0)
     watch = Watch(version="1", loss="error", sequential={}, batches=(batch,), attempts=(attempt,))
@@ -278,7 +278,7 @@ def test_on_s3_folders_are_found_and_removed(s3_environment):
 
 
 def test_a_manifest_that_cannot_be_read_stops_everything(tmp_path):
-    """Nobody could tell what its run needs; the message names the file."""
+    """Nothing is removed, since the run's needs are unknown; the message names the file."""
     place = _Place(catalog_of(str(tmp_path / "mine")), {})
     file = tmp_path / "mine" / "manifests" / "manifest.json" / RUNS[0] / "manifest.json"
     file.parent.mkdir(parents=True)
@@ -290,7 +290,7 @@ def test_a_manifest_that_cannot_be_read_stops_everything(tmp_path):
 
 
 def test_what_the_catalog_knows_by_a_pattern_alone_is_found(tmp_path):
-    """The plots: their names are those that pipelines write."""
+    """Plots, which the catalog has as a pattern, are found by the names in the pipelines."""
     catalog = catalog_of(str(tmp_path / "mine"))
     folder = tmp_path / "mine" / "bronze" / "drawn_plot.json" / RUNS[0]
     folder.mkdir(parents=True)
@@ -300,7 +300,7 @@ def test_what_the_catalog_knows_by_a_pattern_alone_is_found(tmp_path):
 
 
 def test_links_are_not_followed(tmp_path):
-    """What they lead to is somebody else's."""
+    """The target of a link in a removed folder stays."""
     place = _Place(catalog_of(str(tmp_path / "mine")), {})
     other = tmp_path / "other"
     other.mkdir()

@@ -22,7 +22,7 @@ def manifest(run_id="then", changed=(), without=(), **code):
         name: DataVersion(
             version=run_id,
             path=f"data/{name}",
-            sha256=f"{name} {run_id if name in changed else 'as ever'}",
+            sha256=f"{name} {run_id if name in changed else 'unchanged'}",
             access="written",
         )
         for name in ("raw_data", *RESULTS)
@@ -67,7 +67,7 @@ def test_versions_and_paths_alone_do_not_differ():
 
 
 def test_a_result_that_was_not_recorded_cannot_differ():
-    """As in runs of an older project."""
+    """A result that only the new run recorded is no difference."""
     found = compare_runs(manifest(without=["trials"]), manifest("now", changed=["trials"]))
     assert found.different == ()
 
@@ -107,7 +107,7 @@ CAUSES = [
 
 @pytest.mark.parametrize(("then", "now", "words"), CAUSES, ids=[cause[2] for cause in CAUSES])
 def test_each_cause_is_found_and_put_into_words(then, now, words):
-    """Below what differs, or, when nothing decisive does, as something that did no harm."""
+    """Causes stand below the differences, or are noted as harmless if no result differs."""
     (cause,) = compare_runs(manifest("then", **then), manifest("now", **now)).causes
     assert words in cause
     changed = (*now.get("changed", ()), "test_metrics")
@@ -120,7 +120,7 @@ def test_each_cause_is_found_and_put_into_words(then, now, words):
 
 
 def test_all_causes_are_listed():
-    """Each once."""
+    """Each cause is listed once."""
     then = manifest("then", git_dirty=True)
     now = manifest("now", changed=["raw_data", "scores"], python="3.13.0", git_dirty=True)
     words = compare_runs(then, now).in_words().splitlines()

@@ -60,20 +60,20 @@ def at(version):
     return Pointer(version=version, manifest_sha256="0", at="x")
 
 
-def told(ledger, pointer=None):
-    """The periods in short."""
+def spans(ledger, pointer=None):
+    """The production periods as tuples."""
     return [(p.entry.version, p.entry.at, p.until) for p in periods(ledger, pointer)]
 
 
-def test_the_ledger_alone_tells_what_was_in_production():
-    """From when to when, with a way back and a second time."""
+def test_the_production_periods_follow_from_the_ledger():
+    """The periods have begin and end, also after a rollback and a second release of a version."""
     ledger = [
         make_entry("1"),
         make_entry("2", "1"),
         make_entry("1", "2", action="rollback", at="2026-01-03"),
         make_entry("4", "1"),
     ]
-    assert told(ledger) == [
+    assert spans(ledger) == [
         ("1", "2026-01-01", "2026-01-02"),
         ("2", "2026-01-02", "2026-01-03"),
         ("1", "2026-01-03", "2026-01-04"),
@@ -82,15 +82,15 @@ def test_the_ledger_alone_tells_what_was_in_production():
 
 
 def test_moves_that_did_not_take_place_are_no_periods():
-    """Refused, overtaken, interrupted: what later entries found in production decides."""
+    """Refused, overtaken and interrupted moves are recognised from the later entries."""
     one, two, three = make_entry("1"), make_entry("2", "1"), make_entry("3", "1")
     refused = make_entry("3", "1", action="refused", at="2026-01-04")
     expected = [("1", "2026-01-01", "2026-01-02"), ("2", "2026-01-02", None)]
-    assert told([one, two, three, refused]) == expected
-    assert told([one, three, two]) == expected
-    assert told([one, two, make_entry("3", "2")], at("2")) == expected
+    assert spans([one, two, three, refused]) == expected
+    assert spans([one, three, two]) == expected
+    assert spans([one, two, make_entry("3", "2")], at("2")) == expected
     late = make_entry("1", "3", action="refused", at="2026-01-05")
-    assert told([one, three, make_entry("1", "3", at="2026-01-04"), late]) == [
+    assert spans([one, three, make_entry("1", "3", at="2026-01-04"), late]) == [
         ("1", "2026-01-01", "2026-01-03"),
         ("3", "2026-01-03", None),
     ]
@@ -104,17 +104,19 @@ def test_a_refusal_does_not_deny_a_release_that_took_place():
         make_entry("1", "2", action="rollback", at="2026-01-03"),
         make_entry("2", "1", action="refused", at="2026-01-04"),
     ]
-    assert [version for version, *_ in told(ledger)] == ["1", "2", "1"]
+    assert [version for version, *_ in spans(ledger)] == ["1", "2", "1"]
 
 
 def test_a_gap_in_the_ledger_hides_nothing():
     """An entry that was lost shortens the history by itself alone."""
-    assert [v for v, *_ in told([make_entry("1"), make_entry("3", "2"), make_entry("4", "3")])] == [
+    assert [
+        v for v, *_ in spans([make_entry("1"), make_entry("3", "2"), make_entry("4", "3")])
+    ] == [
         "1",
         "3",
         "4",
     ]
-    assert told([]) == told([], at("1")) == []
+    assert spans([]) == spans([], at("1")) == []
 
 
 def test_rollback_moves_alias_pointer_and_leaves_a_trace(small):
@@ -133,7 +135,7 @@ def test_rollback_moves_alias_pointer_and_leaves_a_trace(small):
 
 
 def test_rollback_again_changes_nothing(small):
-    """A nervous second call does not bring back what was rolled back; a name does."""
+    """A second call does not bring back the rolled back release; naming it does."""
     store, registry = released(small, "1", "2")
     rollback(store, registry, None, "complaints", "me", NOW)
     for to in (None, "1"):
@@ -144,15 +146,15 @@ def test_rollback_again_changes_nothing(small):
 
 
 def test_rollback_by_name_reaches_every_release(small):
-    """Also one that is not the alias' previous."""
+    """Any release can be named, also one that is not the alias ``previous``."""
     store, registry = released(small, "1", "2", "3")
     rollback(store, registry, "1", "complaints", "me", NOW)
     assert state(store, registry) == ("1", "1")
-    assert told(store.ledger())[-1][0] == "1"
+    assert spans(store.ledger())[-1][0] == "1"
 
 
-def test_a_release_that_never_was_in_production_is_told(small):
-    """Its publishing was overtaken; who names it gets it, and hears what it is."""
+def test_a_release_that_never_was_in_production_is_reported(small):
+    """A release whose publishing was overtaken can be named; the message says what it is."""
     store, registry = released(small, "1", "2")
     registry.known.append("3")
     store.upload(small, make_manifest("3"))
@@ -182,7 +184,7 @@ def test_rollback_to_an_unknown_release_is_refused(small, to, message):
 
 
 def test_without_an_earlier_release_there_is_no_way_back(small):
-    """Neither from the first one, nor from none."""
+    """Neither the first release nor an empty store can be rolled back."""
     store, registry = released(small, "1")
     with pytest.raises(ReleaseError, match=r"no earlier release .*: 1 is the first one"):
         rollback(store, registry, None, "", "me", NOW)
@@ -192,7 +194,7 @@ def test_without_an_earlier_release_there_is_no_way_back(small):
 
 
 def test_rollback_to_a_damaged_release_is_refused_and_written_down(small):
-    """Where MLflow has it no longer: production and alias stay; the ledger names the file."""
+    """If MLflow lacks it, production and alias stay; the ledger names the damaged file."""
     store, registry = released(small, "1", "2")
     store._files.write("releases/1/table_info.json", b"{}")
     with pytest.raises(ReleaseError, match=r"release 1 .*refused: 'table_info\.json'"):
@@ -204,11 +206,11 @@ def test_rollback_to_a_damaged_release_is_refused_and_written_down(small):
         "1",
         True,
     )
-    assert told(store.ledger())[-1][0] == "2"
+    assert spans(store.ledger())[-1][0] == "2"
 
 
 def test_rollback_away_from_a_damaged_release_works(small):
-    """That is what it is for."""
+    """A damaged release in production can be left by a rollback."""
     store, registry = released(small, "1", "2")
     store._files.write("releases/2/table_info.json", b"{}")
     rollback(store, registry, None, "damaged", "me", NOW)
@@ -216,7 +218,7 @@ def test_rollback_away_from_a_damaged_release_works(small):
 
 
 def test_rollback_drops_a_champion_that_never_was_in_production(small):
-    """A publishing that was interrupted is taken back, and the trace says so."""
+    """An interrupted publishing is taken back, and the ledger says so."""
     store, registry = released(small, "1", "2")
     registry.known.append("3")
     registry.move_champion("3", "2")
@@ -225,13 +227,13 @@ def test_rollback_drops_a_champion_that_never_was_in_production(small):
     text = rollback(store, registry, None, "not this one", "me", NOW)
     assert "Release 2 of 'flowers' stays in production" in text
     assert state(store, registry) == ("2", "2")
-    assert told(store.ledger())[-1][0] == "2"
+    assert spans(store.ledger())[-1][0] == "2"
     rollback(store, registry, None, "nor this one", "me", NOW)
     assert state(store, registry) == ("1", "1")
 
 
-def test_who_is_slower_is_told(small, monkeypatch):
-    """Of the alias and of the pointer; both stay as the faster one left them."""
+def test_the_slower_of_two_commands_gets_an_error(small, monkeypatch):
+    """Alias and pointer stay as the faster command left them."""
     store, registry = released(small, "1", "2", "3")
     real = store.verify
 
@@ -303,7 +305,7 @@ def test_a_rollback_killed_at_any_step_is_finished_by_the_same_call(small, monke
         assert state(store, registry) == ("2", "2")
         ledger = store.ledger()
         assert [e.version for e in ledger if e.action == "rollback"] == ["2"]
-        assert [v for v, *_ in told(ledger)] == ["1", "2", "3", "2"]
+        assert [v for v, *_ in spans(ledger)] == ["1", "2", "3", "2"]
         assert not store.is_moving()
     assert step == 5
 
@@ -316,7 +318,7 @@ def shown(table):
 
 
 def test_the_table_of_releases(small):
-    """One line an entry: version, when, gain with interval, why, data; what is odd stands below."""
+    """Each entry has a line: version, time, gain with interval, reason, data; notes stand below."""
     store, registry = released(small, "1", "2")
     rollback(store, registry, None, "complaints", "me", NOW)
     store.record(make_entry("2", "1", action="refused", at="2026-01-10", reason="damaged"))
@@ -335,8 +337,8 @@ def test_the_table_of_releases(small):
     assert "interrupted" not in text
 
 
-def test_the_table_tells_what_does_not_agree(small):
-    """Alias and pointer apart, a pointer that nobody wrote down, nothing at all."""
+def test_the_table_reports_what_does_not_agree(small):
+    """It reports differing alias and pointer, an unrecorded pointer, and an empty store."""
     store, registry = released(small, "1")
     registry.known.append("2")
     registry.move_champion("2", "1")
@@ -401,7 +403,7 @@ open(sys.argv[1], "w").close()
 
 @pytest.mark.parametrize(("last", "code"), [("time.sleep(60)", 143), ("sys.exit(3)", 3)])
 def test_a_server_is_stopped_with_all_it_started(last, code, small, tmp_path, monkeypatch):
-    """By a signal that reaches us, or by itself: no process is left, handlers are as before."""
+    """After a signal or its own end no process is left, and signal handlers are as before."""
     started, groups = tmp_path / "started", []
     real = serving._end
     monkeypatch.setattr(serving, "_end", lambda server: (groups.append(server), real(server)))

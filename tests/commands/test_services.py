@@ -38,8 +38,8 @@ def test_starting_again_changes_nothing(
     assert [answers for _name, answers, _address, _log in again.status()] == [True] * 3
 
 
-def test_who_gives_no_password_or_another_host_is_refused(mlflow_server: MlflowServer) -> None:
-    """Who gives no password or another host is refused."""
+def test_a_missing_password_or_another_host_is_refused(mlflow_server: MlflowServer) -> None:
+    """A request without the password, or for another host name, is refused."""
     import requests
 
     url = f"{mlflow_server.address}/api/2.0/mlflow/experiments/get-by-name?experiment_name=Default"
@@ -73,7 +73,7 @@ def test_secrets_are_on_no_command_line_and_in_no_public_file(
 
 
 def test_the_settings_are_what_yaml_and_a_shell_read(services: Instance, tmp_path: Path) -> None:
-    """The settings are what YAML and a shell read."""
+    """The settings files are valid for YAML and for a shell."""
     (tmp_path / "credentials.yml").write_text("mine: {key: 1}\n", encoding="utf-8")
 
     services.write_settings(tmp_path)
@@ -81,9 +81,9 @@ def test_the_settings_are_what_yaml_and_a_shell_read(services: Instance, tmp_pat
     known = yaml.safe_load((tmp_path / "credentials.yml").read_text(encoding="utf-8"))
     assert known == {"mine": {"key": 1}, "environment": services.environment()}
     script = f". {tmp_path}/services.env; env"
-    told = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True).stdout
     assert set(services.environment().items()) <= {
-        tuple(line.split("=", 1)) for line in told.splitlines()
+        tuple(line.split("=", 1)) for line in output.splitlines()
     }
 
 
@@ -102,7 +102,7 @@ def test_settings_of_another_server_are_not_overwritten(services: Instance, tmp_
 def test_killed_it_starts_again_with_its_data_and_stops(
     new_services: Callable[[], Instance], name: str
 ) -> None:
-    """Killed it starts again with its data and stops."""
+    """A killed instance starts again with its data, and stops."""
     own = new_services()
     server = getattr(own, name)
     server.start()
@@ -144,8 +144,8 @@ def test_a_killed_server_is_stopped_with_what_it_left_running(tmp_path: Path) ->
     assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
 
 
-def test_a_process_of_the_same_number_is_left_alone(tmp_path: Path) -> None:
-    """A process of the same number is left alone."""
+def test_another_process_with_the_same_pid_is_left_alone(tmp_path: Path) -> None:
+    """Another process with the same process id is left alone."""
     other = subprocess.Popen(["sleep", "300"], start_new_session=True)
     try:
         record = f'{{"pid": {other.pid}, "started": 1.0}}'
@@ -206,17 +206,17 @@ def test_the_servers_listen_on_loopback_alone(
             assert {c.laddr.ip for c in listening} <= {"127.0.0.1"}
 
 
-def test_start_tells_addresses_and_that_it_is_no_production(
+def test_start_prints_addresses_and_that_it_is_not_for_production(
     services: Instance, mlflow_server: MlflowServer, tmp_path: Path
 ) -> None:
-    """Start tells addresses and that it is no production."""
+    """Start prints the addresses and says that the servers are not for production."""
     (tmp_path / "data" / "source").mkdir(parents=True)
     iris = (ROOT / command.SAMPLE).read_bytes()
     (tmp_path / command.SAMPLE).write_bytes(iris)
 
-    told = command.start(services, tmp_path)
+    output = command.start(services, tmp_path)
 
     for word in (services.s3.endpoint, mlflow_server.address, "For development and tests only"):
-        assert word in told
+        assert word in output
     found = services.s3.client().get_object(Bucket=services.bucket, Key="source/iris.csv")
     assert found["Body"].read() == iris

@@ -26,7 +26,7 @@ GIVEN = {
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with credentials, and a shell without."""
     for name in [*(name for names in GROUPS.values() for name in names), "AWS_DEFAULT_REGION"]:
-        monkeypatch.setenv(name, "")  # so that the value of before comes back afterwards
+        monkeypatch.setenv(name, "")  # so that the previous value is restored afterwards
         monkeypatch.delenv(name)
     (tmp_path / "conf" / "local").mkdir(parents=True)
     write(tmp_path, yaml.safe_dump({"environment": GIVEN}))
@@ -67,8 +67,8 @@ def test_a_region_of_the_shell_wins_alone(folder: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("text", ["environment: [canary]", "canary", "a: {canary: 'x"])
-def test_a_broken_file_is_told_without_its_values(folder: Path, text: str) -> None:
-    """A broken file is told without its values."""
+def test_a_broken_file_is_reported_without_its_values(folder: Path, text: str) -> None:
+    """A broken file is reported without its values."""
     write(folder, text)
     with pytest.raises(ConfigurationError, match=r"credentials\.yml cannot be read") as caught:
         export_credentials(folder)

@@ -1,4 +1,4 @@
-"""Tests of conf/: each environment states only what differs, and means what it meant in full."""
+"""Tests of conf/: each environment states only what differs from base."""
 
 from __future__ import annotations
 

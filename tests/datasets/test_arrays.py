@@ -54,7 +54,7 @@ def test_the_bytes_are_always_the_same(monkeypatch):
 
 @pytest.mark.parametrize("name", ["file", "allow_pickle", "args", "a b", "x.npy", "ä/1"])
 def test_an_array_may_have_any_name(name):
-    """Also one that numpy.savez has a parameter of."""
+    """An array may have the name of a parameter of numpy.savez."""
     assert list(read_arrays(write_arrays({name: [1.0]}))) == [name]
 
 
@@ -69,7 +69,7 @@ def test_objects_are_neither_written_nor_read():
 
 
 def test_a_profile_survives(tmp_path):
-    """As a release keeps it."""
+    """A column profile is loaded from a release as it was saved."""
     profile = feature_profile(make_table())
     dataset = ArraysDataset(filepath=str(tmp_path / "folder" / "profile.npz"))
     dataset.save(profile.to_dict())
@@ -79,7 +79,7 @@ def test_a_profile_survives(tmp_path):
 
 
 def test_versions_are_kept(tmp_path):
-    """As of every data set; what is not there is told."""
+    """Versions are kept; a version that does not exist is named in the error."""
     place = str(tmp_path / "a.npz")
     for version in ("1", "2"):
         ArraysDataset(filepath=place, version=Version(None, version)).save({"n": int(version)})
@@ -92,7 +92,7 @@ def test_versions_are_kept(tmp_path):
 
 
 def test_other_file_systems():
-    """By the protocol of the path."""
+    """Paths with another protocol are written and read."""
     dataset = ArraysDataset(filepath="memory://arrays/a.npz")
     dataset.save(ARRAYS)
     assert dataset.exists()

@@ -28,8 +28,8 @@ def ask(database, request, tmp_path):
 
 
 def request_of(**values):
-    """A request that can be tested, of version 3, unless told otherwise."""
-    told = {
+    """A testable request, of version 3 by default."""
+    defaults = {
         "champion_version": "3",
         "status": "comparable",
         "rows": 120,
@@ -38,7 +38,7 @@ def request_of(**values):
         "which_rows": "test rows",
         "classes": ("no", "yes"),
     }
-    return ChallengeRequest.model_validate(told | values)
+    return ChallengeRequest.model_validate(defaults | values)
 
 
 def written(name):
@@ -89,13 +89,13 @@ def test_the_same_again_is_the_same_challenge(ask, request):
 
 
 def test_words_do_not_make_another_challenge(ask):
-    """What the rows are called, and the scale of a loss, are no part of it."""
+    """The rows' description and the loss's scale are not part of a challenge's identity."""
     first = ask()
     assert ask(which_rows="called otherwise", huber_delta=2.0).number == first.number
 
 
 def test_other_rows_or_predictions_are_the_next_challenge(ask):
-    """In the order in which they came."""
+    """Challenges are numbered in the order in which they came."""
     numbers = [
         ask(**values).number
         for values in (
@@ -111,7 +111,7 @@ def test_other_rows_or_predictions_are_the_next_challenge(ask):
 
 
 def test_another_champion_starts_at_one(ask):
-    """And the first one's count goes on where it was."""
+    """A new champion's count starts at 1, and the first one's count continues."""
     assert [ask(predictions_hash=p).number for p in "abc"] == [1, 2, 3]
     assert [ask(champion_version="4", predictions_hash=p).number for p in "abc"] == [1, 2, 3]
     assert ask(champion_version="none").number == 1
@@ -155,7 +155,7 @@ def test_many_challenges_are_all_counted(ask, monkeypatch):
 
 
 def test_a_challenge_that_somebody_wrote_at_the_same_time_is_counted(ask, request, monkeypatch):
-    """Whoever is told the number later has seen the other's, whatever the clocks say."""
+    """A challenge that another process wrote meanwhile is counted."""
     ask()
     create = MlflowClient.create_run
 
@@ -178,7 +178,7 @@ def test_of_two_at_once_none_takes_the_place_of_the_other(ask, monkeypatch):
 
     def later(self, *args, **kwargs):
         found = get(self, *args, **kwargs)
-        if not runs:  # between my look whether it is known, and my writing
+        if not runs:  # between the check whether it is known and the write
             runs.append(None)
             monkeypatch.setattr(MlflowClient, "set_tag", lambda *_: None)
             runs.append(ask(predictions_hash="theirs, not yet numbered"))
@@ -195,7 +195,7 @@ def test_of_two_at_once_none_takes_the_place_of_the_other(ask, monkeypatch):
 
 
 def test_a_clock_that_is_behind_takes_no_number_again(ask, monkeypatch):
-    """A machine whose clock is an hour behind writes later, and is later."""
+    """A machine whose clock is an hour behind gets the next number."""
     assert ask(predictions_hash="first").number == 1
     create = MlflowClient.create_run
 
@@ -210,7 +210,7 @@ def test_a_clock_that_is_behind_takes_no_number_again(ask, monkeypatch):
 
 
 def test_the_same_challenge_written_twice_counts_once(ask, request, monkeypatch):
-    """Two runs at once may both write it."""
+    """A challenge that two concurrent runs both wrote counts once."""
     create = MlflowClient.create_run
 
     def twice(self, *args, **kwargs):

@@ -50,7 +50,7 @@ def test_a_champion_comes_with_its_training(workshop):
 
 
 def test_the_champion_is_the_alias(workshop):
-    """Not the newest version."""
+    """The champion is the version with the alias, not the newest one."""
     workshop.promote()
     workshop.promote()
     workshop.registry.move_champion("1", "2")
@@ -118,7 +118,7 @@ def age_table(workshop):
     ids=lambda damage: damage.__name__,
 )
 def test_a_champion_that_cannot_be_loaded_says_why(workshop, damage):
-    """Its version is known, so that no challenger passes for the first one."""
+    """Its version is known, so that no challenger is taken for a first release."""
     workshop.promote()
     damage(workshop)
     found = load(workshop)
@@ -149,7 +149,7 @@ def test_a_version_made_by_hand_is_unusable(workshop):
 
 
 def test_the_champion_is_read_only(workshop):
-    """Versions are made by promotions alone."""
+    """Saving a champion is refused."""
     dataset = ChampionDataset(model_name=workshop.name, trusted_types=[])
     with pytest.raises(DatasetError, match="read only"):
         dataset.save("a model")

@@ -26,7 +26,7 @@ def place(request, tmp_path) -> str:
 
 
 def dataset_at(place: str) -> MonitoringStateDataset:
-    """A data set as each process has one of its own."""
+    """A separate data set, as each process has."""
     return MonitoringStateDataset(filepath=place)
 
 
@@ -48,7 +48,7 @@ def test_what_was_saved_is_loaded(place):
 
 @pytest.mark.parametrize("revision", [0, 1, 3])
 def test_only_the_next_revision_is_accepted(place, revision):
-    """Another one was made from a state that is no longer there; nothing is changed then."""
+    """A state made from an older revision is refused, and nothing is changed."""
     dataset_at(place).save(MonitoringState(revision=1))
     late = MonitoringState(revision=revision, watches={"1": WATCH})
     with pytest.raises(DatasetError, match=r"Somebody else .*state\.json.*Nothing was") as caught:
@@ -58,7 +58,7 @@ def test_only_the_next_revision_is_accepted(place, revision):
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"revision": "many"}'])
-def test_an_unreadable_state_is_an_error_for_people(tmp_path, content):
+def test_an_unreadable_state_is_a_readable_error(tmp_path, content):
     """It says where it is and what to do, and is not written over."""
     file = tmp_path / "state.json"
     file.write_bytes(content)
@@ -71,7 +71,7 @@ def test_an_unreadable_state_is_an_error_for_people(tmp_path, content):
 
 
 def test_of_many_writers_one_wins_each_revision(place):
-    """Eight at once: each revision is written once, and the others are told."""
+    """Of eight concurrent writers one writes each revision; the others get an error."""
     start = threading.Barrier(8)
     lost = []
 
@@ -101,7 +101,7 @@ def test_of_many_writers_one_wins_each_revision(place):
 
 
 def test_the_lock_keeps_others_waiting(place):
-    """While it is held, nobody else has it; afterwards they do."""
+    """While the lock is held no other process gets it; afterwards the next one does."""
     order = []
     entered = threading.Event()
 
@@ -121,7 +121,7 @@ def test_the_lock_keeps_others_waiting(place):
 
 
 def test_no_file_is_left_beside_the_state(tmp_path):
-    """But the locks."""
+    """Only the lock files remain beside the state."""
     dataset = dataset_at(str(tmp_path / "state.json"))
     with dataset.one_at_a_time():
         dataset.save(MonitoringState(revision=1))

@@ -30,7 +30,7 @@ def register(workshop, tmp_path):
 
 
 def test_the_first_one_becomes_the_champion(workshop, register):
-    """There is no previous one."""
+    """The first version becomes the champion, without a previous one."""
     found = register(workshop.challenger())
     assert found == RegisteredVersion(
         model_name=workshop.name,
@@ -43,7 +43,7 @@ def test_the_first_one_becomes_the_champion(workshop, register):
 
 
 def test_the_same_again_changes_nothing(workshop, register):
-    """The node may run again after whatever came later was killed."""
+    """The node may run again after a later step was killed."""
     challenger = workshop.challenger()
     assert register(challenger) == register(challenger)
     assert workshop.registry.versions() == ["1"]
@@ -68,7 +68,7 @@ def test_what_was_taken_back_is_not_promoted_again_by_the_same_test(workshop, re
     assert workshop.registry.versions() == ["1", "2"]
 
 
-def test_a_no_registers_nothing(workshop, register):
+def test_a_rejected_challenger_is_not_registered(workshop, register):
     """Before the first release and after it; the reason is the decision's last."""
     found = register(workshop.challenger(run_id=workshop.run(), **refused()))
     assert (found.version, found.previous, found.promoted) == (None, None, False)
@@ -80,16 +80,15 @@ def test_a_no_registers_nothing(workshop, register):
     assert workshop.registry.versions() == ["1"]
 
 
-def test_a_no_needs_no_run(workshop, register):
-    """Also a run without tracking may be told no."""
+def test_a_rejected_challenger_needs_no_mlflow_run(workshop, register):
+    """A challenger of a run without tracking may be rejected."""
     found = register(workshop.challenger(run_id="", **refused(outcome="too_few_rows")))
     assert not found.promoted
 
 
 @pytest.mark.parametrize("expected", [None, "1"])
-def test_whoever_was_slower_registers_nothing(workshop, register, expected):
-    """The champion is not the one that was compared with: nothing is made, and the reason says
-    so."""
+def test_the_slower_run_registers_nothing(workshop, register, expected):
+    """If the champion has changed since the comparison, nothing is made, with a reason."""
     challenger = workshop.challenger(expected)
     workshop.promote()
     workshop.promote()
@@ -100,8 +99,8 @@ def test_whoever_was_slower_registers_nothing(workshop, register, expected):
     assert workshop.registry.versions() == ["1", "2"]
 
 
-def test_whoever_was_overtaken_between_version_and_alias_is_told(workshop, register, monkeypatch):
-    """The version is there, the champion is the other one."""
+def test_a_run_overtaken_between_version_and_alias_is_reported(workshop, register, monkeypatch):
+    """The version exists, and the champion is the other run's."""
     challenger = workshop.challenger()
     move = ModelRegistry.move_champion
 
@@ -138,7 +137,7 @@ def test_a_killed_registration_is_finished_by_the_next_run(workshop, register, m
 
 
 def test_a_move_is_marked_before_the_alias_changes(workshop, register, tmp_path, monkeypatch):
-    """Whoever is killed after it leaves a mark; whoever registers nothing leaves none."""
+    """A run that is killed after it leaves the mark; a run that registers nothing leaves none."""
     store = ReleaseStore(str(tmp_path / "production"), workshop.name, [])
     move, seen = ModelRegistry.move_champion, []
 

@@ -33,7 +33,7 @@ def history(store):
 
 
 def test_without_a_champion_nothing_is_published(workshop, store):
-    """The reason is the decision's."""
+    """Nothing is published, with the decision's reason."""
     state = run_publish(workshop, store)
     assert state == ReleaseState(
         version=None, changed=False, reason="as the registry has it", path=""
@@ -75,14 +75,14 @@ def test_what_was_interrupted_is_finished(workshop, tmp_path):
     assert (state.version, state.changed) == ("1", True)
     assert not dataset.store.is_moving()
     assert dataset.store.pointer().version == "1"
-    dataset.store.begin_move()  # of somebody who was killed right after it
+    dataset.store.begin_move()  # of a run that was killed right after it
     assert not dataset.finish().changed
     assert not dataset.store.is_moving()
     assert history(dataset.store) == [("release", "1", None)]
 
 
 def test_publishing_again_changes_nothing(workshop, store):
-    """Neither pointer nor ledger."""
+    """Publishing again changes neither pointer nor ledger."""
     workshop.promote()
     first = run_publish(workshop, store)
     pointer = store.pointer()
@@ -107,8 +107,8 @@ def test_a_pointer_that_lags_behind_is_healed(workshop, store):
     assert store.load().manifest.version == "3"
 
 
-def test_what_was_decided_matters_not_but_what_the_registry_holds(workshop, store):
-    """Somebody else was faster since."""
+def test_the_registrys_champion_is_published(workshop, store):
+    """The registry's champion is published, also if it has changed since the decision."""
     workshop.promote()
     stale = registered(workshop)
     workshop.promote()
@@ -138,7 +138,7 @@ def test_killed_before_any_step_the_next_run_finishes(workshop, store, monkeypat
 
 
 def test_a_pointer_that_moved_meanwhile_is_not_overwritten(workshop, store, monkeypatch):
-    """The announced release is told to be refused, so that the ledger stays true."""
+    """The ledger records the announced release as refused."""
     workshop.promote()
     run_publish(workshop, store)
     workshop.promote()

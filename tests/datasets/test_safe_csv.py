@@ -82,7 +82,7 @@ def test_other_text_stays_as_it_is(text):
 @example("'\t=")
 @example("\"\t\t'=")
 def test_what_was_hidden_is_shown_again(text):
-    """Every text has a form of its own."""
+    """Every hidden text is restored exactly."""
     assert show_formulas(hide_formulas(text)) == text
 
 
@@ -113,7 +113,7 @@ def test_a_table_is_loaded_as_it_was_saved(tmp_path):
 
 
 def test_no_cell_of_the_file_begins_a_formula(tmp_path):
-    """As a program reads it that knows nothing of ours; the caller's table is not changed."""
+    """No cell read by a plain CSV reader begins a formula; the caller's table is not changed."""
     table = pd.DataFrame({"=name": FORMULAS, "kind": pd.Categorical(FORMULAS)})
     before = table.copy()
     dataset, text = saved(table, tmp_path)

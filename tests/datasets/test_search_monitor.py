@@ -13,7 +13,7 @@ from mlops_basics.datasets.search_monitor import SearchMonitor
 
 @dataclass
 class FakeClock:
-    """Time that passes when a test says so."""
+    """A clock that the test advances."""
 
     now: float = 1_000.0
 
@@ -54,7 +54,7 @@ def test_progress_goes_to_the_error_stream(capsys):
 
 
 def test_more_trials_than_announced_do_not_break_it():
-    """The bar is for people; a search that goes on is not stopped by it."""
+    """The progress bar does not stop a search that makes more trials."""
     with SearchMonitor(60, FakeClock()).watch(1) as after_trial:
         assert not any(after_trial("") for _ in range(3))
 
@@ -68,7 +68,7 @@ def test_the_dataset_hands_out_fresh_monitors():
 
 
 def test_saving_is_refused():
-    """There is nothing to store."""
+    """Saving a monitor is refused."""
     dataset = SearchMonitorDataset(time_limit=5)
     with pytest.raises(DatasetError, match="SearchMonitorDataset is a read only dataset type"):
         dataset.save(1)

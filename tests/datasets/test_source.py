@@ -1,4 +1,4 @@
-"""Tests of the inlet: what CSV and Parquet files of people really hold."""
+"""Tests of the source data set: what users' CSV and Parquet files really hold."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_a_file_without_a_header(read):
 
 
 def test_missing_values_are_configured(read):
-    """A value that means missing in one's own files."""
+    """Configured values are read as missing."""
     assert read("x\n1\n-\n", csv_args={"na_values": ["-"]})["x"].isna().tolist() == [False, True]
 
 

@@ -17,7 +17,7 @@ from tests.support.services import instance_of, use_environment
 
 @pytest.fixture(scope="module")
 def world(shared_project: Project) -> Iterator[World]:
-    """A project and three servers of the module's own."""
+    """A project and three servers for this module alone."""
     own = instance_of(Path(tempfile.mkdtemp(prefix="mlops-")))
     try:
         own.start()

@@ -1,7 +1,7 @@
 """Runs a command on a disk that is full from a chosen moment on: FULL_FROM=module:Class.method.
 
 The limit on the size of files is the one fault of this kind that the system itself raises for
-everybody who writes (Python, Arrow, SQLite), without root and on every POSIX system.
+each writer (Python, Arrow, SQLite), without root and on every POSIX system.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LIMIT = 64  # bytes
 
 
 def fill_from(name: str) -> None:
-    """Let nobody write more than a few bytes into a file once the function was called."""
+    """Limit files to a few bytes once the function was called."""
     module, _, path = name.partition(":")
     owner, attribute = path.split(".")
     cls = getattr(import_module(module), owner)

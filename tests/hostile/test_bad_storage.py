@@ -36,9 +36,9 @@ class Remote:
     """A project on S3 with a first release.
 
     Attributes:
-        project: It.
+        project: The project.
         services: Where its data are.
-        bucket: The bucket of its own; the model has the same name.
+        bucket: Its own bucket; the model has the same name.
     """
 
     project: Project
@@ -50,7 +50,7 @@ class Remote:
         return {**self.services.environment(), "MLOPS_BUCKET": self.bucket, **changes}
 
     def held(self) -> dict[str, str]:
-        """What the bucket holds, but locks, which say who held them last."""
+        """What the bucket holds, without the locks, which name their last holders."""
         found = objects(self.services.s3, self.bucket)
         return {key: tag for key, tag in found.items() if not key.endswith("-lock")}
 
@@ -63,7 +63,7 @@ class Remote:
 def remote(
     shared_project: Project, services: Instance, mlflow_server: MlflowServer
 ) -> Iterator[Remote]:
-    """A weak champion in a bucket of its own."""
+    """A weak champion in a separate bucket."""
     bucket = f"bad-{secrets.token_hex(4)}"
     services.s3.create_bucket(bucket)
     add_table(shared_project, services.s3, bucket)
@@ -132,7 +132,7 @@ def test_a_scorer_cannot_run_the_loop(remote: Remote, monkeypatch: pytest.Monkey
 
 @pytest.fixture
 def full(new_services: Callable[[], Instance]) -> tuple[Instance, Callable[[], None]]:
-    """An S3 server of one's own on a small disk; and what gives it more space."""
+    """A separate S3 server on a small disk, and a function that gives it more space."""
     own = new_services()
     usual = own.s3._command
     small = ["-volume.max=8", "-master.volumeSizeLimitMB=1"]
@@ -149,7 +149,7 @@ def full(new_services: Callable[[], Instance]) -> tuple[Instance, Callable[[], N
 
 
 def fill(own: Instance) -> None:
-    """Write until the server takes no more."""
+    """Write until the server accepts no more data."""
     from botocore.exceptions import ClientError
 
     client = own.s3.client()
@@ -228,9 +228,9 @@ MOMENTS = {
 
 
 def test_the_disk_is_full(project: Project) -> None:
-    """Whoever meets it first says so; production stays, and the last run does the rest.
+    """The first step that cannot write reports it; production stays, and the last run finishes.
 
-    Each of these runs has to pass over what the one before it has left, to come to its own end.
+    Each of these runs has to cope with what the previous one has left behind.
     """
     set_up(project, ENV)
     project.run(env=ENV, **weak())

@@ -48,8 +48,8 @@ class Moment:
     holding: str = "1"
 
 
-#: The moments at which each server is killed, in the order of a run: each of these runs has to
-#: pass over what the one before it has left, to come to its own end.
+#: The moments at which each server is killed, in the order of a run. Each of these runs has to
+#: cope with what the previous one has left behind.
 MOMENTS = {
     "s3": {
         "collecting": Moment("s3", "PUT", "/bronze/raw_data.parquet"),
@@ -77,13 +77,13 @@ MOMENTS = {
 
 @pytest.mark.parametrize("server", MOMENTS)
 def test_killed_in_the_middle_of_runs(world: World, server: str) -> None:
-    """Each run says so and ends; production loads at once; the last run does the rest."""
+    """Each run reports the fault and ends; production loads at once; the last run finishes."""
     name = f"killed-{server}"
     world.project.run(env=ENV, model_name=name, **weak(), **QUICK)
     released(world.project, name, "1")
     before = kept(world, name)
-    for moment, told in MOMENTS[server].items():
-        killed_at(world, server, name, told, f"{server}, {moment}")
+    for moment, description in MOMENTS[server].items():
+        killed_at(world, server, name, description, f"{server}, {moment}")
         assert before.items() <= kept(world, name).items(), moment
     again = Command(world.project, "run", "--env", ENV, "--params", strong(name)).end()
     assert again.code == 0, str(again)
@@ -91,7 +91,7 @@ def test_killed_in_the_middle_of_runs(world: World, server: str) -> None:
     assert before.items() <= kept(world, name).items()
 
 
-def killed_at(world: World, server: str, name: str, moment: Moment, told: str) -> None:
+def killed_at(world: World, server: str, name: str, moment: Moment, description: str) -> None:
     """A run whose server is killed at a moment, and started again when the run has ended."""
     spring = partial(world.kill, server)
     trap = Trap(
@@ -104,10 +104,10 @@ def killed_at(world: World, server: str, name: str, moment: Moment, told: str) -
     finally:
         proxy.faults.remove(trap)
         world.own.start()
-    print(told, ended)
-    assert trap.sprung, told
+    print(description, ended)
+    assert trap.sprung, description
     store, _ = production_of(world.project, ENV, model_name=name)
-    assert when_it_is_back(store.load).manifest.version == moment.holding, told
+    assert when_it_is_back(store.load).manifest.version == moment.holding, description
     readable(ended)
 
 

@@ -58,7 +58,7 @@ class Crowd:
     production: str
 
     def start(self, action: str, **params: Any) -> Command:
-        """A command in a process of its own."""
+        """A command in a separate process."""
         words = [f"{name.replace('__', '.')}={value}" for name, value in params.items()]
         more = ["--params", ",".join(words)] if words else []
         return Command(self.project, action, "--env", self.env, *more)
@@ -111,9 +111,9 @@ def crowd(request: pytest.FixtureRequest) -> Crowd:
 
 
 def test_all_at_once(crowd: Crowd) -> None:
-    """Each ends well or says who was faster; versions, pointer, alias and ledger are one story.
+    """Each succeeds or names the faster run; versions, pointer, alias and ledger agree.
 
-    First twelve who all want to make the first release, then four who would replace it.
+    First twelve commands try to make the first release, then four try to replace it.
     """
     ran = all_of(
         crowd,
@@ -147,8 +147,8 @@ def all_of(crowd: Crowd, *actions: tuple[str, dict[str, Any]]) -> int:
 
 def overtaken(ended: Ended) -> bool:
     """Whether a command ended with one readable conflict; else the whole output is shown."""
-    told = ended.code == 1 and "Traceback" not in ended.err
-    assert told, str(ended)
+    reported = ended.code == 1 and "Traceback" not in ended.err
+    assert reported, str(ended)
     assert any(text.lower() in ended.err.lower() for text in CONFLICTS), str(ended)
     return True
 
@@ -170,7 +170,7 @@ def is_one_story(crowd: Crowd) -> list[str]:
     steps = [entry for entry in store.ledger() if entry.action == "release"]
     assert [step.replaced for step in steps] == [None, *(step.version for step in steps[:-1])]
     assert steps[-1].version == versions[-1]
-    # Who is overtaken between alias and pointer publishes the newer champion, not his own.
+    # A run overtaken between alias and pointer publishes the newer champion, not its own.
     published = [step.version for step in steps]
     assert len(set(published)) == len(published)
     assert {entry.version for entry in store.ledger()} == set(versions)  # the others as refused
@@ -181,7 +181,7 @@ def is_one_story(crowd: Crowd) -> list[str]:
 
 
 def every_challenge_was_written_down(crowd: Crowd, runs: int) -> None:
-    """Each decision has its own challenge in MLflow, and its own part of alpha."""
+    """Each decision has its own challenge in MLflow and its own share of alpha."""
     decisions = crowd.documents("reporting/decision.json/*/decision.json")
     assert len(decisions) >= runs
     challenges = [decision["challenge"] for decision in decisions]
@@ -213,7 +213,7 @@ def nothing_is_left_over(crowd: Crowd) -> None:
     assert not [path for path in found if ".tmp-" in path]
     assert not crowd.documents("manifests/running/*.json")
     if not crowd.production.startswith("s3://"):
-        return  # the system itself lets go of a lock of a process that has ended
+        return  # the system releases the locks of a process that has ended
     for path in (f"{base}/.run-lock", f"{fs._strip_protocol(crowd.storage)}/monitoring/.ct-lock"):
         bucket, key, _ = fs.split_path(path)
         assert fs.call_s3("head_object", Bucket=bucket, Key=key)["Metadata"]["state"] == "free"

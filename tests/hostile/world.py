@@ -31,10 +31,10 @@ QUICK = {"evaluation__resamples": 100, "evaluation__importance_repeats": 1}
 
 
 def readable(ended: Ended, *words: str) -> None:
-    """Assert that a command has failed with one error for people that holds these words."""
+    """Assert that a command has failed with one readable error that contains these words."""
     assert ended.code == 1, str(ended)
     assert "Traceback" not in ended.out + ended.err, str(ended)
-    # What a lock or a claim could not do in the end may be told, too; it is no second error.
+    # A warning about a lock or a claim that could not be released is no second error.
     assert len(re.findall(r"^Error: ", ended.err, re.MULTILINE)) == 1, str(ended)
     for word in words:
         assert re.search(word, ended.err), f"{word!r} is missing: {ended}"
@@ -78,7 +78,7 @@ class World:
     mlflow: FaultyProxy
 
     def environment(self) -> dict[str, str]:
-        """The variables of a client, who goes by the proxies."""
+        """The variables of a client that uses the proxies."""
         addresses = {
             "AWS_ENDPOINT_URL": self.s3.endpoint,
             "MLFLOW_TRACKING_URI": self.mlflow.endpoint,

@@ -1,4 +1,4 @@
-"""What people really bring: each gives one readable error, and leaves nothing half-written."""
+"""Bad input as users have it: each gives one readable error and leaves nothing half-written."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_one_bad_file(project, content, settings, words):
 
 
 def test_a_missing_source_says_where_to_name_it(project):
-    """The first error of every new user."""
+    """A missing source is an error that names globals.yml."""
     project.configure("bad", model_name="bad", source="data/source/none.csv", target="kind")
     result = project.command("run", "--env", "bad")
     assert result.exit_code == 1
@@ -198,13 +198,13 @@ def test_an_unknown_environment_is_an_error(project):
 
 
 def test_verbose_shows_the_traceback(project):
-    """The readable error hides nothing for ever."""
+    """With --verbose the whole traceback is shown."""
     result = project.command("run", "--env", "nope", "--verbose")
     assert "Traceback" in result.stderr
 
 
 def test_a_candidate_that_cannot_be_made_is_named(project):
-    """A typing error in the search space is told before hours of search."""
+    """A typing error in the search space is an error before the search begins."""
     space = "training.candidates.multiclass.linear.fixed.penalti=l2"
     result = project.command("run", "--params", space)
     assert result.exit_code == 1
@@ -213,7 +213,7 @@ def test_a_candidate_that_cannot_be_made_is_named(project):
 
 
 def test_what_can_be_lived_with_is_a_warning(project):
-    """Empty and constant columns, a rare class and missing targets: told, counted, survived."""
+    """Empty and constant columns, a rare class and missing targets are counted and warned about."""
     table = good_table(300).assign(nothing=np.nan, same=7)
     table.loc[0:2, "kind"] = "rare"
     table.loc[10:14, "kind"] = None

@@ -64,7 +64,7 @@ def test_releases_of_a_model_without_any(project):
 
 
 def test_rollback_moves_alias_and_pointer_together(on_two):
-    """Back to the champion before, with a line in the ledger that says who and why."""
+    """The previous champion is back, and the ledger records user and reason."""
     before = history_of(production_of(on_two)[0])
     result = on_two.command("rollback", "--env", ENV, "--reason", "it drifts")
     assert result.exit_code == 0, result.output
@@ -76,8 +76,8 @@ def test_rollback_moves_alias_and_pointer_together(on_two):
     assert history_of(store) == [*before, ("rollback", "1", "2")]
     entry = store.ledger()[-1]
     assert (entry.by, entry.reason) == (getpass.getuser(), "it drifts")
-    told = on_two.command("releases", "--env", ENV).output
-    assert re.search(r"it\s+drifts", told)  # how long the user's name is says where it breaks
+    shown = on_two.command("releases", "--env", ENV).output
+    assert re.search(r"it\s+drifts", shown)  # where the line breaks depends on the user's name
 
 
 def test_rollback_to_a_named_release(on_two):
@@ -90,7 +90,7 @@ def test_rollback_to_a_named_release(on_two):
 
 
 def test_rollback_to_what_is_there_already_changes_nothing(on_two):
-    """It says so; no line in the ledger."""
+    """The message says that nothing changed, and the ledger has no new entry."""
     before = history_of(production_of(on_two)[0])
     result = on_two.command("rollback", "--env", ENV, "--to", "2")
     assert result.exit_code == 0, result.output
@@ -123,7 +123,7 @@ def test_a_run_after_a_rollback_challenges_what_was_rolled_back_to(on_two):
 
 @pytest.mark.parametrize("command", ["releases", "rollback", "reproduce"])
 def test_an_unknown_environment_is_an_error(project, command):
-    """Every command says so in few lines."""
+    """Every command fails with a few lines."""
     arguments = ["nothing"] if command == "reproduce" else []
     is_a_short_error(project.command(command, *arguments, "--env", "nope"), "conf/nope")
 

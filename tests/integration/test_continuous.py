@@ -53,7 +53,7 @@ def turned(seed: int, rows: int = 4000) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Said:
-    """What one call came to."""
+    """The outcome of one call."""
 
     code: int
     text: str
@@ -156,14 +156,14 @@ def drifted(project) -> Project:
 
 
 def test_the_first_call_makes_the_first_release(begun):
-    """As ``--dry-run`` had said, which wrote nothing."""
+    """``--dry-run`` predicts it and writes nothing."""
     assert (begun["dry"].code, begun["dry"].new_files, begun["dry"].new_runs) == (5, [], 0)
     assert begun["first"].code == 3
     assert "version 1" in begun["first"].text
 
 
 def test_with_nothing_new_nothing_happens(begun):
-    """No run, no file, not even of the watch once it has begun."""
+    """A call without new data makes no run and writes no file."""
     assert begun["begins"].code == 0
     assert (begun["nothing"].code, begun["nothing"].new_files) == (0, [])
     assert begun["nothing"].new_runs == 0
@@ -238,10 +238,10 @@ def life(shared_project, begun, tmp_path_factory) -> tuple[Project, dict[str, An
 
 
 def test_labels_that_are_late_are_waited_for(life):
-    """None, too few, enough: each is told, none is an error, nothing is trained."""
+    """None, too few, enough: each is reported, none is an error, nothing is trained."""
     found = life[1]
-    told = {"no labels": "no drift", "few labels": "no drift", "labels": "no rise above"}
-    for name, words in told.items():
+    expected = {"no labels": "no drift", "few labels": "no drift", "labels": "no rise above"}
+    for name, words in expected.items():
         assert found[name].code == 0, found[name].error
         assert words in found[name].text
         assert found[name].new_runs == 1
@@ -279,8 +279,8 @@ def test_bad_batches_have_clear_outcomes_and_stop_no_other(life):
     assert (found["nothing"].code, found["nothing"].new_files) == (0, [])
 
 
-def test_a_dry_run_tells_and_writes_nothing(life):
-    """The state neither."""
+def test_a_dry_run_reports_and_writes_nothing(life):
+    """A dry run reports the outcome and writes no file, not even the state."""
     dry = life[1]["dry"]
     assert (dry.code, dry.new_files, dry.new_runs) == (5, [], 0)
     assert "Concept drift" in dry.text
@@ -316,7 +316,7 @@ def test_a_new_release_begins_a_watch_of_its_own(life):
 
 
 def test_data_drift_alone_retrains(life):
-    """The column is named; whatever the decision, it is told by the code."""
+    """The column is named, and the exit code gives the decision."""
     project, found = life
     evidence = found["data verdict"].evidence
     assert "data_drift: visits" in evidence
@@ -326,8 +326,8 @@ def test_data_drift_alone_retrains(life):
     assert state_of(project).watches["2"].attempts[0].evidence == evidence
 
 
-def test_what_was_killed_on_its_way_is_finished(life):
-    """Alias and pointer were apart, and nothing was new: the next call sees it all the same."""
+def test_an_interrupted_publishing_is_finished(life):
+    """With alias and pointer apart the next call finishes the work, also without new data."""
     project, found = life
     assert found["before"] != "1"
     assert "was interrupted" in found["killed dry"].text
@@ -469,7 +469,7 @@ def ct_and_die(folder: str, step: str, when: str, count: int) -> None:
 @pytest.mark.parametrize(
     ("step", "when", "count", "code"),
     [
-        pytest.param("state.save", "before", 1, 3, id="told, not remembered"),
+        pytest.param("state.save", "before", 1, 3, id="reported, not remembered"),
         pytest.param("state.save", "after", 1, 3, id="remembered, not trained"),
         pytest.param("model.save", "before", 1, 3, id="in the training"),
         pytest.param("store.point", "before", 1, 3, id="registered, not published"),
@@ -511,7 +511,7 @@ def test_killed_before_the_first_release_was_published(tmp_path, mlflow_store):
 
 
 def ct_and_tell(folder: str, barrier: Any, answers: Any) -> None:
-    """Call it at the same moment as another process, and tell the exit code."""
+    """Call it at the same moment as another process, and pass the exit code on."""
     from kedro.framework.startup import bootstrap_project
 
     project = Project(Path(folder))
@@ -522,7 +522,7 @@ def ct_and_tell(folder: str, barrier: Any, answers: Any) -> None:
 
 
 def test_two_at_once(drifted):
-    """One works; the other waits, finds the new release, and nothing to do."""
+    """One call works; the other waits, finds the new release, and has nothing to do."""
     context = processes()
     barrier, answers = context.Barrier(2), context.Queue()
     both = [

@@ -55,7 +55,7 @@ def project(shared_project):
 
 
 def look(project, capture: Any, env: str = ENV, pipeline: str = "__default__", **params) -> Seen:
-    """Run, and note what came of it."""
+    """Run, and note the outcome."""
     with contextlib.redirect_stdout(capture):
         project.run(pipeline, env=env, **params)
     with project.session(env) as session:
@@ -119,7 +119,7 @@ def test_a_second_run_on_the_same_data_keeps_it_and_spends_nothing(life):
 
 
 def test_challengers_that_are_not_better_are_kept_out_and_counted(life):
-    """Each one is a challenge with a number of its own and a smaller level; again is no new one."""
+    """Each is a challenge with its own number and a smaller level; a repetition is no new one."""
     little, again, less = life["little"], life["little again"], life["less"]
     assert {seen.decision.outcome for seen in (little, again, less)} == {"kept"}
     assert [seen.decision.challenge.number for seen in (little, again, less)] == [1, 1, 2]
@@ -143,7 +143,7 @@ def test_an_overfitted_challenger_never_promotes(life):
 
 
 def test_a_better_challenger_becomes_the_champion(project, life):
-    """Aliases, tags, pointer and ledger tell one story."""
+    """Aliases, tags, pointer and ledger agree."""
     better = life["better"]
     assert better.decision.outcome == "promoted"
     assert better.decision.p_value <= better.decision.alpha
@@ -163,7 +163,7 @@ def test_a_better_challenger_becomes_the_champion(project, life):
 
 
 def test_the_tags_of_a_version_explain_it(life, project):
-    """Whoever looks at MLflow alone reads the reasons there."""
+    """The version's tags in MLflow hold the reasons of the decision."""
     from mlflow import MlflowClient
 
     production_of(project)
@@ -195,7 +195,7 @@ def test_a_new_champion_is_kept_too(life):
         ("better", "promoted"),
     ],
 )
-def test_report_and_terminal_say_the_outcome(life, name, words):
+def test_report_and_terminal_show_the_outcome(life, name, words):
     """Both say it in the same words; the terminal also says what production holds."""
     seen = life[name]
     assert words in seen.report

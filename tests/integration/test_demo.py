@@ -1,4 +1,4 @@
-"""The demo on few rows and few months: what the page tells is what happened."""
+"""The demo on few rows and few months: the page reports what happened."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ monitoring: {thresholds: {auc: 0.5}, min_rows: 200}
 
 @dataclass(frozen=True)
 class Lived:
-    """A year that was lived through."""
+    """A simulated year."""
 
     project: Any
     result: YearResult
@@ -90,7 +90,7 @@ def test_every_month_is_predicted_labelled_and_scored_once(lived: Lived) -> None
         truth = lived.truth(month.month)
         assert (month.rows, month.labelled) == (1500, len(truth))
         assert month.positive == pytest.approx((truth["arr_delay"] > 15).mean())
-        assert lived.page.count(f'<th scope="row">{month.month}</th>') == 2  # month, and look
+        assert lived.page.count(f'<th scope="row">{month.month}</th>') == 2  # month and look
 
 
 def test_a_month_arrives_without_what_is_known_only_later(lived: Lived) -> None:
@@ -131,7 +131,7 @@ def _names(watch: Any) -> list[str]:
 
 
 def test_the_model_that_was_kept_up_is_the_one_in_production(lived: Lived) -> None:
-    """Releases, ledger, registry and the last look tell the same."""
+    """Releases, ledger, registry and the last look agree."""
     store, registry = lived.production()
     versions = [release.version for release in lived.result.releases]
     assert store.pointer().version == versions[-1] == lived.result.looks[-1].after
@@ -139,8 +139,8 @@ def test_the_model_that_was_kept_up_is_the_one_in_production(lived: Lived) -> No
     assert [entry.version for entry in store.ledger() if entry.action == "release"] == versions
 
 
-def test_exit_codes_tell_what_happened_to_the_release(lived: Lived) -> None:
-    """3 and only 3 changes production; there was something to retrain for."""
+def test_exit_codes_say_what_happened_to_the_release(lived: Lived) -> None:
+    """Exit code 3, and no other, changes production; at least one look led to a retraining."""
     assert retrainings(lived.result)
     for look in lived.result.looks:
         assert (look.exit_code == 3) == (look.before != look.after)
@@ -157,13 +157,13 @@ def test_errors_are_those_of_the_releases_on_the_files(lived: Lived) -> None:
     for month in lived.result.months:
         truth = lived.truth(month.month)
         late = (truth["arr_delay"] > 15).astype(int).astype(str)
-        for release, told in (
+        for release, expected in (
             (first, month.error.first),
             (store.load(month.version), month.error.kept),
         ):
             features = typed_features(truth, release.table.features)
             predicted = pd.Series(release.model.predict(features)).astype(str)
-            assert (predicted.to_numpy() != late.to_numpy()).mean() == pytest.approx(told)
+            assert (predicted.to_numpy() != late.to_numpy()).mean() == pytest.approx(expected)
 
 
 def test_the_months_of_one_model_have_no_gain(lived: Lived) -> None:
@@ -190,7 +190,7 @@ def test_page_is_complete(lived: Lived) -> None:
 
 
 def test_page_needs_no_network_and_is_small(lived: Lived) -> None:
-    """One file that holds everything, and the browser is told to load nothing."""
+    """The page is one file, and its content policy lets the browser load nothing."""
     assert "default-src 'none'" in lived.page
     markup = re.sub(r"<script>.*?</script>", "", lived.page, flags=re.DOTALL)
     assert not re.search(r"\s(src|href)=", markup)

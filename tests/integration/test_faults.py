@@ -108,7 +108,7 @@ def run_and_die(folder: str, step: str, when: str, sign: str, count: int) -> Non
 
 
 def kill(project: Project, step: str, when: str, sign: str = "", count: int = 1) -> None:
-    """Run in a process of its own that is killed at a step."""
+    """Run in a separate process that is killed at a step."""
     process = processes().Process(
         target=run_and_die, args=(str(project.path), step, when, sign, count)
     )
@@ -172,7 +172,7 @@ def test_killed_on_the_way_to_production(template, tmp_path, step, when, sign, c
     ],
 )
 def test_killed_on_the_way_to_the_first_release(first, tmp_path, step, when, sign):
-    """No pointer, then a valid one: never something between."""
+    """There is no pointer and then a valid one, never a partial one."""
     project = moved(first, tmp_path / "project")
     kill(project, step, when, sign)
     assert in_production(project) is None
@@ -298,7 +298,7 @@ def test_a_store_that_cannot_be_written(template, tmp_path, monkeypatch, call, n
 
 
 def files_of(project: Project) -> dict[str, bytes]:
-    """Everything that production holds, but the lock."""
+    """Everything that production holds except the lock."""
     root = project.path / "data" / "production"
     return {
         str(file.relative_to(root)): file.read_bytes()
@@ -307,7 +307,7 @@ def files_of(project: Project) -> dict[str, bytes]:
     }
 
 
-def test_somebody_else_publishes_the_same_at_the_same_time(template, tmp_path, monkeypatch):
+def test_another_run_publishes_the_same_at_the_same_time(template, tmp_path, monkeypatch):
     """The pointer moves between ledger and pointer: the work is done, and the ledger says so."""
     from mlops_basics.production.ledger import Ledger
 
@@ -326,7 +326,7 @@ def test_somebody_else_publishes_the_same_at_the_same_time(template, tmp_path, m
 
 
 def test_the_experiment_is_made_by_two_at_once(project, monkeypatch):
-    """Neither finds it, one makes it; the other takes it, instead of failing before its run."""
+    """If two runs make the experiment at once, the slower one uses it and does not fail."""
     from mlflow import MlflowClient
 
     set_up(project)

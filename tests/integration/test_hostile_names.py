@@ -1,4 +1,4 @@
-"""A table whose every name tries to be something else, from its source to the last command."""
+"""A table with a hostile text in every name, from its source to the last command."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ VALUES = np.array([SCRIPT, "=1+1", "../..", "\x1b[2J", "a\r\nb", "🌼", ENDLESS
 
 
 def hostile_table(rows: int, seed: int) -> pd.DataFrame:
-    """Three classes that the first column tells apart, noise, and a category."""
+    """Three classes that the first column separates, noise, and a category."""
     rng = np.random.default_rng(seed)
     codes = rng.integers(0, 3, rows)
     table = pd.DataFrame({name: rng.normal(size=rows).round(3) for name in COLUMNS})
@@ -140,7 +140,7 @@ def is_harmless(page: str) -> None:
 
 
 def test_the_figures_of_kedro_viz_hold_no_markup(ran):
-    """Their JSON is drawn by other pages than ours."""
+    """The figures' JSON, which kedro-viz draws, contains no markup."""
     project, _, _ = ran
     files = sorted((project.path / "data" / ENV / "reporting").rglob("*_plot.json"))
     plots = [path for path in files if path.is_file()]
@@ -199,7 +199,7 @@ def test_production_scores_the_names_as_they_are(ran):
     assert set(found["prediction"]) <= set(CLASSES)
 
 
-def test_the_watch_tells_the_names_as_text(ran):
+def test_monitoring_shows_the_names_as_text(ran):
     """A good batch, and one that is quarantined for a column with a name: page and terminal."""
     project, _, _ = ran
     folder = project.path / "data" / "source" / ENV

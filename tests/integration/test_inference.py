@@ -1,4 +1,4 @@
-"""Batches are scored with the release in production, whatever lies in the training folders."""
+"""Batches are scored with the release in production, independent of the training folders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PROBABILITIES = ["probability_bad", "probability_good"]
 
 @pytest.fixture(scope="module")
 def project(shared_project):
-    """A project with release 1, and a newer, better model that nobody published."""
+    """A project with release 1, and a newer, better model that was not published."""
     set_up(shared_project, inference_source="data/source/new")
     shared_project.run(env=ENV, **weak())
     shared_project.run("model_training", env=ENV, **STRONG)
@@ -64,7 +64,7 @@ def test_a_folder_of_batches_is_scored_by_the_release(project, source):
 
 
 def test_ids_are_unique_and_stable(project, source):
-    """Equal rows have ids of their own, and scoring again, with labels now, gives the same ids."""
+    """Equal rows have different ids, and scoring again, now with labels, gives the same ids."""
     table = unlabelled(20, 4)
     table = pd.concat([table, table.head(5)], ignore_index=True)
     batches(source, a=table, b=table)

@@ -196,7 +196,7 @@ def test_a_second_run_is_identical(run):
 
 
 def test_another_seed_is_another_search(run):
-    """The one seed reaches the search."""
+    """Another seed gives other trials on the same split."""
     project, first = run
     project.configure("seeded", seed=1)
     second = project.run(env="seeded", training__n_trials=TRIALS)

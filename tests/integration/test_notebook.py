@@ -50,7 +50,7 @@ def text_of(outputs: list) -> str:
 
 
 def test_loading_the_project_says_nothing(outputs):
-    """The first cell leaves the catalog, without pages of logs."""
+    """The first cell makes the catalog without printing logs."""
     assert outputs["Explore a run"] == []
 
 

@@ -1,4 +1,4 @@
-"""kedro reproduce: the recorded data and parameters again, whatever came since."""
+"""kedro reproduce: the recorded data and parameters again, also after newer runs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def runs_of(project: Project) -> set[str]:
 
 @pytest.mark.parametrize("name", ["mlflow_run_id", "run_id"])
 def test_an_older_run_is_reproduced(recorded, name):
-    """By MLflow's id or by its version: identical, in an MLflow run of its own."""
+    """By MLflow's id or by its version the run is repeated identically, as a new MLflow run."""
     project, old = recorded.project, recorded.old
     before, runs = state_of(project, old.mlflow_run_id), runs_of(project)
     result = project.command("reproduce", getattr(old, name), "--env", ENV)

@@ -52,7 +52,7 @@ class Shared:
 def shared(
     shared_project: Project, services: Instance, mlflow_server: MlflowServer, s3_server: S3Server
 ) -> Iterator[Shared]:
-    """The project, a bucket of its own with two sources, and the variables that name both."""
+    """The project, a separate bucket with two sources, and the variables that name both."""
     bucket = f"loop-{secrets.token_hex(4)}"
     s3_server.create_bucket(bucket)
     client = s3_server.client()
@@ -130,7 +130,7 @@ def test_batch_inference_scores_what_is_on_s3(shared: Shared, iris: Any) -> None
 
 
 def test_what_people_and_schedulers_do_works_on_s3(shared: Shared, two_releases: list[Any]) -> None:
-    """A watch begins and rests, a run is made again, the old goes and what is referred to stays."""
+    """Monitoring, reproducing and pruning work on S3."""
     project, model = shared.project, f"table-{shared.bucket}"
 
     def command(*words: str) -> str:
@@ -168,8 +168,8 @@ def test_a_better_model_replaces_the_champion_and_rollback_brings_it_back(
     assert (store.pointer().version, registry.champion()) == ("2", "2")
     assert history_of(store) == [("release", "1", None), ("release", "2", "1")]
 
-    told = shared.project.command("releases", "--env", TABLE)
-    assert told.exit_code == 0, told.output
+    result = shared.project.command("releases", "--env", TABLE)
+    assert result.exit_code == 0, result.output
     back = shared.project.command("rollback", "--env", TABLE, "--reason", "a test")
     assert back.exit_code == 0, back.output
 
@@ -208,11 +208,11 @@ def test_a_scorer_without_mlflow_and_with_read_rights_alone_can_score(
             files.write(f"{shared.bucket}/current.json", b"{}")
         with pytest.raises(StorageError, match="Cannot read"):
             StoreFiles(f"s3://{shared.bucket}/source").read("iris.csv")
-        # What it has is what a scorer should have; nothing in its registry is nothing wrong.
-        told = project.command("doctor", "--env", "scorer", "--model-name", shared.bucket)
-    assert told.exit_code == 0, told.output
-    assert re.search(r"^warning +production .*trainer or a scorer", told.output, re.MULTILINE)
-    assert re.search(r"^ok +champion +not compared", told.output, re.MULTILINE)
+        # A scorer has no registry, which is no fault.
+        result = project.command("doctor", "--env", "scorer", "--model-name", shared.bucket)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^warning +production .*trainer or a scorer", result.output, re.MULTILINE)
+    assert re.search(r"^ok +champion +not compared", result.output, re.MULTILINE)
     predictions = project.path / "data" / shared.bucket / "predictions"
     (table,) = (file for file in predictions.rglob("*.parquet") if file.is_file())
     assert len(pd.read_parquet(table)) == len(pd.read_csv(ROOT / "data/source/iris.csv"))
@@ -224,7 +224,7 @@ def test_without_the_right_key_the_error_says_so_and_names_no_secret(
     """Without the right key the error says so and names no secret."""
     wrong = {**services.environment(), "AWS_SECRET_ACCESS_KEY": "canary-secret"}
     for _ in use_environment(monkeypatch, {**wrong, "MLOPS_BUCKET": shared.bucket}, None):
-        told = shared.project.command("releases", "--env", "s3")
-    assert told.exit_code == 1
-    assert "canary-secret" not in told.output
-    assert shared.bucket in told.output
+        result = shared.project.command("releases", "--env", "s3")
+    assert result.exit_code == 1
+    assert "canary-secret" not in result.output
+    assert shared.bucket in result.output

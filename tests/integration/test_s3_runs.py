@@ -20,7 +20,7 @@ PIPELINE = "data_preprocessing"
 
 @pytest.fixture
 def bucket(s3_server) -> Bucket:
-    """An empty bucket of one's own."""
+    """An empty bucket for one test."""
     return make_bucket(s3_server)
 
 
@@ -76,7 +76,7 @@ def test_a_run_costs_the_same_however_many_versions_there_are(remote, bucket, pr
 
 
 def test_what_another_process_wrote_is_read(remote, bucket):
-    """The newest manifest counts, whoever wrote it."""
+    """The newest manifest counts, also if another process wrote it."""
     first = remote.load("manifest", env=ENV)
     theirs = first.model_copy(update={"run_id": "2099-01-01T00.00.00.000Z"})
     path = f"{bucket.name}/flowers/manifests/manifest.json/{theirs.run_id}/manifest.json"
@@ -86,7 +86,7 @@ def test_what_another_process_wrote_is_read(remote, bucket):
 
 @pytest.mark.parametrize("ended", [True, False], ids=["ended", "running"])
 def test_two_runs_of_one_version_do_not_overwrite_each_other(remote, bucket, ended, monkeypatch):
-    """The second is told before it writes anything, while the first runs and when it has ended."""
+    """The second is refused before it writes anything, while the first runs and afterwards."""
     run_id = "2030-01-01T00.00.00.000Z"
     monkeypatch.setattr("kedro.framework.session.session.generate_timestamp", lambda: run_id)
     if ended:
@@ -105,7 +105,7 @@ def test_two_runs_of_one_version_do_not_overwrite_each_other(remote, bucket, end
 
 
 def test_a_run_of_the_same_millisecond_takes_another_version(remote, bucket, monkeypatch):
-    """On the command line; `kedro ct` and `kedro reproduce` go the same way."""
+    """A second run of the same millisecond takes another version on the command line."""
     times = chain(["2030-01-01T00.00.00.000Z"], repeat("2030-01-01T00.00.01.000Z"))
     monkeypatch.setattr("kedro.framework.session.session.generate_timestamp", lambda: next(times))
     path = f"{bucket.name}/flowers/manifests/running/2030-01-01T00.00.00.000Z.json"
@@ -117,11 +117,11 @@ def test_a_run_of_the_same_millisecond_takes_another_version(remote, bucket, mon
 
 
 def test_a_run_leaves_no_claim_behind(remote, bucket):
-    """Whether it ended well or not."""
+    """The claim is removed after a run that succeeded and after one that failed."""
 
     def claims() -> list[str]:
         found = bucket.fs().find(f"{bucket.name}/flowers/manifests/running")
-        return [path for path in found if path.endswith(".json")]  # an emptied folder stays a while
+        return [path for path in found if path.endswith(".json")]  # not folders
 
     assert claims() == []
     configure(remote, bucket, source="data/source/none.csv")
@@ -129,7 +129,7 @@ def test_a_run_leaves_no_claim_behind(remote, bucket):
     assert claims() == []
 
 
-def test_a_policy_that_forbids_to_list_is_told_by_the_command(remote, bucket):
+def test_a_policy_that_forbids_listing_is_reported_by_the_command(remote, bucket):
     """One line that names the missing right."""
     bucket.forbid("s3:ListBucket")
     result = remote.command("run", "--env", ENV, "--pipeline", PIPELINE)

@@ -1,4 +1,4 @@
-"""Canaries in every place where a user keeps a secret: none may be found in what is written."""
+"""Canaries wherever a user keeps a secret: none may be found in what is written."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def leaks(project, *outputs):
 
 
 def configure(project, **values):
-    """A few rows of one's own; two trials."""
+    """A few rows, and two trials."""
     settings = {"model_name": ENV, "source": "data/source/iris.csv", "target": "species"}
     project.configure(ENV, **settings | values)
     text = "training: {n_trials: 1}\nevaluation: {resamples: 100, importance_repeats: 1}\n"
@@ -83,7 +83,7 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("case", ADDRESSES)
 def test_an_address_with_a_password_is_shown_without_it(case, guarded, capfd):
-    """Where it cannot be reached: neither the message nor the traceback repeats it."""
+    """If the address cannot be reached, neither message nor traceback repeats the password."""
     configure(guarded, **ADDRESSES[case])
     command = ("releases",) if case == "production" else ("run",)
     outputs = []
@@ -97,7 +97,7 @@ def test_an_address_with_a_password_is_shown_without_it(case, guarded, capfd):
 
 
 def test_a_tracking_server_with_a_password_is_shown_without_it(guarded, capfd):
-    """MLflow repeats the whole address in its error."""
+    """The password is removed from MLflow's error, which contains the whole address."""
     configure(guarded)
     uri = f"http://user:{CANARY}@{NOWHERE}"
     server = {"server": {"mlflow_tracking_uri": uri}}

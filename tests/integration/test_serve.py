@@ -48,7 +48,7 @@ def start(root, port, scratch):
 
 
 def free_port():
-    """A port that nobody listens at."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

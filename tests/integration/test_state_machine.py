@@ -1,10 +1,10 @@
-"""Random sequences of everything that people and schedulers do, killed anywhere: what always holds.
+"""Random sequences of what users and schedulers do, killed anywhere: invariants hold.
 
-A step is one thing that somebody does. Real nodes, catalog, store, ledger, monitoring state and
-commands; MLflow's server is in memory, the clock is false, the search a stump.
+A step is one action of a user or a scheduler. Real nodes, catalog, store, ledger, monitoring state
+and commands; MLflow's server is in memory, the clock is fake, and a stump replaces the search.
 
 A longer soak, which draws new sequences until the time is over (``-s`` shows the counts):
-``STATE_MACHINE_SECONDS=300 pytest -n 0 -s tests/test_state_machine.py``
+``STATE_MACHINE_SECONDS=300 pytest -n 0 -s tests/integration/test_state_machine.py``
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ pytestmark = pytest.mark.slow
 
 Kill = tuple[str, int] | None
 #: How often each rule ran, and how it ended.
-told: Counter[str] = Counter()
+outcomes: Counter[str] = Counter()
 #: Calls that change something, before and after each of which an operation may be killed.
 MOVING = ["set_model_version_tag", "set_registered_model_alias", "create", "replace_if"]
 PUBLISHING = [*MOVING, "log_artifacts", "create_model_version", "upload", "write"]
@@ -75,7 +75,7 @@ PRUNING = ["remove_folder", "remove"]
 
 
 def kills(changes: list[str]) -> st.SearchStrategy[Kill]:
-    """Where to kill: at which of these calls, and the how-manieth moment of them; often not."""
+    """Where to kill: at which of these calls, and the index of the moment among them; often not."""
     kinds = st.sampled_from(changes) | st.sampled_from(changes[:7])
     few = st.tuples(kinds, st.integers(1, 2))
     return st.none() | few | few | st.tuples(kinds, st.integers(1, 50))
@@ -167,7 +167,7 @@ class Loop(RuleBasedStateMachine):
     @precondition(lambda self: self.history)
     @rule(how=st.sampled_from(sorted(BAD)))
     def bad_batch(self, how: str) -> None:
-        """A batch that nobody can use."""
+        """A batch that cannot be used."""
         self._write(self._name("b"), BAD[how](self._rows(30)), "bad")
 
     @rule(data=st.data(), unlabelled=st.booleans(), early_name=st.booleans())
@@ -243,7 +243,7 @@ class Loop(RuleBasedStateMachine):
         )
     )
     def bad_label_file(self, text: str) -> None:
-        """Labels that nobody can use."""
+        """Labels that cannot be used."""
         name = self._name("l")
         (self.place.root / "labels" / name).write_text(text)
         self.bad_labels.add(name)
@@ -307,7 +307,7 @@ class Loop(RuleBasedStateMachine):
     @precondition(lambda self: self.server.models)
     @rule(data=st.data(), kill=kills(PUBLISHING), again=st.booleans())
     def promote(self, data: st.DataObject, kill: Kill, again: bool) -> None:
-        """``kedro promote``: of a run that was recorded, whatever its decision."""
+        """``kedro promote``: of a recorded run with any decision."""
         runs = sorted({model.run_id for model in self.server.models.values()})
         run_id = data.draw(st.sampled_from(runs))
         override = Override(by="me", at=self.clock.now(), reason="I know better")
@@ -336,7 +336,7 @@ class Loop(RuleBasedStateMachine):
         """Do something, perhaps killed on the way; perhaps again then.
 
         Returns:
-            What it gave, the error that it ended with, or None if it was killed and not repeated.
+            Its result, the error that it ended with, or None if it was killed and not repeated.
         """
         begun = len(self.history)
         ended = self._attempt(name, kill, act)
@@ -363,14 +363,14 @@ class Loop(RuleBasedStateMachine):
                 ended = act() or "done"
         except Killed:
             self.unfinished |= name != "prune"  # which moves nothing
-            told[f"{name}: killed"] += 1
+            outcomes[f"{name}: killed"] += 1
             return None
         except MlopsError as error:
-            told[f"{name}: {type(error).__name__}"] += 1
+            outcomes[f"{name}: {type(error).__name__}"] += 1
             return error
         if name.split()[0] in ("train", "ct", "rollback", "promote"):
             self.unfinished = False
-        told[f"{name}: {ended.code.name if hasattr(ended, 'code') else 'done'}"] += 1
+        outcomes[f"{name}: {ended.code.name if hasattr(ended, 'code') else 'done'}"] += 1
         return ended
 
     def _see_production(self) -> None:
@@ -383,7 +383,7 @@ class Loop(RuleBasedStateMachine):
     @invariant()
     def production_is_valid(self) -> None:
         """Once there was a release, there is one, and it loads and verifies."""
-        told["steps"] += 1
+        outcomes["steps"] += 1
         present = self._present()
         assert (present is None) == (not self.history)
         if present is not None:
@@ -393,8 +393,8 @@ class Loop(RuleBasedStateMachine):
             assert list(loaded.model.classes_) == ["no", "yes"]
 
     @invariant()
-    def history_is_told(self) -> None:
-        """Pointer, alias and ledger agree; after a kill the ledger still tells what was there."""
+    def history_is_consistent(self) -> None:
+        """Pointer, alias and ledger agree; after a kill the ledger still has the history."""
         store, pointer = self._store(), self._store().pointer()
         ledger = store.ledger()
         if pointer is not None:  # without one, the ledger is believed
@@ -403,7 +403,7 @@ class Loop(RuleBasedStateMachine):
         again = [
             one for one, two in itertools.pairwise(moves) if one == two and one[0] != "refused"
         ]
-        assert again == []  # what was announced is not announced once more
+        assert again == []  # no entry is written twice
         for version in self.history:
             entries = [e for e in ledger if e.version == version and e.action != "refused"]
             assert any(e.reason and e.by and e.run_id for e in entries)
@@ -411,14 +411,14 @@ class Loop(RuleBasedStateMachine):
             return
         champion = self.server.aliases.get("champion")
         assert champion == (pointer.version if pointer else None)
-        told_alone = periods(ledger)
-        assert [period.entry.version for period in told_alone] == self.history
+        by_the_ledger = periods(ledger)
+        assert [period.entry.version for period in by_the_ledger] == self.history
         if pointer is not None:
-            assert told_alone[-1].entry.at == pointer.at
+            assert by_the_ledger[-1].entry.at == pointer.at
 
     @invariant()
     def versions_are_explained(self) -> None:
-        """No gaps, no twins, each with its decision or with the name of who overruled it."""
+        """No gaps or twins, each with its decision or the name of the operator."""
         versions = list(self.server.versions.values())
         assert [v.version for v in versions] == [str(n + 1) for n in range(len(versions))]
         assert len({v.run_id for v in versions}) == len(versions)
@@ -450,7 +450,7 @@ class Loop(RuleBasedStateMachine):
             assert SequentialState.from_dict(watch.sequential).rows == losses
 
     def _check_look(self, ended: Outcome) -> None:
-        """After a look no file is without a word, and a second look finds nothing new."""
+        """After a look each file has a record, and a second look finds nothing new."""
         state = self._state()
         watch = state.watches.get(str(self._present()))
         if watch is None:
@@ -471,7 +471,7 @@ class Loop(RuleBasedStateMachine):
                 assert record.skip
         used = [r.name for r in records.values() if r.number and r.outcome == "used"]
         rows = [self._table(name)[FEATURES].to_csv() for name in used if name in self.files]
-        assert len(set(rows)) == len(rows)  # whatever the monitor takes for the same
+        assert len(set(rows)) == len(rows)  # what the monitor takes for the same batch
         if ended.code in (ExitCode.NOTHING_TO_DO, ExitCode.KEPT):
             assert self._ct().code == ExitCode.NOTHING_TO_DO
             assert self._state() == state
@@ -543,19 +543,19 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
-def test_whatever_happens_the_promises_hold() -> None:
+def test_the_promises_hold_in_any_sequence() -> None:
     """Sequences that are the same every time; or, on request, new ones until the time is over."""
     seconds = float(os.environ.get("STATE_MACHINE_SECONDS", "0"))
-    told.clear()
+    outcomes.clear()
     # A sequence that fails is short enough to be read; making it shorter takes many minutes.
     how: dict[str, Any] = {"phases": [Phase.generate], "stateful_step_count": 30}
     if not seconds:
         run_state_machine_as_test(Loop, settings=settings(max_examples=9, **how))
-        assert told["steps"] >= 200
+        assert outcomes["steps"] >= 200
         return
     how |= {"derandomize": False, "database": None, "suppress_health_check": list(HealthCheck)}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         run_state_machine_as_test(Loop, settings=settings(max_examples=10, **how))
-    for what, count in sorted(told.items()):
+    for what, count in sorted(outcomes.items()):
         print(f"{what}: {count}")

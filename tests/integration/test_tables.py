@@ -1,4 +1,4 @@
-"""Real tables, and any table of a user's."""
+"""Real tables, and any table of a user."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_users_table_in_five_lines(project, suffix, target, task, leading, at_
 
 
 def test_csv_and_parquet_are_divided_alike(project):
-    """The same rows on the same sides, whatever the file type and its number of files."""
+    """Rows are split alike for each file type and number of files."""
     table = users_table().drop(columns=["segment", "spend"])
     folder = project.path / "data" / "source"
     table.to_csv(folder / "one.csv", index=False)

@@ -24,12 +24,12 @@ REASON = "the new tariff is not in the test rows yet"
 
 
 class Killed(BaseException):
-    """Stands for a kill: no handler of ours catches it."""
+    """Stands for a kill: none of our handlers catches it."""
 
 
 @dataclass(frozen=True)
 class Life:
-    """What was done before the tests look: manifests, and what commands have printed."""
+    """What happened before the tests: manifests, and the output of commands."""
 
     project: Any
     before: Any  # doctor before the first run
@@ -75,7 +75,7 @@ def line_of(text: str, check: str) -> str:
 
 
 def test_the_doctor_has_nothing_to_say_against_a_new_project(life):
-    """What does not exist yet is no failure."""
+    """What does not exist yet is not a failed check."""
     assert life.before.exit_code == 0, life.before.output
     states = {line.split()[0] for line in life.before.output.splitlines()}
     assert "failed" not in states
@@ -98,7 +98,7 @@ def test_a_kept_run_that_is_promoted_is_what_scores(life):
 
 
 def test_releases_tells_why_it_was_promoted(life, monkeypatch):
-    """With the run's id, shortened."""
+    """The table shows reason and shortened run id."""
     monkeypatch.setenv("COLUMNS", "250")
     text = command(life.project, "releases")
     row = next(line for line in text.splitlines() if "promoted by" in line)
@@ -107,7 +107,7 @@ def test_releases_tells_why_it_was_promoted(life, monkeypatch):
 
 
 def test_promote_refuses_what_is_no_model(life):
-    """An unknown run, one that made none, another model's; and says so of what is done already."""
+    """An unknown run, one without a model, another model's: refused; a repetition is noted."""
     assert "Nothing to do" in command(life.project, "promote", life.kept.run_id, "--reason", "x")
     for name, words in (
         ("0" * 32, "There is no run"),
@@ -124,7 +124,7 @@ def test_promote_refuses_what_is_no_model(life):
 
 
 def test_what_was_changed_since_is_not_promoted(life):
-    """What would be promoted is not what was judged."""
+    """A run whose files differ from the judged ones is not promoted."""
     [file] = (life.project.path / f"data/{ENV}/reporting/decision.json" / life.old.run_id).iterdir()
     content = file.read_bytes()
     file.write_bytes(content.replace(b"kept", b"Kept"))
@@ -161,7 +161,7 @@ def pruned(life) -> str:
 
 
 def test_prune_tells_what_goes_and_why_the_rest_stays(life, pruned):
-    """By run, with bytes and reasons."""
+    """The output lists runs with bytes and reasons."""
     kept, gone = pruned.split("Would go:")
     assert life.old.run_id in gone
     assert re.search(r"folders of \d+ runs, [\d.]+ [kM]B", gone)
@@ -184,7 +184,7 @@ def test_prune_removes_all_of_an_old_run_and_nothing_of_the_others(life, pruned)
 
 
 def test_after_pruning_a_released_run_can_be_reproduced(life, pruned):
-    """From its raw data, to the last bit."""
+    """A released run is reproduced from its raw data to the last bit."""
     result = life.project.command("reproduce", life.released.mlflow_run_id, "--env", ENV)
     assert "metrics and predictions are identical" in result.output, result.output
 
@@ -204,7 +204,7 @@ def test_after_pruning_production_goes_on(life, pruned):
 
 
 def ill(project, check: str, *words: str) -> None:
-    """The doctor finds it, names a remedy in the same line, and ends with 1."""
+    """Assert that the doctor finds it, names a remedy in the same line, and ends with 1."""
     result = project.command("doctor", "--env", ENV)
     assert result.exit_code == 1, result.output
     line = line_of(result.output, check)
@@ -214,7 +214,7 @@ def ill(project, check: str, *words: str) -> None:
 
 
 def test_the_doctor_finds_alias_and_pointer_apart(life):
-    """With the command that finishes the work."""
+    """The doctor names the command that finishes the work."""
     _, registry = production_of(life.project)
     now = registry.champion()
     other = "1" if now == "2" else "2"
@@ -227,7 +227,7 @@ def test_the_doctor_finds_alias_and_pointer_apart(life):
 
 
 def test_the_doctor_finds_a_changed_byte_of_the_release(life):
-    """By the file's name."""
+    """The doctor names the changed file."""
     store, _ = production_of(life.project)
     version = store.pointer().version
     file = life.project.path / f"data/production/{ENV}/releases/{version}/table_info.json"
@@ -238,7 +238,7 @@ def test_the_doctor_finds_a_changed_byte_of_the_release(life):
 
 
 def test_the_doctor_does_not_wait_for_a_server_that_is_down(life):
-    """Nor does it say that the registry disagrees."""
+    """A server that is down is reported, and does not count as a registry that disagrees."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         port = closed.getsockname()[1]
@@ -257,7 +257,7 @@ def test_the_doctor_does_not_wait_for_a_server_that_is_down(life):
 
 
 def test_the_doctor_finds_storage_that_is_read_only(life, monkeypatch):
-    """And what to correct."""
+    """The doctor reports read-only storage with a remedy."""
 
     def denied(*_arguments):
         raise PermissionError(13, "Permission denied")
@@ -268,7 +268,7 @@ def test_the_doctor_finds_storage_that_is_read_only(life, monkeypatch):
 
 
 def test_the_doctor_finds_packages_that_are_not_the_locked_ones(life):
-    """By name, with both versions."""
+    """The doctor names the packages with both versions."""
     lock = life.project.path / "requirements.txt"
     text = lock.read_text(encoding="utf-8")
     lock.write_text(re.sub(r"(?m)^pandas==\S+", "pandas==0.0.1", text), encoding="utf-8")
@@ -277,7 +277,7 @@ def test_the_doctor_finds_packages_that_are_not_the_locked_ones(life):
 
 
 def test_the_doctor_goes_on_where_the_configuration_is_wrong(life):
-    """It says so and ends, instead of raising."""
+    """The doctor reports a wrong configuration and ends without a traceback."""
     result = life.project.command("doctor", "--env", "nope")
     assert result.exit_code == 1
     assert "conf/nope" in line_of(result.output, "configuration")
@@ -285,7 +285,7 @@ def test_the_doctor_goes_on_where_the_configuration_is_wrong(life):
 
 
 def test_the_doctor_on_s3(project, s3_environment, monkeypatch):
-    """Rights and clock; a server that is down is told at once, and asked no more."""
+    """The doctor checks rights and clock; a server that is down is reported at once."""
     bucket = make_bucket(s3_environment)
     places = {name: f"{bucket.root}/{name}" for name in ("storage", "production")}
     project.configure("cloud", **places)

@@ -96,13 +96,13 @@ def test_a_huge_manifest_is_refused_without_being_read(store, release, tmp_path,
 
 
 def test_a_second_spelling_of_a_file_is_refused(store, release, tmp_path):
-    """As an extra file, whatever the case or the form of its letters."""
+    """It is refused as an extra file, with other case or another Unicode form."""
     (release / "model" / "mlmodel").write_bytes(b"flavors: {}")
     refuse_everywhere(store, tmp_path / "copy", r"'model/mlmodel' is not in the manifest")
 
 
 def test_a_stores_address_is_shown_without_its_password():
-    """In every message that says where a release is."""
+    """No message that names the store's address shows the password."""
     files = StoreFiles("memory://user:canary@host/store")
     assert files.shown() == "memory://***@host/store"
     assert files.shown("current.json") == "memory://***@host/store/current.json"

@@ -34,7 +34,7 @@ def test_entries_are_read_in_their_order(files):
 
 
 def test_a_taken_number_means_the_next_one(files, monkeypatch):
-    """Who finds the number taken since the folder was listed goes on; nothing is overwritten."""
+    """A writer that finds its number taken uses the next one; nothing is overwritten."""
     slow, quick = Ledger(files), Ledger(files)
     monkeypatch.setattr(slow, "_numbers", list)
     quick.record(make_entry("1"))

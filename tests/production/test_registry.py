@@ -23,7 +23,7 @@ def test_an_unknown_model_has_no_champion(workshop):
 
 
 def test_a_run_is_registered_once(workshop):
-    """Also when its run is decided on anew, by another challenge."""
+    """A run is registered once, also if another challenge decides on it again."""
     challenger = workshop.challenger()
     run_id = challenger.record.mlflow_run_id
     first = workshop.registry.register(challenger)
@@ -47,7 +47,7 @@ def test_a_challenge_is_registered_once(workshop):
 
 
 def test_versions_come_in_the_order_of_numbers(workshop):
-    """The tenth after the ninth."""
+    """Version 10 comes after version 9."""
     run_id, client = workshop.train(), MlflowClient()
     client.create_registered_model(workshop.name)
     for _ in range(11):
@@ -55,8 +55,8 @@ def test_versions_come_in_the_order_of_numbers(workshop):
     assert workshop.registry.versions() == [str(n) for n in range(1, 12)]
 
 
-def test_a_version_that_somebody_made_by_hand_is_not_ours(workshop):
-    """It explains nothing, so that the challenger gets a version of its own."""
+def test_a_version_made_by_hand_is_not_taken_for_ours(workshop):
+    """It has no decision, so that the challenger gets a version of its own."""
     challenger = workshop.challenger()
     run_id, client = challenger.record.mlflow_run_id, MlflowClient()
     client.create_registered_model(workshop.name)
@@ -120,7 +120,7 @@ def test_a_champion_that_changed_is_not_overwritten(workshop):
 
 
 def test_an_unchanged_champion_is_no_conflict():
-    """None is a champion like others."""
+    """An unchanged champion, also None, is no conflict."""
     require_unchanged(None, None)
     require_unchanged("3", "3")
     with pytest.raises(ConflictError, match="version none now, no longer 3"):

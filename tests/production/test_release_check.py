@@ -76,7 +76,7 @@ def mlmodel_with(flavor, **values):
     "name", ["1", "a-b_c.d", "Größe", "<script>", "=cmd()", "🌼", "a b", "console", "com10", "é"]
 )
 def test_plain_names_are_parts_of_paths(name):
-    """Whatever stays in its folder on every file system is allowed."""
+    """A name that stays in its folder on every file system is allowed."""
     assert is_component(name)
 
 
@@ -161,7 +161,7 @@ def test_two_names_of_one_file_are_refused(name):
 
 
 def test_composed_and_decomposed_letters_are_one_name():
-    """As on a Mac."""
+    """Composed and decomposed letters are one name, as on macOS."""
     both = manifest_bytes(manifest_with("model/\u00e9", "model/e\u0301"))
     with pytest.raises(ReleaseError, match="some systems take for one file"):
         parse_manifest(both, NAME, "1")
@@ -291,13 +291,13 @@ def test_an_mlmodel_that_says_something_twice_is_read_as_mlflow_reads_it():
 
 
 def test_an_endless_mlmodel_is_refused():
-    """It is not even parsed."""
+    """An endless MLmodel is refused without being parsed."""
     with pytest.raises(ReleaseError, match="which no MLmodel needs"):
         check_mlmodel(b" " * (2**20 + 1), [])
 
 
 def archive_of(schema):
-    """A skops archive with a schema of one's own."""
+    """A skops archive with a given schema."""
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w") as packed:
         packed.writestr("schema.json", schema)
@@ -316,7 +316,7 @@ def test_a_model_file_that_is_no_skops_archive_is_refused(content):
     assert not os.path.exists("/tmp/mlops-basics-exploded")  # noqa: PTH110, S108
 
 
-def test_types_that_nobody_reviewed_are_refused():
+def test_unreviewed_types_are_refused():
     """Whether they are skops' business or not: only what is listed may be in the file."""
     import functools
 

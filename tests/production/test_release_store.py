@@ -1,4 +1,4 @@
-"""Tests of the releases: whole, verified, one of them in production, whatever happens."""
+"""Tests of the releases: always whole and verified, and one of them in production."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ CALLS = ("open", "os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "o
 
 
 class Killed(BaseException):
-    """Stands for a kill in this process: no handler of ours catches it."""
+    """Stands for a kill in this process: none of our handlers catches it."""
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_a_partial_release_is_replaced(store, root, small):
 
 
 def test_an_unpublished_release_is_replaced(store, small, other):
-    """Nobody was told of it."""
+    """A release that was never published may be replaced."""
     store.upload(other, make_manifest())
     store.upload(small, make_manifest())
     assert store.load("1").table.target == "answer"
@@ -139,7 +139,7 @@ def test_a_published_release_is_never_changed(store, root, small, other):
 
 
 def test_of_two_publishers_one_wins(root, small, other):
-    """Who decided on an older state of production is told who was faster."""
+    """The publisher that compared with an older champion gets an error that names the winner."""
     mine, theirs = (ReleaseStore(root, NAME, TRUSTED) for _ in range(2))
     mine.upload(small, make_manifest("1"))
     theirs.upload(other, make_manifest("2"))
@@ -152,7 +152,7 @@ def test_of_two_publishers_one_wins(root, small, other):
         theirs.point("2", stale, NOW)
 
 
-def test_who_is_overtaken_at_the_last_moment_does_not_overwrite(store, small, other, monkeypatch):
+def test_a_publisher_overtaken_at_the_last_moment_fails(store, small, other, monkeypatch):
     """The pointer is compared once more when it is written."""
     for version, content in (("1", small), ("2", other)):
         store.upload(content, make_manifest(version))
@@ -187,7 +187,7 @@ def test_of_many_publishers_at_once_one_wins(small, tmp_path):
 
 
 def rewrite(files, change):
-    """Rewrite a release's manifest, as somebody would who knows how it is made."""
+    """Rewrite a release's manifest, as an attacker who knows its format would."""
     manifest = ReleaseManifest.model_validate_json(files.read("releases/1/manifest.json"))
     files.write("releases/1/manifest.json", manifest_bytes(change(manifest)))
 
@@ -235,7 +235,7 @@ class Bomb:
 
 
 def unreviewed_archive():
-    """A skops file with a function that nobody reviewed."""
+    """A skops file with an unreviewed function."""
     import functools
 
     import skops.io
@@ -297,7 +297,7 @@ HOSTILE = {
 def test_a_hostile_release_is_refused_before_it_is_loaded(
     case, store, root, small, tmp_path, monkeypatch
 ):
-    """Whether somebody verifies, loads, fetches or points at it; production stays as it is."""
+    """It is refused by verify, load, fetch and point; production stays as it is."""
     damage, message = HOSTILE[case]
     monkeypatch.setenv("BOMB", str(tmp_path / "exploded"))
     store.upload(small, make_manifest())
@@ -326,7 +326,7 @@ def test_a_manifest_that_is_not_the_one_pointed_at_is_refused(store, root, small
 
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_links_are_extra_files(kind, small, tmp_path):
-    """A link into another place is not overlooked, whatever it points at."""
+    """A link is an extra file, with any target."""
     store = ReleaseStore(str(tmp_path / "store"), NAME, TRUSTED)
     store.upload(small, make_manifest())
     target = tmp_path / "elsewhere"
@@ -369,13 +369,13 @@ def test_a_broken_pointer_is_named(content, store, root):
 
 
 def test_nothing_in_production_is_said_so(store):
-    """With the command that publishes."""
+    """The error names the command that publishes."""
     with pytest.raises(ReleaseError, match=r"No release of 'flowers' is in production.*kedro run"):
         store.load()
 
 
-def test_what_is_missing_is_told_with_what_there_is(store, small):
-    """The folders of the store are listed."""
+def test_a_missing_release_is_reported_with_those_that_exist(store, small):
+    """The error lists the store's folders."""
     store.upload(small, make_manifest())
     with pytest.raises(ReleaseError, match=r"no complete release '2'.*Folders there: 1"):
         store.verify("2")

@@ -37,7 +37,7 @@ def store_of(bucket: Bucket, **changes) -> ReleaseStore:
 
 
 def test_a_release_is_stored_pointed_at_and_loaded(bucket, small, tmp_path):
-    """As on a disk."""
+    """A release is stored, pointed at and loaded on S3 as on a disk."""
     store = store_of(bucket)
     assert (store.pointer(), store.versions(), store.ledger()) == (None, [], [])
     manifest = store.upload(small, make_manifest())
@@ -49,7 +49,7 @@ def test_a_release_is_stored_pointed_at_and_loaded(bucket, small, tmp_path):
 
 
 def test_of_many_publishers_with_different_champions_one_wins(bucket, small):
-    """Eight versions, one pointer; who lost is told which release won."""
+    """Of eight publishers one moves the pointer; the others' errors name the winning release."""
     store = store_of(bucket)
     for version in "12345678":
         store.upload(small, make_manifest(version))
@@ -61,16 +61,16 @@ def test_of_many_publishers_with_different_champions_one_wins(bucket, small):
             return str(error)
 
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(point, "12345678"))
+        outcomes = list(pool.map(point, "12345678"))
     now = store.pointer()
-    assert told.count(now) == 1
-    others = [text for text in told if text != now]
+    assert outcomes.count(now) == 1
+    others = [text for text in outcomes if text != now]
     assert all(f"is release {now.version} since" in text for text in others)
     assert store.load().manifest.version == now.version
 
 
 def test_the_ledger_loses_no_entry(bucket):
-    """Sixteen who write at once: numbers without gaps or twins."""
+    """Sixteen concurrent writers get numbers without gaps or twins."""
     with ThreadPoolExecutor(16) as pool:
         numbers = list(
             pool.map(lambda i: store_of(bucket).record(make_entry(str(i), None)), range(16))
@@ -87,7 +87,7 @@ def kill(server) -> None:
 
 
 def restart(server, store) -> None:
-    """Start it again; it says that it is well before all of it is."""
+    """Start it again; it reports healthy before all of it is ready."""
     server.start()
     for _ in range(20):
         with suppress(StorageError):
@@ -152,7 +152,7 @@ def test_what_was_damaged_on_the_way_is_never_a_release(bucket, proxy, small):
 
 
 def test_a_scorer_that_only_reads_can_load(s3_server, small):
-    """And is told, when it tries, that it may not write."""
+    """A scorer with read rights loads the release; writing is an error that says so."""
     bucket = make_bucket(s3_server)
     publish(store_of(bucket), small, "1")
     s3_server.create_bucket(bucket.name)  # with the policy of scorers
@@ -165,7 +165,7 @@ def test_a_scorer_that_only_reads_can_load(s3_server, small):
 
 
 def test_a_rollback_waits_for_a_run_that_publishes(bucket, small):
-    """It is told who that is, and changes nothing."""
+    """The error names the other process, and nothing changes until it has finished."""
     store, registry = store_of(bucket), MemoryRegistry()
     for version in ("1", "2"):
         registry.known.append(version)
@@ -182,7 +182,7 @@ def test_a_rollback_waits_for_a_run_that_publishes(bucket, small):
 
 
 def test_publishing_costs_the_same_however_many_releases_there_are(bucket, proxy, small):
-    """But for reading the ledger's entries."""
+    """The number of requests does not grow, except for reading the ledger's entries."""
     store, behind = store_of(bucket), store_of(bucket.through(proxy.endpoint))
     costs = []
     for first, last in ((1, 3), (10, 12)):

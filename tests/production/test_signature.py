@@ -1,4 +1,4 @@
-"""Tests of signed releases: with a key, those of nobody we know are refused."""
+"""Tests of signed releases: with a key, those without an accepted signature are refused."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOW = "2026-01-01"
 
 @pytest.fixture
 def keys(tmp_path):
-    """Two pairs of keys: ours, and somebody else's; each the private key's path and the public."""
+    """Two key pairs, ours and another one: each the private key's path and the public key."""
     pairs = {}
     for name in ("ours", "theirs"):
         private, _, text = make_key_pair(tmp_path / name)
@@ -56,7 +56,7 @@ def test_a_key_pair_is_private_and_never_overwritten(tmp_path):
 
 
 def test_without_keys_nothing_is_signed_or_refused():
-    """Whatever stands in for a signature."""
+    """Without keys any signature is ignored."""
     none = Signatures()
     assert none.sign(MANIFEST) is None
     none.check(MANIFEST, None)
@@ -72,7 +72,7 @@ def test_a_signature_is_checked_by_the_public_key_alone(keys):
     for verify in (public, f" {public}\n", file, [public], [file]):
         Signatures(None, verify).check(MANIFEST, signature)
     Signatures(private).check(MANIFEST, signature)
-    # Who checks needs no private key, also where the same globals.yml names one.
+    # Checking needs no private key, also where the same globals.yml names one.
     Signatures("nowhere.pem", public).check(MANIFEST, signature)
 
 
@@ -116,8 +116,8 @@ def test_keys_are_rotated(keys):
         Signatures(None, new_public).check(MANIFEST, Signatures(old).sign(MANIFEST))
 
 
-def test_nobody_signs_what_scorers_would_refuse(keys):
-    """A publisher with another key, or with none, is told before anything is stored."""
+def test_a_release_that_scorers_would_refuse_is_not_signed(keys):
+    """A publisher with another key, or with none, gets an error before anything is stored."""
     with pytest.raises(ConfigurationError, match=r"not in `verify_key`.*would refuse"):
         Signatures(keys["theirs"][0], keys["ours"][1]).sign(MANIFEST)
     with pytest.raises(ConfigurationError, match="there is no `signing_key` to sign it with"):
@@ -169,7 +169,7 @@ def test_a_private_key_is_never_shown(keys, tmp_path):
 
 
 def store_with(root, signing_key=None, verify_key=None):
-    """A store of somebody who has these keys."""
+    """A store with these keys."""
     return ReleaseStore(root, NAME, TRUSTED, signatures=Signatures(signing_key, verify_key))
 
 
@@ -187,7 +187,7 @@ def uses(store, target):
 
 @pytest.mark.slow
 def test_a_signed_release_is_used_with_the_public_key_alone(root, small, keys, tmp_path):
-    """Verified, loaded and fetched; who has no key reads it as before."""
+    """It is verified, loaded and fetched; without a key it is read as before."""
     private, public = keys["ours"]
     publish(store_with(root, private), small, "1")
     shutil.rmtree(tmp_path / "ours")
@@ -201,7 +201,7 @@ def test_a_signed_release_is_used_with_the_public_key_alone(root, small, keys, t
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ["unsigned", "theirs", "removed", "of another", "endless"])
 def test_a_release_without_our_signature_is_refused(case, root, small, keys, tmp_path):
-    """By every way that leads to a model, before one is loaded."""
+    """It is refused by every function that reads a model, before one is loaded."""
     private, public = keys["ours"]
     signer = {"unsigned": None, "theirs": keys["theirs"][0]}.get(case, private)
     publish(store_with(root, signer), small, "1")
@@ -234,15 +234,15 @@ def test_a_release_of_before_the_key_is_signed_by_publishing_it_again(root, smal
     store_with(root, private).upload(small, make_manifest("1"))
     assert StoreFiles(f"{root}/{NAME}").read("releases/1/manifest.json") == before
     assert store_with(root, None, public).load().table.target == "answer"
-    # Who has no key and mends a damaged file leaves the signature where it is.
+    # Mending a damaged file without a key leaves the signature in place.
     StoreFiles(f"{root}/{NAME}").write("releases/1/table_info.json", b"{}")
     store_with(root).upload(small, make_manifest("1"))
     assert store_with(root, None, public).load().table.target == "answer"
 
 
 @pytest.mark.slow
-def test_who_cannot_sign_stores_nothing(root, small, keys):
-    """Where a signature is required."""
+def test_a_publisher_that_cannot_sign_stores_nothing(root, small, keys):
+    """If a signature is required, nothing is stored without a key to sign with."""
     store = store_with(root, None, keys["ours"][1])
     with pytest.raises(ConfigurationError, match="must be signed"):
         store.upload(small, make_manifest("1"))

@@ -65,8 +65,8 @@ def test_groups_of_rows_break_no_figure(run_result: RunResult) -> None:
     assert "0.900 [0.800, 0.950]" in shown
 
 
-def test_overfitting_that_nobody_can_judge_is_no_good_news(run_result: RunResult) -> None:
-    """All rows of one site: a gap without limits, and not in green."""
+def test_overfitting_that_cannot_be_judged_is_not_shown_as_good(run_result: RunResult) -> None:
+    """With all rows of one site the gap has no limits and is not green."""
     unknown = run_result.overfit.model_copy(update={"low": None, "high": None, "overfitted": False})
     shown = " ".join(_shown(run_result, overfit=unknown).split())
     assert "overfitting cannot be judged: all rows of a set are of one group" in shown
@@ -85,7 +85,7 @@ def test_summary_breaks_no_path(run_result: RunResult) -> None:
 
 
 def test_paths_are_whole_where_the_terminal_wraps(run_result: RunResult) -> None:
-    """Printed as the hook does it, the report's path is one line, whatever the width."""
+    """Printed as the hook does it, the report's path is one line at any width."""
     summaries = [
         monitoring_summary(make_monitored(4).verdict, LONG_PATH),
         run_summary(
@@ -154,7 +154,7 @@ def test_monitoring_is_summed_up_in_a_few_lines() -> None:
 
 
 def test_monitoring_without_anything_new_is_shorter() -> None:
-    """The reason that the error's line tells already is not told twice."""
+    """A reason that is already in the error's line is not repeated."""
     verdict = make_monitored(4, labelled=3).verdict
     reason = verdict.concept.reason
     lines = _monitored(
@@ -167,8 +167,8 @@ def test_monitoring_without_anything_new_is_shorter() -> None:
 
 
 @pytest.mark.parametrize("outcome", ["waiting", "cooling_down"])
-def test_what_it_waits_for_is_told(outcome: str) -> None:
-    """However many reasons there are, the last says what is needed."""
+def test_what_it_waits_for_is_shown(outcome: str) -> None:
+    """The last of any number of reasons says what is needed."""
     verdict = make_monitored().verdict
     reasons = (*verdict.reasons, "500 labelled rows are needed.")
     lines = _monitored(verdict, outcome=outcome, retrain=False, reasons=reasons)

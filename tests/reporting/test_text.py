@@ -11,7 +11,7 @@ from mlops_basics.reporting.text import label, number, plain, share_text, shorte
 
 @given(st.text(max_size=500), st.integers(6, 60))
 def test_plain_is_one_short_printable_line(text: str, limit: int) -> None:
-    """Whatever the data hold, one printable line of bounded length comes out."""
+    """Any text becomes one printable line of bounded length."""
     line = plain(text, limit)
     assert len(line) <= limit
     assert line.isprintable()
@@ -67,7 +67,7 @@ def test_shares_are_rounded_honestly(value: float, words: str) -> None:
 
 
 def test_a_list_is_cut_and_says_so() -> None:
-    """Nothing is said of a list that is shown whole."""
+    """A shortened list says so; a complete one has no note."""
     assert (shorten("abc", 3, "more").shown, shorten("abc", 3, "more").rest) == ("abc", "")
     cut = shorten(range(2_000), 5, "earlier ones")
     assert (list(cut.shown), cut.rest) == ([0, 1, 2, 3, 4], "and 1,995 earlier ones")

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.runs import dvc as data_versions
+from mlops_basics.runs import dvc
 from mlops_basics.runs.dvc import fetch, pull, push, source_version
 
 
@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 
 def test_without_a_pointer_there_is_no_version(tmp_path):
-    """As for everybody who does not use DVC; nothing is imported for it."""
+    """Without DVC there is no version, and nothing of DVC is imported."""
     (tmp_path / "a.csv").write_text("x\n1\n")
     assert source_version(tmp_path / "a.csv") is None
     code = (
@@ -58,9 +58,9 @@ def test_the_hash_is_that_of_dvc(folder, tmp_path):
 def test_what_was_pushed_comes_back(folder, tmp_path):
     """Into a clone by pull; an old version beside the working copy by fetch."""
     batches = folder / "data" / "batches"
-    told = push(folder, batches, str(tmp_path / "remote"))
+    message = push(folder, batches, str(tmp_path / "remote"))
     first = source_version(batches)
-    assert f"as {first.md5}" in told
+    assert f"as {first.md5}" in message
     (batches / "c.csv").write_text("x\n4\n")
     push(folder, batches, None)
     assert source_version(batches).md5 != first.md5
@@ -103,7 +103,7 @@ def test_errors_say_what_to_do(folder, monkeypatch):
     batches.with_name("batches.dvc").write_text("outs: []")
     with pytest.raises(DataError, match=r"batches\.dvc is not readable"):
         source_version(batches)
-    monkeypatch.setattr(data_versions, "find_spec", lambda _name: None)
+    monkeypatch.setattr(dvc, "find_spec", lambda _name: None)
     with pytest.raises(ConfigurationError, match=r"DVC is not installed.*mlops-basics\[dvc\]"):
         push(folder, batches, "s3://bucket/dvc")
 

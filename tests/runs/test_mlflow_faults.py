@@ -1,4 +1,4 @@
-"""Tests of what is told of MLflow's faults."""
+"""Tests of the messages about MLflow's faults."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def raised(error: Exception, cause: Exception | None = None) -> Exception:
     ],
 )
 def test_a_remedy_for_what_can_be_mended(error, words):
-    """Also when the error is wrapped; the server's address is named."""
+    """The message has a remedy and the server's address, also if the error is wrapped."""
     for seen in (raised(error), raised(ValueError("wrapped"), error)):
-        told = tracking_problem(seen)
-        assert words in told
-        assert told.startswith("MLflow at ")
-        assert str(error) in told
+        problem = tracking_problem(seen)
+        assert words in problem
+        assert problem.startswith("MLflow at ")
+        assert str(error) in problem
 
 
-def test_the_line_that_says_something_is_told():
-    """Neither SQLAlchemy's preface nor the statement."""
+def test_the_informative_line_is_shown():
+    """SQLAlchemy's preface and the statement are left out."""
     text = "(raised as a result of a flush)\n(sqlite3.OperationalError) disk I/O error\n[SQL: A]"
-    told = tracking_problem(sqlite3.OperationalError(text))
-    assert "disk I/O error. The disk of its database is full" in told
-    assert "SQL: A" not in told
-    assert "raised as" not in told
+    problem = tracking_problem(sqlite3.OperationalError(text))
+    assert "disk I/O error. The disk of its database is full" in problem
+    assert "SQL: A" not in problem
+    assert "raised as" not in problem
 
 
 def test_other_errors_are_left_alone():

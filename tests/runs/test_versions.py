@@ -101,7 +101,7 @@ def test_the_newest_manifest_is_found(catalog_of):
 
 
 def test_only_versioned_data_sets_have_versions(catalog_of):
-    """A data set in memory, or without versions, is none of lineage's business."""
+    """A data set in memory, or without versions, is left out."""
     catalog = catalog_of(V1)
     assert versioned(catalog, "raw") is not None
     assert versioned(catalog, "plain") is None
@@ -260,7 +260,7 @@ def test_two_runs_of_one_version_are_told_apart(catalog_of):
 
 @pytest.mark.parametrize(("taken_times", "tries"), [(0, 1), (1, 2), (2, 3)])
 def test_a_taken_version_is_passed_over(taken_times, tries, caplog):
-    """Whoever runs gets another version; the user hears nothing of it."""
+    """The run takes another version, and nothing is logged."""
     asked = []
 
     def run():
@@ -277,7 +277,7 @@ def test_a_taken_version_is_passed_over(taken_times, tries, caplog):
 
 @pytest.mark.parametrize(("error", "tries"), [(VersionTakenError, 3), (ConflictError, 1)])
 def test_no_other_conflict_is_tried_again(error, tries):
-    """A version that is taken for ever is told, and so is what somebody else decided."""
+    """A version that stays taken, or another conflict, is raised."""
     asked = []
 
     def run():

@@ -1,4 +1,4 @@
-"""Tests of the parameter sections and artifacts: what is refused, and how it is told."""
+"""Tests of the parameter sections and artifacts: what is refused, and the messages."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_artifacts_refuse_unknown_keys(artifact: type[BaseModel]):
 
 
 def test_what_the_yaml_states_has_no_second_default():
-    """One place says what a run uses when nobody says otherwise: conf/base."""
+    """Only conf/base states the defaults of a run."""
     for section, values in stated().items():
         assert set(values) == set(section.model_fields)
         assert all(field.is_required() for field in section.model_fields.values())

@@ -117,7 +117,7 @@ def test_losses_are_those_that_are_named():
 
 
 def test_the_baseline_predicts_what_train_holds():
-    """Class shares of the train rows, or their mean, whatever the other rows are."""
+    """It predicts the train rows' class shares, or their mean, for any other rows."""
     train, table = make_table(("no", "yes")), make_table(("no", "yes"), rows=9, seed=1)
     scores = baseline_scores(train, table, make_info("binary", ("no", "yes")))
     shares = train["y"].value_counts(normalize=True).loc[["no", "yes"]]

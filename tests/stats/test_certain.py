@@ -19,8 +19,8 @@ def test_a_share_far_below_the_bound_is_certain_soon():
     assert sum(drawn) == 40
 
 
-def test_without_certainty_all_lives_decide():
-    """As if nothing had been looked at before the end."""
+def test_without_certainty_all_lives_are_counted():
+    """Without certainty the result is that of all lives, as without early stopping."""
     for cases, expected in ((20, True), (21, False)):
         outcomes = np.arange(100) < cases
         assert surely_at_most(0.2, [outcomes[::-1]]) is expected

@@ -1,4 +1,4 @@
-"""Tests of what people are told when storage fails."""
+"""Tests of the messages about failing storage."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def of_s3(code, operation="GetObject"):
 )
 def test_a_fault_is_one_line_with_a_remedy(error, action, words):
     """It names the file and keeps the cause."""
-    with pytest.raises(StorageError, match=words) as told, readable_faults(action, "here/a"):
+    with pytest.raises(StorageError, match=words) as caught, readable_faults(action, "here/a"):
         raise error
-    assert str(told.value).startswith(f"Cannot {action} here/a: ")
-    assert len(str(told.value).splitlines()) == 1
-    assert told.value.__cause__ is error
+    assert str(caught.value).startswith(f"Cannot {action} here/a: ")
+    assert len(str(caught.value).splitlines()) == 1
+    assert caught.value.__cause__ is error
 
 
 def test_other_errors_pass():
-    """A fault of the code is none of the storage."""
+    """An error in the code is not reported as a storage fault."""
     with pytest.raises(KeyError), readable_faults("read", "a"):
         raise KeyError("a")
 

@@ -1,4 +1,4 @@
-"""Tests of the lock on S3: one at a time, the dead are overtaken, who waits is told for whom."""
+"""Tests of the lock on S3: one holder at a time, dead ones are replaced, errors name the holder."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def state_of(bucket, path="lock"):
 
 
 def hold(bucket, patience=60.0, life=30.0):
-    """The lease of these tests."""
+    """The lease that these tests use."""
     return lease(bucket.fs(), f"{bucket.name}/lock", "s3://here/lock", patience, life)
 
 
 def work(bucket: Bucket, rounds: int) -> None:
-    """Read and write a counter without any condition, under the lock; in a process of its own."""
+    """Read and write a counter without any condition, under the lock; in a separate process."""
     files = bucket.files("work")
     for _ in range(rounds):
         with hold(bucket):
@@ -54,8 +54,8 @@ def test_one_at_a_time(bucket):
     assert state_of(bucket) == "free"
 
 
-def test_it_says_who_holds_it(bucket):
-    """For people who look at the bucket."""
+def test_the_object_names_its_holder(bucket):
+    """The object in the bucket names its holder."""
     with hold(bucket):
         who = json.loads(bucket.fs().cat_file(f"{bucket.name}/lock"))
         assert who["process"] == os.getpid()
@@ -65,14 +65,14 @@ def test_it_says_who_holds_it(bucket):
 
 
 def test_an_error_frees_it(bucket):
-    """It passes on, as it is."""
+    """An error is raised unchanged and frees the lock."""
     with pytest.raises(ZeroDivisionError), hold(bucket):
         raise ZeroDivisionError
     assert state_of(bucket) == "free"
 
 
-def test_who_waits_too_long_is_told_for_whom(bucket, monkeypatch, caplog):
-    """First in the log, then as an error."""
+def test_a_waiter_gets_the_holders_name(bucket, monkeypatch, caplog):
+    """The holder is named first in the log, then in the error."""
     monkeypatch.setattr(lease_module, "_TELL_AFTER", 0.2)
     who = rf"on .* \(process {os.getpid()}, since "
     with hold(bucket), caplog.at_level(logging.WARNING):
@@ -90,7 +90,7 @@ def hold_for_ever(bucket: Bucket, ready) -> None:
 
 
 def test_a_killed_holder_is_overtaken_and_a_live_one_is_not(bucket):
-    """A live one renews: it holds for longer than its life. Killed, it is dead within seconds."""
+    """A live holder renews its lease; a killed one counts as dead within seconds."""
     context = multiprocessing.get_context("spawn")
     ready = context.Event()
     holder = context.Process(target=hold_for_ever, args=(bucket, ready))
@@ -105,8 +105,8 @@ def test_a_killed_holder_is_overtaken_and_a_live_one_is_not(bucket):
         assert time.monotonic() - begin < 10
 
 
-def test_who_was_overtaken_frees_nobody_elses(bucket, caplog):
-    """A holder that was cut off learns of it, and leaves the new one alone."""
+def test_an_overtaken_holder_does_not_free_the_new_ones_lease(bucket, caplog):
+    """A holder that was cut off logs it, and leaves the new holder's object alone."""
     fs, path = bucket.fs(), f"{bucket.name}/lock"
     with caplog.at_level(logging.WARNING), hold(bucket, life=0.6):
         while "taken over" not in caplog.text:
@@ -122,16 +122,16 @@ def tag_of(bucket):
     return look(bucket.fs(), f"{bucket.name}/lock").tag
 
 
-def wait_until(holds, told=""):
+def wait_until(holds, message=""):
     """Poll; what takes too long is a failure."""
     deadline = time.monotonic() + 30
     while not holds():
-        assert time.monotonic() < deadline, told
+        assert time.monotonic() < deadline, message
         time.sleep(0.02)
 
 
 def hasty(bucket, proxy):
-    """The bucket by the proxy, which is given up at once; but aiohttp repeats a PUT by itself."""
+    """The bucket behind the proxy, without retries; but aiohttp repeats a PUT by itself."""
     config = {**HASTY, "retries": {"total_max_attempts": 1}}
     fs = bucket.through(proxy.endpoint).fs(config_kwargs=config, skip_instance_cache=True)
     fs.retries = 1
@@ -139,7 +139,7 @@ def hasty(bucket, proxy):
 
 
 def test_a_renewal_whose_answer_is_lost_is_no_take_over(bucket, proxy, caplog):
-    """The object is newer than the holder knows; he finds that it is his, and goes on renewing."""
+    """The object is newer than the holder knows; it recognises its own id and goes on renewing."""
     with caplog.at_level(logging.WARNING), hold(hasty(bucket, proxy), life=0.9) as still_held:
         before = tag_of(bucket)
         with proxy.breaking("lose", "PUT", "/lock"):
@@ -153,8 +153,8 @@ def test_a_renewal_whose_answer_is_lost_is_no_take_over(bucket, proxy, caplog):
 
 
 @pytest.mark.parametrize("mode", ["lose", "reset"])
-def test_who_asks_is_told_of_a_storage_that_does_not_answer(bucket, proxy, mode):
-    """Whether the renewal was written or not; when the storage is back, the lease is still held."""
+def test_still_held_raises_if_the_storage_does_not_answer(bucket, proxy, mode):
+    """It raises whether or not the renewal was written; afterwards the lease is still held."""
     with hold(hasty(bucket, proxy)) as still_held:
         before = tag_of(bucket)
         silent = pytest.raises(StorageError, match="Cannot write s3://here/lock")
@@ -168,7 +168,7 @@ def test_who_asks_is_told_of_a_storage_that_does_not_answer(bucket, proxy, mode)
 
 
 def test_it_is_freed_also_where_the_last_answer_was_lost(bucket, proxy):
-    """The next one does not wait for a holder's death that has ended well."""
+    """The next holder does not wait for a lease whose holder ended properly."""
     lost = proxy.breaking("lose", "PUT", "/lock")
     with hold(hasty(bucket, proxy)) as still_held, lost, pytest.raises(StorageError):
         still_held()
@@ -177,8 +177,8 @@ def test_it_is_freed_also_where_the_last_answer_was_lost(bucket, proxy):
 
 
 @pytest.mark.parametrize("event", ["overtaken", "overtaken and freed", "removed"])
-def test_who_asks_is_told_that_the_lease_is_lost(bucket, event):
-    """Before he does what cannot be undone, and as often as he asks; the other is left alone."""
+def test_still_held_raises_if_the_lease_is_lost(bucket, event):
+    """Each call raises, and the other holder's object is left alone."""
     fs, path = bucket.fs(), f"{bucket.name}/lock"
     with hold(bucket) as still_held:
         still_held()
@@ -194,7 +194,7 @@ def test_who_asks_is_told_that_the_lease_is_lost(bucket, event):
 
 
 def test_a_second_holder_of_the_same_process_is_another_one(bucket):
-    """Whose the object is, is told by the holder, not by machine and process."""
+    """The holder's id, not machine and process, says who holds the object."""
     # The second one counts the first as dead after a second, as if it had been cut off for longer.
     with hold(bucket) as still_held, hold(bucket, life=0.6), pytest.raises(ConflictError):
         still_held()
@@ -202,7 +202,7 @@ def test_a_second_holder_of_the_same_process_is_another_one(bucket):
 
 
 def test_after_its_end_it_is_held_no_more(bucket):
-    """Who asks then does not take it again."""
+    """Asking after the end raises and does not take the lease again."""
     with hold(bucket) as still_held:
         pass
     with pytest.raises(ConflictError):
@@ -212,7 +212,7 @@ def test_after_its_end_it_is_held_no_more(bucket):
 
 @pytest.mark.parametrize(("seconds", "slow"), [((20, 20), True), ((20, 1), False), ((1,), False)])
 def test_a_renewal_that_was_answered_late_is_made_once_more(bucket, monkeypatch, seconds, slow):
-    """It was written at a time that nobody knows: the next one may be about to get in."""
+    """A renewal with a late answer is repeated, since another holder may be about to take over."""
     with hold(bucket, life=30.0) as still_held:
         # Before and after the request, and when its age is looked at.
         steps = [step for took in seconds for step in (0, took)]
@@ -228,7 +228,7 @@ def test_a_renewal_that_was_answered_late_is_made_once_more(bucket, monkeypatch,
 
 
 def test_of_many_who_overtake_a_dead_one_only_one_gets_in(bucket):
-    """Sixteen see the same dead holder."""
+    """Of sixteen that see the same dead holder one gets the lease."""
     from concurrent.futures import ThreadPoolExecutor
 
     fs, path = bucket.fs(), f"{bucket.name}/lock"
@@ -238,8 +238,8 @@ def test_of_many_who_overtake_a_dead_one_only_one_gets_in(bucket):
     assert sum(tag is not None for tag in tags) == 1
 
 
-def test_a_server_that_is_down_is_told(bucket):
-    """As every other fault of the storage."""
+def test_a_server_that_is_down_is_reported(bucket):
+    """It is reported like every other fault of the storage."""
     gone = bucket.through("http://127.0.0.1:9")
     files = gone.files(config_kwargs=HASTY)
     with pytest.raises(StorageError, match="Could not connect"), files.lock():

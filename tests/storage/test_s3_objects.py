@@ -73,7 +73,7 @@ def challenge(number):
 
 
 def test_what_another_process_wrote_is_the_latest_at_once(bucket):
-    """s3fs keeps listings for each process, unless it is told not to."""
+    """An object that another process wrote is seen at once, despite s3fs's cache of listings."""
     ours = make(bucket, save="2026-01-01")
     assert not ours.exists()
     ours.save(challenge(1))
@@ -83,7 +83,7 @@ def test_what_another_process_wrote_is_the_latest_at_once(bucket):
 
 
 def test_the_latest_artifact_of_a_thousand_is_loaded_by_few_requests(bucket, proxy):
-    """Finding it and reading it."""
+    """Finding and reading it takes a few requests."""
     fill(bucket, versions_of(999))
     make(bucket, save="2099-01-01T00.00.00.000Z").save(challenge(7))
     dataset = make(bucket.through(proxy.endpoint), config_kwargs=HASTY)
@@ -94,7 +94,7 @@ def test_the_latest_artifact_of_a_thousand_is_loaded_by_few_requests(bucket, pro
 
 
 def test_kedros_own_look_up_lists_a_thousand_versions_a_request(bucket, proxy):
-    """For data sets that nobody pinned: a notebook, kedro viz."""
+    """For data sets without a pinned version, as in a notebook or kedro viz."""
     from kedro_datasets.json import JSONDataset
 
     versions = versions_of(1000)
@@ -138,7 +138,7 @@ def test_a_pinned_version_is_not_looked_for(bucket, proxy):
 
 
 def test_a_policy_that_forbids_to_list_is_named(bucket):
-    """By its own name, with the right that is missing."""
+    """The error names the object and the missing right."""
     bucket.forbid("s3:ListBucket")
     with pytest.raises(Exception, match=r"Cannot list .*s3:ListBucket"):
         make(bucket).load()

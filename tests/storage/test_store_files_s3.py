@@ -1,4 +1,4 @@
-"""Tests of a store on a real S3 server: conditions, faults, who is told what."""
+"""Tests of a store on a real S3 server: conditions, faults and messages."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_large_file_survives_the_way(bucket, tmp_path):
 
 
 def race(bucket: Bucket, act):
-    """Let eight act at once, each by a connection of his own; returns what each came to."""
+    """Let eight act at once, each with its own connection; returns each one's result."""
     files = bucket.files(config_kwargs={"max_pool_connections": 8})
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: files.read("connect"), range(8)))
@@ -47,7 +47,7 @@ def race(bucket: Bucket, act):
 
 
 @pytest.mark.parametrize("before", [None, b"old"])
-def test_of_eight_who_replace_one_wins(bucket, before):
+def test_of_eight_that_replace_one_wins(bucket, before):
     """Whether the file was there or not; what is stored is the winner's."""
     files = bucket.files()
     for round_ in range(2):  # the server lets losers wait for seconds
@@ -59,7 +59,7 @@ def test_of_eight_who_replace_one_wins(bucket, before):
         assert files.read(path) == f"{won.index(True)}".encode()
 
 
-def test_of_eight_who_create_one_wins(bucket):
+def test_of_eight_that_create_one_wins(bucket):
     """Also when all write the same."""
     for round_ in range(2):  # the server lets losers wait for seconds
         won = race(bucket, lambda own, _, p=f"entry-{round_}": own.create(p, b"same"))
@@ -79,7 +79,7 @@ def test_replace_if_compares_what_is_there(bucket):
     assert files.read("a") == b"new"
 
 
-def test_who_writes_between_the_comparison_and_the_put_is_not_overwritten(bucket, monkeypatch):
+def test_a_write_between_the_comparison_and_the_put_is_not_overwritten(bucket, monkeypatch):
     """The condition is the server's, not ours."""
     files = bucket.files()
     files.write("a", b"old")
@@ -111,7 +111,7 @@ def test_a_lost_answer_does_not_turn_a_win_into_a_defeat(bucket, proxy, method):
 
 @pytest.mark.parametrize("mode", ["stall", "reset", "500", "503", "lose"])
 @pytest.mark.parametrize("action", ["read", "list", "write", "replace"])
-def test_a_short_fault_is_ridden_out(bucket, proxy, mode, action):
+def test_a_short_fault_is_survived(bucket, proxy, mode, action):
     """Two broken requests, then it works, and the result is right."""
     files = bucket.through(proxy.endpoint).files(config_kwargs=HASTY)
     bucket.files().write("a", b"old")
@@ -145,10 +145,10 @@ def test_a_lasting_fault_is_one_error_after_a_bounded_number_of_tries(bucket, pr
     bucket.files().write("a", b"0123456789")
     tries = s3_file_system.S3FileSystem.retries * HASTY["retries"]["total_max_attempts"]
     read = pytest.raises(StorageError, match=r"Cannot read s3://.*/store/a: .*Check that")
-    with proxy.breaking(mode, "GET", "/a"), proxy.counting() as requests, read as told:
+    with proxy.breaking(mode, "GET", "/a"), proxy.counting() as requests, read as caught:
         files.read("a")
     assert 2 <= len(requests) <= s3_file_system.S3FileSystem.retries * tries
-    assert len(str(told.value).splitlines()) == 1
+    assert len(str(caught.value).splitlines()) == 1
     if mode == "truncate":
         return
     written = pytest.raises(StorageError, match=r"Cannot write s3://.*/a: .*production is valid")
@@ -158,12 +158,12 @@ def test_a_lasting_fault_is_one_error_after_a_bounded_number_of_tries(bucket, pr
     assert bucket.files().read("a") == b"0123456789"
 
 
-@pytest.mark.parametrize(("told", "attempts"), [(None, s3_file_system.ATTEMPTS), ("2", 2)])
-def test_the_variable_of_aws_says_how_often(bucket, proxy, monkeypatch, told, attempts):
-    """As for any client of AWS; s3fs asks for what it reads twice over."""
+@pytest.mark.parametrize(("variable", "attempts"), [(None, s3_file_system.ATTEMPTS), ("2", 2)])
+def test_the_variable_of_aws_says_how_often(bucket, proxy, monkeypatch, variable, attempts):
+    """AWS_MAX_ATTEMPTS sets the number of attempts, as for any AWS client."""
     monkeypatch.delenv("AWS_MAX_ATTEMPTS", raising=False)
-    if told:
-        monkeypatch.setenv("AWS_MAX_ATTEMPTS", told)
+    if variable:
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", variable)
     fs = bucket.through(proxy.endpoint).fs(skip_instance_cache=True)
     assert fs.config_kwargs["read_timeout"] == s3_file_system.CONFIG["read_timeout"]
     fs.retries = 1
@@ -174,15 +174,15 @@ def test_the_variable_of_aws_says_how_often(bucket, proxy, monkeypatch, told, at
 
 
 def test_a_changed_bit_on_the_way_is_noticed(bucket, proxy):
-    """By the checksum that S3 keeps with the object."""
+    """The checksum that S3 keeps with the object detects it."""
     files = bucket.through(proxy.endpoint).files(config_kwargs=HASTY)
     files.write("a", b"0123456789")
     with proxy.breaking("corrupt", "GET", "/a"), pytest.raises(StorageError, match="Cannot read"):
         files.read("a")
 
 
-def test_nobody_listens(bucket):
-    """A server that is down is told as such."""
+def test_a_server_that_is_down_is_reported(bucket):
+    """A server that is down gives one readable error."""
     files = bucket.through("http://127.0.0.1:9").files(config_kwargs=HASTY)
     with pytest.raises(StorageError, match=r"Could not connect.*AWS_ENDPOINT_URL"):
         files.read("a")
@@ -209,10 +209,10 @@ def actions_on(files: StoreFiles):
 def test_wrong_credentials(bucket, changes, words):
     """Reading, listing and writing say so; neither key nor secret is in the message."""
     for act in actions_on(bucket.files(**changes)):
-        with pytest.raises(StorageError, match=words) as told:
+        with pytest.raises(StorageError, match=words) as caught:
             act()
         for hidden in (bucket.secret, "wrong", "nobody"):
-            assert hidden not in str(told.value)
+            assert hidden not in str(caught.value)
 
 
 def test_no_credentials(bucket, monkeypatch, tmp_path):
@@ -227,7 +227,7 @@ def test_no_credentials(bucket, monkeypatch, tmp_path):
 
 
 def test_expired_credentials(bucket, proxy):
-    """As AWS says it of temporary ones, whatever is asked; it is no fault that may pass."""
+    """Expired credentials are an error for each kind of request, without retries."""
     files = bucket.through(proxy.endpoint).files(config_kwargs=HASTY)
     for act in (
         *actions_on(files),
@@ -268,7 +268,7 @@ def test_a_policy_that_forbids_to_list_is_named(bucket):
 
 
 def test_a_policy_that_forbids_to_write_is_named(bucket):
-    """A scorer reads, and is told why it cannot publish."""
+    """A scorer can read, and the error says why it cannot publish."""
     bucket.files().write("a", b"1")
     bucket.forbid("s3:PutObject", "s3:DeleteObject", prefix="store/")
     files = bucket.files()

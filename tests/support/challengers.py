@@ -101,7 +101,7 @@ class Workshop:
         return run_id
 
     def challenger(self, champion=None, challenge_id=None, run_id=None, **values) -> Registration:
-        """A decided challenger: promoted, of a new run, and by a challenge of its own by default.
+        """A decided challenger: by default promoted, of a new run, with its own challenge.
 
         Args:
             champion: The version it was compared with.
@@ -142,7 +142,7 @@ class Workshop:
 
 @pytest.fixture(scope="module")
 def database(mlflow_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an MLflow store for a module's tests; each has a model name of its own."""
+    """The folder of an MLflow store for a module's tests; each has its own model name."""
     folder = tmp_path_factory.mktemp("mlflow")
     shutil.copy(mlflow_store, folder / "mlflow.db")
     return folder
@@ -170,7 +170,7 @@ def registered(workshop: Workshop, reason: str = "as the registry has it") -> Re
 
 
 def decision_of(champion: str, challenge_id: str, **values) -> Decision:
-    """A decision for a challenger, unless told otherwise."""
+    """A decision for a challenger by default."""
     fields = {
         "challenge": make_challenge(champion, 4, challenge_id),
         "reasons": ("It is shown to be better (p = 0.001).", "accuracy: not shown to be worse."),
@@ -185,6 +185,6 @@ def decision_of(champion: str, challenge_id: str, **values) -> Decision:
 
 
 def refused(**values):
-    """What a decision says that keeps the champion."""
+    """The values of a decision that keeps the champion."""
     reasons = ("It is not shown to be better.", "Version 1 stays the champion.")
     return {"promote": False, "outcome": "kept", "reasons": reasons} | values

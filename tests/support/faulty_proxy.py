@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 #: stall: no answer. reset: the connection is cut before the request went on. lose: the same, but
-#: after the server has done what it was asked. truncate: half of the answer's body. corrupt: one
-#: bit of it. 500, 503: what S3 says when it is in trouble. expired: what it says to temporary
+#: after the server has done the request. truncate: half of the answer's body. corrupt: one
+#: bit of it. 500, 503: S3's answers when it is overloaded. expired: its answer to temporary
 #: credentials whose time is over.
 MODES = ("stall", "reset", "lose", "truncate", "corrupt", "500", "503", "expired")
 #: Status, code and message of the answers that the proxy gives itself.
@@ -49,8 +49,8 @@ class FaultyProxy:
     Attributes:
         endpoint: Where it listens.
         upstream: The server's address.
-        keep_host: Whether the server is told by which name it was asked: S3's signatures hold it,
-            MLflow's list of allowed hosts does not know it.
+        keep_host: Whether the server gets the host name of the request: S3's signatures need it,
+            MLflow's list of allowed hosts does not have it.
         requests: Every request that came in: method and path.
     """
 
@@ -182,7 +182,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def finish(self) -> None:
-        """As ever, but a connection that was cut has nothing to flush."""
+        """As usual, but a connection that was cut has nothing to flush."""
         if self.connection.fileno() != -1:
             super().finish()
 

@@ -23,7 +23,7 @@ from mlops_basics.runs.tracking import Tracking
 
 
 class Killed(BaseException):
-    """Stands for a kill: no handler of ours catches it."""
+    """Stands for a kill: none of our handlers catches it."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Killer:
 
     @contextmanager
     def armed(self, at: tuple[str, int] | None) -> Iterator[None]:
-        """Kill what happens inside at a step: of which kind, and the how-manieth; None: never."""
+        """Kill what happens inside at the given step: its kind and number; None: never."""
         self.kind, self.left = at or ("", 0)
         try:
             yield

@@ -20,7 +20,7 @@ from typing import Any
 
 from tests.support.project import ROOT, Project
 
-#: No command may take longer than this, whatever fails while it runs.
+#: No command may take longer than this, also if something fails while it runs.
 PATIENCE = 300.0  # seconds
 PRELOADED = [
     "kedro.framework.cli.cli",
@@ -93,7 +93,7 @@ class Command:
         err.close()
 
     def kill(self) -> None:
-        """End it, whatever it does."""
+        """Kill the process."""
         self._process.kill()
         self._process.join()
 

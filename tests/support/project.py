@@ -1,4 +1,4 @@
-"""A project of a test's own, in which it runs pipelines and calls commands."""
+"""A separate project for a test, in which it runs pipelines and calls commands."""
 
 from __future__ import annotations
 

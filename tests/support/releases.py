@@ -29,7 +29,7 @@ NAME = "flowers"
 
 
 class Killed(BaseException):
-    """Stands for a kill: no handler of ours catches it."""
+    """Stands for a kill: none of our handlers catches it."""
 
 
 @pytest.fixture(scope="session")
@@ -133,9 +133,11 @@ def make_manifest(version: str = "1", model_name: str = NAME) -> ReleaseManifest
 
 
 def make_entry(version: str = "1", replaced: str | None = None, **values) -> LedgerEntry:
-    """A line of the ledger: a release at a time of the version's own unless told otherwise."""
-    told = {"action": "release", "at": f"2026-01-0{version}", "by": "tests", "reason": "better"}
-    return LedgerEntry.model_validate({**told, "version": version, "replaced": replaced, **values})
+    """A line of the ledger: by default a release, at a time of its version."""
+    defaults = {"action": "release", "at": f"2026-01-0{version}", "by": "tests", "reason": "better"}
+    return LedgerEntry.model_validate(
+        {**defaults, "version": version, "replaced": replaced, **values}
+    )
 
 
 def publish(store: ReleaseStore, folder: Path, version: str) -> None:
@@ -151,7 +153,7 @@ def publish(store: ReleaseStore, folder: Path, version: str) -> None:
 
 @dataclass
 class MemoryRegistry:
-    """Aliases as MLflow keeps them: two, each set by a call of its own."""
+    """Aliases as MLflow keeps them: two, each set by a separate call."""
 
     known: list[str] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)

@@ -14,7 +14,7 @@ from mlops_basics.commands.services.s3 import S3Server
 from mlops_basics.storage.store_files import StoreFiles
 from tests.support.faulty_proxy import FaultyProxy, faulty_proxy
 
-#: Faults are told in seconds, not minutes: for tests whose server never answers.
+#: Faults are reported in seconds, not minutes: for tests whose server never answers.
 HASTY = {
     "connect_timeout": 1,
     "read_timeout": 0.5,
@@ -62,7 +62,7 @@ class Bucket:
         return Bucket(self.name, endpoint, self.key, self.secret)
 
     def forbid(self, *actions: str, prefix: str = "") -> None:
-        """Let the bucket's policy forbid actions, to everybody."""
+        """Let the bucket's policy forbid actions to all users."""
         where = [f"arn:aws:s3:::{self.name}", f"arn:aws:s3:::{self.name}/{prefix}*"]
         deny = {"Effect": "Deny", "Principal": "*", "Action": list(actions), "Resource": where}
         policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
@@ -81,15 +81,15 @@ def make_bucket(server: S3Server) -> Bucket:
 
 @pytest.fixture
 def bucket(s3_server) -> Bucket:
-    """An empty bucket of one's own."""
+    """An empty bucket for one test."""
     return make_bucket(s3_server)
 
 
 @pytest.fixture
 def proxy(s3_server, monkeypatch) -> Iterator[FaultyProxy]:
-    """A proxy before the S3 server, which breaks what it is told to.
+    """A proxy before the S3 server, which breaks the requests that a test names.
 
-    What it breaks is asked for again as often as ever, but without botocore's waits in between.
+    Broken requests are repeated as often as usual, but without botocore's waits in between.
     """
     from botocore.retries.standard import ExponentialBackoff
 

@@ -102,7 +102,7 @@ def forget_file_systems() -> None:
 
 @pytest.fixture
 def new_services() -> Iterator[Callable[[], Instance]]:
-    """Makes instances of one's own, not started, which are stopped and removed afterwards."""
+    """Makes separate instances, not started, which are stopped and removed afterwards."""
     made: list[Instance] = []
 
     def make() -> Instance:

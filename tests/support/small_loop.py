@@ -22,7 +22,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from kedro.pipeline import Node, Pipeline
 
 from mlops_basics.pipeline_registry import register_pipelines
-from mlops_basics.runs import versions as lineage
+from mlops_basics.runs import versions
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     Code,
@@ -94,7 +94,7 @@ LEFT_OUT = {
 
 @dataclass
 class Clock:
-    """Time that moves on by a second whenever somebody looks."""
+    """Time that advances by a second with each call."""
 
     seconds: int = 0
 
@@ -134,7 +134,7 @@ def stump(regime: int) -> Any:
 
 
 def labels_of(x: np.ndarray, regime: int) -> np.ndarray:
-    """What is true of these rows."""
+    """The true labels of these rows."""
     cut, sign = REGIMES[regime]
     return np.where(sign * (x - cut) > 0, "yes", "no")
 
@@ -160,7 +160,7 @@ def learn(train: pd.DataFrame) -> int:
 
 
 def search_stump(train_data: pd.DataFrame) -> tuple[int, SearchReport]:
-    """What search_model does; the model is told by the number of its regime."""
+    """Stands for search_model; the model is identified by the number of its regime."""
     regime = learn(train_data)
     report = SearchReport(
         best_candidate="stump",
@@ -232,14 +232,14 @@ class SmallPlace:
     bare_catalog = catalog  # there are no hooks here
 
     def run(self, pipeline: str, **more: Any) -> str:
-        """Run a pipeline as a process of its own, between the steps of the hooks."""
+        """Run a pipeline as a separate process would, between the steps of the hooks."""
         version, whole = self.clock.version(), small_pipelines()["__default__"]
         catalog, chosen = self.catalog(version, **more), small_pipelines()[pipeline]
-        catalog["monitoring_report"] = MemoryDataset("")  # nobody writes it here
-        parent = lineage.latest_manifest(catalog)
-        lineage.pin_inputs(catalog, chosen, parent, {}, whole)
-        lineage.pin_outputs(catalog, chosen, {})
-        claim = lineage.claim_run(catalog, lineage.MANIFEST)
+        catalog["monitoring_report"] = MemoryDataset("")  # not written here
+        parent = versions.latest_manifest(catalog)
+        versions.pin_inputs(catalog, chosen, parent, {}, whole)
+        versions.pin_outputs(catalog, chosen, {})
+        claim = versions.claim_run(catalog, versions.MANIFEST)
         assert claim is not None
         client = self.server.client()
         mlflow_run = client.create_run(client.create_experiment(NAME)).info.run_id
@@ -249,7 +249,7 @@ class SmallPlace:
             env="local",
             model_name=NAME,
             code=CODE,
-            data_versions=lineage.planned_versions(catalog, chosen, version, parent),
+            data_versions=versions.planned_versions(catalog, chosen, version, parent),
         )
         catalog["run_context"] = MemoryDataset(context)
         try:
@@ -258,7 +258,7 @@ class SmallPlace:
         except Exception:
             claim.drop()
             raise
-        found = lineage.describe_versions(catalog, chosen, {}, parent, whole, self.root)
+        found = versions.describe_versions(catalog, chosen, {}, parent, whole, self.root)
         about = context.model_dump(exclude={"data_versions"})
         manifest = Manifest(**about, pipelines=(pipeline,), parameters={}, datasets=found)
         self.killer.around(catalog.save)("manifest", manifest)
@@ -271,7 +271,7 @@ class SmallPlace:
         for name, value in outputs.items():
             self.killer.step("save")
             if name == "model":
-                folder = Path(lineage.content_path(catalog.get(name), "written"))
+                folder = Path(versions.content_path(catalog.get(name), "written"))
                 folder.mkdir(parents=True)
                 for file, content in stump_files(value).items():
                     (folder / file).write_bytes(content)

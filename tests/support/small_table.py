@@ -1,4 +1,4 @@
-"""A small table of which trees learn what lines cannot, and a look at production."""
+"""A small table that trees can learn and lines cannot, and helpers that read production."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def make_release(parts: Any, model: Any, preprocessing: PreprocessingParams, ver
     profile, losses, info = describe_reference(
         model, parts.test, parts.info, parts.split, preprocessing
     )
-    told: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "manifest": make_manifest(version),
         "model": model,
         "table": parts.info,
@@ -50,7 +50,7 @@ def make_release(parts: Any, model: Any, preprocessing: PreprocessingParams, ver
             for batch in trained_batches()
         ),
     }
-    return Release(**(told | values))
+    return Release(**(defaults | values))
 
 
 def file_of(name: str, table: pd.DataFrame) -> Batch:
@@ -107,7 +107,7 @@ def look(
 
 
 def run_context(run_id: str = "run") -> RunContext:
-    """Who looks."""
+    """The context of the run that looks."""
     code = Code(git_commit=None, git_dirty=None, lock_sha256=None, python="3", libraries={})
     return RunContext(
         run_id=run_id, mlflow_run_id=None, env="mine", model_name="m", code=code, data_versions={}

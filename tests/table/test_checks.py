@@ -89,14 +89,14 @@ def test_a_table_in_order_passes_as_it_is(columns):
         (make_table(2), "The source has 2 rows, which is too few"),
     ],
 )
-def test_the_first_problem_is_told_with_its_place(table, message):
+def test_the_first_problem_is_reported_with_its_place(table, message):
     """Column, value, row and file, and a remedy."""
     with pytest.raises(DataError, match=message):
         TableValidator().validate(table)
 
 
 def test_excluded_columns_are_not_looked_at():
-    """What no model sees may hold anything."""
+    """Excluded columns may hold any values."""
     table = make_table(x=np.inf)
     assert TableValidator(exclude=["x"]).validate(table) is not None
 
@@ -108,7 +108,7 @@ def test_text_columns_may_look_like_numbers():
 
 
 def test_required_columns_are_named_with_their_parameter():
-    """The first that is missing, and how to correct it."""
+    """The error names the first missing column and how to correct it."""
     require_columns("exclude", ["x", "city"], make_table())
     with pytest.raises(
         ConfigurationError, match=r"`exclude` names the column 'sity'.*'city'.*Correct `exclude`"
@@ -122,8 +122,8 @@ def test_a_near_name_is_suggested():
         require_columns("target", ["cities"], make_table())
 
 
-def test_an_infinite_value_is_told_before_a_mixture():
-    """Whatever the order of the columns: of several faults, one is told, and always the same."""
+def test_an_infinite_value_is_reported_before_a_mixture():
+    """Of several faults the same one is reported, for any order of the columns."""
     table = make_table(a=with_value("heavy", 3), z=np.inf)
     with pytest.raises(DataError, match="'z' is infinite"):
         TableValidator().validate(table)
@@ -164,7 +164,7 @@ def test_reserved_names_are_refused(name):
     ],
 )
 def test_the_kind_of_a_column(values, expected):
-    """By its values; none are no kind."""
+    """The kind follows from the values; a column without values has none."""
     assert column_kind(pd.Series(values, name="x")) == expected
 
 

@@ -91,7 +91,7 @@ def test_a_table_is_typed_in_the_order_asked_for():
 
 
 def test_missing_columns_are_named():
-    """Which ones, and that empty values would do."""
+    """The error names the missing columns and says that empty values are enough."""
     with pytest.raises(DataError, match=r"lacks 2 of the model's 3 columns: y, z\..*empty values"):
         typed_features(pd.DataFrame({"x": [1]}), ["x", "y", "z"])
 
@@ -147,13 +147,13 @@ def test_a_column_without_any_value_has_the_type_of_the_model():
     ],
 )
 def test_what_does_not_fit_is_named(columns, message):
-    """Batch, column, value."""
+    """The error names batch, column and value."""
     with pytest.raises(DataError, match=message):
         features_of(**columns)
 
 
 def test_a_batch_that_could_not_be_read_says_why():
-    """Whatever its table holds."""
+    """The error is the batch's own fault, not one about its columns."""
     batch = Batch("bad.csv", "ab", pd.DataFrame(), "The file 'bad.csv' is empty.")
     with pytest.raises(DataError, match=r"^The file 'bad\.csv' is empty\.$"):
         batch_features(batch, INFO)

@@ -99,7 +99,7 @@ def test_the_later_file_counts_and_contradictions_are_counted():
 
 
 def test_labels_by_key_columns():
-    """The user's own key, whatever its storage; numbers stay numbers."""
+    """Labels are joined by the user's key with any storage type; numbers stay numbers."""
     batch = batch_of(order=range(10))
     file = file_of(order=[3.0, 4.0], kind=[1, 0])
     target, count = LabelBook([file], BY_ORDER).fill(batch)
@@ -138,7 +138,7 @@ def test_a_file_that_labels_nothing_is_named_and_stops_no_other(file, keys, mess
 
 
 def test_without_files_the_batch_keeps_its_own():
-    """Or has none."""
+    """Without label files the batch keeps its own labels, or has none."""
     own, count = LabelBook([], KEYS).fill(batch_of(kind=["good"] * 10))
     assert own.tolist() == ["good"] * 10
     assert count.labelled == 10

@@ -30,8 +30,8 @@ def test_numbers_by_their_distribution_and_the_rest_by_levels():
     assert colour.counts == {"red": 2, "blue": 1}
 
 
-def test_times_are_told_by_their_type():
-    """They move on by themselves; all else stays."""
+def test_times_are_recognised_by_their_type():
+    """Time columns are named as such, and all columns are in the profile."""
     assert time_columns(FEATURES) == ("day",)
     assert time_columns(FEATURES[["size", "colour"]]) == ()
     assert list(feature_profile(FEATURES).columns) == ["size", "colour", "day"]
@@ -47,6 +47,6 @@ def test_parts_merge_to_the_whole():
 
 
 def test_no_column_at_all():
-    """Everything may be left out."""
+    """A profile without columns is possible."""
     assert isinstance(feature_profile(FEATURES, FEATURES.columns), TableProfile)
     assert feature_profile(FEATURES[[]]).columns == {}

@@ -52,7 +52,7 @@ def test_of_few_days_the_hours_belong_together():
 
 
 def test_the_rows_that_may_be_compared_choose_the_unit():
-    """100 days in all, ten of them test rows: these are told apart by hours."""
+    """Of 100 days ten have test rows, which are grouped by hours."""
     times = hours(1000, 2.4)
     is_test = np.arange(1000) >= 900
     assert find(rows_of(times, n=1000)).name == "day of when"
@@ -60,7 +60,7 @@ def test_the_rows_that_may_be_compared_choose_the_unit():
 
 
 def test_one_moment_has_no_groups_and_says_so():
-    """A snapshot a month: rows stand for themselves, and people are told."""
+    """With a single time each row is its own group, and a note says so."""
     found = find(rows_of(pd.Series([pd.Timestamp("2024-01-01")] * 100)))
     assert found.codes is None
     assert "taken as independent" in found.note
@@ -106,7 +106,7 @@ def test_one_value_is_one_group_however_it_was_stored():
 
 
 def test_rows_without_a_value_are_one_group():
-    """Nobody knows where they came from."""
+    """Rows without a value form one group, since their origin is unknown."""
     rows, _, params = typed_rows(["x", None, "y", None, "x"])
     assert list(row_groups(rows, params).codes) == [0, 1, 2, 1, 0]
     none = params.model_copy(update={"group_by": "none"})
@@ -163,7 +163,7 @@ def test_lists_are_no_groups():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "words"),
     [
         ((1, None), "1 row"),
         ((4973, None), "4,973 rows"),
@@ -171,6 +171,6 @@ def test_lists_are_no_groups():
         ((12000, 1200, "days"), "12,000 rows of 1,200 days"),
     ],
 )
-def test_rows_are_counted_in_words(arguments, told):
-    """The same everywhere."""
-    assert counted(*arguments) == told
+def test_rows_are_counted_in_words(arguments, words):
+    """Counts of rows and groups have the same wording everywhere."""
+    assert counted(*arguments) == words

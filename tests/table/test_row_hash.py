@@ -99,7 +99,7 @@ def test_every_kind_of_missing_value_is_one_value():
     ],
 )
 def test_equal_values_of_other_types_are_equal(one, other):
-    """Storage decides nothing."""
+    """Equal values have equal hashes with any storage type."""
     hashes = [row_hashes(pd.DataFrame({"x": values}), ["x"])[0] for values in (one, other)]
     assert hashes[0] == hashes[1]
 

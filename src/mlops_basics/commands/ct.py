@@ -12,7 +12,7 @@ from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 
 from mlops_basics.errors import ConflictError
-from mlops_basics.runs import versions as lineage
+from mlops_basics.runs import versions
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.session import bare_context, load_context, run_session
 from mlops_basics.schemas import (
@@ -41,7 +41,7 @@ class ExitCode(IntEnum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done, for a scheduler and for people."""
+    """What was done, for a scheduler and for users."""
 
     code: ExitCode
     text: str
@@ -89,7 +89,7 @@ def continuous_training(
 
 
 def look_and_train(place: Place) -> Outcome:
-    """Monitor the release in production and train when needed, while nobody else does so."""
+    """Monitor the release in production and train when needed, one process at a time."""
     with place.bare_catalog().get("monitoring_state").one_at_a_time():
         return _once(place)
 
@@ -115,8 +115,8 @@ def _look(place: Place, catalog: Any) -> Outcome:
     if watch is not None and not watch.pending and not _anything_new(catalog, state, watch):
         return Outcome(ExitCode.NOTHING_TO_DO, _nothing_new(pointer, watch))
     run_id = place.run("monitoring")
-    # Of this run: somebody else may have looked, or trained, and written a newer one.
-    verdict: Verdict = lineage.load_of(place.catalog(), "verdict", run_id)
+    # Of this run: another process may have looked, or trained, and written a newer one.
+    verdict: Verdict = versions.load_of(place.catalog(), "verdict", run_id)
     if not verdict.retrain:
         return Outcome(ExitCode.NOTHING_TO_DO, _verdict_text(verdict))
     skip = dict.fromkeys((*_skipped(place.catalog()), *verdict.skip))
@@ -127,7 +127,7 @@ def _look(place: Place, catalog: Any) -> Outcome:
 def _first_release(place: Place) -> Outcome:
     run_id = place.run("__default__")
     catalog = place.catalog()
-    registered: RegisteredVersion = lineage.load_of(catalog, "registered_version", run_id)
+    registered: RegisteredVersion = versions.load_of(catalog, "registered_version", run_id)
     pointer = catalog.get("release").store.pointer()
     # Not what this run has promoted: one that was killed may have left it to be published.
     if pointer is not None:
@@ -140,8 +140,8 @@ def _first_release(place: Place) -> Outcome:
 def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     """Remember what came of a retraining, so that it is not repeated on the same evidence."""
     catalog = place.catalog()
-    decision: Decision = lineage.load_of(catalog, "decision", run_id)
-    registered: RegisteredVersion = lineage.load_of(catalog, "registered_version", run_id)
+    decision: Decision = versions.load_of(catalog, "decision", run_id)
+    registered: RegisteredVersion = versions.load_of(catalog, "registered_version", run_id)
     # As above: what counts is whether production moved.
     pointer: Pointer = catalog.get("release").store.pointer()
     promoted = pointer.version != verdict.version

@@ -8,7 +8,7 @@ from mlops_basics.production.signature import make_key_pair
 
 
 def make_keys(project: Path) -> str:
-    """Make a pair of keys in conf/local; returns what to do with them, for people.
+    """Make a pair of keys in conf/local; returns a message that says what to do with them.
 
     Raises:
         ConfigurationError: If there are keys already.

@@ -15,7 +15,7 @@ from mlops_basics.production.ledger import Clock, utc_now
 from mlops_basics.production.publish import prepare, publish
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
-from mlops_basics.runs import versions as lineage
+from mlops_basics.runs import versions
 from mlops_basics.runs.find import find_run, manifest_of
 from mlops_basics.runs.session import load_context
 from mlops_basics.runs.tracking import MLFLOW, Tracking
@@ -42,13 +42,13 @@ def promote_run(
         override: Who, when and why.
 
     Returns:
-        What was done, for people.
+        A message that says what was done.
 
     Raises:
         ConfigurationError: If there is no such run, it made no model, or there is no reason.
         LineageError: If what it made is gone, or was changed since.
         ReleaseError: If its release is refused, or it was champion before.
-        ConflictError: If somebody else works on the same production for long.
+        ConflictError: If another process works on the same production for long.
     """
     require_reason(override.reason)
     context = load_context(project_path, env, params)  # points MLflow at the project's server
@@ -56,7 +56,7 @@ def promote_run(
 
 
 def promote_recorded(
-    catalog: lineage.Catalog,
+    catalog: versions.Catalog,
     pipelines: Mapping[str, Pipeline],
     run_id: str,
     override: Override,
@@ -95,7 +95,7 @@ def require_reason(reason: str) -> None:
 
 
 def recorded_registration(
-    catalog: lineage.Catalog, pipelines: Mapping[str, Pipeline], manifest: Manifest
+    catalog: versions.Catalog, pipelines: Mapping[str, Pipeline], manifest: Manifest
 ) -> Registration:
     """What the run's own registration would have been, from the versions that it recorded.
 
@@ -120,12 +120,12 @@ def recorded_registration(
             f"'{missing[0]}': only a run that trained and evaluated a model can be promoted. "
             "Name another one."
         )
-    lineage.pin_inputs(catalog, pipeline, manifest, {}, pipelines["__default__"])
+    versions.pin_inputs(catalog, pipeline, manifest, {}, pipelines["__default__"])
     for name in pipeline.inputs():
-        dataset = lineage.versioned(catalog, name)
+        dataset = versions.versioned(catalog, name)
         assert dataset is not None  # noqa: S101 (pinned just now)
-        path = lineage.content_path(dataset, "read")
-        digest = lineage.content_hash(getattr(dataset, "_fs", None), path)
+        path = versions.content_path(dataset, "read")
+        digest = versions.content_hash(getattr(dataset, "_fs", None), path)
         if digest != manifest.datasets[name].sha256:
             raise LineageError(
                 f"'{name}' was changed since the run {manifest.run_id} wrote it "
@@ -156,11 +156,11 @@ def promote(
         now: Tells the times that the ledger and the pointer keep.
 
     Returns:
-        What was done, for people.
+        A message that says what was done.
 
     Raises:
         ReleaseError: If the release is refused; or if the version was champion before.
-        ConflictError: If somebody else was faster, or works on the same production for long.
+        ConflictError: If another process was faster, or works on the same production for long.
     """
     override = registration.override
     assert override is not None  # noqa: S101 (the caller's)

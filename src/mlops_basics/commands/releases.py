@@ -80,8 +80,8 @@ def _caption(
 
 def _when(entry: LedgerEntry, period: Period | None, *, is_present: bool) -> str:
     if period is None:
-        told = "refused" if entry.action == "refused" else "not finished"
-        return f"{_time(entry.at)} ({told})"
+        outcome = "refused" if entry.action == "refused" else "not finished"
+        return f"{_time(entry.at)} ({outcome})"
     end = _time(period.until) if period.until else "now" if is_present else "?"
     return f"{_time(entry.at)} to {end}"
 

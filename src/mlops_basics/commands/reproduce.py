@@ -42,7 +42,7 @@ class Reproduction:
         return not set(self.different) & set(DECISIVE)
 
     def in_words(self) -> str:
-        """The outcome for people."""
+        """The outcome in words."""
         run = f"Run {self.recorded.run_id} (repeated as {self.repeated.run_id})"
         if self.identical:
             lines = [f"{run}: metrics and predictions are identical."]
@@ -127,7 +127,7 @@ def _fetch_sources(project_path: Path, recorded: Manifest, scratch: Path) -> dic
     """Bring the raw data of a run from DVC; their paths, as runtime parameters.
 
     Raises:
-        LineageError: If nobody knows which version of the raw data the run has read.
+        LineageError: If it is unknown which version of the raw data the run has read.
     """
     gone = (
         f"The data of the run {recorded.run_id} are gone: {recorded.datasets['raw_data'].path} "

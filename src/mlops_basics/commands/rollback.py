@@ -26,15 +26,15 @@ def rollback(
         registry: The registry of model versions.
         to: The release; None: the one before the present one.
         reason: Why, for the ledger.
-        by: Who, for the ledger.
+        by: The user, for the ledger.
         now: ISO time.
 
     Returns:
-        What was done, for people.
+        A message that says what was done.
 
     Raises:
         ReleaseError: If there is no such release, or it is refused and MLflow has it no longer.
-        ConflictError: If somebody else was faster, or works on the same production for long.
+        ConflictError: If another process was faster, or works on the same production for long.
     """
     with store.one_run_at_a_time() as still_held:
         return _roll_back(store, registry, to, reason, by, now, still_held)
@@ -137,7 +137,7 @@ def _require_known(store: ReleaseStore, registry: Registry, target: str) -> None
 
 
 def _whole(store: ReleaseStore, registry: Registry, version: str) -> tuple[ReleaseManifest, str]:
-    """The verified manifest; a release that is refused is written anew as MLflow has it, and told.
+    """The verified manifest; a refused release is written anew from MLflow, with a note.
 
     It was damaged, or it is older than the key that releases are signed with now.
     """

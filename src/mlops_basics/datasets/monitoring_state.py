@@ -1,4 +1,4 @@
-"""What the monitor remembers between its looks, shared by all who run it."""
+"""What the monitor remembers between its looks, shared by all processes that run it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class MonitoringStateDataset(AbstractDataset[MonitoringState, MonitoringState]):
     def one_at_a_time(
         self, patience: float = PATIENCE
     ) -> AbstractContextManager[Callable[[], None]]:
-        """Keep others waiting who would monitor and retrain this model.
+        """Keep other processes waiting that would monitor and retrain this model.
 
         Raises:
             ConflictError: If another one holds the lock for longer than ``patience`` seconds.

@@ -79,7 +79,7 @@ class ReleaseDataset(ArtifactDataset):
         super().save(state)
 
     def finish(self) -> ReleaseState:
-        """Finish what somebody was killed in: production becomes the registry's champion."""
+        """Finish what a killed process began: production becomes the registry's champion."""
         with self.store.one_run_at_a_time():
             found = self.registry.state("Nothing was left to be done.", promoted=False)
             return publish(self.store, self.registry, found, self._now)

@@ -121,5 +121,5 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
             table = parse_batch(name, content, self._csv_args, self._text_columns)
             return Batch(name=name, sha256=digest, table=table)
         except DataError as error:
-            # Who needs this batch raises it; the monitor goes on with the others.
+            # A training raises it for its batch; the monitor goes on with the others.
             return Batch(name=name, sha256=digest, table=pd.DataFrame(), fault=str(error))

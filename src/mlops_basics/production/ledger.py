@@ -42,7 +42,7 @@ class Ledger:
         content = entry.model_dump_json(indent=2).encode()
         number = max(self._numbers(), default=0) + 1
         while not self._files.create(self._path(number), content):
-            number += 1  # somebody else was faster
+            number += 1  # another process was faster
         return number
 
     def entries(self) -> list[LedgerEntry]:

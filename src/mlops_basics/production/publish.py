@@ -63,7 +63,7 @@ def publish(
     Raises:
         ReleaseError: If the release would be refused.
         StorageError: If it cannot be written.
-        ConflictError: If production was changed by somebody else at the same time.
+        ConflictError: If production was changed by another process at the same time.
     """
     state = _publish(store, registry, registered, now)
     store.end_move()
@@ -103,7 +103,7 @@ def _publish(
             version=champion, changed=False, reason=registered.reason, path=store.path(champion)
         )
     manifest, override = prepare(store, registry, champion)
-    # Before the pointer moves: a release that nobody wrote down must not be in production.
+    # Before the pointer moves: an unrecorded release must not be in production.
     entry = _entry(manifest, in_production, override, now())
     intended = store.intended()  # by a rollback that was killed on its way
     if intended and (intended.version, intended.replaced) == (champion, in_production):
@@ -117,7 +117,7 @@ def _publish(
         store.point(champion, pointer, entry.at)
     except ConflictError as error:
         newest = store.pointer()
-        if newest is not None and newest.version == champion:  # somebody else did the same work
+        if newest is not None and newest.version == champion:  # another process did the same work
             return ReleaseState(
                 version=champion, changed=False, reason=str(error), path=store.path(champion)
             )

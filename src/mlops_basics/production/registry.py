@@ -130,7 +130,7 @@ class ModelRegistry:
         return _override_of(self._server.client().get_model_version(self.model_name, version))
 
     def note_override(self, version: str, override: Override) -> None:
-        """Note that a version is promoted by hand; who did so first stays noted."""
+        """Note that a version is promoted by hand; the first user stays noted."""
         if self.override(version) is None:
             for name, value in _override_tags(override).items():
                 self._server.client().set_model_version_tag(self.model_name, version, name, value)
@@ -159,7 +159,7 @@ class ModelRegistry:
             still_held: Raises ConflictError if the caller's lock was lost.
 
         Raises:
-            ConflictError: If somebody else was faster.
+            ConflictError: If another process was faster.
         """
         client, now = self._server.client(), self.champion()
         if now == to:

@@ -31,7 +31,7 @@ _MOST_MANIFEST_BYTES = 16 * 2**20
 _MOST_MLMODEL_BYTES = 2**20
 _MOST_NAME_BYTES = 200
 _NOT_IN_NAMES = re.compile(r"[/\\:*?\[\]{}#]")  # folders, globs, drives
-#: Devices of Windows, whatever their ending.
+#: Devices of Windows, with any ending.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
 #: What MLflow may find in the MLmodel; every other value or key could make it run something.
@@ -234,7 +234,7 @@ def check_mlmodel(content: bytes, trusted: Collection[str]) -> None:
 
 
 def check_archive(content: bytes, trusted: Collection[str]) -> None:
-    """Refuse a model file that is no skops archive, or holds types that nobody reviewed.
+    """Refuse a model file that is no skops archive, or holds unreviewed types.
 
     Args:
         content: What the file holds.

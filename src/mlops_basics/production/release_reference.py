@@ -1,4 +1,4 @@
-"""Reads what a release holds for those who watch it, from bytes that were verified."""
+"""Reads what a release holds for the monitor, from bytes that were verified."""
 
 from __future__ import annotations
 

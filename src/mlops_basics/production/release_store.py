@@ -101,7 +101,7 @@ class ReleaseStore:
     def one_run_at_a_time(self) -> AbstractContextManager[Callable[[], None]]:
         """Keep other runs waiting that would register, publish or roll back this model.
 
-        MLflow cannot move an alias on a condition, so that everybody who moves one takes this
+        MLflow cannot move an alias on a condition, so that each process that moves one takes this
         lock: between the machines that share the store if it is on S3, else on this one. It must
         not be taken twice by one run. What it yields raises ConflictError once the lock is lost.
 
@@ -272,7 +272,7 @@ class ReleaseStore:
             now: ISO time.
 
         Raises:
-            ConflictError: If somebody else moved the pointer.
+            ConflictError: If another process moved the pointer.
             ReleaseError: If the release is refused.
             StorageError: If the pointer cannot be written.
         """

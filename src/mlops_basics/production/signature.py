@@ -57,15 +57,15 @@ class Signatures:
                 raise ConfigurationError(
                     "A release must be signed, since `verify_key` is set, but there is no "
                     "`signing_key` to sign it with. Name the private key's file in globals.yml, or "
-                    "let whoever has it publish."
+                    "publish from a machine that has it."
                 )
             return None
         private = _read_private(self.signing_key)
         public = _public_text(private)
         if public not in self._accepted():
             raise ConfigurationError(
-                f"The public key of `signing_key` ({public}) is not in `verify_key`: whoever "
-                "scores would refuse what you publish. Add it to `verify_key` in globals.yml."
+                f"The public key of `signing_key` ({public}) is not in `verify_key`: "
+                "scorers would refuse the release. Add it to `verify_key` in globals.yml."
             )
         return base64.b64encode(private.sign(manifest)) + b"\n"
 

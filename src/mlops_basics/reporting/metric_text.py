@@ -20,7 +20,7 @@ class MetricRow:
 
 
 def metric_name(name: str) -> str:
-    """A metric's name as people write it."""
+    """A metric's name as users write it."""
     return METRICS[name].title if name in METRICS else name.replace("_", " ")
 
 

@@ -79,6 +79,6 @@ def concept_text(concept: ConceptResult) -> str:
 
 
 def evidence_text(piece: str) -> str:
-    """A piece of evidence as people write it."""
+    """A piece of evidence in words."""
     kind, _, column = piece.partition(": ")
     return f"drift of {column}" if column else kind.replace("_", " ")

@@ -62,7 +62,7 @@ def record_challenge(
             },
         )
         client.set_terminated(run.info.run_id)
-        # Read again: who wrote at the same time is counted too.
+        # Read again, so that concurrent writes are counted too.
         challenges = _challenges(client, experiment, request.champion_version)
     own = next(run for run in challenges if _spent(run) == spent)
     number = own.data.tags.get(NUMBER_TAG)

@@ -51,7 +51,7 @@ def push(project_path: Path, path: Path, remote: str | None) -> str:
         remote: Address of the remote; None: the one that is configured already.
 
     Returns:
-        What was done, for people.
+        A message that says what was done.
 
     Raises:
         ConfigurationError: If there is no DVC, no remote, or DVC refuses.
@@ -86,7 +86,7 @@ def pull(project_path: Path, path: Path) -> str:
     """Bring the version of a source that its pointer names; changed files are not overwritten.
 
     Returns:
-        What was done, for people.
+        A message that says what was done.
 
     Raises:
         ConfigurationError: If there is no DVC or no pointer, or DVC refuses.

@@ -1,4 +1,4 @@
-"""A recorded run, as MLflow keeps it: found by whichever of its names somebody has at hand."""
+"""A recorded run, as MLflow keeps it: found by any of its names."""
 
 from __future__ import annotations
 

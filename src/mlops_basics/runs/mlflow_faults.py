@@ -1,4 +1,4 @@
-"""What goes wrong with MLflow's server or database, told in one line for people."""
+"""What goes wrong with MLflow's server or database, in one readable line."""
 
 from __future__ import annotations
 

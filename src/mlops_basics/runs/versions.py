@@ -81,7 +81,7 @@ def pin_inputs(
 
 
 def load_of(catalog: Catalog, name: str, run_id: str) -> Any:
-    """Load what a run has written, whatever others wrote later."""
+    """Load what a run has written, also if others wrote later."""
     dataset = versioned(catalog, name)
     assert dataset is not None  # noqa: S101 (the caller names one of ours)
     _pin(dataset, run_id)
@@ -106,7 +106,7 @@ def pin_outputs(catalog: Catalog, pipeline: Pipeline, chosen: Mapping[str, str])
 
 
 def claim_run(catalog: Catalog, name: str) -> RunClaim | None:
-    """Make sure that nobody else runs, or has run, under this run's version.
+    """Make sure that no other run uses, or has used, this run's version.
 
     Args:
         catalog: The run's catalog.
@@ -153,7 +153,7 @@ def with_free_version(run: Callable[[], T]) -> T:
 
 
 def shown_path(protocol: str, path: str) -> str:
-    """A path for people, with its protocol unless it is on this machine."""
+    """A readable path, with its protocol unless it is on this machine."""
     return path if protocol == "file" else f"{protocol}://{path.split('://')[-1]}"
 
 

@@ -12,6 +12,6 @@ class Section(BaseModel):
 
 
 class Artifact(BaseModel):
-    """A small JSON artifact: what a node found, in a form that people and programs read."""
+    """A small JSON artifact: what a node found, in a form that users and programs can read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -27,7 +27,7 @@ class MetricSpec:
 
     Attributes:
         name: In parameters and artifacts.
-        title: For people.
+        title: As shown to users.
         kind: Of the tasks that it fits.
         row_loss: The loss of each row, where the metric is the mean of one.
         of_confusion: The metric of a confusion matrix, where it is one. What is neither has an

@@ -1,6 +1,6 @@
 """The sections of the parameters. Kedro builds them by the type hints of the nodes.
 
-What people edit is ``conf/base/parameters_*.yml``: every key stands there, with its unit and its
+What users edit is ``conf/base/parameters_*.yml``: every key stands there, with its unit and its
 default. None has another default here.
 """
 

@@ -105,7 +105,7 @@ class ReleaseState(Artifact):
 class Release:
     """A release that was verified, as scorers use it.
 
-    Who watches it asks for its reference, and for the batches that it was trained on.
+    The monitor reads its reference, and the batches that it was trained on.
     """
 
     manifest: ReleaseManifest

@@ -1,4 +1,4 @@
-"""What goes wrong with storage, told in one line for people."""
+"""What goes wrong with storage, in one readable line."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _DENIED = ("AccessDenied", "AllAccessDisabled", "403", "Forbidden")
 
 @contextmanager
 def readable_faults(action: str, path: str) -> Iterator[None]:
-    """Turn faults of the file system into one error for people.
+    """Turn faults of the file system into one readable error.
 
     Args:
         action: "read", "list", "write" or "remove".
-        path: What it was done to, as people know it.
+        path: What it was done to, as users know it.
 
     Raises:
         StorageError: For every fault of a disk, an object store or the way to it.

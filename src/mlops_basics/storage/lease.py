@@ -1,4 +1,4 @@
-"""A lock on S3: one small object that says who works, and is given up when he is dead."""
+"""A lock on S3: one small object that names its holder, and is free when the holder is dead."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def lease(
 
     Yields:
         ``still_held()``: returns when the lease was just renewed and has at least half of its
-        life before it, so that nobody was let in before now, or will be in that time. Raises
+        life before it, so that no other holder got in before now, or will in that time. Raises
         ConflictError if the lease is lost, StorageError if the storage does not answer.
 
     Raises:
-        ConflictError: If somebody else holds it for longer than ``patience``.
+        ConflictError: If another process holds it for longer than ``patience``.
     """
     holder = _Holder(fs, path, shown, life)
     with readable_faults("write", shown):
@@ -76,7 +76,7 @@ class _Holder:
     """One attempt to hold the object, and its tag as long as it is ours.
 
     The tag is of what we wrote last, as far as we know: an answer may be lost, and the object be
-    newer. Whose it is tells the holder's id in its metadata, never the tag.
+    newer. The holder's id in its metadata says who holds it, never the tag.
     """
 
     def __init__(self, fs: Any, path: str, shown: str, life: float) -> None:
@@ -84,7 +84,7 @@ class _Holder:
         self._id = secrets.token_hex(8)
         self._tag: str | None = None
         self._sign = 0.0  # monotonic time; the last sign of life is no older
-        self._turn = threading.Lock()  # the renewing thread's, or that of who asks
+        self._turn = threading.Lock()  # the renewing thread's, or the caller's
         self._who = {
             "by": _user(),
             "machine": socket.gethostname(),
@@ -99,7 +99,7 @@ class _Holder:
         return self._tag is not None
 
     def keep(self, stop: threading.Event) -> None:
-        """Give signs of life until told to stop, or overtaken."""
+        """Give signs of life until stopped or overtaken."""
         pause = self.life / 3
         while not stop.wait(pause):
             try:
@@ -182,7 +182,7 @@ class _Holder:
 
 
 def _wait(holder: _Holder, patience: float) -> None:
-    begin, pause, told = time.monotonic(), 0.05, False
+    begin, pause, logged = time.monotonic(), 0.05, False
     while True:
         seen = look(holder.fs, holder.path)
         free = seen is None or seen.metadata.get("state") != _HELD or seen.age > holder.life
@@ -196,9 +196,9 @@ def _wait(holder: _Holder, patience: float) -> None:
                 f"Wait until it has ended (if it has died: {holder.life:.0f} seconds), then run "
                 "again."
             )
-        if waited > _TELL_AFTER and not told:
+        if waited > _TELL_AFTER and not logged:
             log.warning("Waiting for %s, who holds %s.", _held_by(holder), holder.shown)
-            told = True
+            logged = True
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 (not a secret)
         pause = min(pause * 1.5, _LONGEST_PAUSE)
 

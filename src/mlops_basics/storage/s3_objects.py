@@ -26,7 +26,7 @@ class Seen:
     Attributes:
         tag: Changes with the content.
         age: Seconds since it was written, by the server's clock alone.
-        metadata: What its writer told of it.
+        metadata: The metadata that its writer stored.
     """
 
     tag: str
@@ -73,10 +73,10 @@ def put_if(
         path: The object, with its bucket.
         content: What to write.
         tag: Tag of the object that is to be replaced; None: there must be none.
-        metadata: What to tell of it.
+        metadata: Metadata to store with it.
 
     Returns:
-        The new tag, or None if somebody else was faster.
+        The new tag, or None if another process was faster.
     """
     bucket, key, _ = fs.split_path(path)
     condition = {"IfNoneMatch": "*"} if tag is None else {"IfMatch": tag}

@@ -36,7 +36,7 @@ class StoreFiles:
     """Reads and writes files below one folder; paths are relative to it, with ``/``.
 
     A file is replaced in one step: on a local disk by a temporary file that is flushed and
-    renamed, elsewhere by one put. Who reads at the same time sees the old or the new content.
+    renamed, elsewhere by one put. A concurrent reader sees the old or the new content.
     ``create``, ``replace_if`` and ``lock`` hold between the processes of one machine on a local
     disk, between machines on S3, and within this process on other file systems.
     """
@@ -212,7 +212,7 @@ class StoreFiles:
             What raises ConflictError if the lock was lost, which a lease on S3 can be.
 
         Raises:
-            ConflictError: If another holder kept it for longer than that; it names him.
+            ConflictError: If another holder kept it for longer than that; it is named.
         """
         if self._s3:
             with lease(self._fs, self._full(name), self.shown(name), patience) as still_held:

@@ -26,7 +26,7 @@ class RowGroups:
     Attributes:
         codes: A number a row, equal within a group; None where each row stands for itself.
         name: What a group is, in words; empty without groups.
-        note: What people should know of these groups, or of there being none; empty if nothing.
+        note: What users should know of these groups, or of their absence; empty if nothing.
     """
 
     codes: Codes | None = None

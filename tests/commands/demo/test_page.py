@@ -1,4 +1,4 @@
-"""Tests of the demo's page: it says what happened, and nothing better."""
+"""Tests of the demo's page: it reports what happened and does not embellish it."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_cost_is_divided_among_looks_and_retrainings(year: YearResult) -> None:
 
 
 def test_page_is_deterministic_escaped_and_needs_no_network(year: YearResult) -> None:
-    """As every page of the project."""
+    """Equal results give equal bytes, names are escaped, and nothing is loaded."""
     page = demo_page(year)
     assert page == demo_page(year)
     assert_needs_no_network(page)

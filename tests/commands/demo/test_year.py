@@ -1,4 +1,4 @@
-"""Tests of the demo that take no run; tests/integration/test_demo.py lives through months."""
+"""Tests of the demo that need no run; tests/integration/test_demo.py simulates months."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from tests.support.project import ROOT
 @pytest.mark.parametrize(
     ("months", "rows", "named"), [(3, None, "--months"), (13, None, "--months"), (12, 50, "--rows")]
 )
-def test_impossible_numbers_are_told_before_anything_is_removed(
+def test_impossible_numbers_are_refused_before_anything_is_removed(
     tmp_path: Path, months: int, rows: int | None, named: str
 ) -> None:
-    """An earlier demo's folder outlives a mistyped option."""
+    """A mistyped option does not delete an earlier demo's folder."""
     (tmp_path / FOLDER).mkdir(parents=True)
     with pytest.raises(ConfigurationError, match=named):
         run_demo(tmp_path, months, rows)
@@ -28,7 +28,7 @@ def test_impossible_numbers_are_told_before_anything_is_removed(
 
 
 def test_everything_of_the_environment_is_inside_the_demos_folder() -> None:
-    """What a demo removes first is what it made, and all of it."""
+    """A demo first removes all that an earlier demo made, and nothing else."""
     folder = ROOT / "conf" / "demo"
     options = yaml.safe_load((folder / "globals.yml").read_text(encoding="utf-8"))
     for name in ("source", "labels", "storage", "production"):
@@ -59,7 +59,7 @@ def make_rows(days: int, flights: int, rng: np.random.Generator, storms: float) 
 
 
 def test_gain_is_the_difference_of_the_means() -> None:
-    """Whatever the sizes of the days."""
+    """The gain is the difference of the mean losses for days of any size."""
     rows = make_rows(20, 10, np.random.default_rng(0), 0.1).sample(150, random_state=0)
     gain = _gain(rows, "error")
     assert gain.gain == pytest.approx(rows["error_first"].mean() - rows["error_kept"].mean())
@@ -71,7 +71,7 @@ def test_gain_is_the_difference_of_the_means() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("storms", [0.0, 0.2])
 def test_interval_covers_also_where_days_err_together(storms: float) -> None:
-    """95 % of the intervals hold the truth, 0; taking flights as independent would not do."""
+    """95 % of the intervals contain the true gain, 0; with independent flights fewer would."""
     rng = np.random.default_rng(1)
     covered, naive = 0, 0
     for _ in range(400):
@@ -86,7 +86,7 @@ def test_interval_covers_also_where_days_err_together(storms: float) -> None:
 
 
 def test_of_few_days_nothing_is_certain() -> None:
-    """An interval of no width would say so."""
+    """A few days do not give an interval of width zero."""
     gain = _gain(make_rows(15, 10, np.random.default_rng(3), 0.1), "error")
     assert gain.low < -1e9
     assert gain.high > 1e9

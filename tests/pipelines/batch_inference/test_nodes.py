@@ -96,7 +96,7 @@ def test_rows_with_missing_values_are_scored(release, of_values):
 
 @pytest.mark.parametrize("column", FEATURES)
 def test_a_column_without_any_value_is_scored(release, column):
-    """As a file has it in which nobody filled it in."""
+    """A column without a value in the whole file is scored as missing."""
     scored = score_batches([batch_of(**{column: None})], release, PARAMS)
     assert len(scored) == 40
     assert scored.notna().all(axis=None)

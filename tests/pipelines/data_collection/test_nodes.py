@@ -73,7 +73,7 @@ def test_a_sample_is_seeded_and_keeps_the_order():
 
 @pytest.mark.parametrize(("wanted", "warnings"), [(5, 0), (6, 1)])
 def test_a_sample_of_all_rows_is_all_rows(wanted, warnings):
-    """Asking for more than there is brings a warning with both numbers."""
+    """Asking for more rows than there are gives a warning with both numbers."""
     table, report = collect_batches(
         [make_batch("a.csv", 5)], [], configured(CollectionParams, num_instances=wanted)
     )
@@ -116,7 +116,7 @@ def test_batches_of_other_columns_are_refused(other, message):
 
 @pytest.mark.parametrize("name", RESERVED_COLUMNS)
 def test_reserved_names_are_refused(name):
-    """A column of the project's own would be overwritten in silence."""
+    """A column with a reserved name is refused instead of being overwritten."""
     with pytest.raises(
         DataError, match=rf"'a\.csv' has a column '{name}', a name that is reserved"
     ):
@@ -153,7 +153,7 @@ def test_labels_that_came_later_are_filled_in():
 
 
 def test_what_is_to_be_left_out_is_left_out():
-    """Damaged batches and label files that were named: told in a warning; without, an error."""
+    """Named damaged batches and label files are skipped with a warning; others are an error."""
     bad = Batch("bad.csv", "00", pd.DataFrame(), fault="The file 'bad.csv' is empty.")
     source = [make_batch("a.csv", 2), bad]
     with pytest.raises(DataError, match=r"'bad\.csv' is empty"):

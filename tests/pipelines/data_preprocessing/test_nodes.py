@@ -1,4 +1,4 @@
-"""Tests of label_rows and preprocess_data: target, hashes, types, what is dropped and told."""
+"""Tests of label_rows and preprocess_data: target, hashes, types, dropped columns, warnings."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ def test_a_positive_class_above_a_number():
 
 
 def test_a_regression_target_is_a_float():
-    """Its classes are none."""
+    """A regression target is a float and has no classes."""
     table, info = preprocessed(raw_table(), make_params(target="size"))
     assert (info.task, info.classes) == ("regression", ())
     assert table["size"].dtype == np.float64
@@ -230,7 +230,7 @@ def test_a_row_without_a_target_may_lack_its_time():
 
 
 def test_a_rare_class_is_a_warning():
-    """With its count, in proper English."""
+    """The warning has the class's count in words."""
     raw = raw_table()
     raw.loc[0, "kind"] = "giant"
     _, info = preprocessed(raw, make_params())
@@ -271,7 +271,7 @@ def test_unfit_parameters_are_explained(values, error, message):
     [("tall", "'kind' is 'tall' in every row"), (None, "'kind' has no value in any of 120 rows")],
 )
 def test_a_target_without_two_values_is_explained(target, message):
-    """There is nothing to tell apart."""
+    """A target with a single value is an error that explains it."""
     with pytest.raises(DataError, match=message):
         label_rows(raw_table().assign(kind=target), make_params())
 

@@ -81,7 +81,7 @@ def test_every_row_is_on_exactly_one_side(drawn):
 @fast
 @given(tables(), st.lists(st.integers(0, 39), min_size=1, max_size=20))
 def test_duplicates_stay_together(drawn, copies):
-    """A row with the same features is on the same side, whatever its target."""
+    """Rows with the same features are on the same side, also with different targets."""
     raw = numbered(pd.concat([drawn, ANCHORS.iloc[copies]], ignore_index=True))
     sides = sides_of(raw)
     first_copy = len(raw) - len(copies)
@@ -253,7 +253,7 @@ def test_a_begun_period_counts_where_there_are_no_others():
     st.sampled_from(["D", "W", "M", "Q", "Y"]),
 )
 def test_no_row_is_later_than_one_of_the_next_set(days, period):
-    """Train before valid, valid before test, whatever the period."""
+    """Train comes before valid and valid before test, for each period."""
     raw = pd.DataFrame(
         {
             "x": np.arange(len(days)) % 7,
@@ -284,7 +284,7 @@ def test_too_few_periods_are_an_error():
 
 
 def test_too_small_sets_are_an_error():
-    """The message tells all three sizes, which is too small, and the parameter."""
+    """The message has all three sizes, the set that is too small, and the parameter."""
     raw = numbered(ANCHORS.head(0)).head(12)
     with pytest.raises(
         DataError,
@@ -310,7 +310,7 @@ def split_classes(raw):
 
 
 def test_a_train_set_of_one_class_is_an_error():
-    """There is nothing to learn from it, whatever the other sets hold."""
+    """A train set of one class is an error for any classes in the other sets."""
     raw = classes_by_time("a" * 20, "ab" * 10, "ab" * 10)
     with pytest.raises(DataError, match="All 20 train rows are of one class, 'a'"):
         split_classes(raw)
@@ -343,7 +343,7 @@ def test_balanced_sets_bring_no_warning():
     ],
 )
 def test_uneven_classes_are_warnings(train, valid, test, warning):
-    """A class that is missing somewhere, or much rarer, is told."""
+    """A class that is missing in a set, or much rarer there, gives a warning."""
     report = split_classes(classes_by_time(train, valid, test))
     assert warning in report.warnings
 

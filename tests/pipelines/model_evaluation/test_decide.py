@@ -34,8 +34,8 @@ def decided(gate, number=1, version="3", metrics=TEST_METRICS, request=None, **p
     if gate is None:
         gate = pd.DataFrame({ROW_HASH_COLUMN: np.array([], dtype=np.uint64)})
     challenge = challenge_of(number if request.status == "comparable" else 0, version)
-    told = configured(DecisionParams, **params)
-    return assert_inputs_unchanged(decide, gate, request, challenge, metrics, told)
+    section = configured(DecisionParams, **params)
+    return assert_inputs_unchanged(decide, gate, request, challenge, metrics, section)
 
 
 OUTCOMES = {
@@ -84,7 +84,7 @@ def test_each_outcome_is_reached_and_explained(outcome):
 
 
 def test_the_outcomes_are_all_of_them():
-    """A new one needs a test here."""
+    """These tests cover every outcome."""
     annotation = Decision.model_fields["outcome"].annotation
     assert set(OUTCOMES) == set(annotation.__args__)
 
@@ -104,20 +104,20 @@ def test_what_was_not_tested_has_no_numbers(outcome):
     assert decision.reasons[0].startswith(first[outcome])
 
 
-def test_a_first_model_is_told_that_it_met_a_constant():
-    """Not a version."""
+def test_a_first_decision_says_that_it_met_a_constant():
+    """A first model's decision names a constant prediction, not a version."""
     decision = OUTCOMES["not_better_than_baseline"]()
     assert decision.reasons[0].startswith("Against a constant prediction on 200 rows")
 
 
 def test_an_unusable_champion_says_so():
-    """With the reason in words; the champion stays."""
+    """The decision gives the reason, and the champion stays."""
     decision = OUTCOMES["champion_unusable"]()
     assert decision.reasons[0] == ("The champion cannot be compared: it cannot be loaded (skops).")
 
 
 def test_an_unknown_metric_in_the_floor_is_no_promotion():
-    """And the words say which ones there are."""
+    """A floor of an unknown metric does not promote, and the reason lists the known metrics."""
     decision = decided(
         make_gate(**BETTER),
         version=NO_CHAMPION,
@@ -129,7 +129,7 @@ def test_an_unknown_metric_in_the_floor_is_no_promotion():
 
 
 def test_a_regression_that_was_not_tested_names_its_own_metric():
-    """Also where no row is left to tell the task by."""
+    """A regression without rows to compare still names its own metric."""
     request = contest(None).model_copy(update={"classes": ()})
     decision = decided(None, request=request)
     assert (decision.outcome, decision.metric, decision.unit) == ("too_few_rows", "huber", "loss")
@@ -148,7 +148,7 @@ def test_the_decision_repeats_what_it_was_about():
 
 
 def test_the_decision_is_seeded():
-    """Equal inputs give equal decisions, whatever ran before."""
+    """Equal inputs give equal decisions in any order of calls."""
     gate = make_gate("multiclass", champion=1.0, challenger=1.6)
     one = decided(gate, metric="macro_f1")
     np.random.default_rng(0).random(5)
@@ -159,7 +159,7 @@ def test_the_decision_is_seeded():
 def equal_life(rng, rows, models):
     """Reused rows, and models that are equally good by construction.
 
-    Each model sees the same signal through noise of its own, drawn in the same way, so that any
+    Each model sees the same signal through its own noise, drawn in the same way, so that any
     two of them are exchangeable: their true mean losses are equal.
     """
     y = rng.integers(0, 2, rows)

@@ -84,7 +84,7 @@ def contest(gate, version="3", overfit=FIT, unusable="", **params):
 
 
 def challenge_of(number=1, version="3", repeated=False):
-    """A challenge as the book has it."""
+    """A recorded challenge."""
     return make_challenge(version, number, "ab" * 8, repeated)
 
 
@@ -95,15 +95,15 @@ def run_compare(metric, gate, alpha=0.05, min_gain=0.0, seed=0):
 
 def conclude(gate, number=1, version="3", metrics=TEST_METRICS, repeated=False, **params):
     """Test and decide, as the node does."""
-    told = configured(DecisionParams, **params)
+    section = configured(DecisionParams, **params)
     request, challenge = contest(gate, version), challenge_of(number, version, repeated)
     kind = "regression" if "champion" in gate.columns else "classification"
-    metric = metric_to_test(told, kind)
-    rng = np.random.default_rng(told.seed)
-    level, exceeded = level_of(challenge, told), gain_to_exceed(told)
+    metric = metric_to_test(section, kind)
+    rng = np.random.default_rng(section.seed)
+    level, exceeded = level_of(challenge, section), gain_to_exceed(section)
     result = compare(metric, gate, request, level, exceeded, rng)
-    guards = judge_guards(gate, request, metric, told, rng)
-    return decide_tested(result, guards, request, challenge, told, metrics)
+    guards = judge_guards(gate, request, metric, section, rng)
+    return decide_tested(result, guards, request, challenge, section, metrics)
 
 
 def assert_finite(value: object) -> None:
@@ -153,7 +153,7 @@ def test_each_metric_gives_a_decision_without_nan(task, metric, n):
 
 @pytest.mark.parametrize(("task", "metric"), cases())
 def test_by_each_metric_a_worse_challenger_is_kept_out(task, metric):
-    """The gain is negative, whatever the metric's direction."""
+    """The gain is negative for each metric, whichever direction is better."""
     good, bad = (0.1, 1.0) if task == "regression" else (3.0, 0.5)
     decision = conclude(make_gate(task, champion=good, challenger=bad), metric=metric)
     assert decision.outcome == "kept"
@@ -254,7 +254,7 @@ def test_a_metric_of_a_regression_cannot_test_classes(metric):
 
 @pytest.mark.parametrize("metric", OF_CLASSES)
 def test_a_metric_of_classes_cannot_test_a_regression(metric):
-    """Nor be its guard."""
+    """A metric of classes can be neither test nor guard of a regression."""
     with pytest.raises(ConfigurationError, match=r"decision\.metric must be .*huber"):
         metric_to_test(configured(DecisionParams, metric=metric), "regression")
     with pytest.raises(ConfigurationError, match=r"decision\.guards must be .*huber"):
@@ -306,7 +306,7 @@ def test_non_inferiority_allows_the_margin():
 
 
 def better_loss_worse_classes():
-    """A challenger with a lower log loss, who predicts the wrong class more often."""
+    """A challenger with a lower log loss that predicts the wrong class more often."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 600)
     right = rng.random(600) < 0.85
@@ -357,7 +357,7 @@ def test_an_automatic_guard_is_the_tasks_own_metric():
 
 
 def test_the_guards_level_is_not_spent():
-    """It stays the same in the 60th challenge, and is a parameter."""
+    """The guards' level is a parameter and the same in the 60th challenge."""
     gate = better_loss_worse_classes()
     assert conclude(gate, 60).guards[0].p_worse == conclude(gate, 1).guards[0].p_worse
     lenient = conclude(gate, guards=["accuracy"], guard_alpha=1e-12)

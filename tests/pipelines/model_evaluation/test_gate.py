@@ -70,7 +70,7 @@ class Line:
 
 def table_info(**values):
     """A table of one number with a target of two classes."""
-    told = {
+    defaults = {
         "task": "binary",
         "target": "kind",
         "classes": CLASSES,
@@ -82,7 +82,7 @@ def table_info(**values):
         "missing_target_rows": 0,
         "dropped_columns": {},
     }
-    return TableInfo.model_validate(told | values)
+    return TableInfo.model_validate(defaults | values)
 
 
 def raw_of(x, batches, seed=0):
@@ -119,7 +119,7 @@ def champion_of(fitted=(), batches=("old.csv",), keys=("x",), model=None, **valu
 
 
 def choose(raw, champion, params=None, test=None, **values):
-    """Which rows ``unseen_rows`` chooses; every row is a test row unless told otherwise."""
+    """Which rows ``unseen_rows`` chooses; every row is a test row by default."""
     info = table_info(**values)
     is_test = np.ones(len(raw), dtype=bool) if test is None else np.array(test)
     rows = labelled_of(raw, info.key_columns)[is_test]
@@ -144,7 +144,7 @@ small = st.integers(0, 12)
 def test_no_row_that_either_model_was_fitted_on_is_ever_compared(
     x, fitted, own, test, fresh, keys, seed
 ):
-    """Whatever the overlap of the sets, the batches, the duplicates and the champion's keys."""
+    """This holds for any overlap of sets and batches, any duplicates and any champion's keys."""
     rng = np.random.default_rng(seed)
     batches = rng.choice(["old.csv", "new.csv"], len(x))
     if not fresh:
@@ -196,7 +196,7 @@ def test_enough_fresh_rows_are_compared_alone():
 
 
 def test_rows_beside_the_test_rows_are_never_chosen():
-    """Fresh or not."""
+    """Only test rows are chosen, fresh or not."""
     x = np.arange(80)
     batches = np.where(x < 40, "old.csv", "new.csv")
     test = x % 2 == 0
@@ -229,7 +229,7 @@ def test_the_order_of_the_key_columns_does_not_matter():
 
 
 def test_without_the_champions_keys_only_fresh_batches_count():
-    """However few they are; the words say why."""
+    """Only fresh batches are compared, however few rows they have; the reason says why."""
     x = np.arange(40)
     raw = raw_of(x, np.where(x < 37, "old.csv", "new.csv"))
     mask, which = choose(raw, champion_of(range(5), keys=("x", "gone")))
@@ -247,7 +247,7 @@ def test_without_the_champions_keys_only_fresh_batches_count():
     ids=["none", "unusable", "incomplete"],
 )
 def test_without_a_known_champion_all_test_rows_are_taken(champion):
-    """There is nothing to tell them apart by."""
+    """Without a known champion no test row is excluded."""
     test = np.arange(30) % 3 == 0
     mask, which = choose(raw_of(np.arange(30), ["a.csv"] * 30), champion, test=test)
     assert (mask == test).all()
@@ -381,9 +381,9 @@ def test_a_champion_whose_columns_changed_type_is_unusable():
 def test_a_champion_that_was_not_loaded_says_why():
     """Its reason is passed on; one without a reason is incomplete."""
     raw = raw_of(np.arange(30), ["new.csv"] * 30)
-    told = Champion(version="3", unusable="it cannot be loaded (skops)")
+    explained = Champion(version="3", unusable="it cannot be loaded (skops)")
     silent = Champion(version="3")
-    found = [champion_scores(c, raw, raw, raw, table_info(), CLASSES) for c in (told, silent)]
+    found = [champion_scores(c, raw, raw, raw, table_info(), CLASSES) for c in (explained, silent)]
     assert found == ["it cannot be loaded (skops)", "its release is incomplete"]
 
 
@@ -421,7 +421,7 @@ def test_classes_of_one_model_only_have_probability_zero_in_the_other():
 
 
 def test_without_a_champion_the_classes_are_the_challengers():
-    """In its order; a regression has none, whatever its champion was."""
+    """The classes have the challenger's order; a regression has none, with any champion."""
     assert shared_classes(Champion(version=NO_CHAMPION), table_info()) == CLASSES
     assert shared_classes(champion_of(), table_info(task="regression", classes=())) == ()
 
@@ -586,8 +586,8 @@ def test_scoring_the_gate_mutates_nothing():
     assert first["champion_0"].nunique() == 1
 
 
-def test_an_unusable_champion_is_told_before_the_lack_of_rows():
-    """Collecting more rows would not help; where it is usable, that they lack is the reason."""
+def test_an_unusable_champion_is_reported_before_the_lack_of_rows():
+    """An unusable champion is the first reason; with a usable one it is the lack of rows."""
     raw = raw_of(np.linspace(-2, 2, 60), ["old.csv"] * 60)
     rows = labelled_of(raw)
     rest = (Logistic(), rows, rows, rows[:0], rows, table_info(), FIT, PREPROCESSING)

@@ -101,7 +101,7 @@ def test_a_split_by_hash_is_thinned(binary, binary_model):
 
 
 def test_losses_are_in_the_order_of_time(binary, binary_model):
-    """Whatever the order of the test rows: bursts have to be seen."""
+    """Losses are ordered by time for any order of the test rows, so that bursts are seen."""
     test = binary.test.assign(day=pd.date_range("2024-01-01", periods=len(binary.test))[::-1])
     params = PREPROCESSING.model_copy(update={"split": configured(SplitParams, time_column="day")})
     _, by_time, _ = describe_reference(binary_model, test, binary.info, binary.split, params)

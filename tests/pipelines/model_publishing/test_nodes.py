@@ -13,7 +13,7 @@ REGISTERED = RegisteredVersion(
 
 
 def test_what_the_registry_holds_is_asked_for():
-    """Unchanged; also where it holds nothing."""
+    """What the registry holds is passed on unchanged, also if it holds nothing."""
     assert assert_inputs_unchanged(request_release, REGISTERED) == REGISTERED
     nothing = REGISTERED.model_copy(update={"version": None, "previous": None, "promoted": False})
     assert request_release(nothing) == nothing

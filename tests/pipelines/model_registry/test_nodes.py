@@ -45,7 +45,7 @@ def inputs(**values):
 
 @pytest.mark.parametrize("values", [{}, refused()], ids=["yes", "no"])
 def test_a_registration_holds_all_that_a_release_needs(values):
-    """Whatever the decision says; artifacts, tables and arrays, by their names."""
+    """For any decision it holds artifacts, tables and arrays by their names."""
     given = inputs(**values)
     registration = assert_inputs_unchanged(request_registration, *given.values())
     assert registration.decision == given["decision"]

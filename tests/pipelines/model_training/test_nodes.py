@@ -129,8 +129,8 @@ def test_time_that_ends_with_the_last_trial_stops_nothing(binary):
     assert report.stopped_early == ""
 
 
-def test_the_monitor_hears_of_the_best_so_far(binary):
-    """A line a trial, with candidate and loss."""
+def test_the_monitor_gets_the_best_so_far(binary):
+    """The monitor gets a line for each trial, with candidate and loss."""
     monitor = NoMonitor()
     _, _, report = search(binary, training_params(n_trials=2), monitor)
     assert len(monitor.lines) == 2
@@ -314,7 +314,7 @@ def test_days_that_went_wrong_together_are_no_overfitting():
     assert checks["auto"].low < 0.25 < checks["none"].low
 
 
-def test_rows_of_one_site_tell_nothing_of_others():
+def test_rows_of_one_site_say_nothing_about_others():
     """Neither interval nor verdict, and a reason; not an error."""
     train, _, check = fit_of(BySize(), with_bad_days(group_by="site"))
     assert (check.low, check.high, check.overfitted) == (None, None, False)

@@ -132,7 +132,7 @@ def test_a_batch_enters_by_its_labels_or_its_age(record, newest, expected):
 
 
 def test_entering_is_an_update_of_the_test(release):
-    """The record tells the error with its interval, and whether it was this batch that alarmed."""
+    """The record has the error with its interval, and whether this batch raised the alarm."""
     watch = begin_watch(release, release.reference, PARAMS)
     before = SequentialState.from_dict(watch.sequential)
     losses = np.ones(400)
@@ -148,13 +148,13 @@ def test_entering_is_an_update_of_the_test(release):
 
 @pytest.mark.parametrize("losses", [[0.3], [1.0], [0.2, 0.2], [0.0, 0.5, 1.0]])
 def test_the_interval_of_few_losses(of_size, losses):
-    """Also of a single row there is one."""
+    """A single row has an interval, too."""
     watch = begin_watch(of_size, of_size.reference, PARAMS)
     _, record = enter(watch, record_of(), np.array(losses))
     assert 0 <= record.error_low <= record.error <= record.error_high <= 1
 
 
-def test_the_verdict_tells_which_labels_it_rests_on(release):
+def test_the_verdict_says_which_labels_it_rests_on(release):
     """None yet, too few, enough, drift: each a status of its own."""
     watch = begin_watch(release, release.reference, PARAMS)
 

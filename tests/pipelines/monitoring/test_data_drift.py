@@ -102,7 +102,7 @@ def test_the_classifier_may_be_switched_off_or_lack_rows():
 
 @pytest.mark.parametrize("rows", [1, 2, 5])
 def test_few_rows_prove_nothing(rows):
-    """And stop nothing."""
+    """Few rows show no drift and cause no error."""
     found = judge(table_of(rows, seed=1).assign(x=99.0))
     assert len(found) == 6
     assert drifted(found) == set()
@@ -118,7 +118,7 @@ def test_later_batches_have_smaller_levels():
 
 
 def test_ignored_columns_are_no_subject():
-    """Neither alone nor jointly, nor for the classifier; times are left out anyway."""
+    """Ignored columns are judged neither alone nor jointly nor by the classifier; nor are times."""
     batch = table_of(seed=1).assign(x=lambda table: table["x"] + 5)
     params = PARAMS.model_copy(update={"ignore_columns": ("x",)})
     assert ignored_columns(REFERENCE, params) == {"x", "when"}
@@ -145,7 +145,7 @@ def test_the_same_batch_has_the_same_verdicts():
 
 
 def test_the_classifier_sees_levels_and_gaps():
-    """What has changed are only the levels, or only the gaps: it tells the sides apart."""
+    """What has changed are only the levels, or only the gaps: it separates the sides."""
     from sklearn.metrics import roc_auc_score
 
     batch = table_of(seed=1)
@@ -167,12 +167,12 @@ def test_the_profile_of_the_reference_is_the_stored_one():
 
 def test_effects_are_shares_of_the_threshold():
     """Above 1 is drift; an AUC begins at 0.5; of several verdicts about a column the largest."""
-    told = {"where": "", "effect": None, "level": 0.01, "n_reference": 1, "n_current": 1,
+    common = {"where": "", "effect": None, "level": 0.01, "n_reference": 1, "n_current": 1,
             "smallest": None, "reason": "", "measure": ""}  # fmt: skip
     columns = [
         DriftResult(
             column=column, kind=kind, lower=lower, threshold=threshold,
-            drifted=lower > threshold, **told,
+            drifted=lower > threshold, **common,
         )
         for column, kind, lower, threshold in (
             ("x", "numeric", 0.1, 0.05),

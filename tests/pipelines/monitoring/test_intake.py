@@ -162,7 +162,7 @@ def test_the_column_of_groups_may_not_lack(release):
 
 
 def test_a_file_to_be_skipped_is_not_looked_at(release):
-    """Whoever configures that a batch is left out does not want to hear of it."""
+    """A batch that is configured to be left out has no record and no warning."""
     found = look(release, [NEW, file_of("d.csv", pd.DataFrame())], skip=("c.csv", "d.csv"))
     assert records_of(found) == {}
     assert found.verdict.warnings == ()
@@ -183,7 +183,7 @@ def test_the_same_rows_under_another_name_count_once(release):
         assert records["d.csv"].skip
 
 
-def test_a_renamed_batch_keeps_what_was_said_of_it(release):
+def test_a_renamed_batch_keeps_its_record(release):
     """It is no duplicate that a training leaves out: then its rows would be lost."""
     drifted = file_of("c.csv", rows_of(size=9.0))
     state = look(release, [drifted, file_of("d.csv", rows_of())]).state
@@ -232,7 +232,7 @@ def test_the_old_rows_in_a_new_file_and_new_rows_in_the_old_one(release):
 
 
 def test_a_batch_that_was_rewritten(release):
-    """What was said of it stands, and a training may read it as it is now."""
+    """Its record stays, and a training may read it as it is now."""
     before = records_of(look(release, [NEW]))["c.csv"]
     after = second_look(release, [NEW], [file_of("c.csv", rows_of(seed=9))])["c.csv"]
     assert (after.outcome, after.skip) == ("rewritten", False)
@@ -297,7 +297,7 @@ def test_what_could_not_be_used_is_used_when_the_options_change(release):
 
 
 def test_a_batch_that_is_gone_is_remembered(release):
-    """What it said stands, but its labelled rows no longer count for a training."""
+    """Its record stays, but its labelled rows no longer count for a training."""
     first = look(release, [NEW])
     found = look(release, [], first.state)
     assert records_of(found) == records_of(first)
@@ -316,7 +316,7 @@ def test_the_digest_is_of_the_features(release):
 
 
 def test_the_source_is_not_changed(release):
-    """Nor is the watch."""
+    """Neither source nor watch is changed."""
     watch = Watch(version="1", loss="error", sequential={})
     table = NEW.table.copy(deep=True)
     intake = take_in([NEW], release, watch, PREPROCESSING, "run")

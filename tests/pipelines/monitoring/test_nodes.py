@@ -1,4 +1,4 @@
-"""Tests of looking at batches, labels and state: what is said, and what is remembered."""
+"""Tests of looking at batches, labels and state: what is reported and what is remembered."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_an_old_batch_enters_with_the_labels_that_are_there(release):
 
 
 def test_labels_that_contradict_each_other(release):
-    """The later file counts, and it is told how many there were."""
+    """The later file counts, and a warning gives the number of contradictions."""
     batch = file_of("c.csv", rows_of())
     found = look(release, [batch], None, [labels_of(batch, turned(rows_of()), slice(0, 7))])
     assert records_of(found)["c.csv"].labels.conflicting == 7
@@ -171,7 +171,7 @@ def test_text_labels_in_a_regression_stop_nothing(of_size):
 
 
 def test_unknown_ids_and_a_skipped_file_change_nothing(release):
-    """Labels of rows that nobody knows; labels that are not to be read."""
+    """Labels of unknown rows and skipped label files change nothing."""
     unknown = file_of("u.csv", pd.DataFrame({PREDICTION_ID: ["x", "y"], "kind": ["tall", "short"]}))
     good = labels_of(UNLABELLED, rows_of())
     found = look(release, [UNLABELLED], None, [unknown, good], skip=("labels.csv",))
@@ -181,7 +181,7 @@ def test_unknown_ids_and_a_skipped_file_change_nothing(release):
 
 
 def test_concept_drift_leads_to_a_retraining_and_stays_known(release):
-    """The evidence is pending until a retraining was tried, whoever looks again."""
+    """The evidence stays pending in later looks until a retraining was tried."""
     batch = file_of("c.csv", turned(rows_of(300)))
     found = look(release, [batch])
     assert (found.verdict.outcome, found.verdict.retrain) == ("retrain", True)
@@ -266,7 +266,7 @@ def test_another_target_than_the_release_has(release):
 
 
 def test_a_release_without_a_reference_cannot_be_watched(release):
-    """It says what to do."""
+    """The error says what to do."""
     bare = dataclasses.replace(release, reference=None)
     with pytest.raises(ReleaseError, match=r"release 1 holds no reference.*kedro run"):
         look(bare, [UNLABELLED])
@@ -383,7 +383,7 @@ class World:
 
 @settings(max_examples=40)
 @given(changes=st.lists(CHANGES, min_size=3, max_size=9))
-def test_whatever_happens_to_files_each_batch_counts_once_and_none_is_lost(release, changes):
+def test_each_batch_counts_once_and_none_is_lost_whatever_changes(release, changes):
     """In any order, in parts, twice, rewritten, renamed, removed, broken and mended."""
     world = World(release)
     for change in changes:

@@ -53,7 +53,7 @@ def test_batches_in_and_verdict_out(release):
 
 
 def test_the_state_is_written_last():
-    """What was not told must not be remembered as seen."""
+    """What was not reported must not be remembered as seen."""
     order = [node.name for node in create_pipeline().nodes]
     assert order[-1] == "remember"
     (last,) = create_pipeline().only_nodes("remember").nodes

@@ -53,7 +53,7 @@ def test_without_drift_there_is_nothing_to_do(new, outcome):
 
 @pytest.mark.parametrize("status", ["no_labels", "not_enough_labels"])
 def test_missing_labels_are_no_drift(status):
-    """And are told."""
+    """Missing labels are no drift and are named as the reason."""
     assert conclude([batch_of(1)], status) == ("no_drift", (), (f"the reason of {status}",))
 
 
@@ -66,7 +66,7 @@ def test_missing_labels_are_no_drift(status):
     ],
 )
 def test_drift_leads_to_a_retraining(drifted, status, evidence):
-    """With a reason each."""
+    """Drift leads to a retraining, with a reason for each kind of evidence."""
     found = conclude([batch_of(1, drifted)], status)
     assert (found.outcome, found.evidence) == ("retrain", evidence)
     assert len(found.reasons) == len(evidence)
@@ -96,7 +96,7 @@ def test_a_retraining_waits_for_labelled_rows(rows, outcome):
 
 
 def test_a_retraining_is_not_repeated_on_the_same_evidence():
-    """It cools down for so many labelled batches; their number is told, and counts down."""
+    """It waits for a number of labelled batches, which is reported and counts down."""
     last = attempt_of("concept_drift", batches=1, labelled=1)
     batches = [batch_of(1)]
     for missing in (3, 2, 1):
@@ -109,7 +109,7 @@ def test_a_retraining_is_not_repeated_on_the_same_evidence():
 
 
 def test_batches_without_labels_do_not_cool_down():
-    """There is nothing new to learn from."""
+    """Batches without labels do not shorten the wait."""
     last = attempt_of("concept_drift", batches=1, labelled=1)
     waiting = [batch_of(number, entered=False) for number in range(2, 9)]
     assert conclude([batch_of(1), *waiting], "drift", [last]).outcome == "cooling_down"
@@ -145,7 +145,7 @@ def test_only_the_last_retraining_counts():
 
 
 def test_quarantined_batches_are_no_evidence():
-    """They have no number."""
+    """Quarantined batches are no evidence, since they have no number."""
     record = batch_of(0, ("a",), entered=False)
     assert conclude([record]).outcome == "no_drift"
     batches = (record, batch_of(1), batch_of(2, entered=False))

@@ -115,7 +115,7 @@ def test_bins_hold_equal_rows_with_wilson_intervals() -> None:
 
 
 def test_bins_keep_equal_probabilities_together() -> None:
-    """A model that knows two probabilities has two bins, whatever their sizes."""
+    """A model with two distinct probabilities has two bins of any sizes."""
     bins = reliability_bins(np.repeat([0.2, 0.9], [190, 10]), np.arange(200) % 2 == 0)
     assert bins.rows.tolist() == [190, 10]
     np.testing.assert_allclose(bins.predicted, [0.2, 0.9])

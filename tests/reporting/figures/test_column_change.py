@@ -140,8 +140,8 @@ def test_compressed_profiles_are_drawn_like_exact_ones() -> None:
     np.testing.assert_allclose(reference.y, batch.y, atol=5e-4)
 
 
-def test_sides_of_another_kind_are_told_so() -> None:
-    """A schema change is no figure."""
+def test_sides_of_different_kinds_are_said_not_to_be_comparable() -> None:
+    """A change of the column's type gives a note instead of a figure."""
     drawn = column_figure(
         make_column("x"), NumericProfile.from_values([1.0]), CategoricalProfile(counts={"a": 1})
     )

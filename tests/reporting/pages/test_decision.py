@@ -81,7 +81,7 @@ def shown(*arguments, **named):
 
 
 def test_every_outcome_has_words():
-    """A new one needs some here; only promotions look good."""
+    """Every outcome has a text; only promotions are shown as good."""
     outcomes = Decision.model_fields["outcome"].annotation.__args__
     assert set(OUTCOMES) == set(outcomes)
     for outcome in outcomes:
@@ -111,7 +111,7 @@ def test_the_page_shows_the_gain_with_its_interval():
 
 
 def test_the_figure_shows_what_the_words_say():
-    """Gain and both ends of its interval, whatever their distance."""
+    """The figure shows the gain and both ends of an interval of any width."""
     figure = gain_figure(make_decision())
     (drawn,) = figure.data
     assert drawn.x[0] == 0.125
@@ -172,7 +172,7 @@ def test_the_disagreement_is_counted_right(seed):
 
 
 def test_many_classes_are_cut_to_the_largest():
-    """A page with a thousand of them helps nobody; the disagreement counts all rows."""
+    """Only the largest classes are listed; the disagreement counts all rows."""
     classes = tuple(f"class {k}" for k in range(40))
     changes, disagreement = tables(shown(request=make_request(classes), gate=make_gate(400, 40)))
     assert len(changes.rows) == 20

@@ -75,7 +75,7 @@ def test_the_headline_says_what_matters(monitored: Monitored, report: str) -> No
 
 
 def test_every_outcome_has_words(monitored: Monitored) -> None:
-    """A new outcome, status or loss needs some here."""
+    """Every outcome, status and loss has a text."""
     assert set(OUTCOMES) == set(Verdict.model_fields["outcome"].annotation.__args__)
     assert set(CONCEPT_STATUSES) == set(ConceptResult.model_fields["status"].annotation.__args__)
     assert set(LOSSES) == set(Watch.model_fields["loss"].annotation.__args__)
@@ -95,7 +95,7 @@ def test_no_drift_is_said_only_where_none_was_found(monitored: Monitored) -> Non
 
 @pytest.mark.parametrize("outcome", ["waiting", "cooling_down"])
 def test_what_is_waited_for_is_the_sentence_that_matters(monitored: Monitored, outcome) -> None:
-    """It is the last reason."""
+    """The sentence that matters is the last reason."""
     headline = write(monitored, outcome=outcome, reasons=("first", "500 more rows are needed"))
     assert '<p class="lead">500 more rows are needed</p>' in headline
 
@@ -163,7 +163,7 @@ def test_each_batch_has_a_line(monitored: Monitored, report: str) -> None:
     assert "lacks the column 'origin'" in rows["flights_broken.csv"][1]
 
 
-def test_bad_batches_are_told_with_what_to_do(monitored: Monitored, report: str) -> None:
+def test_bad_batches_are_shown_with_what_to_do(monitored: Monitored, report: str) -> None:
     """Reason, advice, and whether a training leaves it out."""
     words = ParsedPage(report).sections["Batches that cannot be used as they are"]
     assert "The file lacks the column 'origin'. Write it again." in words
@@ -225,7 +225,7 @@ def test_at_most_twelve_columns_are_drawn(monitored: Monitored) -> None:
     assert "and 6 more verdicts" in page
 
 
-def test_a_column_that_the_batch_lacks_is_told_and_not_drawn(monitored: Monitored) -> None:
+def test_a_column_that_the_batch_lacks_is_named_and_not_drawn(monitored: Monitored) -> None:
     """A change of the schema is no figure, and its reason is shown."""
     item = monitored.verdict.batches[-1]
     gone = dataclasses.replace(
@@ -263,8 +263,8 @@ def test_warnings_come_first(report: str) -> None:
     assert headings[:2] == ["Know before you read on", "Why"]
 
 
-def test_the_limits_are_told(report: str) -> None:
-    """Bursts, the order of labels, and the reference that was chosen on its own rows."""
+def test_the_limits_are_stated(report: str) -> None:
+    """The page names the limits: bursts, the order of labels, and the reference's own rows."""
     words = ParsedPage(report).sections["What these methods cannot see"]
     for expected in ("bursts", "labelled sooner", "chosen over others on these rows", "not shown"):
         assert expected in words

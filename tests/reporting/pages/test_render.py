@@ -21,7 +21,7 @@ EVIL = "<img src=x onerror='alert(1)'>"
 
 
 def write(source: str, **values: object) -> str:
-    """What a template of this source becomes."""
+    """The rendered text of a template with this source."""
     return environment().from_string(MACROS + source).render(plots=Plots(), **values)
 
 
@@ -50,7 +50,7 @@ def test_every_template_is_strict_and_belongs_to_a_page() -> None:
 
 
 def test_every_template_is_packaged() -> None:
-    """A wheel holds them all."""
+    """The wheel contains every template."""
     folder = Path(reporting.__file__).parent
     settings = tomllib.loads((folder.parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
     patterns = settings["tool"]["setuptools"]["package-data"]["mlops_basics.reporting"]

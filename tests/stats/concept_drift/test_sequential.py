@@ -141,7 +141,7 @@ def test_wealth_is_a_fair_game_at_the_edge():
 
 
 def test_bets_never_lose_everything():
-    """Whatever m and V, a bet keeps a tenth of its wealth at the least."""
+    """For each m and V, a bet keeps at least a tenth of its wealth."""
     for m in (1e-6, 0.01, 0.5, 0.99, 1.0):
         for v in (1e-9, 0.01, 0.25):
             bets = fixed_bets(m, v)

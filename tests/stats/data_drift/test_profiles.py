@@ -67,7 +67,7 @@ def _counted(values, missing=0, max_points=8192):
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_a_long_column_has_the_profile_of_its_counts(column):
-    """Whatever the distribution, in any order, with or without missing values."""
+    """This holds for each distribution, in any order, with or without missing values."""
     rng = np.random.default_rng(0)
     values = COLUMNS[column](rng)
     _same(NumericProfile.from_values(values), _counted(values))

@@ -106,7 +106,7 @@ def test_significant_and_large_would_alarm_on_it():
 
 
 def test_a_hundredth_of_a_standard_deviation_does_not_alarm():
-    """A shift of 0.01 sd at 500,000 rows is significant, and is not drift, at whatever level."""
+    """A shift of 0.01 sd at 500,000 rows is significant, and is not drift at any level."""
     rng = np.random.default_rng(0)
     reference = profile(rng.normal(size=500_000))
     for _ in range(20):

@@ -47,7 +47,7 @@ def test_equal_losses_have_no_width():
 
 @given(st.integers(0, 1000))
 def test_groups_of_one_row_are_the_rows(seed):
-    """Whatever they are called."""
+    """Groups of one row each give the interval of the rows, with any labels."""
     rng = np.random.default_rng(seed)
     names = [f"train {i}" for i in rng.permutation(200)], [f"valid {i}" for i in range(80)]
     alone = loss_gap(TRAIN, VALID, *ONES)

@@ -95,7 +95,7 @@ def test_a_share_of_single_rows_is_wilsons(seed, p):
 
 @given(st.integers(0, 10_000))
 def test_a_share_stays_a_share_and_holds_its_value(seed):
-    """Whatever the groups."""
+    """For any groups the limits are in [0, 1] and contain the value."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 40))
     hits, groups = rng.random(n) < rng.random(), rng.integers(0, 5, n)
@@ -113,7 +113,7 @@ def test_groups_without_an_error_still_have_an_interval():
     assert result.low == pytest.approx(metrics.share(40, 40).low, abs=0.01)
 
 
-def test_errors_tell_how_they_are_spread_only_by_their_groups():
+def test_only_the_groups_of_errors_show_how_they_are_spread():
     """One error says no more than none; errors on many days show that days do not matter."""
     lows = []
     for errors in (0, 1, 2, 3, 6):
@@ -142,7 +142,7 @@ def test_coverage_of_rare_errors_that_come_together(p, within):
 @pytest.mark.slow
 @pytest.mark.parametrize("known_in", [3, 5, 10])
 def test_coverage_where_a_class_lies_in_few_groups(known_in):
-    """Of 30: only those tell of it, and the note says so."""
+    """Of 30 groups only those with the class are informative, and the note says so."""
     covered = {"auc": 0, "balanced_accuracy": 0}
     truths = {
         "auc": stats.norm.cdf(1 / np.sqrt(2.5)),

@@ -163,7 +163,7 @@ def test_interval_inverts_the_test(seed, min_gain, alpha, swap):
 @settings(deadline=None, max_examples=40)
 @given(pairs(), st.sampled_from([-0.1, 0.0, 0.1, 1e80]))
 def test_no_result_holds_nan_or_infinity(pair, min_gain):
-    """Every number of every result is finite or None, whatever the losses."""
+    """Every number of every result is finite or None, for any losses."""
     result = compare_losses(_sums(pair), min_gain=min_gain)
     values = [getattr(result, f.name) for f in dataclasses.fields(result)]
     numbers = [v for v in values if isinstance(v, float)] + list(result.interval or ())

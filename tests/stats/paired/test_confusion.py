@@ -168,7 +168,7 @@ def test_interval_agrees_with_the_randomisation_test():
 
 
 def test_the_generator_alone_decides(monkeypatch):
-    """The same seed gives the same result, whatever the number of threads."""
+    """The same seed gives the same result with any number of threads."""
     table = PairedTable.from_codes(*_codes(6), n_classes=3)
     monkeypatch.setattr(confusion, "_CHUNK_BYTES", 50_000)
     results = []

@@ -56,7 +56,7 @@ def test_with_groups_of_one_size_it_is_the_cluster_robust_one(count, size, seed)
 
 @given(grouped())
 def test_groups_of_one_row_are_the_rows(table):
-    """Whatever their labels."""
+    """Groups of one row each give the result of the rows, with any labels."""
     champion, challenger, groups = table
     labels = [f"row {i}" for i in range(len(groups))]
     alone = group_sums(champion, challenger, labels)
@@ -103,8 +103,8 @@ def test_what_cannot_be_grouped_is_refused():
     assert group_sums([], [], []).n == 0
 
 
-def test_few_groups_are_told_as_groups():
-    """Not as rows, of which there may be many."""
+def test_few_groups_are_reported_as_groups():
+    """The reason counts groups, not rows, of which there may be many."""
     rng = np.random.default_rng(0)
     d = rng.normal(size=3000)
     few = compare_losses(group_sums(d, np.zeros(3000), np.repeat(np.arange(19), 158)[:3000]))

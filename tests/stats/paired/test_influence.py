@@ -128,7 +128,7 @@ def test_groups_of_one_class_each_change_the_mixture(metric):
 
 @pytest.mark.parametrize("held_by", [1, 2, 19, 20])
 @pytest.mark.parametrize("metric", ["roc_auc", "macro_f1", "balanced_accuracy"])
-def test_a_class_in_few_groups_is_told(metric, held_by):
+def test_a_class_in_few_groups_is_reported(metric, held_by):
     """In one it is no evidence, in fewer than twenty the level is approximate."""
     rng = np.random.default_rng(8)
     groups = np.repeat(np.arange(100), 30)
@@ -175,7 +175,7 @@ def test_many_classes_take_little_memory():
 
 
 def test_auc_needs_two_classes():
-    """Told as such."""
+    """A single class, or a wrong shape, is an error that says so."""
     with pytest.raises(ValueError, match="at least two classes, got 1"):
         auc_influence([1, 1], [0.1, 0.2], [0.1, 0.3])
     with pytest.raises(ValueError, match="challenger must be of shape"):

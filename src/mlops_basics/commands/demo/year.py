@@ -43,7 +43,7 @@ FOLDER = Path("data") / "demo"  # as conf/demo says
 FIRST_MONTHS = 3  # train, valid and test need one each
 FEWEST_ROWS = 200  # a month: with fewer nothing can be learned, nor anything be shown
 SEED = 0
-#: What nobody knows before a flight has left; the calendar columns are known.
+#: What is unknown before a flight has left; the calendar columns are known.
 KNOWN_LATER = ("dep_time", "dep_delay", "arr_time", "air_time")
 
 Say = Callable[[str], None]

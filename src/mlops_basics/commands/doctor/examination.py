@@ -97,7 +97,7 @@ def configured(project: Path, env: str | None, params: dict[str, Any]) -> Settin
 
 @dataclass
 class _Reach:
-    """Whether S3 was found to answer: who asks a server that is down waits for minutes.
+    """Whether S3 was found to answer: requests to a server that is down wait for minutes.
 
     Attributes:
         asked: Whether it was asked.
@@ -123,7 +123,7 @@ def _files(setting: Setting, reach: _Reach) -> Iterator[CheckResult]:
             files = StoreFiles(folder)
             if root.startswith("s3://"):
                 _look_at_clock(root, results, reach)
-            # Who can write nowhere is neither a trainer nor a scorer.
+            # A user without any write rights is neither a trainer nor a scorer.
             reads = check == "production" and all(result.state != "failed" for result in results)
             try:
                 results.append(storage.rights(check, files, reading_will_do=reads))

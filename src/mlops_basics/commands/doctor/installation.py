@@ -64,7 +64,7 @@ def packages(project: Path, installed: dict[str, str] | None = None) -> CheckRes
 
 
 def private_files(project: Path, signing_key: str | None) -> CheckResult:
-    """Whether nobody else can read what holds secrets."""
+    """Whether no other user can read the files with secrets."""
     folder = project / "conf" / "local"
     files = [file for pattern in _PRIVATE_FILES for file in sorted(folder.glob(pattern))]
     if signing_key is not None and (project / signing_key).is_file():

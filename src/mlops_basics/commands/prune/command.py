@@ -23,13 +23,13 @@ from mlops_basics.commands.prune.plan import (
     make_plan,
 )
 from mlops_basics.errors import LineageError
-from mlops_basics.runs import versions as lineage
+from mlops_basics.runs import versions
 from mlops_basics.runs.claim import FOLDER as CLAIMS
 from mlops_basics.runs.session import load_context
 from mlops_basics.schemas import Manifest
 from mlops_basics.storage.store_files import StoreFiles
 
-_RUNS = (lineage.MANIFEST, lineage.REPRODUCTION)
+_RUNS = (versions.MANIFEST, versions.REPRODUCTION)
 
 
 def prune_runs(
@@ -47,18 +47,18 @@ def prune_runs(
         dry_run: Tell what would go, but remove nothing.
 
     Returns:
-        What went, and why the rest was kept, for people.
+        A message that says what went and why the rest was kept.
 
     Raises:
-        LineageError: If it cannot be told what is needed; nothing is removed then.
-        ConflictError: If somebody else works on the same production for long.
+        LineageError: If it is unknown what is needed; nothing is removed then.
+        ConflictError: If another process works on the same production for long.
     """
     catalog = load_context(project_path, env, params).catalog
     return prune(catalog, project_pipelines, keep, dry_run=dry_run)
 
 
 def prune(
-    catalog: lineage.Catalog,
+    catalog: versions.Catalog,
     pipelines: Mapping[str, Pipeline],
     keep: int,
     *,
@@ -80,7 +80,7 @@ def prune(
     return in_words(plan, stored.recorded(), dry_run=False)
 
 
-def look(catalog: lineage.Catalog, place: _Place, keep: int) -> tuple[Plan, Stored]:
+def look(catalog: versions.Catalog, place: _Place, keep: int) -> tuple[Plan, Stored]:
     """Decide what goes, and say what there is; nothing is removed."""
     stored = place.stored()
     release: Any = catalog.get("release")
@@ -96,28 +96,28 @@ def look(catalog: lineage.Catalog, place: _Place, keep: int) -> tuple[Plan, Stor
 class _Place:
     """The versioned data sets below the model's folder, wherever that is."""
 
-    def __init__(self, catalog: lineage.Catalog, pipelines: Mapping[str, Pipeline]) -> None:
+    def __init__(self, catalog: versions.Catalog, pipelines: Mapping[str, Pipeline]) -> None:
         """
         Args:
             catalog: The model's data sets.
             pipelines: What makes them: the catalog does not list what it knows by a pattern.
         """
-        manifest = lineage.versioned(catalog, lineage.MANIFEST)
+        manifest = versions.versioned(catalog, versions.MANIFEST)
         if manifest is None:
             raise LineageError("The catalog has no versioned 'manifest': nothing tells runs apart.")
         protocol = getattr(manifest, "_protocol", "file")
         root = manifest._filepath.parent.parent
-        shown = lineage.shown_path(protocol, get_filepath_str(root, protocol))
+        shown = versions.shown_path(protocol, get_filepath_str(root, protocol))
         self._files = StoreFiles(shown, fs=getattr(manifest, "_fs", None))
         self._folders: dict[str, str] = {}
         made = (name for pipeline in pipelines.values() for name in pipeline.datasets())
         for name in sorted({*catalog.keys(), *made}):
-            dataset = lineage.versioned(catalog, name)
+            dataset = versions.versioned(catalog, name)
             if dataset is None or getattr(dataset, "_protocol", "file") != protocol:
                 continue
             if dataset._filepath.is_relative_to(root):  # others are not this model's
                 self._folders[name] = dataset._filepath.relative_to(root).as_posix()
-        self._claims = f"{PurePosixPath(self._folders[lineage.MANIFEST]).parent}/{CLAIMS}"
+        self._claims = f"{PurePosixPath(self._folders[versions.MANIFEST]).parent}/{CLAIMS}"
 
     def stored(self) -> Stored:
         """What there is now."""

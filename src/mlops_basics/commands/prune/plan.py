@@ -22,10 +22,10 @@ PARENT_OF_A_RUN = "a run that works may read it"
 
 @dataclass(frozen=True)
 class Reference:
-    """Somebody who needs data.
+    """A run or release that needs data.
 
     Attributes:
-        by: Who, for people.
+        by: Its name, as shown to users.
         run: The run's version, all of whose data are needed; None: the run is not known.
         versions: Version by name of each data set that is needed.
     """
@@ -92,7 +92,7 @@ def make_plan(stored: Stored, references: Sequence[Reference], now: datetime) ->
 
     Args:
         stored: What there is.
-        references: All who need something, the kept runs among them.
+        references: All references to data, those of kept runs among them.
         now: To tell what a run that still works may have written.
     """
     reasons: defaultdict[str, dict[str, None]] = defaultdict(dict)  # ordered sets
@@ -125,7 +125,7 @@ def make_plan(stored: Stored, references: Sequence[Reference], now: datetime) ->
 
 
 def in_words(plan: Plan, runs: Collection[str], *, dry_run: bool) -> str:
-    """A plan for people.
+    """A plan in words.
 
     Args:
         plan: What goes and what stays.
@@ -136,7 +136,7 @@ def in_words(plan: Plan, runs: Collection[str], *, dry_run: bool) -> str:
 
 
 def size_in_words(size: int) -> str:
-    """Bytes for people.
+    """A number of bytes in words.
 
     >>> size_in_words(999), size_in_words(12_345_678)
     ('999 bytes', '12.3 MB')

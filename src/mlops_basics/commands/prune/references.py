@@ -1,4 +1,4 @@
-"""Who needs which data: releases, registered versions, the monitor, the runs that are kept."""
+"""Which data releases, registered versions, the monitor and kept runs need."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def serve_locally(
         mlflow_port: As ``s3_port``.
 
     Returns:
-        What was done, for people.
+        A message that says what was done.
     """
     instance = Instance(project / "data" / "services", s3_port, mlflow_port)
     if action == "start":

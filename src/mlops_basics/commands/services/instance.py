@@ -139,7 +139,7 @@ class Instance:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Of several who start or stop at once, one after the other."""
+        """Start and stop one process at a time."""
         import fasteners
 
         with fasteners.InterProcessLock(self.folder / ".lock"):

@@ -82,7 +82,7 @@ class Daemon:
             return
         leader = record["pid"]
         if psutil.pid_exists(leader) and self.pid() is None and not _is_zombie(leader):
-            self._record.unlink()  # the number belongs to somebody else now
+            self._record.unlink()  # the process id belongs to another process now
             return
         members = [process for process in psutil.process_iter() if _group(process.pid) == leader]
         _signal(leader, signal.SIGTERM)
@@ -135,7 +135,7 @@ def require_free(port: int, name: str, option: str) -> None:
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on a port."""
+    """Whether a port is free."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

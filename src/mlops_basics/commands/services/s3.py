@@ -160,7 +160,7 @@ def read_only(bucket: str, principal: str) -> dict[str, Any]:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses, nor their gRPC twins; below those that systems hand out by chance."""
+    """Free ports, with free gRPC twins; below those that systems hand out by chance."""
     numbers = random.sample(range(12_000, 22_000), 500)
     free = (number for number in numbers if is_free(number) and is_free(number + GRPC))
     return [next(free) for _ in range(count)]

@@ -18,7 +18,7 @@ NAMES = (
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file of mode 600 in one step; nobody else can read it even for a moment."""
+    """Write a file of mode 600 in one step; no other user can read it even for a moment."""
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     handle = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as file:

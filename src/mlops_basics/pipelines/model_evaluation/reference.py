@@ -1,4 +1,4 @@
-"""What a release keeps of its test rows, for those who watch it in production."""
+"""What a release keeps of its test rows, for monitoring it in production."""
 
 from __future__ import annotations
 

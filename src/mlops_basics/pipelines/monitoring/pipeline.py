@@ -45,7 +45,7 @@ def create_pipeline() -> Pipeline:
                 outputs="monitoring_report",
                 name="write_monitoring_report",
             ),
-            # Last: what was not told must not be remembered as seen.
+            # Last: what was not reported must not be remembered as seen.
             Node(
                 func=remember,
                 inputs=["findings", "verdict", "monitoring_report"],

@@ -1,6 +1,6 @@
 """Whether a batch can be watched now and trained on later, and why not.
 
-Whatever a training would refuse has to be named here: one bad file must not stop all others.
+What a training would refuse has to be named here: one bad file must not stop all others.
 """
 
 from __future__ import annotations
