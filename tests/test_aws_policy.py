@@ -236,7 +236,7 @@ def test_a_scorer_may_do_all_that_batch_inference_does(life: Life) -> None:
 
 @pytest.mark.slow
 def test_only_a_publisher_writes_what_is_written_in_production(life: Life) -> None:
-    """And in a healthy life it removes nothing there but the doctor's probe."""
+    """Only a publisher writes in production, and it deletes only the doctor's probe there."""
     for role in ("trainer", "scorer"):
         writes = {
             each.key

@@ -93,7 +93,7 @@ def test_exit_codes(error, code):
 
 
 def test_a_readable_error_is_short():
-    """On the error stream, without a traceback, with the way to see all."""
+    """The error is on stderr, without a traceback, and names the option that shows it."""
     result = call(DataError("mend the file"))
     assert result.stderr.splitlines() == [
         "Error: mend the file",
@@ -103,7 +103,7 @@ def test_a_readable_error_is_short():
 
 
 def test_verbose_shows_the_whole_traceback():
-    """And the same message below it."""
+    """The traceback is shown, with the same message below it."""
     result = call(DataError("mend the file"), "--verbose")
     assert result.exit_code == 1
     assert "Traceback (most recent call last)" in result.stderr

@@ -39,7 +39,7 @@ def with_value(path, value):
 
 
 def test_good_parameters_pass():
-    """As configured, or as sections that are built already."""
+    """Good parameters pass, as configured or as built sections."""
     check_parameters(GOOD)
     built = {
         name: PARAMETER_SECTIONS[name].model_validate(value) if PARAMETER_SECTIONS[name] else value
@@ -168,6 +168,6 @@ def test_an_address_is_shown_without_its_password(tmp_path):
 
 @pytest.mark.parametrize("name", ["iris.", "CON", "nul.txt", "Com1"])
 def test_a_model_name_that_is_no_folder_everywhere_is_refused(name):
-    """Before anything is trained: Windows would refuse it, or read another file."""
+    """A name that is no valid folder on every system is refused before training."""
     with pytest.raises(ConfigurationError, match=r"^model_name must be"):
         check_parameters(with_value("model_name", name))

@@ -28,7 +28,7 @@ from mlops_basics.safe_text import make_logs_safe, safe_text, short_text, withou
     ],
 )
 def test_secrets_of_addresses_are_left_out(address):
-    """In the middle of a sentence, in quotes, twice."""
+    """Passwords are removed within a sentence, in quotes and when repeated."""
     for text in (address, f"Cannot read '{address}'.", f'"{address}" and "{address}"'):
         found = without_secrets(text)
         assert "CANARY" not in found
@@ -55,13 +55,13 @@ def test_other_addresses_stay_as_they_are(text):
 
 @given(st.text())
 def test_nothing_that_is_shown_moves_the_cursor(text):
-    """But a new line and a tab."""
+    """No control characters but line ends and tabs are printed."""
     assert safe_text(text).replace("\n", "").replace("\t", "").isprintable()
     assert len(short_text(text * 2_000)) <= 4_003
 
 
 def test_control_codes_are_visible():
-    """What was there can be seen, and ordinary text is as it was."""
+    """Control characters are shown escaped, and ordinary text is unchanged."""
     assert safe_text("a\x1b[2Jb\r\x07\u202e") == "a\\x1b[2Jb\\r\\x07\\u202e"
     assert safe_text("Größe → 🌼\n\tx") == "Größe → 🌼\n\tx"
     assert short_text("x" * 10_000).startswith("xxx")
@@ -79,7 +79,7 @@ def safe_logs():
 
 
 def test_logs_hold_no_secrets(safe_logs, caplog):
-    """In messages, arguments and tracebacks, whichever logger wrote them."""
+    """Messages, arguments and tracebacks of any logger hold no secrets."""
     log = logging.getLogger("somebody.else")
     log.warning("Reading %s of %d", "s3://k:CANARY@bucket\x1b[2J", 3)
     try:

@@ -131,7 +131,7 @@ def test_a_dry_run_is_passed_on(job: Job) -> None:
 
 
 def test_no_environment_no_training(job: Job) -> None:
-    """Where packages cannot be installed, that is the job's end."""
+    """If packages cannot be installed, the job ends."""
     job.program("bin/make", "exit 2")
     assert job.run(CODE="0").returncode == 2
     assert job.summary.read_text() == ""

@@ -65,7 +65,7 @@ def test_ties_decide_new_at_least_old_exactly():
 
 
 def test_rules_of_accuracy_by_enumeration():
-    """On 7 rows every outcome is enumerated, and the rules applied to it as they are written."""
+    """The rules' probabilities equal those of all enumerated outcomes of 7 rows."""
     n, gain = 7, 0.02
     rate = simulate.disagreement_with(gain)
     better, worse = (rate + gain) / 2, (rate - gain) / 2
@@ -103,7 +103,7 @@ def test_vectorised_p_values_are_those_of_the_gate():
 
 
 def test_days_are_judged_as_the_gate_judges_groups():
-    """Their means, tested as values of their own, are what group_sums makes of equal groups."""
+    """Testing the days' means gives the same result as group_sums with groups of equal size."""
     known = simulate.Days(30, 25, 1.0)
     noises = np.array([simulate.noise_of(0.0), simulate.noise_of(0.01)])
     y, p = simulate.draw_days(np.random.default_rng(5), noises, np.array([0.2, -0.2]), known)
@@ -115,7 +115,7 @@ def test_days_are_judged_as_the_gate_judges_groups():
 
 
 def test_models_that_lean_to_either_class_are_equally_good():
-    """Over many days; on one day they are not."""
+    """Over many days they are equally good; on a single day they are not."""
     known = simulate.Days(10_000, 50, 1.0)
     noises = np.full(2, simulate.noise_of(0.0))
     y, p = simulate.draw_days(np.random.default_rng(6), noises, np.array([0.2, -0.2]), known)

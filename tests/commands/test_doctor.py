@@ -116,7 +116,7 @@ def probe(tmp_path: Path) -> StoreFiles:
 
 
 def test_the_rights_of_a_storage_are_tried_and_nothing_is_left(tmp_path):
-    """On a local disk that has no such folder yet."""
+    """The rights are tried on a local disk without the folder, and no file is left."""
     found = storage.rights("storage", probe(tmp_path))
     assert (found.check, found.state) == ("storage", "ok")
     storage.tidy(str(tmp_path / "data" / storage.PROBES))
@@ -293,7 +293,7 @@ def server(**values) -> Iterator[str]:
 
 
 def test_a_server_that_fits_is_well():
-    """It answers, and is of the client's version."""
+    """A server that answers and has the client's version passes."""
     with server() as uri:
         answers, found = tracking.tracking(uri)
     assert (answers, found.state) == (True, "ok")

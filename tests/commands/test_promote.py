@@ -104,7 +104,7 @@ def test_challengers_without_a_comparison_are_told_apart(released, store):
 
 
 def test_the_first_release_can_be_an_override(workshop, store):
-    """Where nothing was good enough to be published."""
+    """A challenger can be promoted by hand where no release exists."""
     first = kept(workshop, None, outcome="below_floor")
     assert "in place of nothing" in promote(store, workshop.registry, first)
     assert in_production(workshop, store) == ("1", "1")
@@ -168,7 +168,7 @@ def test_a_champion_that_was_never_published_is_in_the_ledger(released, store):
     assert [p.entry.version for p in periods(store.ledger(), store.pointer())] == ["1", "3"]
 
 
-def test_a_release_from_before_the_key_is_signed_when_it_is_gone_back_to(released, store, tmp_path):
+def test_an_unsigned_release_is_signed_when_it_is_promoted_again(released, store, tmp_path):
     """It is rebuilt from MLflow and signed; without the private key it stays refused."""
     promote(store, released.registry, kept(released))
     private, _, public = make_key_pair(tmp_path)

@@ -120,7 +120,7 @@ def test_a_gap_in_the_ledger_hides_nothing():
 
 
 def test_rollback_moves_alias_pointer_and_leaves_a_trace(small):
-    """Without a name it goes to the release before, and says how to undo it."""
+    """Without a name it goes to the previous release, and says how to undo it."""
     store, registry = released(small, "1", "2")
     text = rollback(store, registry, None, "complaints", "me", NOW)
     assert text == (
@@ -273,7 +273,7 @@ def test_a_store_that_cannot_be_written_leaves_the_alias(small, monkeypatch):
 
 
 def test_a_rollback_killed_at_any_step_is_finished_by_the_same_call(small, monkeypatch):
-    """Before each call that changes something, and after the last one."""
+    """A rollback killed before any change, or after the last, is finished by the same call."""
     calls = [(MemoryRegistry, "set_alias"), (ReleaseStore, "record"), (ReleaseStore, "point")]
     left, step, went_on = [0], 0, True
 

@@ -37,14 +37,14 @@ def test_what_is_written_is_read():
     )
 )
 def test_any_array_comes_back(values):
-    """Of any shape, also empty."""
+    """Arrays of any shape, also empty ones, are loaded as they were saved."""
     found = read_arrays(write_arrays({"a": values}))["a"]
     assert (found.dtype, found.shape) == (values.dtype, values.shape)
     np.testing.assert_array_equal(found, values)
 
 
 def test_the_bytes_are_always_the_same(monkeypatch):
-    """Whenever they are written: a release is known by its checksums."""
+    """Equal arrays give equal bytes at any time, since a release is identified by checksums."""
     first = write_arrays(ARRAYS)
     later = time.time() + 4e7
     monkeypatch.setattr(time, "time", lambda: later)

@@ -30,7 +30,7 @@ def file_of(workshop, name):
 
 
 def test_no_champion_is_a_value(workshop):
-    """Neither None nor an error; a version without the alias is none either."""
+    """No champion is a value of its own; a version without the alias is no champion."""
     assert load(workshop).version == NO_CHAMPION
     workshop.registry.register(workshop.challenger())
     found = load(workshop)

@@ -103,7 +103,7 @@ def test_types_that_are_not_trusted_are_refused(tmp_path, pipeline, table, trust
 
 
 def test_types_that_are_not_trusted_are_not_saved(tmp_path, pipeline, table):
-    """Nor is such a model written, never as a pickle in silence; no version is left behind."""
+    """A model with untrusted types is not saved, not even as a pickle, and leaves no version."""
     dataset = SklearnModelDataset(filepath=str(tmp_path / "model"), trusted_types=[])
     with pytest.raises(DatasetError, match="TableVectorizer"):
         dataset.save(FittedModel(pipeline, table.head(5)))

@@ -31,7 +31,7 @@ def dataset_at(place: str) -> MonitoringStateDataset:
 
 
 def test_before_the_first_look_it_is_empty(place):
-    """That is a state, not an error."""
+    """Before the first look an empty state is loaded."""
     assert not dataset_at(place).exists()
     assert dataset_at(place).load() == MonitoringState(revision=0, watches={}, label_files={})
 
@@ -59,7 +59,7 @@ def test_only_the_next_revision_is_accepted(place, revision):
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[]", b'{"revision": "many"}'])
 def test_an_unreadable_state_is_a_readable_error(tmp_path, content):
-    """It says where it is and what to do, and is not written over."""
+    """The error names the file and a remedy, and the file is not overwritten."""
     file = tmp_path / "state.json"
     file.write_bytes(content)
     dataset = dataset_at(str(file))

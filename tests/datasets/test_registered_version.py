@@ -69,7 +69,7 @@ def test_what_was_taken_back_is_not_promoted_again_by_the_same_test(workshop, re
 
 
 def test_a_rejected_challenger_is_not_registered(workshop, register):
-    """Before the first release and after it; the reason is the decision's last."""
+    """A rejected challenger is not registered, before or after the first release."""
     found = register(workshop.challenger(run_id=workshop.run(), **refused()))
     assert (found.version, found.previous, found.promoted) == (None, None, False)
     assert found.reason == "Version 1 stays the champion."

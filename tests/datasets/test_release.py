@@ -162,7 +162,7 @@ def test_a_pointer_that_moved_meanwhile_is_not_overwritten(workshop, store, monk
 
 
 def test_a_rollback_is_not_undone_by_publishing(workshop, store):
-    """It moved the alias too; and the way forward is open again."""
+    """Publishing keeps the rolled back release, and a later promotion is published."""
     workshop.promote()
     run_publish(workshop, store)
     workshop.promote()

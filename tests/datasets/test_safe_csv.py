@@ -88,7 +88,7 @@ def test_what_was_hidden_is_shown_again(text):
 
 @given(st.one_of(st.text(), SIGNS))
 def test_no_hidden_text_begins_a_formula(text):
-    """At the beginning of a cell, which every reader sees."""
+    """No hidden text begins a formula at the beginning of a cell."""
     assert not starts_formula(hide_formulas(text))
 
 

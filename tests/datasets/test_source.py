@@ -262,7 +262,7 @@ def test_damaged_files_are_refused(read, content, name, options, message):
 
 
 def test_a_damaged_file_hides_no_other(folder):
-    """It is a batch with a fault; those beside it are read."""
+    """A damaged file becomes a batch with a fault; the other files are read."""
     put(f"{folder}/a.csv", b"a,b\n1,2\n3\n")
     put(f"{folder}/b.csv", b"a,b\n1,2\n")
     damaged, whole = SourceDataset(path=folder).load()
@@ -285,7 +285,7 @@ def test_an_optional_source_may_not_be_there(folder):
 
 
 def test_fingerprints_are_those_of_the_batches(folder):
-    """Of every file, also of a damaged one."""
+    """Every file has a fingerprint, also a damaged one."""
     put(f"{folder}/a.csv", b"a,b\n1,2\n")
     put(f"{folder}/b.csv", b"")
     dataset = SourceDataset(path=folder)

@@ -81,7 +81,7 @@ def test_rollback_moves_alias_and_pointer_together(on_two):
 
 
 def test_rollback_to_a_named_release(on_two):
-    """To 1, to 2: each time registry and production agree."""
+    """After a rollback to 1 and one to 2 registry and production agree."""
     for version in ("1", "2"):
         result = on_two.command("rollback", "--env", ENV, "--to", version)
         assert result.exit_code == 0, result.output

@@ -288,7 +288,7 @@ def test_a_dry_run_reports_and_writes_nothing(life):
 
 
 def test_concept_drift_retrains_without_the_bad_files(life):
-    """With all others; compared on rows that came after the champion's training."""
+    """The good files are trained on, and rows after the champion's training are compared."""
     project, found = life
     retrained = found["retrained"]
     assert retrained.code == 3, retrained.text + retrained.error
@@ -340,7 +340,7 @@ def test_an_interrupted_publishing_is_finished(life):
 
 
 def test_kept_is_not_repeated_on_the_same_evidence(project):
-    """It cools down, and is tried again when enough labelled batches have come.
+    """A rejected retraining is repeated only when enough labelled batches have come.
 
     No challenger can be so much better as is asked for here.
     """
@@ -420,7 +420,7 @@ def test_an_error_is_one_message_and_changes_nothing(drifted):
 
 
 def test_a_state_that_cannot_be_read_is_an_error(drifted):
-    """It is not written over."""
+    """A state that cannot be read is an error, and is not overwritten."""
     file = drifted.path / "data" / ENV / "monitoring" / "state.json"
     file.write_text("{")
     said = ct(drifted)

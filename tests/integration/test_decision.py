@@ -94,7 +94,7 @@ def words_of(seen: Seen) -> str:
 
 
 def test_the_first_run_publishes_release_one(life):
-    """It beat a constant prediction; registry, pointer and report say so."""
+    """Registry, pointer and report show a release that beat a constant prediction."""
     first = life["first"]
     assert first.decision.outcome == "first_release"
     assert first.decision.champion_version == "none"
@@ -216,7 +216,7 @@ def test_the_mlflow_run_carries_the_decision(project, life):
 
 
 def test_registry_and_publishing_run_alone(project, life):
-    """From the newest versions, and without changing what is done already."""
+    """Both pipelines use the newest versions and do not repeat finished work."""
     import io
 
     for pipeline in ("model_registry", "model_publishing"):
@@ -245,7 +245,7 @@ def batches(shared_project, project) -> dict[str, Seen]:
 
 
 def test_rows_of_new_batches_are_compared_alone(project, batches):
-    """They are what production looks like now: only test rows of the batch that came after."""
+    """Only test rows of the batch that came after the champion's training are compared."""
     from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN
 
     decision = batches["fresh"].decision
@@ -262,7 +262,7 @@ def test_rows_of_new_batches_are_compared_alone(project, batches):
 
 
 def test_a_champion_that_lacks_a_column_is_an_outcome_of_its_own(project, batches):
-    """It cannot be compared, so that nothing is promoted in silence; the column is named."""
+    """The champion cannot be compared: nothing is promoted, and the column is named."""
     gone = batches["gone"]
     assert gone.decision.outcome == "champion_unusable"
     assert "shift" in words_of(gone)
@@ -274,7 +274,7 @@ def test_a_champion_that_lacks_a_column_is_an_outcome_of_its_own(project, batche
 
 
 def test_a_first_model_below_the_floor_is_not_published(shared_project):
-    """It beats a constant, but not what was asked for: registry and production stay empty."""
+    """A model that beats a constant but not the floor leaves registry and production empty."""
     import io
 
     set_up(shared_project, "floor")

@@ -115,7 +115,7 @@ def test_no_label_is_used_before_it_is_there(lived: Lived) -> None:
 
 
 def test_every_month_enters_the_test_of_the_release_that_waited_for_it(lived: Lived) -> None:
-    """In a release's watch no month is lost and none counts twice."""
+    """In a release's watch each month counts exactly once."""
     state = lived.project.load("monitoring_state", env="demo")
     for watch in state.watches.values():
         names = [batch.name for batch in watch.batches]

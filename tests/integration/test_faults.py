@@ -153,7 +153,7 @@ STEPS = [
 
 @pytest.mark.parametrize(("step", "when", "sign", "count", "holding"), STEPS)
 def test_killed_on_the_way_to_production(template, tmp_path, step, when, sign, count, holding):
-    """Right after kill -9 production is valid; the next run makes exactly one new version of it."""
+    """After kill -9 production is valid, and the next run makes exactly one new version."""
     project = moved(template, tmp_path / "project")
     kill(project, step, when, sign, count)
     assert in_production(project) == holding

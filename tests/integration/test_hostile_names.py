@@ -152,7 +152,7 @@ def test_the_figures_of_kedro_viz_hold_no_markup(ran):
 
 
 def test_the_terminal_is_shown_no_control_characters(ran):
-    """Neither by a run, nor by the list of releases, nor by errors that repeat a name."""
+    """A run, the list of releases and errors that repeat a name print no control characters."""
     project, done, _ = ran
     outputs = [done.out, done.err]
     listed = kedro(project, "releases", "--env", ENV)

@@ -55,7 +55,7 @@ def configure(project, **values):
 
 
 def test_a_run_writes_no_secret(guarded, capfd):
-    """Not into its results, not into MLflow's database and artifacts, not to the terminal."""
+    """Results, MLflow's database and artifacts, and the terminal hold no secret."""
     configure(guarded)
     done = guarded.command("run", "--env", ENV, "--verbose")
     assert done.exit_code == 0, done.output

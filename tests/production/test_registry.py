@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 
 
 def test_an_unknown_model_has_no_champion(workshop):
-    """Neither versions nor aliases; asking makes no name."""
+    """An unknown model has no versions or aliases, and reading does not create it."""
     registry = workshop.registry
     assert (registry.champion(), registry.previous(), registry.versions()) == (None, None, [])
     assert MlflowClient().search_registered_models(f"name = '{workshop.name}'") == []
@@ -182,7 +182,7 @@ def test_a_run_without_a_model_is_refused(workshop):
 
 
 def test_a_run_without_tracking_is_refused(workshop):
-    """It says where tracking was switched off."""
+    """A run without tracking is refused, and the error says where tracking was switched off."""
     with pytest.raises(ReleaseError, match=r"without MLflow tracking.*mlflow\.yml"):
         workshop.registry.register(workshop.challenger(run_id=""))
 

@@ -317,7 +317,7 @@ def test_a_model_file_that_is_no_skops_archive_is_refused(content):
 
 
 def test_unreviewed_types_are_refused():
-    """Whether they are skops' business or not: only what is listed may be in the file."""
+    """Only listed types may be in the file, whether skops handles them or not."""
     import functools
 
     import skops.io

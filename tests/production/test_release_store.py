@@ -115,7 +115,7 @@ def test_an_unpublished_release_is_replaced(store, small, other):
 
 
 def test_a_damaged_release_is_mended_by_the_same_content(store, root, small):
-    """Also the one in production, since only its own content has its manifest."""
+    """A damaged release, also that in production, is repaired by uploading the same content."""
     store.upload(small, make_manifest())
     store.point("1", None, NOW)
     files_of(root).write("releases/1/table_info.json", b"{}")
@@ -128,7 +128,7 @@ def test_a_damaged_release_is_mended_by_the_same_content(store, root, small):
 
 
 def test_a_published_release_is_never_changed(store, root, small, other):
-    """In production now or before: other content needs another version."""
+    """A release that is or was in production is never changed by other content."""
     publish(store, small, "1")
     with pytest.raises(ReleaseError, match="was published with other content"):
         store.upload(other, make_manifest("1"))
@@ -362,7 +362,7 @@ def test_a_model_name_must_be_one_part_of_a_path(name, tmp_path):
     [b"", b"{", b'{"version": "1"}', b'{"version": "../1", "manifest_sha256": "0", "at": "x"}'],
 )
 def test_a_broken_pointer_is_named(content, store, root):
-    """It is never taken for "nothing in production"."""
+    """A broken pointer is an error, not "nothing in production"."""
     files_of(root).write("current.json", content)
     with pytest.raises(ReleaseError, match=r"current\.json|one part of a path"):
         store.load()
@@ -467,7 +467,7 @@ def test_a_pointer_that_cannot_be_written_stays(small, other, tmp_path, monkeypa
 
 
 def test_a_file_in_place_of_a_folder_is_named(small, tmp_path):
-    """A store below a file cannot be."""
+    """A store below a file is an error that names the file."""
     (tmp_path / "store").touch()
     store = ReleaseStore(str(tmp_path / "store"), NAME, TRUSTED)
     assert store.pointer() is None
@@ -559,7 +559,7 @@ def test_a_publisher_killed_at_any_call_on_disk_harms_nothing(small, other, tmp_
 def test_a_publisher_killed_at_any_call_of_another_file_system_harms_nothing(
     small, other, monkeypatch, quick_checks
 ):
-    """As on disk; here the calls of the file system fail one after the other."""
+    """The calls of another file system fail one after the other, without harm."""
     left, step, went_on = [0], 0, True
     for name in ("pipe_file", "put_file", "cat_file", "find", "ls", "rm_file"):
         real = getattr(MemoryFileSystem, name)

@@ -138,7 +138,7 @@ def test_the_server_is_killed_on_the_way_to_production(mortal, small, monkeypatc
 
 
 def test_what_was_damaged_on_the_way_is_never_a_release(bucket, proxy, small):
-    """Neither is it loaded, nor pointed at; undamaged again, it is both."""
+    """It is neither loaded nor pointed at; undamaged again, it is both."""
     store_of(bucket).upload(small, make_manifest())
     store = store_of(bucket.through(proxy.endpoint), config_kwargs=HASTY)
     for mode in ("truncate", "corrupt", "500", "reset"):

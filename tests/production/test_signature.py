@@ -64,7 +64,7 @@ def test_without_keys_nothing_is_signed_or_refused():
 
 
 def test_a_signature_is_checked_by_the_public_key_alone(keys):
-    """As text, as a file, derived from the private key; the same bytes, the same signature."""
+    """The public key may be text, a file or derived; equal bytes have equal signatures."""
     private, public = keys["ours"]
     signature = Signatures(private).sign(MANIFEST)
     assert signature == Signatures(private, public).sign(MANIFEST)
@@ -101,7 +101,7 @@ def test_what_was_changed_is_refused(change, keys):
     ],
 )
 def test_no_signature_is_refused(signature, message, keys):
-    """Missing, empty, damaged."""
+    """A missing, an empty and a damaged signature are refused."""
     with pytest.raises(ReleaseError, match=message):
         Signatures(None, keys["ours"][1]).check(MANIFEST, signature)
 

@@ -40,7 +40,7 @@ def test_without_a_pointer_there_is_no_version(tmp_path):
 
 @pytest.mark.slow
 def test_the_hash_is_that_of_dvc(folder, tmp_path):
-    """Of a file and of a folder; a change of one byte is seen."""
+    """The hashes of a file and a folder are DVC's; a change of one byte is detected."""
     file = folder / "data" / "one.csv"
     file.write_text("x\n7\n")
     for path in (folder / "data" / "batches", file):
@@ -110,7 +110,7 @@ def test_errors_say_what_to_do(folder, monkeypatch):
 
 @pytest.mark.slow
 def test_an_unreachable_remote_is_one_error(folder, tmp_path):
-    """With DVC's own words, and what to check."""
+    """The error repeats DVC's message and says what to check."""
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     with pytest.raises(ConfigurationError, match=r"dvc push failed: .*data_remote"):
@@ -153,7 +153,7 @@ def test_a_run_records_and_reproduces_the_version_it_read(project, tmp_path):
 
 @pytest.mark.slow
 def test_the_remote_may_be_on_s3(folder, tmp_path, s3_environment, services):
-    """With nothing but the usual AWS variables; the cache gone, the version comes from there."""
+    """With the usual AWS variables, a version is fetched from S3 after the cache is removed."""
     batches = folder / "data" / "batches"
     push(folder, batches, f"s3://{services.bucket}/{tmp_path.name}/dvc")
     version = source_version(batches)

@@ -108,7 +108,7 @@ def test_only_versioned_data_sets_have_versions(catalog_of):
 
 
 def test_inputs_are_loaded_from_the_manifest(catalog_of):
-    """Not from the latest version, which may be of a run that failed halfway."""
+    """Inputs are loaded from the manifest, not from a later version of a failed run."""
     save(catalog_of(V1), raw=1)
     save(catalog_of(V2), raw=2)
     catalog = catalog_of(V3)
@@ -195,7 +195,7 @@ def test_the_first_run_keeps_nothing(catalog_of, tmp_path):
 
 @pytest.mark.parametrize("protocol", ["file", "memory"])
 def test_a_folders_hash_depends_on_names_and_contents_only(protocol, tmp_path):
-    """Not on the place, the file system or the order of writing."""
+    """The hash does not depend on the path, the file system or the order of writing."""
     filesystem = fsspec.filesystem(protocol)
     root = str(tmp_path) if protocol == "file" else "/test_lineage"
 

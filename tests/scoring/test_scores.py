@@ -264,7 +264,7 @@ def test_a_regression_is_watched_by_errors_over_their_clip():
 
 
 def test_the_clip_is_what_few_errors_exceed():
-    """Of a regression; a classifier's losses have a bound of their own."""
+    """A regression's clip is exceeded by few errors; a classifier needs none."""
     y = np.arange(-100.0, 101.0)
     scores = Scores("regression", y, np.zeros(201), np.empty((201, 0)))
     assert error_clip(scores) == 99

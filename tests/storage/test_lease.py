@@ -227,7 +227,7 @@ def test_a_renewal_that_was_answered_late_is_made_once_more(bucket, monkeypatch,
         monkeypatch.undo()
 
 
-def test_of_many_who_overtake_a_dead_one_only_one_gets_in(bucket):
+def test_of_many_that_overtake_a_dead_holder_one_wins(bucket):
     """Of sixteen that see the same dead holder one gets the lease."""
     from concurrent.futures import ThreadPoolExecutor
 

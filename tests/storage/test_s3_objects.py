@@ -33,7 +33,7 @@ def fill(bucket, versions, name=FILE):
 def test_the_newest_of_any_number_is_found_by_a_bounded_number_of_requests(
     bucket, proxy, number, most
 ):
-    """Where Kedro's own look-up needs two for each version."""
+    """The number of requests is bounded; Kedro's own look-up needs two for each version."""
     versions = versions_of(number)
     fill(bucket, versions)
     fs = bucket.through(proxy.endpoint).fs()
@@ -44,7 +44,7 @@ def test_the_newest_of_any_number_is_found_by_a_bounded_number_of_requests(
 
 
 def test_what_holds_no_file_is_no_version(bucket):
-    """A killed run's folder; the one before counts."""
+    """A killed run's empty folder is skipped, and the previous version counts."""
     versions = versions_of(1500)
     fill(bucket, versions[:-3])
     fill(bucket, versions[-3:], "other.json")
@@ -52,7 +52,7 @@ def test_what_holds_no_file_is_no_version(bucket):
 
 
 def test_versions_of_another_form_are_found(bucket):
-    """Last by name, as with Kedro."""
+    """The last version by name is found, as with Kedro."""
     fill(bucket, [*versions_of(1100), "by hand"])
     assert newest_version(bucket.fs(), f"{bucket.name}/{FILE}", FILE) == "by hand"
 
@@ -114,7 +114,7 @@ def test_kedros_own_look_up_lists_a_thousand_versions_a_request(bucket, proxy):
 
 
 def test_folders_are_versions_too(bucket):
-    """A model is one; other patterns and missing folders are s3fs's."""
+    """A model's folder is a version; other patterns and missing folders are left to s3fs."""
     fs = bucket.fs()
     base = f"{bucket.name}/models/model"
     fs.pipe({f"{base}/{version}/model/{name}": b"" for version in "12" for name in ("a", "b/c")})

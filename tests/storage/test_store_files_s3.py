@@ -15,7 +15,7 @@ pytestmark = pytest.mark.slow  # an S3 server
 
 
 def test_files_are_written_listed_and_removed(bucket, tmp_path):
-    """As on a disk; what another process writes is seen at once."""
+    """Files work as on a disk, and another process's files are seen at once."""
     files, other = bucket.files(), bucket.files(skip_instance_cache=True)
     assert (files.read("a"), files.names(""), files.sizes("")) == (None, [], {})
     files.write("folder/a", b"one")
@@ -48,7 +48,7 @@ def race(bucket: Bucket, act):
 
 @pytest.mark.parametrize("before", [None, b"old"])
 def test_of_eight_that_replace_one_wins(bucket, before):
-    """Whether the file was there or not; what is stored is the winner's."""
+    """One of eight wins, with or without an existing file, and its content is stored."""
     files = bucket.files()
     for round_ in range(2):  # the server lets losers wait for seconds
         path = f"pointer-{round_}"
@@ -60,7 +60,7 @@ def test_of_eight_that_replace_one_wins(bucket, before):
 
 
 def test_of_eight_that_create_one_wins(bucket):
-    """Also when all write the same."""
+    """One of eight wins, also when all write the same content."""
     for round_ in range(2):  # the server lets losers wait for seconds
         won = race(bucket, lambda own, _, p=f"entry-{round_}": own.create(p, b"same"))
         assert sum(won) == 1
@@ -130,7 +130,7 @@ def test_a_short_fault_is_survived(bucket, proxy, mode, action):
 
 
 def test_a_truncated_body_is_read_again(bucket, proxy):
-    """Never half a file."""
+    """A truncated answer is read again, so that no partial file is returned."""
     files = bucket.through(proxy.endpoint).files(config_kwargs=HASTY)
     bucket.files().write("a", b"0123456789" * 1000)
     with proxy.breaking("truncate", "GET", times=1) as fault:
@@ -216,7 +216,7 @@ def test_wrong_credentials(bucket, changes, words):
 
 
 def test_no_credentials(bucket, monkeypatch, tmp_path):
-    """None in the catalog and none in the environment."""
+    """Credentials in neither catalog nor environment give a readable error."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -257,7 +257,7 @@ def test_a_bucket_that_is_gone_is_no_empty_store(bucket):
 
 
 def test_a_policy_that_forbids_to_list_is_named(bucket):
-    """With the right that is missing; reading and writing still work."""
+    """The error names the missing right; reading and writing still work."""
     bucket.forbid("s3:ListBucket")
     files = bucket.files()
     files.write("a", b"1")

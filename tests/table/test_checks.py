@@ -117,7 +117,7 @@ def test_required_columns_are_named_with_their_parameter():
 
 
 def test_a_near_name_is_suggested():
-    """Of the columns that the source has; our own is not listed."""
+    """A similar column name of the source is suggested, but no reserved one."""
     with pytest.raises(ConfigurationError, match=r"Did you mean 'city'\?.*: x, city, y\. Correct"):
         require_columns("target", ["cities"], make_table())
 
@@ -169,7 +169,7 @@ def test_the_kind_of_a_column(values, expected):
 
 
 def test_times_are_complete_and_named():
-    """With the file where one is known, in UTC."""
+    """Times are converted to UTC; errors name the file if it is known."""
     times = require_times(pd.Series(["2024-01-01T01:00+01:00", "2024-01-02"], name="day"))
     assert times.tolist() == [pd.Timestamp(f"2024-01-0{n}", tz="UTC") for n in (1, 2)]
     for batch, words in (("", "The time column 'day' is"), ("a.csv", "'day' of the file 'a.csv'")):

@@ -125,12 +125,12 @@ def test_the_features_in_the_order_of_the_model():
 
 @pytest.mark.parametrize("size", [[1, 0], [True, False], pd.array([1, None], "Int64")])
 def test_every_number_is_a_float(size):
-    """So that a first gap changes no type."""
+    """Every number becomes a float, so that a first missing value changes no type."""
     assert features_of(size=size, colour="x")["size"].dtype == np.float64
 
 
 def test_a_column_without_any_value_has_the_type_of_the_model():
-    """Without a value there is no type to be seen."""
+    """A column without values takes the model's type."""
     found = features_of(size=[None, None], colour=[np.nan, np.nan])
     assert [str(kind) for kind in found.dtypes] == ["float64", "str"]
     assert found.isna().all(axis=None)

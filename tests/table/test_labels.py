@@ -34,7 +34,7 @@ def ids_of(table, name="new.csv", keys=KEYS):
 
 @given(rows=st.lists(st.sampled_from([1.0, 2.0, None]), min_size=1, max_size=40))
 def test_ids_are_unique_however_often_rows_repeat(rows):
-    """Also in another batch of the same rows, and the same when scored again."""
+    """Repeated rows, also in another batch, have unique ids that are the same when scored again."""
     table = pd.DataFrame({"size": rows, "colour": "red"})
     ids = ids_of(table) + ids_of(table, "other.csv")
     assert len(set(ids)) == 2 * len(rows)
@@ -51,7 +51,7 @@ def test_ids_follow_their_rows(order):
 
 
 def test_ids_do_not_change_when_target_and_excluded_columns_come():
-    """What is not known yet when a prediction is made is no part of them."""
+    """Ids do not depend on target and excluded columns, which come later."""
     table = batch_of().table
     later = table.assign(kind="good", landed=12.0)
     assert ids_of(later) == ids_of(table)
@@ -86,7 +86,7 @@ def test_labels_in_part_out_of_order_and_twice():
 
 
 def test_the_later_file_counts_and_contradictions_are_counted():
-    """Against an earlier file, and against the batch itself."""
+    """Contradictions with an earlier file and with the batch itself are counted."""
     batch = batch_of(kind=["good"] * 9 + [None])
     ids = prediction_ids(batch, KEYS)
     files = [

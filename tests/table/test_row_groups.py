@@ -67,7 +67,7 @@ def test_one_moment_has_no_groups_and_says_so():
 
 
 def test_rows_of_equal_keys_belong_together():
-    """Of a customer, say; when each has one row there is nothing to group."""
+    """Rows of one key form a group; if each key has one row there are no groups."""
     hashes = np.repeat(np.arange(25), 4)
     found = find(rows_of(hashes=hashes), keys=("customer",))
     assert found.name == "customer"
@@ -114,7 +114,7 @@ def test_rows_without_a_value_are_one_group():
 
 
 def test_rows_keep_their_groups_when_they_are_divided():
-    """Of each side they are what the raw rows say, and no feature."""
+    """Each side's groups are those of the raw rows, and the column is no feature."""
     sites = [f"site {row % 30}" for row in range(600)]
     rows, info, params = typed_rows(sites)
     assert info.features == ("size",)

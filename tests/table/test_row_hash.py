@@ -130,7 +130,7 @@ def test_fractions_are_uniform_and_independent_of_another_salt():
 
 
 def test_rows_are_found_by_hash_and_occurrence():
-    """Of several with one hash the n-th belongs to the n-th; other rows stay where they are."""
+    """The n-th row of a hash is matched with the n-th; other rows stay where they are."""
     table = pd.DataFrame(
         {
             ROW_HASH_COLUMN: np.array([7, 5, 2**64 - 1, 5, 9, 5], dtype=np.uint64),

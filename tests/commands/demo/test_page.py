@@ -160,7 +160,7 @@ def test_page_has_each_release_and_what_it_came_from(year: YearResult) -> None:
 
 
 def test_cost_is_divided_among_looks_and_retrainings(year: YearResult) -> None:
-    """The parts add up."""
+    """The costs of looks and retrainings add up to the total."""
     cost = words(demo_page(year)).split("What it cost")[1]
     assert "First release 1 10" in cost
     assert "Looks that did not retrain 2 20 10.0" in cost
@@ -178,7 +178,7 @@ def test_page_is_deterministic_escaped_and_needs_no_network(year: YearResult) ->
 
 
 def test_a_year_without_any_change_is_a_page_too(year: YearResult) -> None:
-    """Nothing retrained, nothing gained."""
+    """A year without a retraining gives a page without a gain."""
     calm = dataclasses.replace(
         year,
         months=year.months[:1],

@@ -39,7 +39,7 @@ def batch_of(rows=40, seed=5, name="new.csv", **columns):
 
 
 def test_each_row_is_scored_with_everything_that_is_known(release):
-    """Id, batch, position, class, probabilities and version; the model's own numbers."""
+    """Each row has id, batch, position, version, and the model's class and probabilities."""
     batch = batch_of()
     scored = assert_inputs_unchanged(score_batches, [batch], release, PARAMS)
     assert list(scored.columns) == [
@@ -62,7 +62,7 @@ def test_each_row_is_scored_with_everything_that_is_known(release):
 
 
 def test_a_regression_has_values(of_values):
-    """And no probabilities."""
+    """A regression gives values and no probabilities."""
     batch = batch_of()
     scored = assert_inputs_unchanged(score_batches, [batch], of_values, PARAMS)
     assert list(scored.columns) == [
@@ -73,7 +73,7 @@ def test_a_regression_has_values(of_values):
 
 
 def test_batches_follow_each_other(release):
-    """Rows are counted within each."""
+    """Batches follow each other, and rows are numbered within each."""
     scored = score_batches([batch_of(3, name="a"), batch_of(2, name="b")], release, PARAMS)
     assert scored[BATCH_COLUMN].tolist() == ["a", "a", "a", "b", "b"]
     assert scored["row"].tolist() == [1, 2, 3, 1, 2]
@@ -81,7 +81,7 @@ def test_batches_follow_each_other(release):
 
 
 def test_rows_with_missing_values_are_scored(release, of_values):
-    """In each column, also in one of whole numbers, and in all at once; none is dropped."""
+    """Rows with missing values in any column, or in all, are scored, and none is dropped."""
     table = raw_table(12, 5)[FEATURES]
     for row, column in enumerate(FEATURES):
         table[column] = table[column].astype(object).where(table.index != row, None)
@@ -112,7 +112,7 @@ def test_the_storage_of_a_number_does_not_matter(release):
 
 
 def test_columns_may_come_in_any_order_and_with_others(release):
-    """What the model does not know is not looked at."""
+    """Columns may have any order, and columns that the model does not use are ignored."""
     expected = score_batches([batch_of()], release, PARAMS)
     batch = batch_of(comment="x")
     table = batch.table[["comment", "colour", "count", "size"]]
@@ -121,7 +121,7 @@ def test_columns_may_come_in_any_order_and_with_others(release):
 
 
 def test_a_missing_column_is_named(release):
-    """With the batch, and what to do."""
+    """The error names the batch and the missing column, with a remedy."""
     batch = batch_of()
     table = batch.table.drop(columns="count")
     with pytest.raises(DataError, match=r"batch 'new\.csv' does not fit .*columns: count\. Add"):
@@ -129,7 +129,7 @@ def test_a_missing_column_is_named(release):
 
 
 def test_text_among_numbers_is_named(release):
-    """Column, batch and the value."""
+    """The error names column, batch and value."""
     table = batch_of().table
     table["count"] = table["count"].astype(str).where(table.index != 3, "many")
     with pytest.raises(DataError, match=r"'new\.csv' .* column 'count' must hold numbers, but"):
@@ -137,20 +137,20 @@ def test_text_among_numbers_is_named(release):
 
 
 def test_objects_in_a_column_are_named(release):
-    """Lists are no values."""
+    """A column of lists is refused by name."""
     batch = batch_of(5, size=pd.Series([[1], [2], [3], [4], [5]]))
     with pytest.raises(DataError, match=r"'new\.csv' does not fit .*'size' holds values .*list"):
         score_batches([batch], release, PARAMS)
 
 
 def test_categories_that_the_model_never_saw_are_scored(release):
-    """As an unknown one."""
+    """Categories that the model never saw are scored like an unknown one."""
     scored = score_batches([batch_of(colour="ultraviolet")], release, PARAMS)
     assert scored.notna().all(axis=None)
 
 
 def test_ids_do_not_depend_on_the_other_batches(release):
-    """Reordered, or alone; nor on the version that scored them."""
+    """Ids are the same for reordered or single batches, and for each version."""
     one, two = batch_of(10, 1, "a.csv"), batch_of(10, 2, "b.csv")
     forth, back = (
         score_batches([one, two], release, PARAMS),

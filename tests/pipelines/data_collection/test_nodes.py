@@ -124,7 +124,7 @@ def test_reserved_names_are_refused(name):
 
 
 def test_the_inputs_stay_as_they_were():
-    """The batches are not changed."""
+    """Collecting does not change the batches."""
     source = [make_batch("a.csv", 5), make_batch("b.csv", 5)]
     params = configured(CollectionParams, num_instances=3)
     assert_inputs_unchanged(collect_batches, source, [], params)
@@ -144,7 +144,7 @@ def test_a_batch_may_wait_for_its_target_and_for_what_is_excluded():
 
 
 def test_labels_that_came_later_are_filled_in():
-    """By the key columns, into the batch that waits for them."""
+    """Later labels are joined by the key columns into the batch that waits for them."""
     waiting = Batch("b.csv", "00", pd.DataFrame({"x": [5, 6, 7]}))
     labels = Batch("l.csv", "11", pd.DataFrame({"x": [7, 5], "y": [70, 50]}))
     table, report = collect_batches([make_batch("a.csv", 2), waiting], [labels], TARGETED)

@@ -151,7 +151,7 @@ def test_the_hash_leaves_target_batch_and_excluded_columns_out():
 
 
 def test_a_dropped_column_stays_in_the_hash():
-    """Or a column that is constant only so far would move all rows with its second value."""
+    """A dropped constant column stays in the hash, so that its second value moves no other row."""
     raw = raw_table().assign(same=7)
     later = pd.concat([raw, raw.iloc[[0]].assign(same=8)], ignore_index=True)
     before = preprocessed(raw, make_params())[0][ROW_HASH_COLUMN]
@@ -215,14 +215,14 @@ def test_times_are_read_in_many_forms(times):
     ],
 )
 def test_unfit_times_are_explained(times, message):
-    """Column and remedy are named."""
+    """The error names column and remedy."""
     raw = raw_table().assign(day=times)
     with pytest.raises(DataError, match=rf"(?s){message}"):
         preprocessed(raw, make_params(time_column="day"))
 
 
 def test_a_row_without_a_target_may_lack_its_time():
-    """Only rows that are used must be complete."""
+    """A row without a target may lack its time, since it is not used."""
     raw = raw_table()
     raw.loc[0, ["kind", "day"]] = None
     table, _ = preprocessed(raw, make_params(time_column="day"))
@@ -261,7 +261,7 @@ def test_a_rare_class_is_a_warning():
     ],
 )
 def test_unfit_parameters_are_explained(values, error, message):
-    """Parameter, column and remedy are named."""
+    """The error names parameter, column and remedy."""
     with pytest.raises(error, match=message):
         preprocessed(raw_table(), make_params(**values))
 

@@ -69,7 +69,7 @@ def sides_of(raw, params=PARAMS):
 @fast
 @given(tables())
 def test_every_row_is_on_exactly_one_side(drawn):
-    """Nothing is lost, nothing is twice."""
+    """Every row is on exactly one side."""
     raw = numbered(drawn)
     table, info = preprocessed(raw, PARAMS)
     *parts, report = split_data(table, info, PARAMS)
@@ -92,7 +92,7 @@ def test_duplicates_stay_together(drawn, copies):
 @fast
 @given(tables(), tables())
 def test_appended_rows_move_no_row(drawn, more):
-    """A table that grows keeps its split."""
+    """Appended rows do not change the side of earlier rows."""
     before = sides_of(numbered(drawn))
     after = sides_of(numbered(pd.concat([drawn, more], ignore_index=True)))
     assert before.items() <= after.items()
@@ -101,7 +101,7 @@ def test_appended_rows_move_no_row(drawn, more):
 @fast
 @given(tables(), st.randoms(use_true_random=False))
 def test_another_order_moves_no_row(drawn, random):
-    """Neither of rows nor of columns."""
+    """Reordering rows or columns moves no row to another side."""
     raw = numbered(drawn)
     rows = list(range(len(raw)))
     random.shuffle(rows)
@@ -232,7 +232,7 @@ def test_boundaries_move_as_periods_arrive():
 
 @pytest.mark.parametrize(("rows", "test_from"), [(1, "2024-03"), (2, "2024-04")])
 def test_a_period_that_has_only_begun_is_judged_with_the_one_before(rows, test_from):
-    """Below a tenth of the median period's rows."""
+    """A period with less than a tenth of the median rows is judged with the previous one."""
     raw = timed({"2024-01": 20, "2024-02": 20, "2024-03": 20, "2024-04": rows})
     *_, test, report = split_by_time(raw)
     assert report.boundaries["test_from"][:7] == test_from

@@ -134,7 +134,7 @@ def test_every_metric_is_of_one_kind_of_task():
 @pytest.mark.parametrize(("task", "metric"), cases())
 @pytest.mark.parametrize("n", [20, 150])
 def test_each_metric_gives_a_decision_without_nan(task, metric, n):
-    """On few rows and on many, with values of both models, gain and level."""
+    """On few and on many rows each decision has both models' values, gain and level."""
     good, bad = (0.1, 1.0) if task == "regression" else (3.0, 0.5)
     decision = conclude(make_gate(task, n, champion=bad, challenger=good), metric=metric)
     assert_finite(decision.model_dump())
@@ -187,7 +187,7 @@ def test_an_absent_class_gives_no_nan(metric):
 
 
 def test_the_values_are_scikit_learns():
-    """Of both models, by the metrics that it has."""
+    """Both models' values equal scikit-learn's for the metrics that it has."""
     gate = make_gate("multiclass", 300, champion=1.0, challenger=1.5)
     y = gate["y"].to_numpy()
     p = {
@@ -212,7 +212,7 @@ def test_the_values_are_scikit_learns():
 
 
 def test_the_errors_of_a_regression_are_scikit_learns():
-    """And the Huber loss takes its scale from the request."""
+    """The values equal scikit-learn's, and the Huber loss takes its scale from the request."""
     gate = make_gate("regression", 300, champion=1.0, challenger=0.8)
     y, one = gate["y"], gate["champion"]
     assert run_compare("squared_error", gate).champion == pytest.approx(
@@ -349,7 +349,7 @@ def test_configured_guards_replace_the_default_ones():
 
 
 def test_an_automatic_guard_is_the_tasks_own_metric():
-    """Which is no guard where it is the tested one."""
+    """The automatic guard is the task's own metric, unless it is the tested one."""
     gate = make_gate(n=150, champion=0.5, challenger=3.0)
     named = conclude(gate, metric="accuracy", guards=["auto"])
     assert [guard.metric for guard in named.guards] == ["log_loss"]

@@ -388,7 +388,7 @@ def test_a_champion_that_was_not_loaded_says_why():
 
 
 def test_the_champion_scores_behind_its_own_preprocessing():
-    """From the raw columns that it knows, also those that the challenger excludes."""
+    """The champion scores its own raw columns, also those that the challenger excludes."""
     raw = raw_of(np.arange(30), ["new.csv"] * 30)
     champion = champion_of([], model=Logistic("other", slope=0.1), features=("other",))
     rows = pd.DataFrame({"x": raw["x"].astype(float), "kind": raw["kind"]})
@@ -443,7 +443,7 @@ def a_gate(n=30, shift=0.05, seed=0):
 
 @pytest.mark.parametrize("classes", [2, 12])
 def test_a_gate_holds_what_was_put_into_it(classes):
-    """Also with so many classes that their numbers have two digits."""
+    """A gate holds the predictions put into it, also with more than ten classes."""
     rng = np.random.default_rng(1)
     y = rng.integers(0, classes, 25)
     kept = []
@@ -459,7 +459,7 @@ def test_a_gate_holds_what_was_put_into_it(classes):
 
 
 def test_a_gate_of_a_regression_holds_values():
-    """No probabilities."""
+    """A gate of a regression holds values and no probabilities."""
     y = np.arange(25.0)
     one, other = (Scores("regression", y, y + d, np.empty((25, 0))) for d in (1, 2))
     gate = gate_table(np.arange(25, dtype=np.uint64), one, other)
@@ -528,7 +528,7 @@ def test_the_huber_scale_is_the_champions():
 @settings(max_examples=30, deadline=None)
 @given(order=st.permutations(range(12)), seed=st.integers(0, 20))
 def test_digests_do_not_depend_on_the_order_of_rows(order, seed):
-    """Not even among rows of one hash whose targets or predictions differ."""
+    """The digests are equal in any order, also for rows of one hash with other predictions."""
     rng = np.random.default_rng(seed)
     gate = a_gate(12, seed=seed)
     gate[ROW_HASH_COLUMN] = rng.integers(0, 4, 12).astype(np.uint64)
@@ -542,7 +542,7 @@ def test_digests_do_not_depend_on_the_order_of_rows(order, seed):
     column=st.sampled_from(["y", "champion_0", "champion_1", "challenger_0", "challenger_1"]),
 )
 def test_any_other_prediction_has_another_digest(row, column):
-    """The rows stay the same rows."""
+    """Another prediction changes its digest but not that of the rows."""
     gate = a_gate()
     changed = gate.copy()
     value = changed.loc[row, column]
@@ -553,7 +553,7 @@ def test_any_other_prediction_has_another_digest(row, column):
 
 
 def test_other_rows_have_other_digests():
-    """One row more, less, or another one."""
+    """An added, removed or replaced row changes the digest."""
     gate = a_gate()
     other = gate.copy()
     other.loc[3, ROW_HASH_COLUMN] = np.uint64(5)
@@ -599,7 +599,7 @@ def test_an_unusable_champion_is_reported_before_the_lack_of_rows():
 
 
 def test_an_unusable_champion_leaves_rows_without_predictions():
-    """They are counted all the same: they could have been compared."""
+    """With an unusable champion the rows are counted but have no predictions."""
     rows = labelled_of(raw_of(np.linspace(-2, 2, 60), ["new.csv"] * 60))
     champion = champion_of([], target="sort")
     given_ = (Logistic(), rows, rows[:10], rows[20:], rows[:20], table_info(), FIT)

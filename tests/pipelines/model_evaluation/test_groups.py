@@ -48,7 +48,7 @@ def test_fresh_rows_have_to_make_enough_groups_to_be_compared_alone():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_digest_does_not_depend_on_the_order_of_rows(seed):
-    """Nor on how groups are numbered; other groups under the same name are another test."""
+    """The digest depends on the groups, not on row order or group numbers."""
     gate = lucky_days()
     order = np.random.default_rng(seed).permutation(len(gate))
     moved = gate.iloc[order].reset_index(drop=True)
@@ -101,7 +101,7 @@ def test_days_that_were_lucky_do_not_promote():
 
 
 def test_groups_leave_the_predictions_alone():
-    """And are part of what is tested: another grouping is another test."""
+    """Groups do not change the predictions, but another grouping is another test."""
     gate = lucky_days()
     bare = gate.drop(columns=GROUP_COLUMN)
     for name in ("champion", "challenger"):
@@ -114,7 +114,7 @@ def test_groups_leave_the_predictions_alone():
 
 
 def test_few_groups_are_no_challenge():
-    """It costs nothing, and says what is lacking."""
+    """Too few groups make no challenge, and the reason says what is lacking."""
     request = ask(lucky_days(groups=19))
     assert request.status == "too_few_rows"
     assert "The 1900 rows" in request.reason
@@ -137,7 +137,7 @@ def test_each_metric_counts_groups(metric):
 
 
 def test_one_class_alone_has_no_auc():
-    """As without groups: no claim, and no error."""
+    """With one class the AUC gives no claim and no error, as without groups."""
     gate = lucky_days().assign(y=1)
     result = compare("roc_auc", gate, ask(gate), 0.05, 0.0, np.random.default_rng(0))
     assert (result.effect, result.p_value, result.significant) == (None, 1.0, False)

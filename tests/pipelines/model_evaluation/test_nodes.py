@@ -76,7 +76,7 @@ def test_scores_are_the_test_rows_in_order(evaluated, binary, binary_model):
 
 
 def test_probabilities_sum_to_one(evaluated):
-    """In each row, and the prediction is the largest of them."""
+    """Each row's probabilities sum to one, and the prediction has the largest."""
     _, scores, _ = evaluated
     columns = ["probability_short", "probability_tall"]
     assert scores[columns].sum(axis=1).to_numpy() == pytest.approx(np.ones(len(scores)))
@@ -174,7 +174,7 @@ def test_the_leading_column_comes_first(importance, binary):
 
 
 def test_a_column_the_model_ignores_has_importance_zero(regression):
-    """Exactly: shuffling it changes no prediction."""
+    """A column that the model ignores has importance exactly zero."""
 
     class OfCount:
         def predict(self, features):
@@ -201,7 +201,7 @@ def test_the_importance_is_the_rise_of_the_loss(regression):
 
 
 def test_many_rows_are_sampled(binary, binary_model):
-    """At most so many rows, drawn by the seed; other seeds draw others."""
+    """At most the given number of rows is drawn, by the seed; other seeds draw others."""
     few = PARAMS.model_copy(update={"importance_rows": 20})
     other = few.model_copy(update={"seed": 1})
     first, again, third = (
@@ -291,7 +291,7 @@ def test_the_report_tells_what_was_found(binary, binary_model):
 
 
 def test_the_report_of_a_regression_has_its_own_headings(regression, regression_model):
-    """It ranks nothing."""
+    """The report of a regression has its own headings and none about ranking."""
     page = write_report(**report_inputs(regression, regression_model, {"linear": RIDGE}))
     for text in ("How close it comes", "Where it errs"):
         assert text in page

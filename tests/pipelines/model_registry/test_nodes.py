@@ -59,7 +59,7 @@ def test_a_registration_holds_all_that_a_release_needs(values):
 
 
 def test_the_pipeline_ends_in_the_registered_version():
-    """From data sets of the pipelines before it."""
+    """The pipeline takes data sets of earlier pipelines and makes the registered version."""
     given = inputs()
     pipeline = create_pipeline()
     assert pipeline.inputs() == set(given)

@@ -64,7 +64,7 @@ def test_a_single_trial_is_the_first_candidate(binary):
 
 
 def test_the_best_trial_is_the_one_with_the_lowest_loss(searched):
-    """Of those that do not overfit; its parameters are reported."""
+    """The best trial has the lowest loss of those that do not overfit, with its parameters."""
     _, trials, report = searched
     fair = trials[~trials["overfitted"]]
     best = fair.loc[fair["valid_loss"].idxmin()]
@@ -232,7 +232,7 @@ def test_a_task_without_candidates_is_an_error(binary):
 
 
 def test_choices_are_searched(binary):
-    """A categorical range."""
+    """A search space may have categorical choices."""
     weights = {"class_weight": {"type": "categorical", "choices": ["balanced"]}}
     params = training_params(candidates={"linear": LINEAR | {"space": weights}}, n_trials=1)
     assert search(binary, params)[2].best_params == {"class_weight": "balanced"}
@@ -301,7 +301,7 @@ def with_bad_days(**values):
 
 
 def test_days_that_went_wrong_together_are_no_overfitting():
-    """Of 600 rows the gap is sure, of 30 days, of which four, it is not."""
+    """Taken as 600 rows the gap is certain; taken as 30 days it is not."""
     checks = {}
     for group_by in ("none", "auto"):
         _, valid, checks[group_by] = fit_of(BySize(), with_bad_days(group_by=group_by))
@@ -315,7 +315,7 @@ def test_days_that_went_wrong_together_are_no_overfitting():
 
 
 def test_rows_of_one_site_say_nothing_about_others():
-    """Neither interval nor verdict, and a reason; not an error."""
+    """Rows of a single site give a reason instead of an interval, a verdict or an error."""
     train, _, check = fit_of(BySize(), with_bad_days(group_by="site"))
     assert (check.low, check.high, check.overfitted) == (None, None, False)
     assert "all of one group" in check.reason
@@ -360,7 +360,7 @@ def test_the_checks_loss_is_that_of_the_search(searched, binary):
 
 
 def test_a_large_train_set_is_measured_on_a_part_of_it(binary, binary_model):
-    """At most so many rows, evenly spread over the table."""
+    """At most the given number of rows, evenly spread over the table, is measured."""
     train, _, _ = fit_of(binary_model, binary, gap_rows=100)
     assert 50 <= train.rows <= 100
     assert len(binary.train) > 100
@@ -378,7 +378,7 @@ def test_every_fitted_row_is_listed_once():
 
 
 def test_no_test_row_is_listed(binary):
-    """The comparison may use these."""
+    """No test row is listed as fitted, so that test rows can be compared."""
     listed = set(list_fitted_rows(binary.train, binary.valid)[ROW_HASH_COLUMN])
     assert not listed & set(binary.test[ROW_HASH_COLUMN])
     assert listed == {*binary.train[ROW_HASH_COLUMN], *binary.valid[ROW_HASH_COLUMN]}

@@ -57,7 +57,7 @@ def test_a_watch_begins_with_the_release(release):
 
 
 def test_the_loss_can_be_chosen(release, of_size):
-    """Of those that the release was measured by."""
+    """The loss can be chosen among those that the release was measured by."""
     brier = PARAMS.model_copy(update={"loss": "brier"})
     assert begin_watch(release, release.reference, brier).loss == "brier"
     assert begin_watch(of_size, of_size.reference, PARAMS).loss == "absolute_error"
@@ -98,7 +98,7 @@ def test_the_losses_are_those_of_the_labelled_rows(release):
 
 
 def test_the_losses_of_a_regression_are_clipped(of_size):
-    """At the error that few reference rows exceed; the model expects none of its own."""
+    """Losses are clipped at the error that few reference rows exceed; no loss is expected."""
     table = rows_of(4)
     features = features_of(of_size, table)
     clip = of_size.reference.info.clip
@@ -179,7 +179,7 @@ def test_the_verdict_says_which_labels_it_rests_on(release):
 
 
 def test_a_release_with_few_or_perfect_test_rows_can_be_watched(release):
-    """Then the limit is far away, but nothing fails."""
+    """With few or perfect test rows the limit is far away, but nothing fails."""
     for losses in ([0.0] * 10, [1.0] * 10, [0.0]):
         reference = dataclasses.replace(
             release.reference, losses=pd.DataFrame({"error": losses, "brier": losses})

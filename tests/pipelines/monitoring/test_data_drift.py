@@ -79,14 +79,14 @@ def test_a_batch_like_the_reference_has_not_drifted():
     ids=["a shift", "missing numbers", "a new level", "missing levels"],
 )
 def test_a_change_that_matters_is_named(change, column):
-    """With its column; the others have not drifted by themselves."""
+    """The changed column is named, and the other columns have not drifted by themselves."""
     found = judge(table_of(seed=1).assign(**change))
     assert column in drifted(found)
     assert drifted(found) <= {column, *(item.column for item in found[-2:])}
 
 
 def test_a_joint_change_is_found_without_one_of_any_column():
-    """By the correlation; and by the classifier, which sees more than pairs."""
+    """A joint change is found by the correlation, or by the classifier for more than pairs."""
     found = judge(table_of(seed=1, turn=-1.0))
     assert {item.kind for item in found if item.drifted} == {"correlation", "classifier"}
 
@@ -109,7 +109,7 @@ def test_few_rows_prove_nothing(rows):
 
 
 def test_later_batches_have_smaller_levels():
-    """So that all of a release's life together keeps its level."""
+    """Later batches have smaller levels, so that all batches together keep the level."""
     batch = table_of(seed=1)
     levels = [{column.level for column in judge(batch, number)} for number in (1, 2, 50)]
     for number, found in zip((1, 2, 50), levels, strict=True):
@@ -129,7 +129,7 @@ def test_ignored_columns_are_no_subject():
 
 
 def test_all_columns_may_be_ignored():
-    """Then nothing is said, and nothing fails."""
+    """With all columns ignored there is no verdict and no error."""
     params = PARAMS.model_copy(update={"ignore_columns": ("x", "y", "colour")})
     assert drifted(judge(table_of(seed=1), params=params)) == set()
 

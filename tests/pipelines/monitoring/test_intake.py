@@ -32,7 +32,7 @@ def second_look(release, first, then, **options):
 
 
 def test_what_the_release_was_trained_on_is_left_alone(release):
-    """Neither watched nor mentioned."""
+    """Batches that the release was trained on have no record."""
     found = look(release, [])
     assert watch_of(found).batches == ()
     assert found.verdict.outcome == "nothing_new"
@@ -50,7 +50,7 @@ def test_a_batch_that_had_no_label_at_training_is_watched(release):
 
 
 def test_new_batches_are_numbered_in_the_order_of_names(release):
-    """From 1, and on from there in later looks."""
+    """New batches are numbered from 1, and later looks continue the numbers."""
     first = [file_of("d.csv", rows_of(seed=1)), file_of("c.csv", rows_of(seed=2))]
     state = look(release, first).state
     found = look(release, [*first, file_of("bb.csv", rows_of(seed=3))], state)
@@ -76,7 +76,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_batch_that_cannot_be_used_is_quarantined(release, name):
-    """With the reason; a training leaves it out; a good one beside it is used."""
+    """It is quarantined with the reason and left out of trainings; a good one beside it is used."""
     table, message = BAD[name]
     found = look(release, [file_of("bad.csv", table), NEW])
     record = records_of(found)["bad.csv"]
@@ -132,7 +132,7 @@ def test_a_target_that_is_no_number_in_a_regression(of_size, target, message):
     ],
 )
 def test_times_that_a_training_would_refuse(release, day, message):
-    """Where rows are split by time."""
+    """With a split by time, times that a training would refuse are quarantined."""
     split = PREPROCESSING.model_copy(update={"split": configured(SplitParams, time_column="day")})
     for params in (split, split.model_copy(update={"exclude": ()})):
         found = look(release, [file_of("c.csv", rows_of(day=day))], preprocessing=params)
@@ -169,7 +169,7 @@ def test_a_file_to_be_skipped_is_not_looked_at(release):
 
 
 def test_the_same_rows_under_another_name_count_once(release):
-    """Whether new, seen before, or trained on; another file type, or labels, make no difference."""
+    """Copies of new, seen or trained rows count once, also with another file type or labels."""
     twin = file_of("d.csv", NEW.table.drop(columns="kind").assign(count=NEW.table["count"] * 1.0))
     of_trained = file_of("e.csv", trained_batches()[0].table.drop(columns="day"))
     for records in (
@@ -184,7 +184,7 @@ def test_the_same_rows_under_another_name_count_once(release):
 
 
 def test_a_renamed_batch_keeps_its_record(release):
-    """It is no duplicate that a training leaves out: then its rows would be lost."""
+    """A renamed batch keeps its record and is not left out of trainings as a duplicate."""
     drifted = file_of("c.csv", rows_of(size=9.0))
     state = look(release, [drifted, file_of("d.csv", rows_of())]).state
     found = look(release, [renamed(drifted, "z.csv"), file_of("d.csv", rows_of())], state)
@@ -272,7 +272,7 @@ def test_only_the_labels_were_rewritten(release):
 
 
 def test_a_trained_batch_that_was_rewritten(release):
-    """It is not watched; as garbage, a training leaves it out; mended, it is as before."""
+    """It is not watched; unreadable, a training leaves it out; mended, it is as before."""
     records = second_look(release, [], [file_of("a.csv", rows_of(seed=9))])
     assert records["a.csv"].outcome == "rewritten"
     assert (records["a.csv"].number, records["a.csv"].skip) == (0, False)
@@ -308,7 +308,7 @@ def test_a_batch_that_is_gone_is_remembered(release):
 
 
 def test_the_digest_is_of_the_features(release):
-    """In their order of rows."""
+    """The digest covers the features in the order of the rows."""
     features = NEW.table[["size", "count"]]
     assert content_digest(features) == content_digest(features[["count", "size"]])
     assert content_digest(features) != content_digest(features[::-1])

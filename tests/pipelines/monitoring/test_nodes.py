@@ -117,7 +117,7 @@ def test_labels_in_parts_and_out_of_order(release):
 
 
 def test_an_old_batch_enters_with_the_labels_that_are_there(release):
-    """After ``patience`` further ones; what comes later counts for trainings, not for the test."""
+    """It enters after ``patience`` further batches; later labels count only for trainings."""
     part = labels_of(UNLABELLED, rows_of(), slice(0, 10))
     others = [file_of(f"d{i}.csv", rows_of(seed=20 + i, labelled=False)) for i in range(3)]
     state = look(release, [UNLABELLED, *others[:2]], None, [part]).state
@@ -208,7 +208,7 @@ def test_data_drift_needs_no_labels_but_its_retraining_does(release):
 
 
 def test_strict_counts_missing_labels_as_right(release):
-    """So that it holds whichever are missing."""
+    """Strict mode counts missing labels as right, so that drift holds for any labels."""
     table = turned(rows_of(100))
     table["kind"] = table["kind"].where(table.index < 80)
     loose = look(release, [file_of("c.csv", table)])
@@ -220,7 +220,7 @@ def test_strict_counts_missing_labels_as_right(release):
 
 
 def test_rows_enter_in_the_order_of_time(release):
-    """Not as they lie in the file, nor as text: bursts are seen as they came."""
+    """Rows enter in the order of time, not in that of the file or of the times as text."""
     preprocessing = PREPROCESSING.model_copy(
         update={"split": configured(SplitParams, time_column="day")}
     )
@@ -248,7 +248,7 @@ def test_each_release_has_a_watch_of_its_own(release, binary, binary_model):
 
 
 def test_each_watch_knows_which_labels_it_has_seen(release, binary, binary_model):
-    """After a rollback, labels that came meanwhile are news for the old watch."""
+    """After a rollback, labels that came meanwhile are new to the old watch."""
     second = make_release(binary, binary_model, PREPROCESSING, "2")
     labels = [labels_of(UNLABELLED, rows_of())]
     state = look(release, [UNLABELLED]).state
@@ -274,7 +274,7 @@ def test_a_release_without_a_reference_cannot_be_watched(release):
 
 
 def test_figures_and_page_of_any_look(release):
-    """Of nothing, of quarantined batches alone, of drift."""
+    """Figures and page are made for no batches, for quarantined ones alone, and for drift."""
     for batches in (
         [], [file_of("d.csv", pd.DataFrame())], [file_of("c.csv", turned(rows_of(300)))],
         [file_of("c.csv", rows_of(1))],
@@ -384,7 +384,7 @@ class World:
 @settings(max_examples=40)
 @given(changes=st.lists(CHANGES, min_size=3, max_size=9))
 def test_each_batch_counts_once_and_none_is_lost_whatever_changes(release, changes):
-    """In any order, in parts, twice, rewritten, renamed, removed, broken and mended."""
+    """Files come in any order, and are copied, rewritten, renamed, removed and broken."""
     world = World(release)
     for change in changes:
         world.change(*change)

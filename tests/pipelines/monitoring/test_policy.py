@@ -116,7 +116,7 @@ def test_batches_without_labels_do_not_cool_down():
 
 
 def test_data_drift_that_a_retraining_knew_is_no_evidence():
-    """Only what came after it is; the same column again is the same evidence."""
+    """Only drift after the retraining is evidence; the same column is the same evidence."""
     last = attempt_of("data_drift: a", batches=1, labelled=1)
     before = batch_of(1, ("a",))
     assert conclude([before], attempts=[last]).outcome == "no_drift"
@@ -135,7 +135,7 @@ def test_other_evidence_needs_one_labelled_batch():
 
 
 def test_only_the_last_retraining_counts():
-    """What an earlier one knew may be tried again after another one."""
+    """Evidence of an earlier retraining may be tried again after another one."""
     attempts = [
         attempt_of("concept_drift", batches=1, labelled=1),
         attempt_of("data_drift: a", batches=2, labelled=2),

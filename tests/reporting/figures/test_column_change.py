@@ -33,7 +33,7 @@ def make_column(name: str, kind: str = "numeric") -> DriftResult:
 
 
 def test_numbers_are_drawn_as_shares_in_shared_bins() -> None:
-    """Against numpy's histogram of the same values; outliers do not squeeze the rest."""
+    """Shares equal numpy's histogram of the same values; outliers do not squeeze the rest."""
     rng = np.random.default_rng(0)
     before, now = rng.normal(0, 1, 4_000), rng.normal(1, 2, 3_000)
     before[0], now[0] = 1e9, -1e9
@@ -76,7 +76,7 @@ def test_few_distinct_numbers_are_bars() -> None:
 
 
 def test_missing_values_that_drifted_are_drawn() -> None:
-    """Their share is what changed, not the values."""
+    """The figure shows the share of missing values, not the values."""
     drawn = column_figure(
         make_column("x", "missing"),
         NumericProfile.from_values([1.0] * 99 + [np.nan]),

@@ -82,7 +82,7 @@ def test_error_without_labels_shows_what_is_expected(monitored: Monitored) -> No
 
 
 def test_error_of_a_batch_without_interval(monitored: Monitored) -> None:
-    """It is a dot alone."""
+    """The error of a batch without an interval is a single dot."""
     drawn = error_figure(
         make_watch(make_batch(1, entered=True, error=0.5)), monitored.verdict.concept
     )

@@ -93,7 +93,7 @@ def test_every_outcome_has_words():
 
 
 def test_the_page_shows_the_gain_with_its_interval():
-    """And what it had to exceed, p-value and level, the smallest gain, rows and challenge."""
+    """The page has gain, interval, threshold, p-value, level, smallest gain, rows and challenge."""
     markup = html.unescape(shown())
     words = re.sub(r"\s+", " ", re.sub("<[^>]+>", " ", markup))
     for expected in (
@@ -132,7 +132,7 @@ def test_an_undefined_interval_is_said_to_be():
 
 
 def test_each_class_is_counted_for_both_models():
-    """Against an independent count; classes without a row are left out, the largest comes first."""
+    """Counts equal an independent count; the largest class is first, empty ones are left out."""
     gate = make_gate()
     y = gate["y"]
     right = {
@@ -193,7 +193,7 @@ def test_guards_are_shown_with_their_verdict():
 
 
 def test_what_was_not_tested_shows_its_reason_and_no_numbers():
-    """Neither figure nor tables."""
+    """A decision without a test has a reason, and neither figure nor tables."""
     nothing = dict.fromkeys(("gain", "low", "high", "p_value", "alpha", "smallest_gain"))
     decision = make_decision(
         outcome="too_few_rows", promote=False, reasons=("19 rows remain.",), **nothing
@@ -218,7 +218,7 @@ def test_a_first_release_met_a_constant():
 
 
 def test_a_regression_has_no_classes():
-    """Its gate holds values."""
+    """A regression's page has no table of classes."""
     gate = pd.DataFrame({"y": [1.0], "champion": [1.0], "challenger": [2.0]})
     assert tables(shown(make_decision(metric="huber", unit="loss"), make_request(()), gate)) == []
 

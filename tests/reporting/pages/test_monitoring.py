@@ -58,7 +58,7 @@ def rows_of(markup: str, caption: str, first: str = "") -> list[list[str]]:
 
 
 def test_page_needs_no_network(report: str) -> None:
-    """It opens wherever it is copied to."""
+    """The page loads nothing and can be copied anywhere."""
     assert_needs_no_network(report)
 
 
@@ -192,7 +192,7 @@ def test_verdicts_of_columns_are_sorted(monitored: Monitored, report: str) -> No
 
 
 def test_each_drifted_column_is_drawn_once(monitored: Monitored, report: str) -> None:
-    """In the batch where it drifted most."""
+    """Each drifted column is drawn once, for the batch in which it drifted most."""
     drawn = re.findall(r"<h3>(\w+) in (flights\S+)</h3>", report)
     worst: dict[str, tuple[float, str]] = {}
     for item in monitored.verdict.batches:
@@ -258,7 +258,7 @@ def test_the_timeline_holds_looks_and_retrainings(report: str) -> None:
 
 
 def test_warnings_come_first(report: str) -> None:
-    """Before the reasons."""
+    """Warnings are shown before the reasons."""
     headings = re.findall("<h2>(.*?)</h2>", report)
     assert headings[:2] == ["Know before you read on", "Why"]
 
@@ -323,7 +323,7 @@ def test_batches_without_labels_or_drift_are_readable() -> None:
 
 
 def test_a_regression_expects_no_error(monitored: Monitored) -> None:
-    """Where there are no probabilities there is no early warning."""
+    """A regression has no probabilities, and so no early warning."""
     batches = [b.model_copy(update={"expected_error": None}) for b in monitored.watch.batches]
     watch = monitored.watch.model_copy(update={"batches": tuple(batches), "loss": "absolute_error"})
     changed = dataclasses.replace(monitored, state=MonitoringState(watches={"2": watch}))

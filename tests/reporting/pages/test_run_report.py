@@ -19,7 +19,7 @@ def report(run_result: RunResult) -> str:
 
 
 def test_report_needs_no_network(report: str) -> None:
-    """It opens wherever it is copied to."""
+    """The report loads nothing and can be copied anywhere."""
     assert_needs_no_network(report)
 
 
@@ -79,7 +79,7 @@ def test_report_says_what_its_intervals_take_as_independent(run_result: RunResul
 
 
 def test_report_badge_of_unknown_overfitting_is_neutral(run_result: RunResult) -> None:
-    """Neither good nor bad."""
+    """Unknown overfitting is shown as neither good nor bad."""
     unknown = run_result.overfit.model_copy(update={"low": None, "high": None, "overfitted": False})
     page = run_report(dataclasses.replace(run_result, overfit=unknown))
     assert '<span class="badge neutral">overfitting cannot be judged' in page

@@ -69,7 +69,7 @@ def test_rows_that_are_repeated_say_no_more():
 
 
 def test_a_single_group_has_no_limits():
-    """On either side."""
+    """A single group on either side gives no limits."""
     for names in ((np.zeros(200), np.arange(80)), (np.arange(200), np.zeros(80))):
         result = loss_gap(TRAIN, VALID, *ONES, 0.95, *names)
         assert (result.low, result.high) == (None, None)

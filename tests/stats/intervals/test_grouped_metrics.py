@@ -47,7 +47,7 @@ def half_width(result):
 
 @given(st.integers(0, 10_000))
 def test_the_interval_of_a_mean_is_the_jackknifes(seed):
-    """To the last digit, also with groups of very different sizes."""
+    """The interval equals the jackknife's to the last digit, also with unequal groups."""
     rng = np.random.default_rng(seed)
     values, groups = rng.normal(size=60), rng.integers(0, 7, 60)
     result = metrics.mean(values, 0.9, groups=groups)
@@ -61,7 +61,7 @@ def test_the_interval_of_a_mean_is_the_jackknifes(seed):
 
 @pytest.mark.parametrize("name", OF_ALL)
 def test_metrics_of_the_confusion_matrix_agree_with_the_jackknife(name):
-    """By other code and without derivatives: within 3 %."""
+    """The standard errors are within 3 % of the jackknife's, which needs no derivatives."""
     y, score, groups = rows_of(np.random.default_rng(3))
     predicted = (score > 0.5).astype(int)
     function = getattr(confusion_metrics, name)
@@ -72,7 +72,7 @@ def test_metrics_of_the_confusion_matrix_agree_with_the_jackknife(name):
 
 
 def test_the_auc_agrees_with_the_jackknife():
-    """On the logit scale, from which its limits are bent back."""
+    """The standard error of the AUC equals the jackknife's on the logit scale."""
     y, score, groups = rows_of(np.random.default_rng(4))
     result = auc_of_groups(y, np.column_stack([1 - score, score]), groups, 0.95)
     assert result.value == pytest.approx(reference.roc_auc_score(y, score))
@@ -84,7 +84,7 @@ def test_the_auc_agrees_with_the_jackknife():
 
 @given(st.integers(0, 10_000), st.floats(0.05, 0.95))
 def test_a_share_of_single_rows_is_wilsons(seed, p):
-    """But for Student's quantile, which is a little wider."""
+    """The interval is Wilson's with Student's quantile, which is a little wider."""
     rng = np.random.default_rng(seed)
     hits = rng.random(2000) < p
     result = share_of_groups(hits, np.arange(2000), 0.95)
@@ -168,7 +168,7 @@ def test_coverage_where_a_class_lies_in_few_groups(known_in):
 
 
 def test_what_cannot_be_known_has_no_limits():
-    """One group; a class in one group; no error at all."""
+    """One group, a class in one group and no error at all give no limits."""
     y, score, groups = rows_of(np.random.default_rng(5))
     p, predicted = np.column_stack([1 - score, score]), (score > 0.5).astype(int)
     f1 = confusion_metrics.macro_f1

@@ -27,7 +27,7 @@ def test_share_without_an_error_still_has_an_interval():
 
 
 def test_mean_is_students_interval():
-    """As scipy's one-sample t test gives it."""
+    """The interval equals that of scipy's one-sample t test."""
     values = RNG.normal(3, 2, 40)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.9)
     result = metrics.mean(values, 0.9)
@@ -41,7 +41,7 @@ def test_a_loss_is_not_below_zero():
 
 
 def test_regression_metrics_equal_scikit_learn():
-    """Values of R2 and RMSE."""
+    """R2 and RMSE equal scikit-learn's."""
     y = RNG.normal(size=50)
     predicted = y + RNG.normal(size=50)
     assert metrics.r_squared(y, y - predicted).value == pytest.approx(

@@ -25,7 +25,7 @@ def moments(sums):
 
 @given(grouped())
 def test_the_variance_is_the_jackknifes(table):
-    """By leaving each group out: the mean of the others, no formula for a variance."""
+    """The variance equals the jackknife's, which leaves out each group in turn."""
     champion, challenger, groups = table
     sums = group_sums(champion, challenger, groups)
     d, names = champion - challenger, set(groups)
@@ -86,7 +86,7 @@ def test_repeated_rows_add_no_evidence(table):
 
 
 def test_sums_of_groups_are_not_merged():
-    """A group may have rows in both."""
+    """Sums of groups are not merged, since a group may have rows in both parts."""
     groups = group_sums([1.0, 2.0], [0.0, 0.5], [0, 0])
     rows = PairedSums.from_losses([1.0], [0.0])
     for one, other in ((groups, groups), (groups, rows), (rows, groups), (PairedSums(), groups)):

@@ -53,7 +53,7 @@ def test_the_veto_uses_its_own_level():
 
 
 def test_a_guard_holds_the_gain_and_its_interval():
-    """As the comparison has them; without an interval there are no limits."""
+    """A guard has the comparison's gain and interval; without an interval it has no limits."""
     result = mcnemar(PairedCounts(n=500, both_right=430, gained=8, lost=22))
     guard = shown_worse(result)
     assert (guard.metric, guard.effect) == ("accuracy", result.effect)

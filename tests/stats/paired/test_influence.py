@@ -51,7 +51,7 @@ def jackknife(found_of, arrays, groups):
 
 @given(st.integers(0, 1000))
 def test_the_influence_on_accuracy_is_the_rows_own_part(seed):
-    """(right - right before - gain) / n."""
+    """The influence of a row on accuracy is (right - right before - gain) / n."""
     y, old, new = predictions(seed, 60)
     found = of_confusion("accuracy", y, old, new)
     own = (new == y).astype(float) - (old == y)
@@ -69,7 +69,7 @@ def test_influences_sum_to_zero(metric, seed):
 @pytest.mark.parametrize("k", [2, 3])
 @given(seed=st.integers(0, 1000))
 def test_influences_on_the_auc_sum_to_zero_and_give_delongs_error(k, seed):
-    """But for n_k / (n_k - 1)."""
+    """They sum to zero, and the error is DeLong's up to the factor n_k / (n_k - 1)."""
     y, old, new = scores(seed, k=k)
     found = auc_influence(y, old, new)
     expected = compare_auc(y, old, new)
@@ -82,7 +82,7 @@ def test_influences_on_the_auc_sum_to_zero_and_give_delongs_error(k, seed):
 @pytest.mark.parametrize("metric", [*METRICS, "roc_auc"])
 @pytest.mark.parametrize("k", [2, 3])
 def test_the_error_by_groups_is_the_jackknifes(metric, k):
-    """60 groups of 1 to 39 rows that err together."""
+    """With 60 groups of 1 to 39 rows the standard error is the jackknife's."""
     rng = np.random.default_rng(5)
     groups = np.repeat(np.arange(60), rng.integers(1, 40, 60))
     n = len(groups)
@@ -129,7 +129,7 @@ def test_groups_of_one_class_each_change_the_mixture(metric):
 @pytest.mark.parametrize("held_by", [1, 2, 19, 20])
 @pytest.mark.parametrize("metric", ["roc_auc", "macro_f1", "balanced_accuracy"])
 def test_a_class_in_few_groups_is_reported(metric, held_by):
-    """In one it is no evidence, in fewer than twenty the level is approximate."""
+    """A class in one group is no evidence; in fewer than twenty the level is approximate."""
     rng = np.random.default_rng(8)
     groups = np.repeat(np.arange(100), 30)
     y = (groups < held_by) & (rng.random(3000) < 0.5)
@@ -162,7 +162,7 @@ def test_rounding_is_no_variance(metric):
 
 
 def test_many_classes_take_little_memory():
-    """A hundred: one cell after the other."""
+    """With a hundred classes the influences take little memory."""
     rng = np.random.default_rng(9)
     y, old, new = rng.integers(0, 100, (3, 2000))
     y[:100] = np.arange(100)
