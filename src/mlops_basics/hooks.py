@@ -14,7 +14,12 @@ from kedro.framework.project import pipelines as registered
 from kedro.io import MemoryDataset
 from kedro.pipeline import Pipeline
 
-from mlops_basics.config.checks import check_environment, check_globals, check_parameters
+from mlops_basics.config.checks import (
+    check_artifact_location,
+    check_environment,
+    check_globals,
+    check_parameters,
+)
 from mlops_basics.config.credentials import export_credentials
 from mlops_basics.runs import mlflow_state, versions
 from mlops_basics.runs.claim import RunClaim
@@ -59,6 +64,7 @@ class RunRecordHooks:
         export_credentials(context.project_path)
         check_environment(self._env, context.config_loader)
         check_globals(self._env, context.config_loader)
+        check_artifact_location(self._env, context.config_loader)
         # As configured: what Kedro's own validation says of them is hard to read.
         self._parameters = context.config_loader["parameters"]
         check_parameters(self._parameters)

@@ -24,6 +24,7 @@ CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
+    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},  # as kedro-mlflow does
     "custom_resolvers": {"in_project": in_project, "env": env},
     # Key by key: with Kedro's default, `--params training.n_trials=5` would throw away the rest of
     # the base's training section as soon as conf/<env> has any parameters file. kedro-mlflow reads

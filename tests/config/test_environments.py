@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from kedro.config import OmegaConfigLoader
 from kedro_mlflow.config.kedro_mlflow_config import KedroMlflowConfig
 
+from mlops_basics.config.checks import check_artifact_location
+from mlops_basics.errors import ConfigurationError
 from mlops_basics.settings import CONFIG_LOADER_ARGS
 from tests.support.project import ROOT
 
@@ -47,7 +51,6 @@ def loaded(monkeypatch):
 def test_where_runs_are_recorded(loaded, env, uri, artifacts, disabled):
     """mlflow.yml is merged key by key; on S3 the server alone knows where artifacts go."""
     loader = loaded(env, model_name="mine")
-    loader.config_patterns["mlflow"] = ["mlflow*"]  # as kedro-mlflow does
     config = KedroMlflowConfig.model_validate(loader["mlflow"])
     location = config.tracking.experiment.create_experiment_kwargs.artifact_location
     assert config.server.mlflow_tracking_uri == uri.format(root=ROOT.as_posix())
@@ -57,6 +60,28 @@ def test_where_runs_are_recorded(loaded, env, uri, artifacts, disabled):
     assert config.tracking.run.nested is False
     assert config.tracking.params.long_params_strategy == "truncate"
     assert (config.ui.port, config.ui.host) == ("5000", "127.0.0.1")
+
+
+@pytest.mark.parametrize("env", ["base", "flights", "demo", "s3", "scorer"])
+def test_no_environment_of_ours_keeps_a_server_s_artifacts_here(loaded, env):
+    """Files of a shared experiment never go to a folder of one machine."""
+    check_artifact_location(env, loaded(env))
+
+
+@pytest.mark.parametrize("kwargs", ["", "    create_experiment_kwargs: {}\n"])
+def test_a_server_does_not_inherit_a_local_folder(loaded, tmp_path, kwargs):
+    """A copy of conf/s3 from before mlflow.yml was merged is refused, with the line to write."""
+    (tmp_path / "base").mkdir()
+    (tmp_path / "mine").mkdir()
+    shutil.copy(ROOT / "conf/base/mlflow.yml", tmp_path / "base")
+    shutil.copy(ROOT / "conf/base/globals.yml", tmp_path / "base")
+    (tmp_path / "mine" / "mlflow.yml").write_text(
+        "server:\n  mlflow_tracking_uri: https://mlflow.example.org\n"
+        f"tracking:\n  experiment:\n    name: mine\n{kwargs}"
+    )
+    loader = OmegaConfigLoader(str(tmp_path), "mine", **CONFIG_LOADER_ARGS)
+    with pytest.raises(ConfigurationError, match=r"conf/mine/mlflow.yml.*artifact_location: null"):
+        check_artifact_location("mine", loader)
 
 
 def test_the_catalog_has_one_root_a_model(loaded):

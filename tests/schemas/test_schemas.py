@@ -12,7 +12,9 @@ from mlops_basics.schemas import (
     Artifact,
     Candidate,
     CollectionParams,
+    Estimate,
     EvaluationParams,
+    Metrics,
     MonitoringParams,
     PreprocessingParams,
     SearchRange,
@@ -20,6 +22,7 @@ from mlops_basics.schemas import (
     SplitParams,
     TrainingParams,
 )
+from mlops_basics.stats.data_drift.result import DriftThresholds
 from tests.support.parameters import configured
 from tests.support.parameters import sections as stated
 from tests.support.project import ROOT
@@ -74,6 +77,21 @@ def test_what_the_yaml_states_has_no_second_default():
         assert all(field.is_required() for field in section.model_fields.values())
         with pytest.raises(ValidationError, match="Field required"):
             section.model_validate({})
+
+
+def test_thresholds_of_drift_are_those_of_the_statistics():
+    """Their type belongs to the statistics and has defaults, which are what conf/base states."""
+    assert configured(MonitoringParams).thresholds == DriftThresholds()
+
+
+def test_metrics_are_stored_in_the_order_of_the_first_releases():
+    """`kedro reproduce` compares bytes, also with runs that were recorded long ago."""
+    estimate = Estimate(value=0.5, low=0.25, high=0.75, greater_is_better=True)
+    metrics = Metrics(rows=2, confidence=0.95, metrics={"accuracy": estimate})
+    assert metrics.model_dump_json() == (
+        '{"rows":2,"groups":null,"grouped_by":"","grouping_note":"","confidence":0.95,"metrics":'
+        '{"accuracy":{"value":0.5,"low":0.25,"high":0.75,"greater_is_better":true,"note":""}}}'
+    )
 
 
 def test_a_nested_section_refuses_unknown_keys_too():

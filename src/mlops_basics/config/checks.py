@@ -69,6 +69,25 @@ def check_globals(env: str, config_loader: AbstractConfigLoader) -> None:
         )
 
 
+def check_artifact_location(env: str, config_loader: AbstractConfigLoader) -> None:
+    """Raise ConfigurationError if a server would be told to keep artifacts on this machine.
+
+    mlflow.yml is merged key by key: a file that names a server inherits the local folder of
+    conf/base, also with ``create_experiment_kwargs: {}``. The location of an experiment is for
+    ever, and other machines could not read what lies there.
+    """
+    mlflow = config_loader["mlflow"]
+    server = str(mlflow["server"]["mlflow_tracking_uri"])
+    experiment = mlflow["tracking"]["experiment"]
+    location = (experiment.get("create_experiment_kwargs") or {}).get("artifact_location")
+    if server.startswith("http") and location and "://" not in location:
+        raise ConfigurationError(
+            f"conf/{env}/mlflow.yml names an MLflow server, but artifacts would go to the folder "
+            f"{location} of this machine, which conf/base names. Write into it: "
+            "tracking: {experiment: {create_experiment_kwargs: {artifact_location: null}}}"
+        )
+
+
 def check_parameters(parameters: dict[str, Any]) -> None:
     """Raise ConfigurationError for a parameter that nothing reads, or a bad model name."""
     unknown = sorted(set(parameters) - set(PARAMETER_SECTIONS))

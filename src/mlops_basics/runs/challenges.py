@@ -87,14 +87,14 @@ def _spent(run: Run) -> str:
 
 def _experiment(client: MlflowClient, name: str) -> str:
     experiment = client.get_experiment_by_name(name)
-    if experiment is not None:
-        return str(experiment.experiment_id)
-    try:
-        return str(client.create_experiment(name))
-    except Exception as error:
-        if not is_made_already(error):
-            raise
-    return _experiment(client, name)
+    if experiment is None:
+        try:
+            return str(client.create_experiment(name))
+        except Exception as error:
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None or not is_made_already(error):
+                raise
+    return str(experiment.experiment_id)
 
 
 def _challenges(client: MlflowClient, experiment: str, champion: str) -> list[Run]:

@@ -8,7 +8,6 @@ from .decision import NO_CHAMPION, Challenge, ChallengeRequest, Champion, Decisi
 from .metrics import METRICS, MetricSpec, TestedMetric
 from .model import ESTIMATOR_STEP, Estimate, FittedModel, Metrics, Model, OverfitCheck, SearchReport
 from .monitoring import (
-    EVIDENCE_KINDS,
     Attempt,
     BatchResult,
     ConceptResult,
@@ -65,7 +64,6 @@ from .table import (
 __all__ = [
     "BATCH_COLUMN",
     "ESTIMATOR_STEP",
-    "EVIDENCE_KINDS",
     "GROUP_PREFIX",
     "METRICS",
     "NO_CHAMPION",

@@ -7,8 +7,6 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from mlops_basics.stats.intervals.result import Interval
-
 from .base import Artifact
 
 ESTIMATOR_STEP = "estimator"
@@ -29,10 +27,17 @@ class FittedModel:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate(Interval):
-    """A metric with its two-sided confidence interval, and which way it is better."""
+class Estimate:
+    """An ``Interval`` of the statistics, and which way the metric is better.
 
+    Not a subclass: runs are compared by their bytes, and those hold the fields in this order.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
     greater_is_better: bool
+    note: str = ""
 
 
 class Metrics(Artifact):

@@ -14,7 +14,6 @@ from .base import Artifact
 #: Losses in [0, 1] that a release can be watched by, those of a classifier first.
 WatchedLoss = Literal["error", "brier", "absolute_error"]
 EvidenceKind = Literal["concept_drift", "data_drift"]
-EVIDENCE_KINDS: tuple[EvidenceKind, ...] = ("concept_drift", "data_drift")
 
 
 class MonitoringReference(Artifact):

@@ -1,7 +1,8 @@
 """The sections of the parameters. Kedro builds them by the type hints of the nodes.
 
 What users edit is ``conf/base/parameters_*.yml``: every key stands there, with its unit and its
-default. None has another default here.
+default. None has another default here; the thresholds of drift are the statistics' own type, whose
+defaults a test compares with the YAML.
 """
 
 from __future__ import annotations

@@ -117,6 +117,17 @@ def test_a_target_that_was_read_otherwise_is_refused(changed):
         preprocess_data(*labelled, make_params(**changed))
 
 
+@pytest.mark.parametrize("option", ["exclude", "key_columns", "group_by", "time_column"])
+def test_a_misspelt_column_is_named_also_by_a_run_that_begins_later(option):
+    """`--from-nodes preprocess_data` skips label_rows; a column not excluded would be learned."""
+    given = {"key_columns": ["size"]} | {
+        option: "nope" if option in ("group_by", "time_column") else ["nope"]
+    }
+    labelled = label_rows(raw_table(), make_params(key_columns=["size"]))
+    with pytest.raises(ConfigurationError, match=f"`{option}` names the column 'nope'"):
+        preprocess_data(*labelled, make_params(**given))
+
+
 def test_duplicates_are_counted_and_kept():
     """Equal in all features and target: counted; equal features, other target: not."""
     raw = raw_table(100)
@@ -249,6 +260,7 @@ def test_a_rare_class_is_a_warning():
         ({"exclude": ["kind"]}, ConfigurationError, "'kind' cannot also be excluded"),
         ({"key_columns": ["kind"]}, ConfigurationError, "'kind' cannot also be excluded, a key"),
         ({"time_column": "kind"}, ConfigurationError, "'kind' cannot also be"),
+        ({"group_by": "kind"}, ConfigurationError, "'kind' cannot also be `group_by`"),
         (
             {"exclude": ["size", "count", "colour", "day"]},
             DataError,

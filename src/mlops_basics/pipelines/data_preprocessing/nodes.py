@@ -40,17 +40,7 @@ def label_rows(
         ConfigurationError: If a named column does not exist.
         DataError: If the target cannot be learned.
     """
-    time_column = params.split.time_column
-    require_columns("target", [params.target], raw_data)
-    require_columns("exclude", params.exclude, raw_data)
-    require_columns("key_columns", params.key_columns, raw_data)
-    require_columns("group_by", params.group_columns, raw_data)
-    require_columns("time_column", [time_column] if time_column else [], raw_data)
-    if params.target in (*params.exclude, *params.key_columns, time_column):
-        raise ConfigurationError(
-            f"The target '{params.target}' cannot also be excluded, a key or the time column. "
-            "Correct globals.yml."
-        )
+    _require_named_columns(raw_data, params)
     target, task = read_target(raw_data[params.target], params.task, params.positive_above)
     has_target = target.notna().to_numpy()
     keys = list(params.key_columns) or _candidates(raw_data, params)
@@ -84,9 +74,11 @@ def preprocess_data(
         is known about it.
 
     Raises:
+        ConfigurationError: If a named column does not exist.
         LineageError: If the target was read under other parameters.
         DataError: If no feature remains, or a time cannot be read.
     """
+    _require_named_columns(labelled_data, params)
     candidates = _candidates(labelled_data, params)
     _require_same_target(target_info, candidates, params)
     time_column = params.split.time_column
@@ -190,6 +182,26 @@ def _candidates(table: pd.DataFrame, params: PreprocessingParams) -> list[str]:
     """The columns that may become features, and the time column."""
     unseen = {params.target, BATCH_COLUMN, ROW_HASH_COLUMN, *params.exclude}
     return [column for column in table.columns if column not in unseen]
+
+
+def _require_named_columns(table: pd.DataFrame, params: PreprocessingParams) -> None:
+    """Raise ConfigurationError for an option that names no column, or the target twice."""
+    time_column = params.split.time_column
+    require_columns("target", [params.target], table)
+    require_columns("exclude", params.exclude, table)
+    require_columns("key_columns", params.key_columns, table)
+    require_columns("group_by", params.group_columns, table)
+    require_columns("time_column", [time_column] if time_column else [], table)
+    if params.target in (*params.exclude, *params.key_columns, time_column):
+        raise ConfigurationError(
+            f"The target '{params.target}' cannot also be excluded, a key or the time column. "
+            "Correct globals.yml."
+        )
+    if params.target in params.group_columns:
+        raise ConfigurationError(
+            f"The target '{params.target}' cannot also be `group_by`: rows of one class would "
+            "count as one. Name another column in globals.yml, or none."
+        )
 
 
 def _require_same_target(
