@@ -26,6 +26,12 @@ def test_without_certainty_all_lives_are_counted():
         assert surely_at_most(0.2, [outcomes[::-1]]) is expected
 
 
+def test_nothing_is_shown_without_lives():
+    """Neither no group nor empty groups count as evidence that something is rare."""
+    assert not surely_at_most(0.2, [])
+    assert not surely_at_most(0.2, [np.array([], dtype=bool)])
+
+
 def test_a_share_at_the_bound_is_hardly_ever_certain():
     """One run in 1,000 may stop; of 500 runs of 1,000 lives hardly more than one does."""
     rng, stopped = np.random.default_rng(1), 0

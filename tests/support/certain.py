@@ -23,6 +23,9 @@ def surely_at_most(bound: float, outcomes: Iterable[NDArray[np.bool_]]) -> bool:
     Args:
         bound: Share, in (0, 1).
         outcomes: Whether it happened, life by life, in groups; drawn as they are asked for.
+
+    Returns:
+        Whether it does; False without a single life.
     """
     happened = lives = 0
     for group in outcomes:
@@ -31,4 +34,4 @@ def surely_at_most(bound: float, outcomes: Iterable[NDArray[np.bool_]]) -> bool:
         ratios = ratios + (lives - happened) * np.log((1 - _BETS * bound) / (1 - bound))
         if special.logsumexp(ratios) - np.log(len(_BETS)) >= -np.log(ERROR):
             return True
-    return happened <= bound * lives
+    return lives > 0 and happened <= bound * lives

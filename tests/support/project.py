@@ -114,7 +114,9 @@ def make_project(folder: Path, mlflow_store: Path) -> Project:
     shutil.copy(ROOT / "pyproject.toml", folder)
     shutil.copy(ROOT / ".telemetry", folder)
     shutil.copy(ROOT / "requirements.txt", folder)
-    shutil.copytree(ROOT / "src", folder / "src")  # compiled, where they are, for its commands
+    # Compiled, where they are, for its commands; not the files that Python is just writing.
+    half_written = shutil.ignore_patterns("*.pyc.*")
+    shutil.copytree(ROOT / "src", folder / "src", ignore=half_written)
     (folder / "data" / "source").mkdir(parents=True)
     (folder / "data" / "mlflow").mkdir()
     shutil.copy(ROOT / "data" / "source" / "iris.csv", folder / "data" / "source")

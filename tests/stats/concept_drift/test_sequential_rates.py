@@ -25,8 +25,13 @@ def _at_most(alpha, streams):
 
 
 def _median_at_most(bar, groups):
-    """Of the delays; the streams with a false alarm before the change are left out."""
-    return surely_at_most(0.4999, (rows[rows > 0] > bar for rows in groups))
+    """Of the delays; a false alarm before the change is no detection, but a delay without end."""
+    return surely_at_most(0.4999, ((rows <= 0) | (rows > bar) for rows in groups))
+
+
+def test_false_alarms_are_no_detections():
+    """A detector that always alarms before the change does not pass for a fast one."""
+    assert not _median_at_most(400, [np.full(1_000, -5)])
 
 
 def test_stationary_streams_hardly_alarm():
