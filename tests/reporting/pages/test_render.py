@@ -80,6 +80,15 @@ def test_macros_escape_what_they_are_given() -> None:
         assert "&lt;img" in markup
 
 
+def test_heads_of_tables_say_what_they_head() -> None:
+    """Heads have the scope of their column, the first cell of a row that of its row."""
+    markup = write(
+        "{{ text_table(['a', ('b', 'c')], rows, '') }}", rows=Shortened([["1", "2"]], "")
+    )
+    heads = ['<th scope="col">', '<th scope="col">', '<th scope="row">']
+    assert re.findall("<th\\b[^>]*>", markup) == heads
+
+
 @pytest.mark.parametrize("expression", ["name", "name|plain(600)", "'a ' ~ name", "note(name)"])
 def test_no_text_is_endless_or_unprintable(expression: str) -> None:
     """However it is written, what a template shows is one line of bounded length."""

@@ -83,7 +83,8 @@ def _p_values(x):
 def _small_p_values(d, rows):
     """Those of at most 5 % on these rows of a population.
 
-    They are at least Student's: samples above 5 % by Student's t, nine in ten, are left out.
+    They are at least Student's (``test_it_is_the_larger_of_both_tails``): samples above 5 % by
+    Student's t, nine in ten, are left out.
     """
     x, n = d[rows], rows.shape[1]
     mean, squares = x.mean(axis=1), np.einsum("ij,ij->i", x, x)
