@@ -1,7 +1,9 @@
 """Processes that need not import MLflow and scikit-learn first: each a fork of one that has.
 
 Importing them takes 7 seconds of a core, and the tests start about a hundred commands. The project
-itself is imported by each command, from the project that it runs in.
+itself is imported by each command, from the project that it runs in. What a fork cannot show: an
+order that depends on the hash seed, which all forks share, and what the preloaded modules warn of
+when they are imported.
 """
 
 from __future__ import annotations
@@ -14,9 +16,12 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tests.support.project import ROOT, Project
 
@@ -39,14 +44,17 @@ PRELOADED = [
     "skops.io",
     "skrub",
 ]
+# What the project's settings say before they import MLflow.
+_MLFLOW_LEVEL = ("MLFLOW_LOGGING_LEVEL", "CRITICAL")
 
 
 def processes() -> Any:
     """Where processes come from: each a fork of one that has imported, but opened nothing."""
-    # What the project's settings say before they import MLflow.
-    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(*_MLFLOW_LEVEL)
+        forkserver.ensure_running()
     return context
 
 
@@ -117,6 +125,18 @@ def _all_of(pipe: Connection) -> str:
         return file.read()
 
 
+def _begin_anew() -> None:
+    """Do in a fork what the preloaded modules do when they are imported in a project's folder."""
+    import numpy as np
+    from kedro.framework.project import LOGGING
+    from mlflow.utils.logging_utils import _configure_mlflow_loggers
+
+    np.random.seed()  # noqa: NPY002 (the state that scikit-learn uses: all forks have the same)
+    LOGGING.__init__()  # this project's conf/logging.yml
+    os.environ.setdefault(*_MLFLOW_LEVEL)
+    _configure_mlflow_loggers("mlflow")  # after Kedro, as when it is imported
+
+
 def _run(
     program: str,
     words: tuple[str, ...],
@@ -139,6 +159,7 @@ def _run(
         *own,
         *(path for path in sys.path if not Path(path).is_relative_to(ROOT / "src")),
     ]
+    _begin_anew()
     sys.argv[1:] = words
     try:
         runpy.run_module(program, run_name="__main__", alter_sys=True)
