@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Generator, Mapping
 from pathlib import Path
@@ -67,6 +68,8 @@ class RunRecordHooks:
         check_artifact_location(self._env, context.config_loader)
         # As configured: what Kedro's own validation says of them is hard to read.
         self._parameters = context.config_loader["parameters"]
+        # Kedro need not read them again; it makes sections of its own copy.
+        context.config_loader["parameters"] = copy.deepcopy(self._parameters)
         check_parameters(self._parameters)
 
     # First, so that versions that do not fit are an error before an MLflow run begins.

@@ -46,8 +46,12 @@ def set_up(project: Any, env: str = ENV, **values: Any) -> Path:
     make_table().to_csv(folder / "a.csv", index=False)
     settings = {"model_name": env, "source": f"data/source/{env}", "target": "kind"}
     project.configure(env, **settings | values)
-    # What these tests do not look at need not be exact.
-    text = "evaluation: {resamples: 100, importance_repeats: 1}\n"
+    # What these tests do not look at need not be exact, and few trees are soon saved and loaded.
+    text = (
+        "evaluation: {resamples: 100, importance_repeats: 1}\n"
+        "training: {candidates: {binary: {boosting: {space: "
+        "{max_iter: {high: 60}, learning_rate: {low: 0.2}}}}}}\n"
+    )
     (project.path / "conf" / env / "parameters.yml").write_text(text, encoding="utf-8")
     return folder
 
