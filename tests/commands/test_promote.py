@@ -19,9 +19,9 @@ from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.production.signature import Signatures, make_key_pair
 from mlops_basics.schemas import Override
-from tests.commands.test_rollback import shown
 from tests.support.challengers import TRUSTED, refused, registered
-from tests.support.releases import Killed
+from tests.support.killed import Killed
+from tests.support.terminal import shown
 
 # Real models, files and an MLflow store.
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_checks")]

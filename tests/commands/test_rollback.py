@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import shutil
 import signal
@@ -13,7 +12,6 @@ import uuid
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from mlops_basics.commands import serve as serving
 from mlops_basics.commands.releases import releases_table
@@ -23,15 +21,16 @@ from mlops_basics.errors import ConflictError, ReleaseError, StorageError
 from mlops_basics.production.history import periods
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import Pointer
+from tests.support.killed import Killed
 from tests.support.releases import (
     NAME,
     TRUSTED,
-    Killed,
     MemoryRegistry,
     make_entry,
     make_manifest,
     publish,
 )
+from tests.support.terminal import shown
 
 # Real models, files and an MLflow store.
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quick_checks")]
@@ -308,13 +307,6 @@ def test_a_rollback_killed_at_any_step_is_finished_by_the_same_call(small, monke
         assert [v for v, *_ in spans(ledger)] == ["1", "2", "3", "2"]
         assert not store.is_moving()
     assert step == 5
-
-
-def shown(table):
-    """A table as text, without the breaks that a terminal needs."""
-    console = Console(file=io.StringIO(), width=200)
-    console.print(table)
-    return console.file.getvalue()
 
 
 def test_the_table_of_releases(small):

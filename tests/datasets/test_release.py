@@ -18,6 +18,7 @@ from mlops_basics.production.publish import publish
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import ReleaseState
 from tests.support.challengers import INFO, ROWS, TRUSTED, registered
+from tests.support.small_table import history_of
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 
@@ -25,11 +26,6 @@ pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 def run_publish(workshop, store):
     """Make production equal to the registry."""
     return publish(store, workshop.registry, registered(workshop))
-
-
-def history(store):
-    """The ledger in short."""
-    return [(entry.action, entry.version, entry.replaced) for entry in store.ledger()]
 
 
 def test_without_a_champion_nothing_is_published(workshop, store):
@@ -78,7 +74,7 @@ def test_what_was_interrupted_is_finished(workshop, tmp_path):
     dataset.store.begin_move()  # of a run that was killed right after it
     assert not dataset.finish().changed
     assert not dataset.store.is_moving()
-    assert history(dataset.store) == [("release", "1", None)]
+    assert history_of(dataset.store) == [("release", "1", None)]
 
 
 def test_publishing_again_changes_nothing(workshop, store):
@@ -103,7 +99,7 @@ def test_a_pointer_that_lags_behind_is_healed(workshop, store):
     state = run_publish(workshop, store)
     assert (state.version, state.changed) == ("3", True)
     moves = [("release", "1", None), ("refused", "2", "1"), ("release", "3", "1")]
-    assert history(store) == moves
+    assert history_of(store) == moves
     assert store.load().manifest.version == "3"
 
 
@@ -132,7 +128,7 @@ def test_killed_before_any_step_the_next_run_finishes(workshop, store, monkeypat
                 run_publish(workshop, store)
     assert store.load().manifest.version == "1"
     assert run_publish(workshop, store).changed
-    assert history(store) == [("release", "1", None), ("release", "2", "1")]
+    assert history_of(store) == [("release", "1", None), ("release", "2", "1")]
     assert store.load().manifest.version == "2"
     assert not run_publish(workshop, store).changed
 
@@ -156,7 +152,7 @@ def test_a_pointer_that_moved_meanwhile_is_not_overwritten(workshop, store, monk
         with pytest.raises(ConflictError, match="Somebody else was faster"):
             run_publish(workshop, store)
     assert store.pointer().version == "3"
-    assert history(store)[-1][:2] == ("refused", "2")
+    assert history_of(store)[-1][:2] == ("refused", "2")
     lives = [period.entry.version for period in periods(store.ledger(), store.pointer())]
     assert lives == ["1", "3"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 
 import fsspec
 import numpy as np
@@ -15,15 +14,9 @@ from pandas.testing import assert_frame_equal
 
 from mlops_basics.datasets import SourceDataset
 from mlops_basics.errors import DataError
+from tests.support.files import as_parquet
 
 TABLE = pd.DataFrame({"x": [1, 2, 3], "y": [0.5, np.nan, -1e-9], "z": ["a", "b, c", "ü"]})
-
-
-def as_parquet(table):
-    """The bytes of a Parquet file."""
-    buffer = io.BytesIO()
-    table.to_parquet(buffer)
-    return buffer.getvalue()
 
 
 @pytest.fixture

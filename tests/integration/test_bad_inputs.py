@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
+
+from tests.support.files import as_parquet
 
 pytestmark = pytest.mark.slow
 
@@ -28,13 +28,6 @@ def good_table(rows: int = 200) -> pd.DataFrame:
 def as_csv(table: pd.DataFrame) -> bytes:
     """The bytes of a CSV file."""
     return table.to_csv(index=False).encode()
-
-
-def as_parquet(table: pd.DataFrame) -> bytes:
-    """The bytes of a Parquet file."""
-    buffer = io.BytesIO()
-    table.to_parquet(buffer)
-    return buffer.getvalue()
 
 
 def with_line(number: int, line: bytes) -> bytes:

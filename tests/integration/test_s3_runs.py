@@ -9,19 +9,13 @@ from itertools import chain, repeat
 import pytest
 
 from tests.support.faulty_proxy import FaultyProxy, faulty_proxy
-from tests.support.s3_bucket import Bucket, make_bucket
+from tests.support.s3_bucket import Bucket
 from tests.support.services import use_environment
 
 pytestmark = pytest.mark.slow  # whole runs and an S3 server
 
 ENV = "remote"
 PIPELINE = "data_preprocessing"
-
-
-@pytest.fixture
-def bucket(s3_server) -> Bucket:
-    """An empty bucket for one test."""
-    return make_bucket(s3_server)
 
 
 @pytest.fixture

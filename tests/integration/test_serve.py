@@ -11,16 +11,15 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from pathlib import Path
 
 import pytest
 
 from mlops_basics.production.release_store import ReleaseStore
+from tests.support.project import ROOT
 from tests.support.releases import NAME, TRUSTED, make_folder, publish
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
 SERVE = """
 import json, sys
 from mlops_basics.production.release_store import ReleaseStore

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from mlops_basics.storage.store_files import StoreFiles
+from tests.support.killed import Killed
 from tests.support.s3_bucket import make_bucket
 from tests.support.services import forget_file_systems
 from tests.support.small_table import ENV, history_of, production_of, set_up, weak
@@ -21,10 +22,6 @@ from tests.support.small_table import ENV, history_of, production_of, set_up, we
 pytestmark = pytest.mark.slow
 
 REASON = "the new tariff is not in the test rows yet"
-
-
-class Killed(BaseException):
-    """Stands for a kill: none of our handlers catches it."""
 
 
 @dataclass(frozen=True)

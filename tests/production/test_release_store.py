@@ -21,6 +21,7 @@ from mlops_basics.production.release_check import manifest_bytes, sha256
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import FileRecord, Pointer, ReleaseManifest
 from mlops_basics.storage.store_files import StoreFiles
+from tests.support.killed import Killed
 from tests.support.releases import (
     NAME,
     TRUSTED,
@@ -35,10 +36,6 @@ pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 
 NOW = "2026-01-01T00:00:00+00:00"
 CALLS = ("open", "os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.listdir")
-
-
-class Killed(BaseException):
-    """Stands for a kill in this process: none of our handlers catches it."""
 
 
 @pytest.fixture(scope="module")

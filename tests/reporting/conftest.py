@@ -20,6 +20,7 @@ from mlops_basics.schemas import (
     TableInfo,
 )
 from tests.support.artifacts import HOSTILE, make_metrics, make_overfit_check, make_trials
+from tests.support.monitored import Monitored, make_monitored
 
 
 def some_metrics(rows: int) -> Metrics:
@@ -98,3 +99,9 @@ def run_result() -> RunResult:
             "Search": search_figure(make_trials(), "log_loss"),
         },
     )
+
+
+@pytest.fixture(scope="module")
+def monitored() -> Monitored:
+    """A year that drifts from the 7th month on."""
+    return make_monitored()

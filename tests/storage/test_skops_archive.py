@@ -7,15 +7,14 @@ import os
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from mlops_basics.storage.skops_archive import canonical_archive
 from tests.support.fitted import fit_pipeline, make_table
+from tests.support.project import ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 PRINT_HASH = """
 import hashlib, skops.io
 from mlops_basics.storage.skops_archive import canonical_archive

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
-CATALOG = Path(__file__).resolve().parents[2] / "conf" / "base" / "catalog_models.yml"
+from tests.support.project import ROOT
+
+CATALOG = ROOT / "conf" / "base" / "catalog_models.yml"
+TRUSTED: list[str] = yaml.safe_load(CATALOG.read_text(encoding="utf-8"))["_trusted_types"]
 
 
 def make_table(rows: int = 60) -> pd.DataFrame:
@@ -69,4 +70,4 @@ def pipeline(request, table):
 @pytest.fixture(scope="package")
 def trusted():
     """The reviewed types of the catalog."""
-    return yaml.safe_load(CATALOG.read_text(encoding="utf-8"))["_trusted_types"]
+    return TRUSTED

@@ -20,10 +20,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, RESOURCE_DOES_NOT_EXIST
 
 from mlops_basics.runs.tracking import Tracking
-
-
-class Killed(BaseException):
-    """Stands for a kill: none of our handlers catches it."""
+from tests.support.killed import Killed
 
 
 @dataclass

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.production.release_store import ReleaseStore
@@ -22,14 +21,9 @@ from mlops_basics.schemas import (
     TableInfo,
 )
 from tests.support.artifacts import make_decision
+from tests.support.fitted import TRUSTED
 
-CATALOG = Path(__file__).resolve().parents[2] / "conf" / "base" / "catalog_models.yml"
-TRUSTED = yaml.safe_load(CATALOG.read_text(encoding="utf-8"))["_trusted_types"]
 NAME = "flowers"
-
-
-class Killed(BaseException):
-    """Stands for a kill: none of our handlers catches it."""
 
 
 @pytest.fixture(scope="session")

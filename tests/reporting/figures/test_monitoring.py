@@ -11,13 +11,7 @@ from mlops_basics.reporting.figures.monitoring import distinct_parts, error_figu
 from mlops_basics.schemas import LabelCount, Watch, WatchedBatch
 from tests.support.artifacts import HOSTILE
 from tests.support.harmless import assert_harmless
-from tests.support.monitored import Monitored, make_monitored
-
-
-@pytest.fixture(scope="module")
-def monitored() -> Monitored:
-    """A year that drifts from the 7th month on."""
-    return make_monitored()
+from tests.support.monitored import Monitored
 
 
 def make_batch(number: int, **values: Any) -> WatchedBatch:

@@ -29,12 +29,6 @@ QUIET = "No change is shown."
 
 
 @pytest.fixture(scope="module")
-def monitored() -> Monitored:
-    """A year that drifts from the 7th month on."""
-    return make_monitored()
-
-
-@pytest.fixture(scope="module")
 def report(monitored: Monitored) -> str:
     """Its page without plotly.js, which is not ours to test."""
     return write(monitored)

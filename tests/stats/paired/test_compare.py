@@ -12,6 +12,7 @@ from scipy import stats
 from mlops_basics.stats.paired import compare
 from mlops_basics.stats.paired.compare import PairedSums, compare_losses
 from mlops_basics.stats.paired.losses import log_loss_rows
+from tests.support.paired_sums import moments
 
 
 @st.composite
@@ -26,10 +27,6 @@ def _sums(pair):
     return PairedSums.from_losses(*pair)
 
 
-def _moments(sums):
-    return [sums.n, sums.champion, sums.gain, sums.m2, sums.m3, sums.scale]
-
-
 def _skewed(seed, n=200):
     """Losses of a champion, and of a challenger that is a little better and sometimes very bad."""
     rng = np.random.default_rng(seed)
@@ -39,7 +36,7 @@ def _skewed(seed, n=200):
 
 @settings(deadline=None, max_examples=40)
 @given(pairs(least=2))
-def test_sums_are_numpys_and_scipys_moments(pair):
+def test_sums_are_numpys_and_scipysmoments(pair):
     """Mean, standard deviation and skewness equal those computed from the differences."""
     sums, d = _sums(pair), pair[0] - pair[1]
     assert sums.gain == pytest.approx(d.mean(), abs=1e-12)
@@ -56,7 +53,7 @@ def test_merging_is_associative_and_equals_summing_at_once(a, b, c):
     whole = _sums(np.concatenate([a, b, c], axis=1))
     x, y, z = map(_sums, (a, b, c))
     for merged in (x.merge(y).merge(z), x.merge(y.merge(z)), z.merge(y).merge(x)):
-        np.testing.assert_allclose(_moments(merged), _moments(whole), rtol=1e-9, atol=1e-8)
+        np.testing.assert_allclose(moments(merged), moments(whole), rtol=1e-9, atol=1e-8)
     assert x.merge(PairedSums()) == x
     assert PairedSums().merge(x) == x
 
@@ -66,7 +63,7 @@ def test_blocks_change_nothing(monkeypatch):
     pair = _skewed(0, 1000)
     whole = _sums(pair)
     monkeypatch.setattr(compare, "_BLOCK", 64)
-    np.testing.assert_allclose(_moments(_sums(pair)), _moments(whole), rtol=1e-10)
+    np.testing.assert_allclose(moments(_sums(pair)), moments(whole), rtol=1e-10)
 
 
 def test_small_differences_of_large_losses_are_kept():

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as arrays
 
 from mlops_basics.stats.paired.compare import PairedSums, compare_losses
 from mlops_basics.stats.paired.groups import group_sums
+from tests.support.paired_sums import moments
 
 
 @st.composite
@@ -16,11 +17,6 @@ def grouped(draw):
     n = draw(st.integers(2, 60))
     values = draw(arrays.arrays(np.float64, (2, n), elements=st.floats(0, 10)))
     return (*values, draw(arrays.arrays(np.int64, n, elements=st.integers(-3, 3))))
-
-
-def moments(sums):
-    """What a test uses of them."""
-    return [sums.n, sums.champion, sums.gain, sums.m2, sums.m3, sums.scale]
 
 
 @given(grouped())
