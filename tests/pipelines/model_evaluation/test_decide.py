@@ -11,7 +11,8 @@ from mlops_basics.pipelines.model_evaluation.nodes import decide
 from mlops_basics.schemas import NO_CHAMPION, ROW_HASH_COLUMN, Decision, DecisionParams
 from mlops_basics.stats.paired.losses import log_loss_rows
 from mlops_basics.stats.paired.spending import alpha_at
-from tests.pipelines.model_evaluation.test_decision import (
+from tests.support.artifacts import make_metrics
+from tests.support.contests import (
     FIT,
     TEST_METRICS,
     assert_finite,
@@ -20,7 +21,6 @@ from tests.pipelines.model_evaluation.test_decision import (
     contest,
     make_gate,
 )
-from tests.support.artifacts import make_metrics
 from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mlops_basics.pipelines.model_evaluation import create_pipeline
 from mlops_basics.schemas import EvaluationParams
-from tests.pipelines.model_evaluation.test_nodes import report_inputs
 from tests.support.parameters import configured
+from tests.support.run_report import report_inputs
 from tests.support.tables import LINEAR, run_slice
 
 
