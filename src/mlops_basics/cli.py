@@ -8,7 +8,6 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +18,7 @@ from kedro.framework.cli.utils import ENV_HELP
 from kedro.utils import find_kedro_project
 
 from mlops_basics.errors import MlopsError
+from mlops_basics.runs.session import Place
 from mlops_basics.safe_text import make_logs_safe, safe_text, short_text
 
 #: conf/logging.yml keeps these quiet: errors reach the terminal once, as a readable message.
@@ -36,38 +36,16 @@ def cli() -> None:
     """Commands of this project."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """What a command is about.
-
-    Attributes:
-        project: Root of the project.
-        env: A folder of conf/; None: Kedro's default.
-        params: As in ``kedro run --params``: the model's name, where it was given.
-    """
-
-    project: Path
-    env: str | None
-    params: dict[str, Any]
-
-    def production(self) -> tuple[Any, Any]:
-        """The release store and the registry, as the catalog configures them."""
-        from mlops_basics.runs.session import load_context
-
-        release: Any = load_context(self.project, self.env, self.params).catalog.get("release")
-        return release.store, release.registry
-
-
 def command(
     about: Literal["project", "environment", "model"], name: str | None = None
 ) -> Callable[[Callable[..., int | None]], click.Command]:
     """Make a function one of the project's commands, with readable errors and ``--verbose``.
 
-    The function is given a ``Target`` and the values of its own options, which stand below this
+    The function is given a ``Place`` and the values of its own options, which stand below this
     decorator; what it returns is the exit code, None being 0.
 
     Args:
-        about: What ``Target`` names: the project alone, an environment (``--env``), or a model
+        about: What ``Place`` names: the project alone, an environment (``--env``), or a model
             (``--model-name``, too).
         name: Of the command; None: that of the function.
     """
@@ -79,7 +57,7 @@ def command(
             metadata: Any, /, env: str | None = None, model_name: str | None = None, **options: Any
         ) -> None:
             params = {"model_name": model_name} if model_name else {}
-            sys.exit(function(Target(_project_path(metadata), env, params), **options))
+            sys.exit(function(Place(_project_path(metadata), env, params), **options))
 
         made = click.command(name)(call)
         made.params += ABOUT[about]
@@ -183,7 +161,7 @@ cli.add_command(run)
 
 @command("project")
 @click.argument("name", required=False)
-def sample(_target: Target, name: str | None) -> None:
+def sample(_place: Place, name: str | None) -> None:
     """Write a sample table (breast_cancer, diabetes, flights) into data/source."""
     from mlops_basics.commands.samples import write_sample
 
@@ -191,43 +169,43 @@ def sample(_target: Target, name: str | None) -> None:
 
 
 @command("model")
-def releases(target: Target) -> None:
+def releases(place: Place) -> None:
     """Show every release: when, why, from which data, and which is in production."""
     from rich.console import Console
 
     from mlops_basics.commands.releases import releases_table
 
-    Console().print(releases_table(*target.production()))
+    Console().print(releases_table(*place.production()))
 
 
 @command("model")
 @click.option("--to", help="The version to go back to; default: the champion before.")
 @click.option("--reason", default="rolled back by hand", help="Written into the ledger.")
-def rollback(target: Target, to: str | None, reason: str) -> None:
+def rollback(place: Place, to: str | None, reason: str) -> None:
     """Put an earlier release back into production."""
     from mlops_basics.commands.rollback import rollback as roll_back
     from mlops_basics.production.ledger import utc_now
 
-    click.echo(roll_back(*target.production(), to, reason, getpass.getuser(), utc_now()))
+    click.echo(roll_back(*place.production(), to, reason, getpass.getuser(), utc_now()))
 
 
 @command("model")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5001, show_default=True, type=int)
-def serve(target: Target, host: str, port: int) -> int:
+def serve(place: Place, host: str, port: int) -> int:
     """Verify the release in production and serve it over HTTP (POST /invocations)."""
     from mlops_basics.commands.serve import serve as serve_release
 
-    return serve_release(target.production()[0], host, port)
+    return serve_release(place.production()[0], host, port)
 
 
 @command("environment")
 @click.argument("run_id")
-def reproduce(target: Target, run_id: str) -> int:
+def reproduce(place: Place, run_id: str) -> int:
     """Run a recorded run again and say whether metrics and predictions are identical."""
     from mlops_basics.commands.reproduce import reproduce_run
 
-    reproduction = reproduce_run(target.project, run_id, target.env)
+    reproduction = reproduce_run(place.project_path, run_id, place.env)
     click.echo(reproduction.in_words())
     return 0 if reproduction.identical else EXIT_DIFFERENT
 
@@ -235,49 +213,49 @@ def reproduce(target: Target, run_id: str) -> int:
 @command("model")
 @click.argument("run_id")
 @click.option("--reason", required=True, help="Why, against its decision: the ledger keeps it.")
-def promote(target: Target, run_id: str, reason: str) -> None:
+def promote(place: Place, run_id: str, reason: str) -> None:
     """Promote a run by hand, whatever its test said; its release is verified all the same."""
     from mlops_basics.commands.promote import promote_run
     from mlops_basics.production.ledger import utc_now
     from mlops_basics.schemas import Override
 
     override = Override(by=getpass.getuser(), at=utc_now(), reason=reason.strip())
-    click.echo(promote_run(target.project, target.env, target.params, run_id, override))
+    click.echo(promote_run(place.project_path, place.env, place.params, run_id, override))
 
 
 @command("model")
 @click.option("--keep", required=True, type=click.IntRange(min=1), help="How many runs to keep.")
 @click.option("--dry-run", is_flag=True, help="Tell what would go, but remove nothing.")
-def prune(target: Target, keep: int, dry_run: bool) -> None:
+def prune(place: Place, keep: int, dry_run: bool) -> None:
     """Remove the data of old runs, but never what a release, a version or the monitor needs."""
     from mlops_basics.commands.prune import prune_runs
 
-    click.echo(prune_runs(target.project, target.env, target.params, keep, dry_run=dry_run))
+    click.echo(prune_runs(place.project_path, place.env, place.params, keep, dry_run=dry_run))
 
 
 @command("model")
-def doctor(target: Target) -> int:
+def doctor(place: Place) -> int:
     """Check what a run needs: a line a check, with a remedy. Exit code 1 if one failed."""
     from mlops_basics.commands.doctor import examine, in_one_line
 
     healthy = True
-    for result in examine(target.project, target.env, target.params):
+    for result in examine(place.project_path, place.env, place.params):
         click.echo(in_one_line(result))
         healthy = healthy and result.state != "failed"
     return 0 if healthy else 1
 
 
 @command("project")
-def keygen(target: Target) -> None:
+def keygen(place: Place) -> None:
     """Make the keys that releases are signed with and checked by (conf/local)."""
     from mlops_basics.commands.keygen import make_keys
 
-    click.echo(make_keys(target.project))
+    click.echo(make_keys(place.project_path))
 
 
 @command("model")
 @click.option("--dry-run", is_flag=True, help="Look and tell, but write and train nothing.")
-def ct(target: Target, dry_run: bool) -> int:
+def ct(place: Place, dry_run: bool) -> int:
     """Watch the release in production, and retrain when needed, and only then.
 
     Exit codes: 0 nothing to do, 3 retrained and promoted, 4 retrained and kept, 5 would retrain
@@ -285,7 +263,7 @@ def ct(target: Target, dry_run: bool) -> int:
     """
     from mlops_basics.commands.ct import continuous_training
 
-    outcome = continuous_training(target.project, target.env, target.params, dry_run=dry_run)
+    outcome = continuous_training(place, dry_run=dry_run)
     click.echo(outcome.text)
     return outcome.code
 
@@ -294,28 +272,28 @@ def ct(target: Target, dry_run: bool) -> int:
 @click.argument("action", type=click.Choice(["start", "stop", "status"]))
 @click.option("--s3-port", type=int, help="Default: that of the last time, or 8333.")
 @click.option("--mlflow-port", type=int, help="Default: that of the last time, or 5002.")
-def services(target: Target, action: str, s3_port: int | None, mlflow_port: int | None) -> None:
+def services(place: Place, action: str, s3_port: int | None, mlflow_port: int | None) -> None:
     """S3, PostgreSQL and MLflow on this machine, for development and tests only."""
     from mlops_basics.commands.services import serve_locally
 
-    click.echo(serve_locally(target.project, action, s3_port, mlflow_port))
+    click.echo(serve_locally(place.project_path, action, s3_port, mlflow_port))
 
 
 @command("environment", name="data-push")
-def data_push(target: Target) -> None:
+def data_push(place: Place) -> None:
     """Take a version of the source (and labels) with DVC, and send it to `data_remote`."""
     from mlops_basics.commands.data_versions import push_data
 
-    for text in push_data(target.project, target.env):
+    for text in push_data(place.project_path, place.env):
         click.echo(text)
 
 
 @command("environment", name="data-pull")
-def data_pull(target: Target) -> None:
+def data_pull(place: Place) -> None:
     """Bring the version of the source (and labels) that their .dvc files name."""
     from mlops_basics.commands.data_versions import pull_data
 
-    for text in pull_data(target.project, target.env):
+    for text in pull_data(place.project_path, place.env):
         click.echo(text)
 
 
@@ -324,10 +302,10 @@ def data_pull(target: Target) -> None:
 @click.option(
     "--rows", default=10_000, show_default=True, help="Flights a month; there are 28,000."
 )
-def demo(target: Target, months: int, rows: int) -> None:
+def demo(place: Place, months: int, rows: int) -> None:
     """A year of production on real flights: predict, watch, retrain, and a page about it."""
     from mlops_basics.commands.demo.year import page_path, run_demo, summary
 
-    result = run_demo(target.project, months, rows, click.echo)
-    page = page_path(target.project).relative_to(target.project)
+    result = run_demo(place.project_path, months, rows, click.echo)
+    page = page_path(place.project_path).relative_to(place.project_path)
     click.echo(f"{summary(result)}\nPage: {page.as_posix()}")

@@ -1,7 +1,7 @@
 """The whole loop on small data without Kedro's sessions: real nodes, catalog and manifests, but a
 stump instead of a search.
 
-``SmallPlace`` takes the place of ``continuous.Place``: it has the same methods.
+``SmallPlace`` stands in for ``runs.session.Place``: it has the same methods.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from pathlib import Path
 from typing import Any
 
 from kedro.framework.project import pipelines
@@ -14,7 +13,7 @@ from kedro.runner import SequentialRunner
 from mlops_basics.errors import ConflictError
 from mlops_basics.runs import versions
 from mlops_basics.runs.code_version import describe_code
-from mlops_basics.runs.session import bare_context, load_context, run_session
+from mlops_basics.runs.session import Place
 from mlops_basics.schemas import (
     Attempt,
     CollectionParams,
@@ -47,31 +46,7 @@ class Outcome:
     text: str
 
 
-@dataclass(frozen=True)
-class Place:
-    """Which model, in which project: what every session needs."""
-
-    project_path: Path
-    env: str | None
-    params: dict[str, Any]
-
-    def catalog(self, **more: Any) -> Any:
-        """A fresh catalog, which sees what other processes have written."""
-        return load_context(self.project_path, self.env, self.params | more).catalog
-
-    def bare_catalog(self) -> Any:
-        """A fresh catalog without hooks: to find that there is nothing to do takes no MLflow."""
-        return bare_context(self.project_path, self.env, self.params).catalog
-
-    def run(self, pipeline: str, **more: Any) -> str:
-        """Run a pipeline as ``kedro run`` does; returns the run's version."""
-        params = self.params | more
-        return run_session(self.project_path, self.env, params, pipeline_names=[pipeline])
-
-
-def continuous_training(
-    project_path: Path, env: str | None, params: dict[str, Any], *, dry_run: bool = False
-) -> Outcome:
+def continuous_training(place: Place, *, dry_run: bool = False) -> Outcome:
     """Monitor the release in production, and run the training loop when the verdict says so.
 
     Two at once do no harm: the second waits, and then finds nothing new. Killed anywhere, the same
@@ -79,12 +54,9 @@ def continuous_training(
     retraining as done only once its outcome is.
 
     Args:
-        project_path: Root of the project.
-        env: A folder of conf/.
-        params: As in ``kedro run --params``.
+        place: Which model, in which project.
         dry_run: Look and tell, but write, train and publish nothing.
     """
-    place = Place(project_path, env, params)
     return _dry_run(place) if dry_run else look_and_train(place)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,39 @@ from kedro.framework.session import KedroSession
 from mlops_basics.config.checks import check_environment, check_globals
 from mlops_basics.config.credentials import export_credentials
 from mlops_basics.runs.versions import with_free_version
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which model, in which project: what a command is about.
+
+    Attributes:
+        project_path: Root of the project.
+        env: A folder of conf/; None: Kedro's default.
+        params: As in ``kedro run --params``.
+    """
+
+    project_path: Path
+    env: str | None
+    params: dict[str, Any]
+
+    def catalog(self, **more: Any) -> Any:
+        """A fresh catalog, which sees what other processes have written."""
+        return load_context(self.project_path, self.env, self.params | more).catalog
+
+    def bare_catalog(self) -> Any:
+        """A fresh catalog without hooks: to find that there is nothing to do takes no MLflow."""
+        return bare_context(self.project_path, self.env, self.params).catalog
+
+    def run(self, pipeline: str, **more: Any) -> str:
+        """Run a pipeline as ``kedro run`` does; returns the run's version."""
+        params = self.params | more
+        return run_session(self.project_path, self.env, params, pipeline_names=[pipeline])
+
+    def production(self) -> tuple[Any, Any]:
+        """The release store and the registry, as the catalog configures them."""
+        release = self.catalog().get("release")
+        return release.store, release.registry
 
 
 def run_session(

@@ -30,7 +30,7 @@ from mlops_basics.commands.demo.page import (
 from mlops_basics.commands.samples import write_sample
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.production.release_store import ReleaseStore
-from mlops_basics.runs.session import load_context
+from mlops_basics.runs.session import Place, load_context
 from mlops_basics.schemas import MonitoringParams, PreprocessingParams, Release, TrainingParams
 from mlops_basics.scoring.scores import Scores, class_probabilities, losses, watched_losses
 from mlops_basics.stats.paired.compare import compare_losses
@@ -191,7 +191,7 @@ class _Year:
         before = self._production()
         seconds, cpu = time.perf_counter(), time.process_time()
         with _quiet():
-            outcome = continuous_training(self.project_path, ENV, {})
+            outcome = continuous_training(Place(self.project_path, ENV, {}))
         seconds, cpu = time.perf_counter() - seconds, time.process_time() - cpu
         catalog = self._catalog()
         trained = outcome.code in (outcome.code.PROMOTED, outcome.code.KEPT)
