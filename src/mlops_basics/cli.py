@@ -220,7 +220,7 @@ def promote(place: Place, run_id: str, reason: str) -> None:
     from mlops_basics.schemas import Override
 
     override = Override(by=getpass.getuser(), at=utc_now(), reason=reason.strip())
-    click.echo(promote_run(place.project_path, place.env, place.params, run_id, override))
+    click.echo(promote_run(place, run_id, override))
 
 
 @command("model")
@@ -230,7 +230,7 @@ def prune(place: Place, keep: int, dry_run: bool) -> None:
     """Remove the data of old runs, but never what a release, a version or the monitor needs."""
     from mlops_basics.commands.prune import prune_runs
 
-    click.echo(prune_runs(place.project_path, place.env, place.params, keep, dry_run=dry_run))
+    click.echo(prune_runs(place, keep, dry_run=dry_run))
 
 
 @command("model")
@@ -239,7 +239,7 @@ def doctor(place: Place) -> int:
     from mlops_basics.commands.doctor import examine, in_one_line
 
     healthy = True
-    for result in examine(place.project_path, place.env, place.params):
+    for result in examine(place):
         click.echo(in_one_line(result))
         healthy = healthy and result.state != "failed"
     return 0 if healthy else 1

@@ -65,11 +65,12 @@ class RunRecordHooks:
         export_credentials(context.project_path)
         check_environment(self._env, context.config_loader)
         check_globals(self._env, context.config_loader)
+        # Read once: Kedro and kedro-mlflow take from the loader what was put into it.
+        for name in ("mlflow", "parameters"):
+            context.config_loader[name] = context.config_loader[name]
         check_artifact_location(self._env, context.config_loader)
-        # As configured: what Kedro's own validation says of them is hard to read.
-        self._parameters = context.config_loader["parameters"]
-        # Kedro need not read them again; it makes sections of its own copy.
-        context.config_loader["parameters"] = copy.deepcopy(self._parameters)
+        # As configured: Kedro makes sections of its own, and what it says of them is hard to read.
+        self._parameters = copy.deepcopy(context.config_loader["parameters"])
         check_parameters(self._parameters)
 
     # First, so that versions that do not fit are an error before an MLflow run begins.

@@ -11,7 +11,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
 from mlops_basics.commands.prune import references
-from mlops_basics.commands.prune.command import _Place
+from mlops_basics.commands.prune.command import _ModelStorage
 from mlops_basics.commands.prune.plan import Plan, Reference, Stored, in_words, kept_runs, make_plan
 from mlops_basics.errors import LineageError
 from mlops_basics.schemas import Attempt, ModelRecord, MonitoringState, Watch, WatchedBatch
@@ -258,18 +258,18 @@ def test_on_s3_folders_are_found_and_removed(s3_environment):
     """Versions with their bytes, manifests alone as runs, claims; other folders stay."""
     bucket = make_bucket(s3_environment)
     base, fs = f"{bucket.name}/data/mine", bucket.fs()
-    place = _Place(catalog_of(f"s3://{base}", bucket.credentials()), {})
+    storage = _ModelStorage(catalog_of(f"s3://{base}", bucket.credentials()), {})
     for run in RUNS[:2]:
         fs.pipe_file(f"{base}/manifests/manifest.json/{run}/manifest.json", b"{}")
         fs.pipe_file(f"{base}/bronze/report.json/{run}/report.json", b"12345")
     fs.pipe_file(f"{base}/manifests/running/{RUNS[2]}.json", b"{}")
     fs.pipe_file(f"{base}/bronze/other.json", b"{}")
-    there = place.stored()
+    there = storage.stored()
     assert there.folders["report"] == dict.fromkeys(RUNS[:2], 5)
     assert (there.recorded(), there.claimed) == (set(RUNS[:2]), [RUNS[2]])
-    place.remove("report", RUNS[0])
-    place.remove("report", RUNS[0])
-    place.drop_claim(RUNS[2])
+    storage.remove("report", RUNS[0])
+    storage.remove("report", RUNS[0])
+    storage.drop_claim(RUNS[2])
     assert {path.removeprefix(f"{base}/") for path in fs.find(base)} == {
         *(f"manifests/manifest.json/{run}/manifest.json" for run in RUNS[:2]),
         f"bronze/report.json/{RUNS[1]}/report.json",
@@ -279,14 +279,14 @@ def test_on_s3_folders_are_found_and_removed(s3_environment):
 
 def test_a_manifest_that_cannot_be_read_stops_everything(tmp_path):
     """Nothing is removed, since the run's needs are unknown; the message names the file."""
-    place = _Place(catalog_of(str(tmp_path / "mine")), {})
+    storage = _ModelStorage(catalog_of(str(tmp_path / "mine")), {})
     file = tmp_path / "mine" / "manifests" / "manifest.json" / RUNS[0] / "manifest.json"
     file.parent.mkdir(parents=True)
     file.write_text("{", encoding="utf-8")
     with pytest.raises(LineageError, match=rf"manifest\.json/{RUNS[0]}.*cannot be told"):
-        place.manifest(RUNS[0])
+        storage.manifest(RUNS[0])
     (tmp_path / "mine" / "manifests" / "manifest.json" / RUNS[1]).mkdir()
-    assert place.stored().recorded() == {RUNS[0]}
+    assert storage.stored().recorded() == {RUNS[0]}
 
 
 def test_what_the_catalog_knows_by_a_pattern_alone_is_found(tmp_path):
@@ -296,19 +296,19 @@ def test_what_the_catalog_knows_by_a_pattern_alone_is_found(tmp_path):
     folder.mkdir(parents=True)
     (folder / "drawn_plot.json").write_text("{}", encoding="utf-8")
     draw = Pipeline([Node(lambda table: table, "table", "drawn_plot", name="draw")])
-    assert _Place(catalog, {"drawing": draw}).stored().folders["drawn_plot"] == {RUNS[0]: 2}
+    assert _ModelStorage(catalog, {"drawing": draw}).stored().folders["drawn_plot"] == {RUNS[0]: 2}
 
 
 def test_links_are_not_followed(tmp_path):
     """The target of a link in a removed folder stays."""
-    place = _Place(catalog_of(str(tmp_path / "mine")), {})
+    storage = _ModelStorage(catalog_of(str(tmp_path / "mine")), {})
     other = tmp_path / "other"
     other.mkdir()
     (other / "precious").write_text("x", encoding="utf-8")
     folder = tmp_path / "mine" / "bronze" / "report.json" / RUNS[0]
     folder.mkdir(parents=True)
     (folder / "link").symlink_to(other)
-    place.remove("report", RUNS[0])
+    storage.remove("report", RUNS[0])
     assert (other / "precious").exists()
     assert not folder.exists()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from kedro.framework.project import pipelines as project_pipelines
@@ -17,7 +16,7 @@ from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs import versions
 from mlops_basics.runs.find import find_run, manifest_of
-from mlops_basics.runs.session import load_context
+from mlops_basics.runs.session import Place
 from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import LedgerEntry, Manifest, Override, Registration
 
@@ -25,19 +24,11 @@ LONGEST_REASON = 1000  # characters
 _REGISTERING, _DECISION = "model_registry", "decision"
 
 
-def promote_run(
-    project_path: Path,
-    env: str | None,
-    params: dict[str, Any],
-    run_id: str,
-    override: Override,
-) -> str:
+def promote_run(place: Place, run_id: str, override: Override) -> str:
     """Promote a recorded run by hand.
 
     Args:
-        project_path: Root of the project.
-        env: The environment that names the model.
-        params: As in ``kedro run --params``.
+        place: Which model, in which project.
         run_id: Id of the MLflow run, the beginning of it, or version of the run (its time).
         override: Who, when and why.
 
@@ -51,8 +42,8 @@ def promote_run(
         ConflictError: If another process works on the same production for long.
     """
     require_reason(override.reason)
-    context = load_context(project_path, env, params)  # points MLflow at the project's server
-    return promote_recorded(context.catalog, project_pipelines, run_id, override)
+    catalog = place.catalog()  # points MLflow at the project's server
+    return promote_recorded(catalog, project_pipelines, run_id, override)
 
 
 def promote_recorded(

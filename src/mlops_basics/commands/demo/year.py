@@ -30,7 +30,7 @@ from mlops_basics.commands.demo.page import (
 from mlops_basics.commands.samples import write_sample
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.production.release_store import ReleaseStore
-from mlops_basics.runs.session import Place, load_context
+from mlops_basics.runs.session import Place
 from mlops_basics.schemas import MonitoringParams, PreprocessingParams, Release, TrainingParams
 from mlops_basics.scoring.scores import Scores, class_probabilities, losses, watched_losses
 from mlops_basics.stats.paired.compare import compare_losses
@@ -191,7 +191,7 @@ class _Year:
         before = self._production()
         seconds, cpu = time.perf_counter(), time.process_time()
         with _quiet():
-            outcome = continuous_training(Place(self.project_path, ENV, {}))
+            outcome = continuous_training(self._place)
         seconds, cpu = time.perf_counter() - seconds, time.process_time() - cpu
         catalog = self._catalog()
         trained = outcome.code in (outcome.code.PROMOTED, outcome.code.KEPT)
@@ -248,8 +248,12 @@ class _Year:
             "Search": f"{trials} trials in each training",
         }
 
+    @property
+    def _place(self) -> Place:
+        return Place(self.project_path, ENV, {})
+
     def _catalog(self) -> Any:
-        return load_context(self.project_path, ENV, {}).catalog
+        return self._place.catalog()
 
     def _production(self) -> str | None:
         pointer = self._store.pointer()

@@ -16,7 +16,7 @@ from mlops_basics.commands.doctor import installation, production, storage, trac
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult, reported
 from mlops_basics.config.checks import check_parameters
 from mlops_basics.runs.mlflow_state import set_servers
-from mlops_basics.runs.session import bare_context
+from mlops_basics.runs.session import Place, bare_context
 from mlops_basics.schemas import Pointer
 from mlops_basics.storage.s3_objects import endpoint_of
 from mlops_basics.storage.store_files import StoreFiles
@@ -47,22 +47,16 @@ class Setting:
     signing_key: str | None
 
 
-def examine(project: Path, env: str | None, params: dict[str, Any]) -> Iterator[CheckResult]:
-    """Make every check, and hand each result on as it comes.
-
-    Args:
-        project: Root of the project.
-        env: A folder of conf/.
-        params: As in ``kedro run --params``.
-    """
+def examine(place: Place) -> Iterator[CheckResult]:
+    """Make every check, and hand each result on as it comes."""
     results: list[CheckResult] = []
     with reported("Python", results):
-        results.append(installation.python_version(project))
+        results.append(installation.python_version(place.project_path))
     with reported("packages", results):
-        results.append(installation.packages(project))
+        results.append(installation.packages(place.project_path))
     setting: list[Setting] = []
     with reported("configuration", results):
-        setting.append(configured(project, env, params))
+        setting.append(configured(place))
         results.append(CheckResult("configuration", "ok", f"model '{setting[0].model_name}'"))
     yield from results
     reach = _Reach()
@@ -71,14 +65,14 @@ def examine(project: Path, env: str | None, params: dict[str, Any]) -> Iterator[
         yield from _records(usable, reach)
 
 
-def configured(project: Path, env: str | None, params: dict[str, Any]) -> Setting:
+def configured(place: Place) -> Setting:
     """Read the configuration and open what is looked at.
 
     Not by Kedro's context: its hooks would wait for MLflow and write to it, and its catalog imports
     every pipeline.
     """
-    loader: Any = bare_context(project, env, params).config_loader
-    loader.config_patterns.setdefault("mlflow", ["mlflow*", "mlflow*/**", "**/mlflow*"])
+    project = place.project_path
+    loader: Any = bare_context(project, place.env, place.params).config_loader
     parameters = loader["parameters"]
     check_parameters(parameters)
     entries = {name: _in_project(project, loader["catalog"][name]) for name in _NEEDED}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from kedro.framework.project import pipelines as project_pipelines
@@ -25,24 +25,20 @@ from mlops_basics.commands.prune.plan import (
 from mlops_basics.errors import LineageError
 from mlops_basics.runs import versions
 from mlops_basics.runs.claim import FOLDER as CLAIMS
-from mlops_basics.runs.session import load_context
+from mlops_basics.runs.session import Place
 from mlops_basics.schemas import Manifest
 from mlops_basics.storage.store_files import StoreFiles
 
 _RUNS = (versions.MANIFEST, versions.REPRODUCTION)
 
 
-def prune_runs(
-    project_path: Path, env: str | None, params: dict[str, Any], keep: int, *, dry_run: bool = False
-) -> str:
+def prune_runs(place: Place, keep: int, *, dry_run: bool = False) -> str:
     """Remove the data of all runs but the newest ones and those that something refers to.
 
     MLflow's runs and the releases stay. Interrupted anywhere, the same call goes on.
 
     Args:
-        project_path: Root of the project.
-        env: The environment that names the model.
-        params: As in ``kedro run --params``.
+        place: Which model, in which project.
         keep: How many of the newest runs to keep, at least 1.
         dry_run: Tell what would go, but remove nothing.
 
@@ -53,8 +49,7 @@ def prune_runs(
         LineageError: If it is unknown what is needed; nothing is removed then.
         ConflictError: If another process works on the same production for long.
     """
-    catalog = load_context(project_path, env, params).catalog
-    return prune(catalog, project_pipelines, keep, dry_run=dry_run)
+    return prune(place.catalog(), project_pipelines, keep, dry_run=dry_run)
 
 
 def prune(
@@ -65,27 +60,28 @@ def prune(
     dry_run: bool = False,
 ) -> str:
     """Remove what a catalog's data sets hold beside the newest runs and what is referred to."""
-    place = _Place(catalog, pipelines)
+    storage = _ModelStorage(catalog, pipelines)
     if dry_run:
-        plan, stored = look(catalog, place, keep)
+        plan, stored = look(catalog, storage, keep)
         return in_words(plan, stored.recorded(), dry_run=True)
     # A run that is registered or promoted meanwhile would refer to what is about to go.
     release: Any = catalog.get("release")
     with release.store.one_run_at_a_time():
-        plan, stored = look(catalog, place, keep)
+        plan, stored = look(catalog, storage, keep)
         for name, version, _ in plan.removed:
-            place.remove(name, version)
+            storage.remove(name, version)
         for version in {version for _, version, _ in plan.removed} & set(stored.claimed):
-            place.drop_claim(version)
+            storage.drop_claim(version)
     return in_words(plan, stored.recorded(), dry_run=False)
 
 
-def look(catalog: versions.Catalog, place: _Place, keep: int) -> tuple[Plan, Stored]:
+def look(catalog: versions.Catalog, storage: _ModelStorage, keep: int) -> tuple[Plan, Stored]:
     """Decide what goes, and say what there is; nothing is removed."""
-    stored = place.stored()
+    stored = storage.stored()
     release: Any = catalog.get("release")
     needed: list[Reference] = [
-        references.of_run(why, place.manifest(run)) for run, why in kept_runs(stored, keep).items()
+        references.of_run(why, storage.manifest(run))
+        for run, why in kept_runs(stored, keep).items()
     ]
     needed += references.releases(release.store)
     needed += references.registered(release.registry, release.store.ledger())
@@ -93,7 +89,7 @@ def look(catalog: versions.Catalog, place: _Place, keep: int) -> tuple[Plan, Sto
     return make_plan(stored, needed, datetime.now(UTC)), stored
 
 
-class _Place:
+class _ModelStorage:
     """The versioned data sets below the model's folder, wherever that is."""
 
     def __init__(self, catalog: versions.Catalog, pipelines: Mapping[str, Pipeline]) -> None:
