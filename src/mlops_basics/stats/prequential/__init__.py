@@ -1,0 +1,1 @@
+"""Is another policy better than the current one, judged batch after batch?"""
