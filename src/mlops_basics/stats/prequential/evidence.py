@@ -191,8 +191,8 @@ def update(
         >>> evidence = begin(("last 1", "last 3"), alpha=0.05)
         >>> batch = {"last 1": [0.1] * 40, "last 3": [0.3] * 40}
         >>> evidence = update(evidence, [0.3] * 40, batch)
-        >>> evidence.better, round(evidence.strength("last 1"), 2), evidence.strength("last 3") < 0.1
-        ('last 1', 1.02, True)
+        >>> evidence.better, round(evidence.strength("last 1"), 2)
+        ('last 1', 1.02)
 
         Forty rows with a loss of 0.1 instead of 0.3 are enough to switch.
     """
@@ -243,7 +243,8 @@ def _by_group(differences: Floats, groups: Ints | None) -> Floats:
     codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
     sums = np.bincount(codes, weights=differences)
     # Rounding may reach past the limit by a hair.
-    return np.clip(sums / sizes.max(), -1.0, 1.0)
+    shares: Floats = np.clip(sums / sizes.max(), -1.0, 1.0)
+    return shares
 
 
 def _losses(values: npt.ArrayLike, name: str) -> Floats:
