@@ -138,7 +138,9 @@ def test_the_same_batch_has_the_same_verdicts():
     """The classifier's draws follow from seed and number."""
     batch, few = table_of(500, seed=1), PARAMS.model_copy(update={"classifier_rows": 200})
     assert judge(batch, params=few) == judge(batch, params=few)
-    scores = [two_sample_scores(table_of(), batch, {"when"}, few, number) for number in (1, 1, 2)]
+    scores = [
+        two_sample_scores(table_of(), batch, {"when"}, few, number).scored for number in (1, 1, 2)
+    ]
     np.testing.assert_array_equal(scores[0][1], scores[1][1])
     assert scores[0][1].shape == (200,)
     assert not np.array_equal(scores[0][1], scores[2][1])
@@ -149,9 +151,9 @@ def test_the_classifier_sees_levels_and_gaps():
     from sklearn.metrics import roc_auc_score
 
     batch = table_of(seed=1)
-    for column, value in (("colour", "green"), ("colour", None), ("y", np.nan)):
+    for column, value in (("colour", "green"), ("colour", None), ("y", np.nan), ("x", None)):
         changed = batch.assign(**{column: value})
-        sides, scores = two_sample_scores(table_of(), changed, {"when"}, PARAMS, 1)
+        sides, scores = two_sample_scores(table_of(), changed, {"when"}, PARAMS, 1).scored
         assert roc_auc_score(sides, scores) > 0.95
 
 

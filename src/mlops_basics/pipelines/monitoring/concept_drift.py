@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlops_basics.errors import ConfigurationError
+from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.schemas import (
     ConceptResult,
     MonitoringParams,
@@ -92,24 +92,48 @@ def batch_losses(
         strict: Whether a row without a label counts with a loss of 0, which makes the test valid
             whichever labels are missing.
 
+    Returns:
+        Losses in [0, 1], that of a prediction that is no number being 1; and None where the model
+        expects none.
+
     Raises:
-        DataError: If a label is no number where the target is one.
+        DataError: If a label is no number where the target is one, or the model cannot predict
+            these rows.
     """
-    table, model = release.table, release.model
+    table = release.table
     y = target_values(target, table.task, table.positive_above)
     labelled = y.notna().to_numpy()
-    if table.task == "regression":
-        predicted = np.asarray(model.predict(features), dtype=np.float64)
-        scores = Scores(table.task, y.to_numpy(dtype=np.float64), predicted, np.empty((0, 0)))
-    else:
-        codes = {name: code for code, name in enumerate(table.classes)}
-        p = class_probabilities(model, features, table)
-        of_row = y.map(codes).fillna(-1).to_numpy(dtype=np.int64)
-        scores = Scores(table.task, of_row, p.argmax(axis=1), p)
+    scores, unknown = _scores(features, y, release)
     assert release.reference is not None  # noqa: S101 (its watch was begun with it)
     losses = watched_losses(scores, release.reference.info.clip)[watch.loss]
+    losses = np.where(unknown, 1.0, losses)
     kept = np.where(labelled, losses, 0.0) if strict else losses[labelled]
-    return kept, expected_loss(scores.probabilities, watch.loss)
+    return kept, expected_loss(scores.probabilities[~unknown], watch.loss)
+
+
+def _scores(
+    features: pd.DataFrame, y: pd.Series, release: Release
+) -> tuple[Scores, npt.NDArray[np.bool_]]:
+    """Targets and predictions, and which of these are no number."""
+    table, model = release.table, release.model
+    try:
+        if table.task == "regression":
+            predicted = np.asarray(model.predict(features), dtype=np.float64)
+            p = np.empty((len(y), 0))
+        else:
+            p = class_probabilities(model, features, table)
+    except ValueError as error:
+        raise DataError(
+            f"Its error is not known: the release {release.manifest.version} cannot predict its "
+            f"rows ({error})."
+        ) from error
+    if table.task == "regression":
+        of_row = y.to_numpy(dtype=np.float64)
+        return Scores(table.task, of_row, predicted, p), np.isnan(predicted)
+    codes = {name: code for code, name in enumerate(table.classes)}
+    known = y.map(codes).fillna(-1).to_numpy(dtype=np.int64)
+    unknown = np.asarray(np.isnan(p).any(axis=1), dtype=bool)
+    return Scores(table.task, known, p.argmax(axis=1), p), unknown
 
 
 def may_enter(record: WatchedBatch, newest: int, params: MonitoringParams) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +14,37 @@ from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
 from mlops_basics.table.profile import feature_profile
 
+MOST_NAMES = 5  # columns that a note names
 LEAST_ROWS = 100  # of each side, for a classifier to learn anything from a half of them
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+
+class Judged(NamedTuple):
+    """What was found about a batch's columns.
+
+    Attributes:
+        columns: The verdicts.
+        profile: Of the batch.
+        notes: What could not be judged, and why.
+    """
+
+    columns: tuple[DriftResult, ...]
+    profile: TableProfile
+    notes: tuple[str, ...]
+
+
+class TwoSample(NamedTuple):
+    """What a classifier made of rows that it has not seen.
+
+    Attributes:
+        scored: Labels (0 reference, 1 batch) and scores of these rows; None where there are none.
+        notes: What it could not see, and why.
+    """
+
+    scored: tuple[Ints, Floats] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def ignored_columns(reference: ReleaseReference, params: MonitoringParams) -> set[str]:
@@ -43,7 +71,7 @@ def judge_batch(
     reference: ReleaseReference,
     profile: TableProfile,
     params: MonitoringParams,
-) -> tuple[tuple[DriftResult, ...], TableProfile]:
+) -> Judged:
     """Verdicts about every column of the release's ``number``-th batch, and about joint changes.
 
     Args:
@@ -52,23 +80,21 @@ def judge_batch(
         reference: The release's; a sample of it is what a classifier learns to tell apart.
         profile: What ``reference_profile`` gave.
         params: Level, thresholds, and how many rows the classifier may use.
-
-    Returns:
-        The verdicts, and the batch's profile.
     """
     ignored = ignored_columns(reference, params)
     current = feature_profile(features, ignored)
+    two_sample = two_sample_scores(
+        reference.sample[list(features.columns)], features, ignored, params, number
+    )
     results = judge_table(
         profile,
         current,
         number,
         alpha=params.data_alpha,
         thresholds=params.thresholds,
-        classifier=two_sample_scores(
-            reference.sample[list(features.columns)], features, ignored, params, number
-        ),
+        classifier=two_sample.scored,
     )
-    return tuple(results), current
+    return Judged(tuple(results), current, two_sample.notes)
 
 
 def two_sample_scores(
@@ -77,17 +103,18 @@ def two_sample_scores(
     ignored: Collection[str],
     params: MonitoringParams,
     number: int,
-) -> tuple[Ints, Floats] | None:
+) -> TwoSample:
     """Teach a classifier to tell both tables apart, and let it score rows it has not seen.
 
-    Returns:
-        Labels (0 reference, 1 batch) and scores of the held-out halves; None where a side has too
-        few rows, no column is left, or the classifier is switched off.
+    Half of the rows teach it, the others are scored. Nothing is scored where a side has too few
+    rows, no column is left, or the classifier is switched off.
     """
     columns = [name for name in now.columns if name not in ignored]
-    few = min(len(before), len(now), params.classifier_rows) < LEAST_ROWS
-    if few or not columns:
-        return None
+    if not params.classifier_rows or not columns:
+        return TwoSample()
+    fewest = min(len(before), len(now), params.classifier_rows)
+    if fewest < LEAST_ROWS:
+        return _not_asked(f"a side has {fewest} rows, and {LEAST_ROWS} are needed")
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     rng = np.random.default_rng([params.seed, number])
@@ -95,11 +122,51 @@ def two_sample_scores(
     sides = np.repeat([0, 1], [len(part) for part in parts])
     coded = _coded(pd.concat(parts, ignore_index=True))
     learns = rng.permutation(len(sides)) < len(sides) // 2
+    seen, hidden = _learnable(coded, learns)
+    if not seen.shape[1]:
+        return _not_asked("no column has two different values in the half that it learns from")
+    notes: tuple[str, ...] = ()
+    if hidden:
+        names = ", ".join(f"'{columns[at]}'" for at in hidden[:MOST_NAMES])
+        more = f" and {len(hidden) - MOST_NAMES} more" if len(hidden) > MOST_NAMES else ""
+        notes = (
+            f"The classifier did not see the values of {names}{more}: too rare to learn from. "
+            "Each column is judged by itself.",
+        )
     model = HistGradientBoostingClassifier(
         max_iter=40, max_leaf_nodes=8, early_stopping=False, random_state=params.seed
     )
-    model.fit(coded[learns], sides[learns])
-    return sides[~learns], model.predict_proba(coded[~learns])[:, 1]
+    try:
+        model.fit(seen[learns], sides[learns])
+        scores = model.predict_proba(seen[~learns])[:, 1]
+    except ValueError as error:  # what another package refuses must not end a look
+        return _not_asked(f"it cannot learn from these rows ({error})")
+    return TwoSample((sides[~learns], scores), notes)
+
+
+def _not_asked(reason: str) -> TwoSample:
+    return TwoSample(notes=(f"No classifier was asked about joint changes: {reason}.",))
+
+
+def _learnable(coded: Floats, learns: npt.NDArray[np.bool_]) -> tuple[Floats, list[int]]:
+    """The columns as a classifier can take them, and which of them have lost values by that.
+
+    Histogram-based boosting needs two different values in the rows that it learns from. A column
+    with fewer still tells by its gaps; without these, nothing.
+    """
+    kept, hidden = [], []
+    for at, column in enumerate(coded.T):
+        known = column[~np.isnan(column)]
+        learned = column[learns & ~np.isnan(column)]
+        if learned.size and learned.min() < learned.max():
+            kept.append(column)
+            continue
+        if known.size and (not learned.size or known.min() < known.max()):
+            hidden.append(at)
+        gaps = np.isnan(column).astype(np.float64)
+        if gaps[learns].min() < gaps[learns].max():
+            kept.append(gaps)
+    return np.column_stack(kept) if kept else np.empty((len(coded), 0)), hidden
 
 
 def effects(columns: Collection[DriftResult]) -> dict[str, float]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import plotly.graph_objects as go
 
-from mlops_basics.errors import ConfigurationError, ReleaseError
+from mlops_basics.errors import ConfigurationError, DataError, ReleaseError
 from mlops_basics.reporting.figures.monitoring import error_figure, history_figure
 from mlops_basics.reporting.pages.monitoring import write_monitoring_page
 from mlops_basics.schemas import (
@@ -77,9 +77,10 @@ def watch_batches(
         record, notes = incoming.record, [incoming.note] if incoming.note else []
         columns: tuple[DriftResult, ...] = ()
         if incoming.is_new and incoming.features is not None:
-            columns, profiles[record.name] = data_drift.judge_batch(
+            columns, profiles[record.name], not_judged = data_drift.judge_batch(
                 incoming.features, record.number, reference, profile, params
             )
+            notes += not_judged
             record = record.model_copy(
                 update={
                     "drifted": tuple(
@@ -168,7 +169,12 @@ def _add_labels(
     if time_column:  # bursts are seen in the order of time
         order = read_times(incoming.batch.table[time_column]).reset_index(drop=True).argsort()
         features, target = features.iloc[order], target.iloc[order]
-    losses, expected = concept_drift.batch_losses(features, target, release, watch, params.strict)
+    try:
+        losses, expected = concept_drift.batch_losses(
+            features, target, release, watch, params.strict
+        )
+    except DataError as error:  # one batch must not end the look at all others
+        return watch, record, [str(error)]
     record = record.model_copy(update={"labels": count, "expected_error": expected})
     if count.conflicting:
         notes.append(
