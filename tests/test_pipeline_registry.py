@@ -20,7 +20,6 @@ NODES = {node.name: node for pipeline in PIPELINES.values() for node in pipeline
 #: Data sets that no node reads or writes: hooks do.
 OF_HOOKS = {"manifest", "reproduction"}
 FORBIDDEN = ("mlflow", "kedro", "fsspec", "boto3", "s3fs", "mlops_basics.datasets")
-LOADS_A_CLASS = {("search.py", "kedro.utils")}  # load_obj: imports a class by its path, no more
 
 #: By pipeline: nodes, their inputs, their outputs.
 DOCUMENTED = {
@@ -259,9 +258,6 @@ def test_nodes_know_neither_framework_nor_storage(file):
         module
         for module in imported_modules(file)
         if any(module == name or module.startswith(f"{name}.") for name in FORBIDDEN)
-        and not any(
-            file.name == where and module.startswith(allowed) for where, allowed in LOADS_A_CLASS
-        )
     }
     assert found == set()
 

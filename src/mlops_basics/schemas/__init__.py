@@ -6,7 +6,16 @@ Parameter sections forbid unknown keys: a misspelt parameter is an error, never 
 from .base import Artifact, Section
 from .decision import NO_CHAMPION, Challenge, ChallengeRequest, Champion, Decision
 from .metrics import METRICS, MetricSpec, TestedMetric
-from .model import ESTIMATOR_STEP, Estimate, FittedModel, Metrics, Model, OverfitCheck, SearchReport
+from .model import (
+    ESTIMATOR_STEP,
+    Estimate,
+    FittedModel,
+    Metrics,
+    Model,
+    OverfitCheck,
+    Recipe,
+    SearchReport,
+)
 from .monitoring import (
     Attempt,
     BatchResult,
@@ -107,6 +116,7 @@ __all__ = [
     "Override",
     "Pointer",
     "PreprocessingParams",
+    "Recipe",
     "RegisteredVersion",
     "Registration",
     "Release",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import pandas as pd
+from pydantic import field_validator
 
 from .base import Artifact
+from .table import Task
 
 ESTIMATOR_STEP = "estimator"
 
@@ -24,6 +28,39 @@ class FittedModel:
 
     pipeline: Model
     example: pd.DataFrame
+
+
+class Recipe(Artifact):
+    """All that determines a model beside the rows it is fitted on; it holds no weights.
+
+    ``parameters``: the estimator's arguments, fixed and drawn, with ``random_state`` where it
+    takes one. ``vectorizer``: arguments of ``skrub.TableVectorizer``. ``dense``: whether missing
+    values are filled and categories become numbers before the estimator gets them.
+    """
+
+    task: Task
+    candidate: str
+    class_path: str
+    dense: bool
+    parameters: dict[str, Any]
+    vectorizer: dict[str, Any]
+    seed: int
+
+    @field_validator("parameters", "vectorizer")
+    @classmethod
+    def _as_json_holds_them(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """A recipe that was just made equals the one that is read back."""
+        try:
+            held: dict[str, Any] = json.loads(json.dumps(values, allow_nan=False))
+        except TypeError as error:
+            raise ValueError(str(error)) from error
+        return held
+
+    @property
+    def digest(self) -> str:
+        """The first 12 hexadecimal digits of the SHA-256 of its canonical JSON."""
+        canonical = json.dumps(self.model_dump(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -66,7 +66,7 @@ def search_model(
         best, rows, stopped = run_search(search, after_trial)
     example = train_data[list(table_info.features)].head(EXAMPLE_ROWS)
     report = SearchReport(
-        best_candidate=best.candidate,
+        best_candidate=best.recipe.candidate,
         best_params=best.params,
         best_valid_loss=best.gap.valid_loss,
         loss=LOSS_NAMES[table_info.task],

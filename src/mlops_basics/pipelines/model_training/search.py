@@ -10,31 +10,37 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
+from mlops_basics.fitting.recipe import (
+    fit_encoder,
+    fit_estimator,
+    make_estimator,
+    pipeline_of,
+    recipe_of,
+)
 from mlops_basics.schemas import (
     ESTIMATOR_STEP,
-    Candidate,
     PreprocessingParams,
+    Recipe,
     SearchRange,
     TableInfo,
     TrainingParams,
 )
-from mlops_basics.scoring.scores import LOSS_NAMES, baseline_losses, losses, score_rows, threads_for
+from mlops_basics.scoring.scores import LOSS_NAMES, baseline_losses, losses, score_rows
 from mlops_basics.stats.intervals.gap import LossGap, loss_gap
 from mlops_basics.table.row_groups import groups_of_sets
 
 if TYPE_CHECKING:
     import optuna
-    from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A fitted candidate and how it did."""
+    """A fitted candidate and how it did; ``params`` are what was drawn for it."""
 
     number: int
-    candidate: str
     params: dict[str, Any]
+    recipe: Recipe
     model: Pipeline
     gap: LossGap
     tolerance: float
@@ -97,31 +103,36 @@ class Search:
         hyper_parameters = {
             key: _suggest(trial, f"{name}.{key}", space) for key, space in candidate.space.items()
         }
-        encoding = self._encoding(candidate.dense)
-        estimator = _make_estimator(name, candidate, hyper_parameters, self.params.seed)
-        with threads_for(self._train):
-            estimator.fit(encoding.train, self._train[self.info.target].to_numpy())
-        model = _pipeline([*encoding.steps, (ESTIMATOR_STEP, estimator)])
+        recipe = recipe_of(name, candidate, hyper_parameters, self.params, self.info.task)
+        estimator = make_estimator(recipe)
+        encoding = self._encoding(recipe)
+        fit_estimator(estimator, encoding.train, self._train[self.info.target].to_numpy())
+        model = pipeline_of([*encoding.steps, (ESTIMATOR_STEP, estimator)])
         seen = score_rows(estimator, encoding.gap_rows, self._gap_rows, self.info)
         unseen = score_rows(estimator, encoding.valid, self._valid, self.info)
         gap = loss_gap(
             losses(seen), losses(unseen), *self._baseline, self.params.gap_confidence, *self._groups
         )
-        return Trial(trial.number, name, hyper_parameters, model, gap, self.params.gap_tolerance)
+        return Trial(
+            number=trial.number,
+            params=hyper_parameters,
+            recipe=recipe,
+            model=model,
+            gap=gap,
+            tolerance=self.params.gap_tolerance,
+        )
 
-    def _encoding(self, dense: bool) -> Encoding:
-        if dense not in self._encodings:
-            steps = _encoder_steps(dense, self.params)
+    def _encoding(self, recipe: Recipe) -> Encoding:
+        if recipe.dense not in self._encodings:
             features = list(self.info.features)
-            encoder = _pipeline(steps)
-            train = encoder.fit_transform(self._train[features])
-            self._encodings[dense] = Encoding(
+            steps, train = fit_encoder(recipe, self._train[features])
+            self._encodings[recipe.dense] = Encoding(
                 steps=steps,
                 train=train,
-                valid=encoder.transform(self._valid[features]),
+                valid=pipeline_of(steps).transform(self._valid[features]),
                 gap_rows=spread(train, self.params.gap_rows),
             )
-        return self._encodings[dense]
+        return self._encodings[recipe.dense]
 
 
 def spread(table: pd.DataFrame, rows: int) -> pd.DataFrame:
@@ -159,7 +170,7 @@ def run_search(
             best = trial
         rows.append(_trial_row(trial))
         assert best is not None  # noqa: S101 (the first trial is better than none)
-        line = f"{best.candidate}, {LOSS_NAMES[search.info.task]} {best.gap.valid_loss:.4g}"
+        line = f"{best.recipe.candidate}, {LOSS_NAMES[search.info.task]} {best.gap.valid_loss:.4g}"
         if after_trial(line) and number + 1 < search.params.n_trials:
             stopped = f"time limit after {number + 1} of {search.params.n_trials} trials"
             break
@@ -171,7 +182,7 @@ def run_search(
 def _trial_row(trial: Trial) -> dict[str, Any]:
     return {
         "trial": trial.number,
-        "candidate": trial.candidate,
+        "candidate": trial.recipe.candidate,
         "valid_loss": trial.gap.valid_loss,
         "train_loss": trial.gap.train_loss,
         "gap": trial.gap.gap,
@@ -188,52 +199,6 @@ def _suggest(trial: optuna.Trial, name: str, space: SearchRange) -> Any:
     if space.type == "int":
         return trial.suggest_int(name, int(low), int(high), log=space.log)
     return trial.suggest_float(name, low, high, log=space.log)
-
-
-def _make_estimator(
-    name: str, candidate: Candidate, hyper_parameters: dict[str, Any], seed: int
-) -> BaseEstimator:
-    from kedro.utils import load_obj
-
-    where = f"training.candidates: '{name}'"
-    try:
-        estimator_class = load_obj(candidate.class_path)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(
-            f"{where} names the class {candidate.class_path}, which cannot be imported ({error})."
-        ) from error
-    try:
-        estimator = estimator_class(**{**candidate.fixed, **hyper_parameters})
-    except TypeError as error:
-        raise ConfigurationError(f"{where}: {error}. Correct `fixed` or `space`.") from error
-    if "random_state" in estimator.get_params() and "random_state" not in candidate.fixed:
-        estimator.set_params(random_state=seed)
-    return estimator
-
-
-def _encoder_steps(dense: bool, params: TrainingParams) -> list[tuple[str, Any]]:
-    """Unfitted transformers that turn any table's features into what the estimator takes."""
-    from sklearn.impute import SimpleImputer
-    from sklearn.preprocessing import StandardScaler
-    from skrub import StringEncoder, TableVectorizer, ToCategorical
-
-    text = StringEncoder(random_state=params.seed)
-    if not dense:
-        vectorizer = TableVectorizer(
-            low_cardinality=ToCategorical(), high_cardinality=text, **params.vectorizer
-        )
-        return [("vectorizer", vectorizer)]
-    return [
-        ("vectorizer", TableVectorizer(high_cardinality=text, **params.vectorizer)),
-        ("imputer", SimpleImputer(strategy="median", keep_empty_features=True)),
-        ("scaler", StandardScaler()),
-    ]
-
-
-def _pipeline(steps: list[tuple[str, Any]]) -> Pipeline:
-    from sklearn.pipeline import Pipeline
-
-    return Pipeline(steps).set_output(transform="pandas")
 
 
 def trials_table(rows: list[dict[str, Any]]) -> pd.DataFrame:

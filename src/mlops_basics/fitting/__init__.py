@@ -1,0 +1,1 @@
+"""Fits what a search found: recipes, which hold everything of a model but its weights."""

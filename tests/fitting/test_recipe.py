@@ -1,0 +1,153 @@
+"""Tests of recipes: what they hold, and that the same rows give the same model."""
+
+from __future__ import annotations
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import ValidationError
+
+from mlops_basics.errors import ConfigurationError, DataError
+from mlops_basics.fitting.recipe import (
+    fit_recipe,
+    make_estimator,
+    recipe_of,
+    require_known_class,
+)
+from mlops_basics.pipelines.model_training.search import Search, run_search
+from mlops_basics.schemas import Candidate, Recipe
+from tests.support.tables import BOOSTING, LINEAR, RIDGE, prepare, raw_table, training_params
+
+CANDIDATES = {"linear": LINEAR, "boosting": BOOSTING}
+DRAWN = {"linear": {"C": 0.5}, "boosting": {"max_iter": 5, "learning_rate": 0.2}}
+FEATURES = ["size", "count", "colour", "note"]
+
+
+def made(name="linear", candidate=None, drawn=None, task="binary", **values):
+    """A recipe as the search makes it."""
+    return recipe_of(
+        name,
+        Candidate.model_validate(candidate or CANDIDATES[name]),
+        DRAWN[name] if drawn is None else drawn,
+        training_params(**values),
+        task,
+    )
+
+
+def rows(n=300):
+    """A number, a count, a category and free text; two classes."""
+    raw = raw_table(n)
+    words = np.random.default_rng(1).choice(["red brick", "old oak", "low tide", "new moon"], n)
+    raw["note"] = [f"{word} {place}" for place, word in enumerate(words)]
+    return raw.assign(colour=raw["colour"].astype("category"))
+
+
+def fitted(recipe, table):
+    """The recipe's model of these rows."""
+    return fit_recipe(recipe, table[FEATURES], table["kind"].to_numpy())
+
+
+@pytest.mark.parametrize("name", ["linear", "boosting"])
+def test_a_fit_is_that_of_a_trial(name):
+    """The best trial's recipe, fitted on the same rows, predicts the same to the last bit."""
+    data = prepare(rows(), exclude=["day"], text_columns=["note"])
+    params = training_params(candidates={name: CANDIDATES[name]}, n_trials=2)
+    best, _, _ = run_search(
+        Search(data.train, data.valid, data.info, data.preprocessing, params), lambda _line: False
+    )
+    stored = Recipe.model_validate_json(best.recipe.model_dump_json())
+    features = list(data.info.features)
+    again = fit_recipe(stored, data.train[features], data.train["kind"].to_numpy())
+    assert stored == best.recipe
+    one, other = (m.predict_proba(data.test[features]) for m in (best.model, again))
+    assert (one == other).all()
+    assert list(best.model.named_steps) == list(again.named_steps)
+
+
+@pytest.mark.parametrize("name", ["linear", "boosting"])
+def test_two_fits_are_identical(name):
+    """Equal rows give equal weights and encodings, as their hashes tell."""
+    probe = rows(50)[FEATURES]
+    one, other = (fitted(made(name), rows()) for _ in range(2))
+    assert (one.predict_proba(probe) == other.predict_proba(probe)).all()
+    if name == "linear":
+        assert joblib.hash(one["estimator"].coef_) == joblib.hash(other["estimator"].coef_)
+
+
+def test_a_recipe_holds_every_argument():
+    """Fixed, drawn and the seed, which an estimator without one does not get."""
+    linear = made(seed=7)
+    assert linear.parameters == {"max_iter": 200, "C": 0.5, "random_state": 7}
+    assert make_estimator(linear).get_params()["random_state"] == 7
+    fixed = {**LINEAR, "fixed": {"random_state": 3}}
+    assert made(candidate=fixed, seed=7).parameters == {"random_state": 3, "C": 0.5}
+    neighbours = {"class": "sklearn.neighbors.KNeighborsClassifier", "dense": True}
+    assert made("it", neighbours, {"n_neighbors": 3}).parameters == {"n_neighbors": 3}
+
+
+def test_a_digest_names_a_recipe():
+    """It is the same for what is read back, and another one for another value."""
+    recipe = made()
+    assert recipe.digest == Recipe.model_validate_json(recipe.model_dump_json()).digest
+    assert len(recipe.digest) == 12
+    others = [made("boosting"), made(drawn={"C": 0.6}), made(seed=1), made(vectorizer={})]
+    assert len({recipe.digest, *(other.digest for other in others)}) == 5
+
+
+@pytest.mark.parametrize("name", ["linear", "boosting"])
+def test_few_rows_are_enough(name):
+    """39 rows, of which a column has no value, give a model that takes any later row."""
+    few = rows(39).assign(count=np.nan, note=None)
+    probabilities = fitted(made(name), few).predict_proba(rows(60)[FEATURES])
+    assert probabilities.sum(axis=1) == pytest.approx(np.ones(60))
+    assert probabilities.std() > 0
+
+
+def test_few_rows_of_a_regression():
+    """A regression of 39 rows whose category has no value predicts numbers."""
+    few = rows(39).assign(colour=None)
+    recipe = made("ridge", RIDGE, {"alpha": 1.0}, "regression")
+    model = fit_recipe(recipe, few[["count", "colour"]], few["size"].to_numpy())
+    assert np.isfinite(model.predict(rows(60)[["count", "colour"]])).all()
+
+
+@pytest.mark.parametrize("name", ["linear", "boosting"])
+def test_one_class_cannot_be_learned(name):
+    """The error names the candidate, the rows and the class."""
+    table = rows(39).assign(kind="tall")
+    with pytest.raises(DataError, match=f"'{name}' cannot be fitted on 39 rows: all are .*'tall'"):
+        fitted(made(name), table)
+
+
+def test_rows_without_any_value_cannot_be_learned():
+    """What scikit-learn refuses is said to be due to these rows."""
+    table = rows(39).assign(**dict.fromkeys(FEATURES, np.nan))
+    with pytest.raises(DataError, match="'linear' cannot be fitted on 39 rows: "):
+        fitted(made(), table)
+
+
+def test_what_json_cannot_hold_is_refused():
+    """A value that a stored recipe would lose is an error when the recipe is made."""
+    with pytest.raises(ConfigurationError, match="'linear' has values that JSON cannot hold"):
+        made(drawn={"C": float("inf")})
+    with pytest.raises(ValidationError, match="not JSON serializable"):
+        Recipe(**made().model_dump() | {"vectorizer": {"n_jobs": object()}})
+
+
+def test_only_configured_classes_may_run():
+    """A stored recipe of a class that no candidate of its task has is refused."""
+    candidates = training_params(candidates={"linear": LINEAR}).candidates
+    require_known_class(made(), candidates)
+    with pytest.raises(ConfigurationError, match=r"names the class .*Boosting.*none of the cand"):
+        require_known_class(made("boosting"), candidates)
+    with pytest.raises(ConfigurationError, match=r"task regression \(there are none\)"):
+        require_known_class(made("ridge", RIDGE, {"alpha": 1.0}, "regression"), candidates)
+
+
+def test_the_inputs_stay_as_they_were():
+    """Neither the rows nor the targets are changed by a fit."""
+    table = rows(60)
+    before = table.copy(deep=True)
+    fitted(made("boosting"), table)
+    pd.testing.assert_frame_equal(table, before)
