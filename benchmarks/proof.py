@@ -29,6 +29,7 @@ from mlops_basics.schemas import (
     DecisionParams,
     Metrics,
     OverfitCheck,
+    RefitReport,
 )
 from mlops_basics.scoring.scores import Scores
 from mlops_basics.stats.paired.spending import alpha_at
@@ -144,7 +145,7 @@ def decision(y: NDArray[np.int64], p: Floats, number: int) -> Decision:
         repeated=False,
         mlflow_run_id=None,
     )
-    return decide(table, request, challenge, _NO_METRICS, params)
+    return decide(table, request, challenge, _NO_METRICS, _REFIT, params)
 
 
 @functools.cache
@@ -154,6 +155,7 @@ def _configured() -> DecisionParams:
     return DecisionParams.model_validate(loader["parameters"]["decision"])
 
 
+_REFIT = RefitReport(rule="train_valid", rows=0)
 _NO_METRICS = Metrics(rows=0, confidence=0.95, metrics={})
 _FITS = OverfitCheck(
     gap=0,

@@ -43,11 +43,12 @@ DOCUMENTED = {
         },
     ),
     "model_training": (
-        ("search_model", "measure_fit", "identify_model", "list_fitted_rows"),
+        ("search_model", "measure_fit", "refit_model", "identify_model", "list_fitted_rows"),
         {
             "run_context",
             "train_data",
             "valid_data",
+            "test_data",
             "table_info",
             "search_monitor",
             "params:preprocessing",
@@ -55,7 +56,10 @@ DOCUMENTED = {
             "params:evaluation",
         },
         {
+            "searched_model",
+            "recipe",
             "model",
+            "refit_report",
             "trials",
             "search_report",
             "search_plot",
@@ -68,6 +72,7 @@ DOCUMENTED = {
     ),
     "model_evaluation": (
         (
+            "pick_judged_model",
             "evaluate_model",
             "score_gate",
             "decide",
@@ -79,11 +84,13 @@ DOCUMENTED = {
         ),
         {
             "model",
+            "recipe",
+            "refit_report",
             "champion",
             "labelled_data",
             "train_data",
+            "valid_data",
             "test_data",
-            "fitted_rows",
             "table_info",
             "params:preprocessing",
             "params:evaluation",
@@ -98,6 +105,7 @@ DOCUMENTED = {
             "valid_metrics",
         },
         {
+            "judged_model",
             "test_metrics",
             "scores",
             "confusion_matrix",
@@ -122,6 +130,7 @@ DOCUMENTED = {
         {
             "decision",
             "model_record",
+            "recipe",
             "table_info",
             "collection_report",
             "fitted_rows",
@@ -278,7 +287,10 @@ def test_what_nodes_make_is_versioned():
     entries = catalog_entries()
     made = {name for node in NODES.values() for name in node.outputs}
     unversioned = {name for name in made if not entries[name].get("versioned")}
-    assert unversioned == {"findings", "monitoring_state_next"}  # in memory; replaced on purpose
+    assert unversioned == {
+        *("findings", "searched_model", "judged_model"),  # in memory
+        "monitoring_state_next",  # replaced on purpose
+    }
 
 
 def test_each_data_set_of_the_graph_has_a_layer():

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from mlops_basics.errors import LineageError
-from mlops_basics.schemas import ROW_HASH_COLUMN
+from mlops_basics.schemas import ROW_HASH_COLUMN, Recipe
 
 pytestmark = pytest.mark.slow
 
@@ -20,7 +20,9 @@ LAYERS = {
     "silver": {"labelled_data", "target_info", "preprocessed_data", "table_info"},
     "golden": {"train_data", "valid_data", "test_data", "split_report"},
     "models": {
+        "recipe",
         "model",
+        "refit_report",
         "model_record",
         "fitted_rows",
         "trials",
@@ -222,6 +224,24 @@ def test_each_pipeline_alone_continues_the_newest_run(project):
     assert last["registered_version"].access == "read"
     assert last["raw_data"].access == "kept"
     assert project.load("release").version == "1"
+    release = project.path / "data" / "production" / "iris" / "releases" / "1"
+    recipe = project.load("recipe")
+    assert Recipe.model_validate_json((release / "recipe.json").read_bytes()) == recipe
+    assert project.load("refit_report").rows == 119
+
+
+def test_a_model_of_all_rows_is_judged_without_the_test_rows(project):
+    """Test metrics are those of the fit on train and valid rows, also when evaluated once more."""
+    own = project.run(training__n_trials=1, model_name="own")
+    every = project.run(training__n_trials=1, training__refit="all", model_name="every")
+    again = project.run("model_evaluation", training__refit="all", model_name="every")
+    metrics = {run.datasets["test_metrics"].sha256 for run in (own, every, again)}
+    assert len(metrics) == 1
+    assert own.datasets["model"].sha256 != every.datasets["model"].sha256
+    assert project.load("refit_report", model_name="every").rows == 150
+    test = set(project.load("test_data", model_name="every")[ROW_HASH_COLUMN])
+    assert test <= set(project.load("fitted_rows", model_name="every")[ROW_HASH_COLUMN])
+    assert "fitted on all 150 rows" in project.load("report", model_name="every")
 
 
 def test_versions_that_do_not_belong_together_are_refused(project):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mlops_basics.commands.samples import write_sample
+from mlops_basics.fitting.recipe import fit_recipe
 from mlops_basics.schemas import ROW_HASH_COLUMN
 
 pytestmark = pytest.mark.slow
@@ -51,6 +52,22 @@ def test_flights_sample(flights):
     assert report.boundaries["valid_from"].startswith("2013-11-01")
     train = flights.load("train_data", env="flights", model_name="few")
     assert train["time_hour"].max() < pd.Timestamp("2013-11-01")
+    valid = flights.load("valid_data", env="flights", model_name="few")
+    refit = flights.load("refit_report", env="flights", model_name="few")
+    assert (refit.rule, refit.rows) == ("train_valid", len(train) + len(valid))
+    # The day before the test period is among the rows that the model has learned from.
+    learned = flights.load("fitted_rows", env="flights", model_name="few")
+    newest = valid[valid["time_hour"] >= "2013-11-30"]
+    assert len(newest)
+    assert set(newest[ROW_HASH_COLUMN]) <= set(learned[ROW_HASH_COLUMN])
+    judged = flights.load("model", env="flights", model_name="few")
+    rows = pd.concat([train, valid])
+    recipe = flights.load("recipe", env="flights", model_name="few")
+    info = flights.load("table_info", env="flights", model_name="few")
+    features = list(info.features)
+    again = fit_recipe(recipe, rows[features], rows[info.target].to_numpy())
+    probe = flights.load("test_data", env="flights", model_name="few")[features]
+    assert (judged.predict_proba(probe) == again.predict_proba(probe)).all()
     decision = flights.load("decision", env="flights", model_name="few")
     assert (decision.grouped_by, decision.groups) == ("day of time_hour", 31)
     known_later = {"dep_time", "dep_delay", "arr_time", "air_time", "arr_delay"}

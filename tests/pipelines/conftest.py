@@ -28,7 +28,7 @@ def binary_model(binary):
     params = training_params(candidates={"linear": LINEAR}, n_trials=2)
     return search_model(
         binary.train, binary.valid, binary.info, binary.preprocessing, params, NoMonitor()
-    )[0].pipeline
+    )[0]
 
 
 @pytest.fixture(scope="package")
@@ -43,4 +43,4 @@ def regression_model(regression):
         params,
         NoMonitor(),
     )
-    return found[0].pipeline
+    return found[0]

@@ -21,6 +21,7 @@ from mlops_basics.production.release_check import manifest_bytes, sha256
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import FileRecord, Pointer, ReleaseManifest
 from mlops_basics.storage.store_files import StoreFiles
+from tests.support.artifacts import make_recipe
 from tests.support.killed import Killed
 from tests.support.releases import (
     NAME,
@@ -76,6 +77,18 @@ def test_a_release_is_stored_pointed_at_and_loaded(store, root, folder, tmp_path
     copied = {f.relative_to(tmp_path / "copy").as_posix() for f in (tmp_path / "copy").rglob("*.*")}
     assert {"manifest.json", "table_info.json", "model/model.skops"} <= copied
     assert (tmp_path / "copy" / "manifest.json").read_bytes() == content
+
+
+def test_a_release_tells_its_recipe_to_the_monitor(store, small, tmp_path):
+    """It is read where the reference is, and older releases have none."""
+    folder = small_copy(small, tmp_path / "with")
+    recipe = make_recipe()
+    (folder / "recipe.json").write_text(recipe.model_dump_json(), encoding="utf-8")
+    store.upload(folder, make_manifest("1"))
+    store.upload(small, make_manifest("2"))
+    assert store.load("1", reference=True).recipe == recipe
+    assert store.load("1").recipe is None
+    assert store.load("2", reference=True).recipe is None
 
 
 def test_versions_are_listed_as_numbers(store, root):

@@ -15,6 +15,7 @@ from mlops_basics.schemas import (
     CollectionReport,
     Estimate,
     Metrics,
+    RefitReport,
     SearchReport,
     SplitReport,
     TableInfo,
@@ -80,6 +81,7 @@ def run_result() -> RunResult:
             trials_run=6,
             stopped_early="time limit after 6 of 20 trials",
         ),
+        refit=RefitReport(rule="train_valid", rows=50),
         overfit=make_overfit_check(
             gap=0.3,
             low=0.26,

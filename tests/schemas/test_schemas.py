@@ -124,6 +124,7 @@ def test_a_nested_section_refuses_unknown_keys_too():
         (TrainingParams, {"candidates": {}, "gap_tolerance": 0}, "greater than 0"),
         (TrainingParams, {"candidates": {}, "gap_confidence": 0.5}, r"greater than 0\.5"),
         (TrainingParams, {"candidates": {}, "gap_rows": 99}, "greater than or equal to 100"),
+        (TrainingParams, {"candidates": {}, "refit": "valid"}, "'train_valid', 'all' or 'none'"),
         (TrainingParams, {"candidates": {"ranking": {}}}, "'multiclass' or 'regression'"),
         (EvaluationParams, {"confidence": 1}, "less than 1"),
         (EvaluationParams, {"resamples": 99}, "greater than or equal to 100"),

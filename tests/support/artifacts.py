@@ -7,7 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mlops_basics.schemas import Challenge, Decision, Estimate, Metrics, OverfitCheck
+from mlops_basics.schemas import (
+    Challenge,
+    Decision,
+    Estimate,
+    Metrics,
+    OverfitCheck,
+    Recipe,
+    RefitReport,
+)
 from mlops_basics.stats.paired.guards import Guard
 
 #: Markup, an end of a script, quotes, and a name longer than any page wants.
@@ -30,6 +38,24 @@ def make_overfit_check(**changes: Any) -> OverfitCheck:
         "reason": "No overfitting is shown.",
     }
     return OverfitCheck.model_validate(fields | changes)
+
+
+def make_recipe(**changes: Any) -> Recipe:
+    """A logistic regression."""
+    fields = {
+        "task": "binary",
+        "candidate": "linear",
+        "class_path": "sklearn.linear_model.LogisticRegression",
+        "dense": True,
+        "parameters": {"C": 0.5, "random_state": 0},
+        "vectorizer": {},
+        "seed": 0,
+    }
+    return Recipe.model_validate(fields | changes)
+
+
+#: What is judged is what is released.
+REFIT = RefitReport(rule="train_valid", rows=120)
 
 
 def make_metrics(rows: int = 100, **values: float | Estimate | None) -> Metrics:

@@ -22,7 +22,7 @@ from mlops_basics.schemas import (
     CollectionParams,
     EvaluationParams,
 )
-from tests.support.artifacts import make_decision
+from tests.support.artifacts import REFIT, make_decision
 from tests.support.parameters import configured
 from tests.support.tables import NoMonitor, training_params
 
@@ -44,7 +44,7 @@ def report_inputs(data, model, candidates):
     batch = Batch("mine.csv", "ab" * 32, pd.DataFrame({"x": range(300)}))
     _, collection = collect_batches([batch], [], configured(CollectionParams))
     params = training_params(data.info.task, candidates, n_trials=1)
-    _, _, search, plot = search_model(
+    _, _, _, search, plot = search_model(
         data.train, data.valid, data.info, data.preprocessing, params, NoMonitor()
     )
     train, valid, check = measure_fit(
@@ -62,6 +62,7 @@ def report_inputs(data, model, candidates):
         "table_info": data.info,
         "split_report": data.split,
         "search_report": search,
+        "refit_report": REFIT,
         "overfit_check": check,
         "train_metrics": train,
         "valid_metrics": valid,

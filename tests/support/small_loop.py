@@ -33,12 +33,14 @@ from mlops_basics.schemas import (
     MonitoringParams,
     OverfitCheck,
     PreprocessingParams,
+    Recipe,
+    RefitReport,
     RunContext,
     SearchReport,
 )
 from mlops_basics.settings import CONFIG_LOADER_ARGS
 from mlops_basics.table.labels import RowKeys
-from tests.support.artifacts import make_overfit_check
+from tests.support.artifacts import make_overfit_check, make_recipe
 from tests.support.memory_mlflow import Killer, MemoryServer
 from tests.support.parameters import configured
 
@@ -89,6 +91,7 @@ LEFT_OUT = {
     "write_monitoring_report",
     "search_model",
     "measure_fit",
+    "refit_model",
 }
 
 
@@ -159,8 +162,8 @@ def learn(train: pd.DataFrame) -> int:
     return int(np.argmax([(labels_of(x, regime) == y).mean() for regime in range(len(REGIMES))]))
 
 
-def search_stump(train_data: pd.DataFrame) -> tuple[int, SearchReport]:
-    """Stands for search_model; the model is identified by the number of its regime."""
+def search_stump(train_data: pd.DataFrame) -> tuple[int, SearchReport, Recipe, RefitReport]:
+    """Stands for search_model and refit_model; the model is the number of its regime."""
     regime = learn(train_data)
     report = SearchReport(
         best_candidate="stump",
@@ -170,7 +173,7 @@ def search_stump(train_data: pd.DataFrame) -> tuple[int, SearchReport]:
         trials_requested=1,
         trials_run=1,
     )
-    return regime, report
+    return regime, report, make_recipe(), RefitReport(rule="none", rows=len(train_data))
 
 
 def check_stump(train_data: pd.DataFrame) -> OverfitCheck:
@@ -182,7 +185,12 @@ def check_stump(train_data: pd.DataFrame) -> OverfitCheck:
 def small_pipelines() -> dict[str, Pipeline]:
     """The project's pipelines with a stump instead of a search, and without pictures."""
     training = [
-        Node(search_stump, "train_data", ["model", "search_report"], name="search_stump"),
+        Node(
+            search_stump,
+            "train_data",
+            ["model", "search_report", "recipe", "refit_report"],
+            name="search_stump",
+        ),
         Node(check_stump, "train_data", "overfit_check", name="check_stump"),
     ]
     found = {}

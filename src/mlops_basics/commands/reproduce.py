@@ -78,7 +78,11 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
             "could be reproduced. Name a run that trained and evaluated."
         )
     params = {name: value for name, value in recorded.parameters.items() if value is not None}
-    params["training"] = {**params["training"], "n_trials": _trials_run(run.info.run_id, recorded)}
+    params["training"] = {
+        "refit": "none",  # where the run is older than the parameter
+        **params["training"],
+        "n_trials": _trials_run(run.info.run_id, recorded),
+    }
     params["reproduces"] = recorded.run_id
     if "://" in raw.path or (project_path / raw.path).exists():
         _run(project_path, recorded, params, ["raw_data"], {"raw_data": raw.version})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.schemas import ESTIMATOR_STEP, Candidate, Recipe, Task, TrainingParams
+from mlops_basics.schemas import ESTIMATOR_STEP, Candidate, Recipe, TableInfo, Task, TrainingParams
 from mlops_basics.scoring.scores import threads_for
 
 if TYPE_CHECKING:
@@ -111,6 +111,18 @@ def fit_recipe(recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any])
             f"'{recipe.candidate}' cannot be fitted on {len(target)} rows: {error}"
         ) from error
     return pipeline_of([*steps, (ESTIMATOR_STEP, estimator)])
+
+
+def fit_tables(recipe: Recipe, tables: Sequence[pd.DataFrame], info: TableInfo) -> Pipeline:
+    """Fit a recipe on the rows of several tables, in their order; errors as of ``fit_recipe``.
+
+    Args:
+        recipe: What to fit.
+        tables: Preprocessed rows with their target.
+        info: Names features and target.
+    """
+    rows = pd.concat(tables, ignore_index=True)
+    return fit_recipe(recipe, rows[list(info.features)], rows[info.target].to_numpy())
 
 
 def fit_encoder(recipe: Recipe, features: pd.DataFrame) -> tuple[Steps, pd.DataFrame]:

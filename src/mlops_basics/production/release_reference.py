@@ -11,11 +11,13 @@ from mlops_basics.schemas import (
     BatchRecord,
     CollectionReport,
     MonitoringReference,
+    Recipe,
     ReleaseReference,
 )
 from mlops_basics.storage.arrays import read_arrays
 
 BATCHES_FILE = "collection_report.json"
+RECIPE_FILE = "recipe.json"
 _INFO, _PROFILE = "monitoring_reference.json", "reference_profile.npz"
 _LOSSES, _SAMPLE = "reference_losses.parquet", "reference.parquet"
 REFERENCE = (_INFO, _PROFILE, _LOSSES, _SAMPLE)
@@ -36,3 +38,8 @@ def read_batches(content: bytes | None) -> tuple[BatchRecord, ...]:
     if content is None:
         return ()
     return CollectionReport.model_validate_json(content).batches
+
+
+def read_recipe(content: bytes | None) -> Recipe | None:
+    """What the release's model is fitted by; None where it does not tell."""
+    return None if content is None else Recipe.model_validate_json(content)

@@ -35,8 +35,10 @@ from mlops_basics.production.release_check import (
 )
 from mlops_basics.production.release_reference import (
     BATCHES_FILE,
+    RECIPE_FILE,
     REFERENCE,
     read_batches,
+    read_recipe,
     read_reference,
 )
 from mlops_basics.production.signature import Signatures
@@ -243,14 +245,15 @@ class ReleaseStore:
 
         Args:
             version: The release; None: the one in production.
-            reference: Whether to read, too, what later batches are compared with.
+            reference: Whether to read, too, what later batches are compared with, and the recipe.
         """
         import skops.io
 
         kept: dict[str, bytes] = {}
+        wanted = (*REFERENCE, RECIPE_FILE)
 
         def keep(name: str, content: bytes) -> None:
-            if name in (ARCHIVE, TABLE_FILE, BATCHES_FILE) or (reference and name in REFERENCE):
+            if name in (ARCHIVE, TABLE_FILE, BATCHES_FILE) or (reference and name in wanted):
                 kept[name] = content
 
         chosen = self._in_production().version if version is None else version
@@ -260,6 +263,7 @@ class ReleaseStore:
             model=skops.io.loads(kept[ARCHIVE], trusted=self._trusted_types),
             table=TableInfo.model_validate_json(kept[TABLE_FILE]),
             reference=read_reference(kept) if set(kept) >= set(REFERENCE) else None,
+            recipe=read_recipe(kept.get(RECIPE_FILE)),
             batches=read_batches(kept.get(BATCHES_FILE)),
         )
 

@@ -14,6 +14,8 @@ from .model import (
     Model,
     OverfitCheck,
     Recipe,
+    Refit,
+    RefitReport,
     SearchReport,
 )
 from .monitoring import (
@@ -117,6 +119,8 @@ __all__ = [
     "Pointer",
     "PreprocessingParams",
     "Recipe",
+    "Refit",
+    "RefitReport",
     "RegisteredVersion",
     "Registration",
     "Release",

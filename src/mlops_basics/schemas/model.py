@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pandas as pd
 from pydantic import field_validator
@@ -104,8 +104,20 @@ class SearchReport(Artifact):
     stopped_early: str = ""
 
 
+Refit = Literal["train_valid", "all", "none"]
+
+
+class RefitReport(Artifact):
+    """On how many rows the released model was fitted, and by which rule of ``training.refit``."""
+
+    rule: Refit
+    rows: int
+
+
 class OverfitCheck(Artifact):
-    """Validation loss minus training loss, as a share of the loss of a constant prediction.
+    """Of the search's own fit, on train rows alone, whatever is released.
+
+    Validation loss minus training loss, as a share of the loss of a constant prediction.
 
     Without limits where the rows of one set are all of one group.
     """

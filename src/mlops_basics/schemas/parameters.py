@@ -15,6 +15,7 @@ from mlops_basics.stats.data_drift.result import DriftThresholds
 
 from .base import Section
 from .metrics import TestedMetric
+from .model import Refit
 from .monitoring import EvidenceKind
 from .table import GROUP_PREFIX, Task
 
@@ -111,13 +112,14 @@ class Candidate(Section):
 
 
 class TrainingParams(Section):
-    """The search and the check against overfitting."""
+    """The search, the check against overfitting, and the rows of the fit that is released."""
 
     n_trials: Annotated[int, Field(ge=1)]
     seed: int
     gap_tolerance: Annotated[float, Field(gt=0)]
     gap_confidence: Annotated[float, Field(gt=0.5, lt=1)]
     gap_rows: Annotated[int, Field(ge=100)]
+    refit: Refit
     vectorizer: dict[str, Any]
     candidates: dict[Task, dict[str, Candidate]]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from .base import Artifact
 from .decision import Decision
-from .model import Model
+from .model import Model, Recipe
 from .monitoring import ReleaseReference
 from .run import ModelRecord
 from .table import BatchRecord, TableInfo
@@ -105,11 +105,13 @@ class ReleaseState(Artifact):
 class Release:
     """A release that was verified, as scorers use it.
 
-    The monitor reads its reference, and the batches that it was trained on.
+    The monitor reads its reference, its recipe, and the batches that it was trained on; releases
+    of older versions of this project have no recipe.
     """
 
     manifest: ReleaseManifest
     model: Model
     table: TableInfo
     reference: ReleaseReference | None = None
+    recipe: Recipe | None = None
     batches: tuple[BatchRecord, ...] = ()

@@ -8,10 +8,10 @@ import pytest
 from scipy.stats import binom, t
 
 from mlops_basics.pipelines.model_evaluation.nodes import decide
-from mlops_basics.schemas import NO_CHAMPION, ROW_HASH_COLUMN, Decision, DecisionParams
+from mlops_basics.schemas import NO_CHAMPION, ROW_HASH_COLUMN, Decision, DecisionParams, RefitReport
 from mlops_basics.stats.paired.losses import log_loss_rows
 from mlops_basics.stats.paired.spending import alpha_at
-from tests.support.artifacts import make_metrics
+from tests.support.artifacts import REFIT, make_metrics
 from tests.support.contests import (
     FIT,
     TEST_METRICS,
@@ -28,14 +28,14 @@ OVERFITTED = FIT.model_copy(update={"overfitted": True, "reason": "It learned th
 BETTER = {"champion": 0.5, "challenger": 3.0}
 
 
-def decided(gate, number=1, version="3", metrics=TEST_METRICS, request=None, **params):
+def decided(gate, number=1, version="3", metrics=TEST_METRICS, request=None, refit=REFIT, **params):
     """Call the node."""
     request = request or contest(gate, version, **params)
     if gate is None:
         gate = pd.DataFrame({ROW_HASH_COLUMN: np.array([], dtype=np.uint64)})
     challenge = challenge_of(number if request.status == "comparable" else 0, version)
     section = configured(DecisionParams, **params)
-    return assert_inputs_unchanged(decide, gate, request, challenge, metrics, section)
+    return assert_inputs_unchanged(decide, gate, request, challenge, metrics, refit, section)
 
 
 OUTCOMES = {
@@ -156,6 +156,19 @@ def test_the_decision_is_seeded():
     assert decided(gate, metric="macro_f1", seed=1).model_dump(exclude={"reasons"}) != one
 
 
+@pytest.mark.parametrize("outcome", [BETTER, {}], ids=["promoted", "kept"])
+def test_a_release_that_was_fitted_on_test_rows_says_so(outcome):
+    """One sentence more, before what stays the champion, and nothing else in the decision."""
+    gate = make_gate(**outcome)
+    as_judged = decided(gate)
+    on_all = decided(gate, refit=RefitReport(rule="all", rows=1500))
+    assert on_all.model_dump(exclude={"reasons"}) == as_judged.model_dump(exclude={"reasons"})
+    (sentence,) = set(on_all.reasons) - set(as_judged.reasons)
+    assert "fitted on all 1,500 rows" in sentence
+    assert [reason for reason in on_all.reasons if reason != sentence] == [*as_judged.reasons]
+    assert (on_all.reasons[-1] == sentence) == on_all.promote == bool(outcome)
+
+
 def equal_life(rng, rows, models):
     """Reused rows, and models that are equally good by construction.
 
@@ -208,7 +221,12 @@ def test_equally_good_challengers_are_hardly_ever_promoted():
         request = contest(gate_of(y, p[0], p[1]))
         promoted = [
             decide(
-                gate_of(y, p[0], p[1 + k]), request, challenge_of(k + 1), TEST_METRICS, params
+                gate_of(y, p[0], p[1 + k]),
+                request,
+                challenge_of(k + 1),
+                TEST_METRICS,
+                REFIT,
+                params,
             ).promote
             for k in asked
         ]

@@ -160,8 +160,8 @@ def test_no_row_that_either_model_was_fitted_on_is_ever_compared(
         Logistic(slope=2.0),
         labelled_of(raw),
         preprocessed[of["own"]],
-        preprocessed[of["test"]],
         preprocessed[of["own"]],
+        preprocessed[of["test"]],
         info,
         FIT,
         PREPROCESSING,
@@ -260,7 +260,7 @@ def test_the_champion_sees_the_raw_values_of_the_compared_rows():
     rows = labelled_of(raw)
     champion = champion_of([], model=Logistic("other", slope=0.01), features=("other",))
     order = np.random.default_rng(0).permutation(90)
-    given = (Logistic(), rows.iloc[order].reset_index(drop=True), rows[:30], rows[40:], rows[:30])
+    given = (Logistic(), rows.iloc[order].reset_index(drop=True), rows[:30], rows[:30], rows[40:])
     gate, _, _ = score_gate(
         champion, *given, table_info(), FIT, PREPROCESSING, configured(DecisionParams)
     )
@@ -281,8 +281,8 @@ def test_a_repeated_key_of_the_past_is_not_compared():
         Logistic(),
         rows,
         train,
-        test,
         train,
+        test,
         table_info(),
         FIT,
         params,
@@ -308,7 +308,7 @@ def test_a_repeated_key_of_the_past_is_not_compared():
 def test_labelled_rows_of_another_run_are_refused(labelled, message):
     """What does not fit is no comparison; the remedy is named."""
     rows = labelled_of(raw_of(np.arange(60), ["new.csv"] * 60))
-    given = (Logistic(), labelled(rows), rows[:20], rows[20:], rows[:20], table_info(), FIT)
+    given = (Logistic(), labelled(rows), rows[:20], rows[:20], rows[20:], table_info(), FIT)
     with pytest.raises(LineageError, match=rf"{message}.*--pipeline data_preprocessing"):
         score_gate(champion_of(), *given, PREPROCESSING, configured(DecisionParams))
 
@@ -570,8 +570,8 @@ def test_scoring_the_gate_mutates_nothing():
         Logistic(slope=2.0),
         rows,
         rows[:10],
-        rows[20:],
         rows[:20],
+        rows[20:],
         table_info(),
         FIT,
         PREPROCESSING,
@@ -590,7 +590,7 @@ def test_an_unusable_champion_is_reported_before_the_lack_of_rows():
     """An unusable champion is the first reason; with a usable one it is the lack of rows."""
     raw = raw_of(np.linspace(-2, 2, 60), ["old.csv"] * 60)
     rows = labelled_of(raw)
-    rest = (Logistic(), rows, rows, rows[:0], rows, table_info(), FIT, PREPROCESSING)
+    rest = (Logistic(), rows, rows, rows, rows[:0], table_info(), FIT, PREPROCESSING)
     statuses = [
         score_gate(champion_of(raw["x"], **values), *rest, configured(DecisionParams))[1].status
         for values in ({}, {"target": "sort"}, {"features": ("height",)})
@@ -602,7 +602,7 @@ def test_an_unusable_champion_leaves_rows_without_predictions():
     """With an unusable champion the rows are counted but have no predictions."""
     rows = labelled_of(raw_of(np.linspace(-2, 2, 60), ["new.csv"] * 60))
     champion = champion_of([], target="sort")
-    given_ = (Logistic(), rows, rows[:10], rows[20:], rows[:20], table_info(), FIT)
+    given_ = (Logistic(), rows, rows[:10], rows[:20], rows[20:], table_info(), FIT)
     gate, request, _ = score_gate(champion, *given_, PREPROCESSING, configured(DecisionParams))
     assert list(gate.columns) == [ROW_HASH_COLUMN]
     assert len(gate) == 40

@@ -22,7 +22,7 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.schemas.metrics import metrics_to_test
 from mlops_basics.scoring.scores import Scores
-from tests.support.artifacts import make_challenge, make_metrics
+from tests.support.artifacts import REFIT, make_challenge, make_metrics
 from tests.support.parameters import configured
 
 from .test_gate import FIT, champion_of, raw_of, table_info
@@ -85,7 +85,7 @@ def judge(gate, **params):
     """The decision of a first challenge."""
     request = ask(gate, **params)
     params = configured(DecisionParams, **params)
-    return decide(gate, request, make_challenge("3", 1), METRICS, params)
+    return decide(gate, request, make_challenge("3", 1), METRICS, REFIT, params)
 
 
 def test_days_that_were_lucky_do_not_promote():

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import pytest
 from pandas.testing import assert_frame_equal
 from sklearn import metrics as reference
 
+from mlops_basics.fitting.recipe import fit_recipe
 from mlops_basics.pipelines.model_evaluation.nodes import (
     evaluate_model,
     explain_model,
+    pick_judged_model,
     plot_evaluation,
     write_report,
 )
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     EvaluationParams,
+    RefitReport,
 )
+from tests.support.artifacts import make_recipe
 from tests.support.parameters import configured
 from tests.support.run_report import PARAMS, report_inputs
 from tests.support.tables import (
@@ -32,6 +37,32 @@ from tests.support.tables import (
 def evaluated(binary, binary_model):
     """Metrics, scores and confusion matrix of the classifier."""
     return evaluate_model(binary_model, binary.test, binary.info, binary.preprocessing, PARAMS)
+
+
+@pytest.mark.parametrize("rule", ["none", "train_valid"])
+def test_what_is_judged_is_what_is_released(binary, binary_model, rule):
+    """Unless it was fitted on test rows, the released model itself is judged."""
+    refit = RefitReport(rule=rule, rows=200)
+    sets = (binary.train, binary.valid, binary.info)
+    assert pick_judged_model(binary_model, make_recipe(), refit, *sets) is binary_model
+
+
+def test_a_model_that_knows_the_test_rows_is_not_judged(binary, binary_model):
+    """Judged is the recipe's fit on train and valid rows, to the last bit."""
+    recipe, features = make_recipe(), list(binary.info.features)
+    judged = assert_inputs_unchanged(
+        pick_judged_model,
+        binary_model,
+        recipe,
+        RefitReport(rule="all", rows=300),
+        binary.train,
+        binary.valid,
+        binary.info,
+    )
+    rows = pd.concat([binary.train, binary.valid])
+    expected = fit_recipe(recipe, rows[features], rows["kind"].to_numpy())
+    found = judged.predict_proba(binary.test[features])
+    assert (found == expected.predict_proba(binary.test[features])).all()
 
 
 def test_scores_are_the_test_rows_in_order(evaluated, binary, binary_model):

@@ -13,7 +13,7 @@ def test_model_to_report(binary, binary_model):
     """A model and test rows in; metrics, scores, plots and one page out."""
     found = report_inputs(binary, binary_model, {"linear": LINEAR})
     known = found | {
-        "model": binary_model,
+        "judged_model": binary_model,
         "test_data": binary.test,
         "params:preprocessing": binary.preprocessing,
         "params:evaluation": configured(EvaluationParams, resamples=100, importance_repeats=2),

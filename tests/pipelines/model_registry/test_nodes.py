@@ -14,6 +14,7 @@ from mlops_basics.schemas import (
     ModelRecord,
     MonitoringReference,
 )
+from tests.support.artifacts import make_recipe
 from tests.support.challengers import FITTED_ROWS, INFO, ROWS, decision_of, refused
 from tests.support.tables import assert_inputs_unchanged, run_slice
 
@@ -33,6 +34,7 @@ def inputs(**values):
     return {
         "decision": decision_of("none", "ab", **values),
         "model_record": RECORD,
+        "recipe": make_recipe(),
         "table_info": INFO,
         "collection_report": COLLECTED,
         "fitted_rows": pd.DataFrame({ROW_HASH_COLUMN: FITTED_ROWS}),

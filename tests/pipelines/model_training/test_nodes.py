@@ -8,9 +8,15 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import ConfigurationError
-from mlops_basics.pipelines.model_training.nodes import list_fitted_rows, measure_fit, search_model
-from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, EvaluationParams
-from mlops_basics.scoring.scores import class_probabilities
+from mlops_basics.fitting.recipe import fit_recipe
+from mlops_basics.pipelines.model_training.nodes import (
+    list_fitted_rows,
+    measure_fit,
+    refit_model,
+    search_model,
+)
+from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, EvaluationParams, RefitReport
+from mlops_basics.scoring.scores import class_probabilities, losses, score_rows
 from tests.support.parameters import configured
 from tests.support.tables import (
     BOOSTING,
@@ -33,12 +39,12 @@ def search(data, params, monitor=None):
     found = search_model(
         data.train, data.valid, data.info, data.preprocessing, params, monitor or NoMonitor()
     )
-    return found[0], found[1], found[2]
+    return found[0], found[2], found[3]
 
 
 def probabilities(model, table, info):
     """What the whole pipeline predicts of raw features."""
-    return class_probabilities(model.pipeline, table[list(info.features)], info)
+    return class_probabilities(model, table[list(info.features)], info)
 
 
 @pytest.fixture(scope="module")
@@ -88,13 +94,10 @@ def test_values_lie_in_their_ranges(searched):
 
 def test_the_returned_model_is_the_best_one(searched, binary):
     """The whole pipeline takes raw features and has the loss that is reported."""
-    from mlops_basics.scoring.scores import losses, score_rows
-
     model, _, report = searched
     features = binary.valid[list(binary.info.features)]
-    scores = score_rows(model.pipeline, features, binary.valid, binary.info)
+    scores = score_rows(model, features, binary.valid, binary.info)
     assert losses(scores).mean() == pytest.approx(report.best_valid_loss, rel=1e-9)
-    assert_frame_equal(model.example, binary.train[list(binary.info.features)].head(5))
 
 
 def test_equal_seeds_are_identical_searches(searched, binary):
@@ -183,7 +186,7 @@ def test_the_fitted_scales_and_categories_are_those_of_train(binary):
     data = prepare(raw_table(300), exclude=["day"])
     data.valid = valid
     model, _, _ = search(data, training_params(candidates={"linear": LINEAR}, n_trials=1))
-    steps = model.pipeline.named_steps
+    steps = model.named_steps
     names = list(steps["vectorizer"].get_feature_names_out())
     assert not [name for name in names if "ultraviolet" in name]
     means = dict(zip(names, steps["scaler"].mean_, strict=True))
@@ -264,7 +267,7 @@ def test_a_model_that_knows_its_rows_by_heart_is_overfitted(binary):
     """The gap's lower limit lies beyond the tolerance, and the reason says so."""
     params = training_params(candidates={"tree": BY_HEART}, n_trials=1)
     model, _, _ = search(binary, params)
-    _, _, check = fit_of(model.pipeline, binary, gap_tolerance=0.05)
+    _, _, check = fit_of(model, binary, gap_tolerance=0.05)
     assert check.overfitted
     assert check.low > check.tolerance == 0.05
     assert check.train_loss < check.valid_loss
@@ -340,7 +343,7 @@ def test_overfitting_is_seen_where_sites_lie_on_both_sides():
     )
     data = prepare(raw, exclude=["site"], group_by="site")
     params = training_params(candidates={"tree": BY_HEART}, n_trials=1)
-    _, _, check = fit_of(search(data, params)[0].pipeline, data)
+    _, _, check = fit_of(search(data, params)[0], data)
     assert check.overfitted
 
 
@@ -355,7 +358,7 @@ def test_the_search_judges_overfitting_as_the_check_does():
 def test_the_checks_loss_is_that_of_the_search(searched, binary):
     """Both judge the same model on the same valid rows."""
     model, _, report = searched
-    _, _, check = fit_of(model.pipeline, binary)
+    _, _, check = fit_of(model, binary)
     assert check.valid_loss == pytest.approx(report.best_valid_loss, rel=1e-9)
 
 
@@ -366,20 +369,79 @@ def test_a_large_train_set_is_measured_on_a_part_of_it(binary, binary_model):
     assert len(binary.train) > 100
 
 
+def refitted(data, rule, candidate=None):
+    """The search's own fit, what is released under a rule, and the report on it."""
+    params = training_params(
+        candidates={"one": candidate or LINEAR}, n_trials=1, refit=rule, seed=3
+    )
+    searched, recipe, *_ = search_model(
+        data.train, data.valid, data.info, data.preprocessing, params, NoMonitor()
+    )
+    released, report = refit_model(
+        recipe, searched, data.train, data.valid, data.test, data.info, params
+    )
+    return searched, recipe, released, report
+
+
+def test_without_a_refit_the_searched_model_is_released(binary):
+    """It is the very same object, fitted on train rows."""
+    searched, _, released, report = refitted(binary, "none")
+    assert released.pipeline is searched
+    assert (report.rule, report.rows) == ("none", len(binary.train))
+    assert_frame_equal(released.example, binary.train[list(binary.info.features)].head(5))
+
+
+@pytest.mark.parametrize("candidate", [LINEAR, BOOSTING])
+@pytest.mark.parametrize(
+    ("rule", "sets"), [("train_valid", ["train", "valid"]), ("all", ["train", "valid", "test"])]
+)
+def test_what_is_released_was_fitted_on_the_rows_of_the_rule(binary, candidate, rule, sets):
+    """It is the recipe's fit on these rows, to the last bit, and another than the search's."""
+    searched, recipe, released, report = refitted(binary, rule, candidate)
+    rows = pd.concat([getattr(binary, name) for name in sets])
+    features = list(binary.info.features)
+    expected = fit_recipe(recipe, rows[features], rows["kind"].to_numpy())
+    found = probabilities(released.pipeline, binary.test, binary.info)
+    assert (found == probabilities(expected, binary.test, binary.info)).all()
+    assert (found != probabilities(searched, binary.test, binary.info)).any()
+    assert (report.rule, report.rows) == (rule, len(rows))
+    assert_frame_equal(released.example, binary.train[features].head(5))
+
+
+def test_a_split_by_time_is_learned_up_to_the_test_period():
+    """A category that is first met in the valid month is known to the model that is released."""
+    raw = raw_table(300)
+    raw["colour"] = np.where(raw["day"] >= "2024-09-01", "violet", raw["colour"])
+    raw["kind"] = np.where(raw["colour"] == "violet", "tall", raw["kind"])
+    data = prepare(raw, exclude=["size", "count"], split={"time_column": "day"})
+    assert "violet" not in set(data.train["colour"])
+    assert "violet" in set(data.valid["colour"])
+    probe = pd.DataFrame({"colour": ["violet", "red"]}).assign(day=data.test["day"].iloc[0])
+    by_rule = {}
+    for rule in ("none", "train_valid"):
+        released = refitted(data, rule)[2]
+        by_rule[rule] = np.diff(probabilities(released.pipeline, probe, data.info)[:, 1])[0]
+    assert by_rule["none"] == pytest.approx(0, abs=0.01)
+    assert by_rule["train_valid"] < -0.2
+
+
 def test_every_fitted_row_is_listed_once():
     """Train and valid rows, sorted, without repeats."""
-    train, valid = (
+    train, valid, test = (
         pd.DataFrame({ROW_HASH_COLUMN: np.array(rows, dtype=np.uint64)})
-        for rows in ([9, 2**64 - 1, 2], [2, 5, 5])
+        for rows in ([9, 2**64 - 1, 2], [2, 5, 5], [1, 9])
     )
-    found = list_fitted_rows(train, valid)
+    found = list_fitted_rows(train, valid, test, RefitReport(rule="none", rows=3))
     assert found[ROW_HASH_COLUMN].tolist() == [2, 5, 9, 2**64 - 1]
     assert found[ROW_HASH_COLUMN].dtype == np.uint64
+    everything = list_fitted_rows(train, valid, test, RefitReport(rule="all", rows=8))
+    assert everything[ROW_HASH_COLUMN].tolist() == [1, 2, 5, 9, 2**64 - 1]
 
 
 def test_no_test_row_is_listed(binary):
-    """No test row is listed as fitted, so that test rows can be compared."""
-    listed = set(list_fitted_rows(binary.train, binary.valid)[ROW_HASH_COLUMN])
+    """No test row is listed as fitted that was not, so that test rows can be compared."""
+    report = RefitReport(rule="train_valid", rows=240)
+    listed = set(list_fitted_rows(binary.train, binary.valid, binary.test, report)[ROW_HASH_COLUMN])
     assert not listed & set(binary.test[ROW_HASH_COLUMN])
     assert listed == {*binary.train[ROW_HASH_COLUMN], *binary.valid[ROW_HASH_COLUMN]}
 
@@ -387,7 +449,7 @@ def test_no_test_row_is_listed(binary):
 def test_the_inputs_stay_as_they_were(binary, binary_model):
     """Neither rows nor model nor parameters are changed by any node."""
     params = training_params(n_trials=2)
-    assert_inputs_unchanged(
+    _, recipe, *_ = assert_inputs_unchanged(
         search_model,
         binary.train,
         binary.valid,
@@ -406,4 +468,14 @@ def test_the_inputs_stay_as_they_were(binary, binary_model):
         params,
         EVALUATION,
     )
-    assert_inputs_unchanged(list_fitted_rows, binary.train, binary.valid)
+    _, report = assert_inputs_unchanged(
+        refit_model,
+        recipe,
+        binary_model,
+        binary.train,
+        binary.valid,
+        binary.test,
+        binary.info,
+        params,
+    )
+    assert_inputs_unchanged(list_fitted_rows, binary.train, binary.valid, binary.test, report)

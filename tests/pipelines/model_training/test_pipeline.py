@@ -13,16 +13,22 @@ def test_golden_to_model(binary):
     inputs = {
         "train_data": binary.train,
         "valid_data": binary.valid,
+        "test_data": binary.test,
         "table_info": binary.info,
         "search_monitor": NoMonitor(),
         "params:preprocessing": binary.preprocessing,
         "params:training": training_params(candidates={"linear": LINEAR}, n_trials=2),
         "params:evaluation": configured(EvaluationParams, resamples=100),
     }
-    nodes = create_pipeline().only_nodes("search_model", "measure_fit", "list_fitted_rows")
+    nodes = create_pipeline().only_nodes(
+        "search_model", "measure_fit", "refit_model", "list_fitted_rows"
+    )
     outputs = run_slice(nodes, inputs)
     assert set(outputs) == {
+        "searched_model",
+        "recipe",
         "model",
+        "refit_report",
         "trials",
         "search_report",
         "search_plot",
@@ -34,6 +40,7 @@ def test_golden_to_model(binary):
     predicted = outputs["model"].predict(binary.test[list(binary.info.features)])
     assert (predicted == binary.test["kind"]).mean() > 0.8
     assert len(outputs["trials"]) == outputs["search_report"].trials_run == 2
+    assert outputs["refit_report"].rows == len(binary.train) + len(binary.valid)
     assert outputs["valid_metrics"].rows == len(binary.valid)
     assert len(outputs["fitted_rows"]) == len(binary.train) + len(binary.valid)
     assert outputs["search_plot"].data

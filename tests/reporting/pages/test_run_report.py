@@ -8,7 +8,7 @@ import re
 import pytest
 
 from mlops_basics.reporting.pages.run_report import RunResult, run_report
-from mlops_basics.schemas import BatchRecord
+from mlops_basics.schemas import BatchRecord, RefitReport
 from tests.support.parsed_page import ParsedPage, assert_needs_no_network, without_plotly
 
 
@@ -48,6 +48,23 @@ def test_report_says_what_a_reader_wants_first(report: str) -> None:
     assert "overfitted: may not be promoted" in words
     assert all(f"{where} warning" in words for where in ("table", "split"))
     assert "collection <script>" in words
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("none", "1,050 rows: train rows, by the search (training.refit: none)"),
+        ("train_valid", "1,050 rows: train and valid rows together (training.refit: train_valid)"),
+        ("all", "1,050 rows: all rows, the test rows too (training.refit: all)"),
+    ],
+)
+def test_report_says_what_the_model_was_fitted_on(run_result: RunResult, rule, said) -> None:
+    """How many rows, by which rule, and what the columns of the metrics are of."""
+    refit = RefitReport(rule=rule, rows=1050)
+    page = run_report(dataclasses.replace(run_result, refit=refit))
+    words = ParsedPage(without_plotly(page)).sections["How good it is"]
+    assert f"Fitted on: The model to release was fitted on {said}" in words
+    assert ("search's own fit, on train rows alone" in words) == (rule != "none")
 
 
 def test_report_shows_metrics_that_are_not_defined(report: str) -> None:

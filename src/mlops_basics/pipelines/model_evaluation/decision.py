@@ -17,6 +17,7 @@ from mlops_basics.schemas import (
     Decision,
     DecisionParams,
     Metrics,
+    RefitReport,
 )
 from mlops_basics.schemas.metrics import Kind, default_guards, kind_of_task, metrics_to_test
 from mlops_basics.scoring.comparison import compare_scores
@@ -128,6 +129,20 @@ def decide_tested(
             "guards": guards,
         }
     )
+
+
+def with_refit(decision: Decision, refit: RefitReport) -> Decision:
+    """Say so where the model that a release holds is not the very one that was judged."""
+    if refit.rule != "all":
+        return decision
+    sentence = (
+        "Judged was the recipe as fitted on train and valid rows; a release holds the same recipe "
+        f"fitted on all {refit.rows:,} rows, which no row was left to judge."
+    )
+    # What stays the champion is the last word.
+    last = len(decision.reasons) if decision.promote else -1
+    reasons = (*decision.reasons[:last], sentence, *decision.reasons[last:])
+    return decision.model_copy(update={"reasons": reasons})
 
 
 def judge_guards(

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from mlops_basics.fitting.recipe import fit_tables
 from mlops_basics.reporting.figures import classification, regression
 from mlops_basics.reporting.figures.importance import importance_figure
 from mlops_basics.reporting.pages.run_report import RunResult, run_report
@@ -22,6 +23,8 @@ from mlops_basics.schemas import (
     Model,
     OverfitCheck,
     PreprocessingParams,
+    Recipe,
+    RefitReport,
     SearchReport,
     SplitReport,
     TableInfo,
@@ -38,8 +41,27 @@ from . import decision, gate
 THIRDS = ("low third", "middle third", "high third")
 
 
-def evaluate_model(
+def pick_judged_model(
     model: Model,
+    recipe: Recipe,
+    refit_report: RefitReport,
+    train_data: pd.DataFrame,
+    valid_data: pd.DataFrame,
+    table_info: TableInfo,
+) -> Model:
+    """The model that test rows may judge.
+
+    It is the one that is released, unless that was fitted on the test rows, too: then the same
+    recipe is fitted once more, without them.
+    """
+    if refit_report.rule != "all":
+        return model
+    judged: Model = fit_tables(recipe, [train_data, valid_data], table_info)
+    return judged
+
+
+def evaluate_model(
+    judged_model: Model,
     test_data: pd.DataFrame,
     table_info: TableInfo,
     preprocessing: PreprocessingParams,
@@ -52,7 +74,9 @@ def evaluate_model(
         the confusion matrix (true classes down, predicted across; for a regression the thirds of
         the target).
     """
-    predictions = score_rows(model, test_data[list(table_info.features)], test_data, table_info)
+    predictions = score_rows(
+        judged_model, test_data[list(table_info.features)], test_data, table_info
+    )
     rng = np.random.default_rng(params.seed)
     groups = row_groups(test_data, preprocessing)
     metrics = compute_metrics(predictions, params.confidence, params.resamples, rng, groups)
@@ -76,7 +100,7 @@ def evaluate_model(
 
 
 def explain_model(
-    model: Model, test_data: pd.DataFrame, table_info: TableInfo, params: EvaluationParams
+    judged_model: Model, test_data: pd.DataFrame, table_info: TableInfo, params: EvaluationParams
 ) -> pd.DataFrame:
     """Measure how much the loss rises when one column's values are shuffled among the rows.
 
@@ -90,7 +114,7 @@ def explain_model(
         drawn = np.sort(rng.choice(len(rows), params.importance_rows, replace=False))
         rows = rows.iloc[drawn].reset_index(drop=True)
     features = rows[list(table_info.features)]
-    before = losses(score_rows(model, features, rows, table_info)).mean()
+    before = losses(score_rows(judged_model, features, rows, table_info)).mean()
     importance = []
     for column in table_info.features:
         # All repeats in one call: a pipeline's cost is mostly per call, not per row.
@@ -98,7 +122,7 @@ def explain_model(
         orders = [rng.permutation(len(rows)) for _ in range(params.importance_repeats)]
         shuffled[column] = features[column].iloc[np.concatenate(orders)].reset_index(drop=True)
         targets = pd.concat([rows] * params.importance_repeats, ignore_index=True)
-        after = losses(score_rows(model, shuffled, targets, table_info))
+        after = losses(score_rows(judged_model, shuffled, targets, table_info))
         rises = after.reshape(params.importance_repeats, -1).mean(axis=1) - before
         importance.append({"feature": column, "rise": rises.mean(), "spread": rises.std()})
     return pd.DataFrame(importance).sort_values("rise", ascending=False, ignore_index=True)
@@ -106,11 +130,11 @@ def explain_model(
 
 def score_gate(
     champion: Champion,
-    model: Model,
+    judged_model: Model,
     labelled_data: pd.DataFrame,
     train_data: pd.DataFrame,
+    valid_data: pd.DataFrame,
     test_data: pd.DataFrame,
-    fitted_rows: pd.DataFrame,
     table_info: TableInfo,
     overfit_check: OverfitCheck,
     preprocessing: PreprocessingParams,
@@ -122,7 +146,8 @@ def score_gate(
         Both models' predictions, and the request of a challenge: to be kept, and to be written
         down before the test is made.
     """
-    fitted = test_data[ROW_HASH_COLUMN].isin(fitted_rows[ROW_HASH_COLUMN])
+    learned = pd.concat([table[ROW_HASH_COLUMN] for table in (train_data, valid_data)])
+    fitted = test_data[ROW_HASH_COLUMN].isin(learned)
     rows = test_data[~fitted].reset_index(drop=True)
     labelled = rows_by_hash(labelled_data, rows, table_info.target)
     groups = row_groups(rows, preprocessing, least=MIN_ROWS)
@@ -135,7 +160,7 @@ def score_gate(
             champion, None, which_rows, classes, overfit_check, params, unusable
         )
         return rows[[ROW_HASH_COLUMN]], request, request
-    of_challenger = gate.challenger_scores(model, rows, table_info, classes)
+    of_challenger = gate.challenger_scores(judged_model, rows, table_info, classes)
     of_champion = gate.champion_scores(champion, labelled, rows, train_data, table_info, classes)
     unusable = of_champion if isinstance(of_champion, str) else ""
     scored = None
@@ -158,6 +183,7 @@ def decide(
     challenge_request: ChallengeRequest,
     challenge: Challenge,
     test_metrics: Metrics,
+    refit_report: RefitReport,
     params: DecisionParams,
 ) -> Decision:
     """Test whether the challenger deserves to become the champion.
@@ -168,7 +194,8 @@ def decide(
     kind: Kind = "classification" if challenge_request.classes else "regression"
     metric = decision.metric_to_test(params, kind)
     if challenge_request.status != "comparable":
-        return decision.decide_untested(challenge_request, challenge, params, metric)
+        untested = decision.decide_untested(challenge_request, challenge, params, metric)
+        return decision.with_refit(untested, refit_report)
     rng = np.random.default_rng(params.seed)
     result = decision.compare(
         metric,
@@ -179,9 +206,10 @@ def decide(
         rng,
     )
     guards = decision.judge_guards(gate_scores, challenge_request, metric, params, rng)
-    return decision.decide_tested(
+    tested = decision.decide_tested(
         result, guards, challenge_request, challenge, params, test_metrics
     )
+    return decision.with_refit(tested, refit_report)
 
 
 def plot_evaluation(
@@ -219,6 +247,7 @@ def write_report(
     table_info: TableInfo,
     split_report: SplitReport,
     search_report: SearchReport,
+    refit_report: RefitReport,
     overfit_check: OverfitCheck,
     train_metrics: Metrics,
     valid_metrics: Metrics,
@@ -243,6 +272,7 @@ def write_report(
             table=table_info,
             split=split_report,
             search=search_report,
+            refit=refit_report,
             overfit=overfit_check,
             decision=decision,
             request=challenge_request,

@@ -8,6 +8,7 @@ from .nodes import (
     decide,
     evaluate_model,
     explain_model,
+    pick_judged_model,
     plot_evaluation,
     score_gate,
     write_report,
@@ -20,9 +21,22 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
-                func=evaluate_model,
+                func=pick_judged_model,
                 inputs=[
                     "model",
+                    "recipe",
+                    "refit_report",
+                    "train_data",
+                    "valid_data",
+                    "table_info",
+                ],
+                outputs="judged_model",
+                name="pick_judged_model",
+            ),
+            Node(
+                func=evaluate_model,
+                inputs=[
+                    "judged_model",
                     "test_data",
                     "table_info",
                     "params:preprocessing",
@@ -35,11 +49,11 @@ def create_pipeline() -> Pipeline:
                 func=score_gate,
                 inputs=[
                     "champion",
-                    "model",
+                    "judged_model",
                     "labelled_data",
                     "train_data",
+                    "valid_data",
                     "test_data",
-                    "fitted_rows",
                     "table_info",
                     "overfit_check",
                     "params:preprocessing",
@@ -55,6 +69,7 @@ def create_pipeline() -> Pipeline:
                     "challenge_request",
                     "challenge",
                     "test_metrics",
+                    "refit_report",
                     "params:decision",
                 ],
                 outputs="decision",
@@ -68,13 +83,19 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=describe_reference,
-                inputs=["model", "test_data", "table_info", "split_report", "params:preprocessing"],
+                inputs=[
+                    "judged_model",
+                    "test_data",
+                    "table_info",
+                    "split_report",
+                    "params:preprocessing",
+                ],
                 outputs=["reference_profile", "reference_losses", "monitoring_reference"],
                 name="describe_reference",
             ),
             Node(
                 func=explain_model,
-                inputs=["model", "test_data", "table_info", "params:evaluation"],
+                inputs=["judged_model", "test_data", "table_info", "params:evaluation"],
                 outputs="importance",
                 name="explain_model",
             ),
@@ -97,6 +118,7 @@ def create_pipeline() -> Pipeline:
                     "table_info",
                     "split_report",
                     "search_report",
+                    "refit_report",
                     "overfit_check",
                     "train_metrics",
                     "valid_metrics",

@@ -42,7 +42,7 @@ def sample_reference(
 
 
 def describe_reference(
-    model: Model,
+    judged_model: Model,
     test_data: pd.DataFrame,
     table_info: TableInfo,
     split_report: SplitReport,
@@ -58,7 +58,7 @@ def describe_reference(
     rows = test_data.sort_values(time_column, kind="stable") if time_column else test_data
     features = rows[list(table_info.features)]
     times = time_columns(features)
-    scores = score_rows(model, features, rows, table_info)
+    scores = score_rows(judged_model, features, rows, table_info)
     clip = error_clip(scores)
     losses = watched_losses(scores, clip)
     by_hash = split_report.method == "hash"

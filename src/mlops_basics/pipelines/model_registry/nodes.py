@@ -11,6 +11,7 @@ from mlops_basics.schemas import (
     Decision,
     ModelRecord,
     MonitoringReference,
+    Recipe,
     Registration,
     TableInfo,
 )
@@ -19,6 +20,7 @@ from mlops_basics.schemas import (
 def request_registration(
     decision: Decision,
     model_record: ModelRecord,
+    recipe: Recipe,
     table_info: TableInfo,
     collection_report: CollectionReport,
     fitted_rows: pd.DataFrame,
@@ -38,6 +40,7 @@ def request_registration(
         files={
             "decision": decision,
             "model_record": model_record,
+            "recipe": recipe,
             "table_info": table_info,
             "collection_report": collection_report,
             "fitted_rows": fitted_rows,

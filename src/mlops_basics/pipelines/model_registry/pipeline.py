@@ -16,6 +16,7 @@ def create_pipeline() -> Pipeline:
                 inputs=[
                     "decision",
                     "model_record",
+                    "recipe",
                     "table_info",
                     "collection_report",
                     "fitted_rows",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from mlops_basics.fitting.recipe import fit_tables
 from mlops_basics.reporting.figures.search import search_figure
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
@@ -18,6 +19,8 @@ from mlops_basics.schemas import (
     ModelRecord,
     OverfitCheck,
     PreprocessingParams,
+    Recipe,
+    RefitReport,
     RunContext,
     SearchReport,
     TableInfo,
@@ -52,19 +55,18 @@ def search_model(
     preprocessing: PreprocessingParams,
     params: TrainingParams,
     search_monitor: Monitor,
-) -> tuple[FittedModel, pd.DataFrame, SearchReport, go.Figure]:
+) -> tuple[Model, Recipe, pd.DataFrame, SearchReport, go.Figure]:
     """Search the candidates; each is fitted on train rows only and judged on valid rows.
 
     A model that does not overfit is preferred to one that does, whatever their losses.
 
     Returns:
-        The best model (encoding and estimator in one pipeline), a row a trial, how the search
-        went, and a figure of it.
+        The best model (encoding and estimator in one pipeline), its recipe, a row a trial, how the
+        search went, and a figure of it.
     """
     search = Search(train_data, valid_data, table_info, preprocessing, params)
     with search_monitor.watch(params.n_trials) as after_trial:
         best, rows, stopped = run_search(search, after_trial)
-    example = train_data[list(table_info.features)].head(EXAMPLE_ROWS)
     report = SearchReport(
         best_candidate=best.recipe.candidate,
         best_params=best.params,
@@ -75,11 +77,40 @@ def search_model(
         stopped_early=stopped,
     )
     trials = trials_table(rows)
-    return FittedModel(best.model, example), trials, report, search_figure(trials, report.loss)
+    return best.model, best.recipe, trials, report, search_figure(trials, report.loss)
+
+
+def refit_model(
+    recipe: Recipe,
+    searched_model: Model,
+    train_data: pd.DataFrame,
+    valid_data: pd.DataFrame,
+    test_data: pd.DataFrame,
+    table_info: TableInfo,
+    params: TrainingParams,
+) -> tuple[FittedModel, RefitReport]:
+    """Fit what the search chose again, on the rows that ``training.refit`` names.
+
+    Rows are taken in the order train, valid, test.
+
+    Returns:
+        The model that is released, and on which rows it was fitted.
+    """
+    tables = [train_data]
+    if params.refit != "none":
+        tables.append(valid_data)
+    if params.refit == "all":
+        tables.append(test_data)
+    model = searched_model
+    if params.refit != "none":
+        model = fit_tables(recipe, tables, table_info)
+    example = train_data[list(table_info.features)].head(EXAMPLE_ROWS)
+    report = RefitReport(rule=params.refit, rows=sum(map(len, tables)))
+    return FittedModel(model, example), report
 
 
 def measure_fit(
-    model: Model,
+    searched_model: Model,
     train_data: pd.DataFrame,
     valid_data: pd.DataFrame,
     table_info: TableInfo,
@@ -87,15 +118,15 @@ def measure_fit(
     params: TrainingParams,
     evaluation: EvaluationParams,
 ) -> tuple[Metrics, Metrics, OverfitCheck]:
-    """Measure the model on the rows it was fitted and tuned on, and whether it overfits.
+    """Measure the search's own fit on the rows it was fitted and tuned on, and whether it overfits.
 
     Returns:
         Train metrics, valid metrics, and the check of the gap between the losses.
     """
     features = list(table_info.features)
     seen = spread(train_data, params.gap_rows)
-    train_scores = score_rows(model, seen[features], seen, table_info)
-    valid_scores = score_rows(model, valid_data[features], valid_data, table_info)
+    train_scores = score_rows(searched_model, seen[features], seen, table_info)
+    valid_scores = score_rows(searched_model, valid_data[features], valid_data, table_info)
     groups = groups_of_sets((seen, valid_data), preprocessing)
     gap = loss_gap(
         losses(train_scores),
@@ -115,10 +146,10 @@ def measure_fit(
         tolerance=params.gap_tolerance,
         overfitted=overfitted,
         reason=(
-            f"On validation rows the model does {direction} than on training rows, by "
-            f"{100 * abs(gap.gap):.1f} % of a constant prediction's loss. {limits}: it is "
-            f"{'surely' if overfitted else 'not shown to be'} beyond the tolerance of "
-            f"{100 * params.gap_tolerance:.0f} %."
+            "On validation rows the search's own fit, made on training rows alone, does "
+            f"{direction} than on training rows, by {100 * abs(gap.gap):.1f} % of a constant "
+            f"prediction's loss. {limits}: it is {'surely' if overfitted else 'not shown to be'} "
+            f"beyond the tolerance of {100 * params.gap_tolerance:.0f} %."
         ),
     )
     rng = np.random.default_rng(evaluation.seed)
@@ -145,7 +176,13 @@ def identify_model(search_report: SearchReport, run_context: RunContext) -> Mode
     )
 
 
-def list_fitted_rows(train_data: pd.DataFrame, valid_data: pd.DataFrame) -> pd.DataFrame:
+def list_fitted_rows(
+    train_data: pd.DataFrame,
+    valid_data: pd.DataFrame,
+    test_data: pd.DataFrame,
+    refit_report: RefitReport,
+) -> pd.DataFrame:
     """List the hashes of the rows that the model was fitted or tuned on, each once, sorted."""
-    hashes = pd.concat([train_data[ROW_HASH_COLUMN], valid_data[ROW_HASH_COLUMN]])
+    tables = [train_data, valid_data, *([test_data] if refit_report.rule == "all" else [])]
+    hashes = pd.concat([table[ROW_HASH_COLUMN] for table in tables])
     return pd.DataFrame({ROW_HASH_COLUMN: np.unique(hashes.to_numpy(dtype=np.uint64))})

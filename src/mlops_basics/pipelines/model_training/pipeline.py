@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from .nodes import identify_model, list_fitted_rows, measure_fit, search_model
+from .nodes import identify_model, list_fitted_rows, measure_fit, refit_model, search_model
 
 
 def create_pipeline() -> Pipeline:
-    """Searches a model on train and valid rows, and checks that it does not overfit."""
+    """Searches a model, checks that it does not overfit, and fits it again on more rows."""
     return Pipeline(
         [
             Node(
@@ -21,13 +21,13 @@ def create_pipeline() -> Pipeline:
                     "params:training",
                     "search_monitor",
                 ],
-                outputs=["model", "trials", "search_report", "search_plot"],
+                outputs=["searched_model", "recipe", "trials", "search_report", "search_plot"],
                 name="search_model",
             ),
             Node(
                 func=measure_fit,
                 inputs=[
-                    "model",
+                    "searched_model",
                     "train_data",
                     "valid_data",
                     "table_info",
@@ -39,6 +39,20 @@ def create_pipeline() -> Pipeline:
                 name="measure_fit",
             ),
             Node(
+                func=refit_model,
+                inputs=[
+                    "recipe",
+                    "searched_model",
+                    "train_data",
+                    "valid_data",
+                    "test_data",
+                    "table_info",
+                    "params:training",
+                ],
+                outputs=["model", "refit_report"],
+                name="refit_model",
+            ),
+            Node(
                 func=identify_model,
                 inputs=["search_report", "run_context"],
                 outputs="model_record",
@@ -46,7 +60,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=list_fitted_rows,
-                inputs=["train_data", "valid_data"],
+                inputs=["train_data", "valid_data", "test_data", "refit_report"],
                 outputs="fitted_rows",
                 name="list_fitted_rows",
             ),

@@ -24,6 +24,7 @@ from mlops_basics.schemas import (
     Decision,
     Metrics,
     OverfitCheck,
+    RefitReport,
     SearchReport,
     SplitReport,
     TableInfo,
@@ -51,6 +52,7 @@ class RunResult:
     table: TableInfo
     split: SplitReport
     search: SearchReport
+    refit: RefitReport
     overfit: OverfitCheck
     metrics: dict[str, Metrics]
     figures: dict[str, go.Figure]
@@ -106,6 +108,7 @@ def run_report(run: RunResult) -> str:
         warnings=Shortened(warnings, ""),
         decision=decision,
         metrics=_metrics_table(run.metrics),
+        refit=_refit(run.refit),
         overfit=run.overfit,
         figures=run.figures,
         collection=run.collection,
@@ -128,6 +131,25 @@ def run_report(run: RunResult) -> str:
 def _task(info: TableInfo) -> str:
     classes = f", {len(info.classes)} classes" if info.classes else ""
     return f"{info.task} model of {info.target}{classes}"
+
+
+#: What the released model was fitted on, and what the columns of the metrics' table are of.
+_FITTED_ON = {
+    "none": "train rows, by the search (training.refit: none). It was tuned on valid rows",
+    "train_valid": (
+        "train and valid rows together (training.refit: train_valid), after the search. The train "
+        "and valid columns are of the search's own fit, on train rows alone"
+    ),
+    "all": (
+        "all rows, the test rows too (training.refit: all), after the search. The test column and "
+        "the decision judge the same recipe fitted on train and valid rows; the train and valid "
+        "columns are of the search's own fit, on train rows alone"
+    ),
+}
+
+
+def _refit(refit: RefitReport) -> str:
+    return f"The model to release was fitted on {refit.rows:,} rows: {_FITTED_ON[refit.rule]}."
 
 
 def _leading(metrics: dict[str, Metrics]) -> LeadingMetric | None:
