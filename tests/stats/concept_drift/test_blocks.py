@@ -6,28 +6,97 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from mlops_basics.stats.concept_drift.blocks import LENGTHS, block_means, choose_block, mean_upper
+from mlops_basics.stats.concept_drift.blocks import (
+    LENGTHS,
+    block_means,
+    choose_block,
+    level_shifts,
+    mean_upper,
+)
+from mlops_basics.stats.concept_drift.sequential import start_monitor, update
 
 
 def test_rule_is_the_definition():
-    """The choice is the first length whose variance no longer grows, computed naively."""
+    """The choice is the first length whose neighbour variance no longer grows, computed naively."""
     rng = np.random.default_rng(0)
     for seed in range(20):
         x = np.repeat(rng.random(3000) < 0.2, 1 + seed % 7)[: 2000 + 37 * seed].astype(float)
-        v, blocks = {}, {}
+        shifts, v, blocks = level_shifts(x), {}, {}
         for b in LENGTHS:
-            means = [x[i : i + b].mean() for i in range(0, len(x) - b + 1, b)]
-            if len(means) >= 40:
-                v[b], blocks[b] = b * np.var(means, ddof=1), len(means)
+            starts = range(0, len(x) - b + 1, b)
+            squares = [
+                (x[i : i + b].mean() - x[i + b : i + 2 * b].mean()) ** 2
+                for i in starts[:-1]
+                if not any(i < shift < i + 2 * b for shift in shifts)
+            ]
+            if len(starts) >= 40:
+                v[b], blocks[b] = b * np.mean(squares) / 2, len(starts)
         expected = next(
             b
             for b in v
-            if all(v[c] <= 1.25 * v[b] * (1 + np.sqrt(2 / blocks[c])) for c in v if c > b)
+            if all(v[c] <= 1.25 * v[b] * (1 + np.sqrt(3 / blocks[c])) for c in v if c > b)
         )
         choice = choose_block(x)
         assert choice.length == expected
         assert choice.variance == pytest.approx(v[expected] / expected)
-        assert choice.effective_rows == pytest.approx(len(x) * min(v[1] / v[expected], 1))
+        share = x.var(ddof=1) / v[expected] if expected > 1 else 1
+        assert choice.effective_rows == pytest.approx(len(x) * min(share, 1))
+
+
+def test_level_shifts_are_the_best_splits():
+    """Each is the split of a part that takes most off the sum of squares, computed naively."""
+    rng = np.random.default_rng(0)
+    for n in (2, 20, 80, 161):
+        x, found = rng.random(n), []
+        least = max(n // 10, 2)
+        for _ in range(3):
+            borders, gains = sorted([0, n, *found]), {}
+            for begin, end in zip(borders[:-1], borders[1:], strict=True):
+                part = x[begin:end]
+                for at in range(least, len(part) - least + 1):
+                    apart = part[:at].var() * at + part[at:].var() * (len(part) - at)
+                    gains[begin + at] = part.var() * len(part) - apart
+            if gains:
+                found.append(max(gains, key=gains.get))
+        assert level_shifts(x) == found
+
+
+DRIFTS = {
+    "linear": lambda n: np.linspace(0.05, 0.3, n),
+    "a level shift": lambda n: np.where(np.arange(n) < n / 2, 0.05, 0.3),
+    "three level shifts": lambda n: np.array([0.1, 0.4, 0.2, 0.5])[np.arange(n) * 4 // n],
+    "a season": lambda n: 0.2 + 0.1 * np.sin(2 * np.pi * np.arange(n) / n),
+}
+
+
+@pytest.mark.parametrize("rows", [300, 2_000, 20_000])
+@pytest.mark.parametrize("drift", DRIFTS)
+def test_a_drift_within_the_reference_is_no_burst(drift, rows):
+    """Independent rows whose error slowly rises, or jumps, stay single, nearly always."""
+    rng, share = np.random.default_rng(0), DRIFTS[drift](rows)
+    lengths = np.array([choose_block(rng.random(rows) < share).length for _ in range(200)])
+    assert np.mean(lengths == 1) >= 0.9
+
+
+@pytest.mark.parametrize("drift", DRIFTS)
+def test_total_failure_after_a_drift_is_found_within_ten_rows(drift):
+    """Of 40 releases whose reference drifted at least 35 see within 10 rows that all is wrong."""
+    rng, share, soon = np.random.default_rng(0), DRIFTS[drift](500), 0
+    for _ in range(40):
+        losses = rng.random(500) < share
+        state = update(start_monitor(losses, block=choose_block(losses)), np.ones(10))
+        soon += state.alarm_row is not None
+    assert soon >= 35
+
+
+@pytest.mark.parametrize("drift", DRIFTS)
+def test_bursts_show_in_a_drift(drift):
+    """Ten rows that err together, at a rate that drifts, are blocks of ten or more."""
+    rng, share = np.random.default_rng(0), DRIFTS[drift](500)
+    together = np.array(
+        [choose_block(np.repeat(rng.random(500) < share, 10)).length for _ in range(50)]
+    )
+    assert np.mean((together >= 10) & (together <= 25)) >= 0.9
 
 
 def test_independent_rows_stay_single():

@@ -69,8 +69,10 @@ def begin_watch(release: Release, reference: ReleaseReference, params: Monitorin
 def in_full_stream(state: SequentialState, losses: Floats, thinned: int) -> SequentialState:
     """Blocks for a stream of which the reference holds every ``thinned``-th row only.
 
-    A burst that hits k reference rows hits k times as many in the stream, and one that is shorter
-    than ``thinned`` rows does not show in the reference at all.
+    A burst that hits k reference rows hits ``thinned`` times as many in the stream, and one that is
+    shorter than ``thinned`` rows does not show in the reference at all. So a split by hash that
+    keeps a fifth of the rows means blocks of five rows at least: total failure, which single rows
+    show after about 8, is then seen after two or three blocks.
     """
     if thinned <= 1:
         return state

@@ -15,6 +15,8 @@ Floats = NDArray[np.float64]
 LENGTHS = (1, 5, 10, 25, 50, 100, 500, 2500)
 _FEWEST = 40  # blocks that a variance is estimated from
 _SLACK = 1.25  # growth of the variance that is no sign of dependence
+_SHIFTS = 3  # of the level, that may lie in a reference
+_SHORTEST_LEVEL = 10  # a level lasts at least a tenth of the rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,8 +26,10 @@ class BlockChoice:
     Attributes:
         length: Rows of a block, b.
         rows: Rows it was chosen from, n.
-        effective_rows: n V(1) / V(b): as many independent rows would tell as much about the mean.
-        variance: Variance of the block means, V(b) / b; 0 when the losses do not vary.
+        effective_rows: n times the variance of the rows / V(b), n at most: as many independent
+            rows would tell as much about the mean.
+        variance: Variance of the block means around their slow trend, V(b) / b; 0 when the losses
+            do not vary.
         candidates: Each block length that could be judged, and its V.
         reason: The choice in plain words.
     """
@@ -80,16 +84,29 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
         the rows are independent, and grows with b, until blocks are longer than the bursts, when
         they err together. Chosen is the smallest b of 1, 5, 10, 25, 50, 100, 500, 2,500 with
 
-        .. math:: V(b') \le 1.25 \, V(b) \, (1 + \sqrt{2 / \mathrm{blocks}(b')})
+        .. math:: V(b') \le 1.25 \, V(b) \, (1 + \sqrt{3 / \mathrm{blocks}(b')})
 
         for each larger b' with at least 40 blocks: within a quarter, and one standard error. Bursts
         longer than these rows can show (a fortieth of them) are missed. Too long a block costs
         time (a bet cannot risk more than its wealth, however clear a block is): hence the fine
         steps. The idea is that of batch means in simulation [1].
 
+        An error that slowly rises within the reference is no burst, but makes the overall variance
+        of block means grow with b, too. So V(b) is b / 2 times the mean squared difference of
+        neighbouring block means: the same for independent rows, hardly touched by a trend [2],
+        known as the Allan variance of clocks that drift [3]. Differences across a shift of the
+        level are left out: across at most three places, found by halving the squares again and
+        again, between levels that last a tenth of the rows or longer. What lasts longer than two
+        blocks counts as trend, so that V(b) is below the overall variance until blocks are a few
+        times as long as the bursts.
+
     References:
         [1] B. Schmeiser, "Batch size effects in the analysis of simulation output", Operations
             Research 30, 556-568 (1982).
+        [2] J. von Neumann, R. H. Kent, H. R. Bellinson and B. I. Hart, "The mean square successive
+            difference", Annals of Mathematical Statistics 12, 153-162 (1941).
+        [3] D. W. Allan, "Statistics of atomic frequency standards", Proceedings of the IEEE 54,
+            221-230 (1966).
 
     Example:
         >>> import numpy as np
@@ -106,12 +123,13 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
     """
     losses = _check.vector(losses, "losses")
     n = len(losses)
+    shifts = level_shifts(losses) if n >= 2 * _FEWEST else []
     candidates: list[tuple[int, float, int]] = []
     for length in LENGTHS:
         means = block_means(losses, length)
         if len(means) < (_FEWEST if length > 1 else 2):
             break
-        candidates.append((length, length * float(means.var(ddof=1)), len(means)))
+        candidates.append((length, _neighbour_variance(means, length, shifts), len(means)))
     if not candidates or candidates[0][1] <= 1e-18:
         return BlockChoice(
             length=1,
@@ -124,10 +142,10 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
     best = next(
         at
         for at, (_, v, _) in enumerate(candidates)
-        if all(w <= _SLACK * v * (1 + math.sqrt(2 / k)) for _, w, k in candidates[at + 1 :])
+        if all(w <= _SLACK * v * (1 + math.sqrt(3 / k)) for _, w, k in candidates[at + 1 :])
     )
     b, v, _ = candidates[best]
-    effective = n * min(candidates[0][1] / v, 1.0)
+    effective = n * min(float(losses.var(ddof=1)) / v, 1.0) if b > 1 else float(n)
     longest = candidates[-1][0]
     if b == 1:
         reason = f"single rows: blocks of up to {longest} rows show no bursts"
@@ -145,6 +163,58 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
         candidates=tuple((length, value) for length, value, _ in candidates),
         reason=reason,
     )
+
+
+def level_shifts(losses: Floats) -> list[int]:
+    """Where the level of losses shifts most: the first row of each later level, at most three.
+
+    Binary segmentation [1]: the split that takes most off the sum of squares, then the same within
+    the parts. It finds something in any losses; what it is for is to be left out.
+
+    Args:
+        losses: In time order, shape (n,).
+
+    References:
+        [1] A. J. Scott and M. Knott, "A cluster analysis method for grouping means in the analysis
+            of variance", Biometrics 30, 507-512 (1974).
+
+    Example:
+        >>> import numpy as np
+        >>> from mlops_basics.stats.concept_drift.blocks import level_shifts
+        >>> level_shifts(np.repeat([0.1, 0.5, 0.2], [300, 500, 200]))[:2]
+        [300, 800]
+    """
+    n = len(losses)
+    least = max(n // _SHORTEST_LEVEL, 2)
+    sums = np.concatenate([[0.0], np.cumsum(losses)])
+    borders, shifts = [0, n], []
+    for _ in range(_SHIFTS):
+        best, gain = None, 0.0
+        for begin, end in zip(borders[:-1], borders[1:], strict=True):
+            at = np.arange(begin + least, end - least + 1)
+            if not at.size:
+                continue
+            before, after = at - begin, end - at
+            left = (sums[at] - sums[begin]) / before
+            right = (sums[end] - sums[at]) / after
+            gains = before * after / (end - begin) * (left - right) ** 2
+            if gains.max() > gain:
+                best, gain = int(at[gains.argmax()]), float(gains.max())
+        if best is None:
+            break
+        shifts.append(best)
+        borders = sorted([*borders, best])
+    return shifts
+
+
+def _neighbour_variance(means: Floats, length: int, shifts: list[int]) -> float:
+    """Of block means, times their length; from neighbours between which no level shifts."""
+    squares = np.diff(means) ** 2
+    begins = np.arange(len(squares)) * length
+    within = np.ones(len(squares), dtype=bool)
+    for shift in shifts:
+        within &= (shift <= begins) | (shift >= begins + 2 * length)
+    return length / 2 * float(squares[within].mean()) if within.any() else 0.0
 
 
 def mean_upper(losses: ArrayLike, alpha: float, *, block: BlockChoice | None = None) -> float:
