@@ -1,5 +1,7 @@
 """Block length for bursts, and the upper limit of a mean."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -51,7 +53,7 @@ def test_level_shifts_are_the_best_splits():
         least = max(n // 10, 2)
         for _ in range(3):
             borders, gains = sorted([0, n, *found]), {}
-            for begin, end in zip(borders[:-1], borders[1:], strict=True):
+            for begin, end in itertools.pairwise(borders):
                 part = x[begin:end]
                 for at in range(least, len(part) - least + 1):
                     apart = part[:at].var() * at + part[at:].var() * (len(part) - at)

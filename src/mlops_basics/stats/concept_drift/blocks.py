@@ -1,5 +1,6 @@
 """Bursts: rows that err together. Blocks of rows long enough to be independent of each other."""
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -190,7 +191,7 @@ def level_shifts(losses: Floats) -> list[int]:
     borders, shifts = [0, n], []
     for _ in range(_SHIFTS):
         best, gain = None, 0.0
-        for begin, end in zip(borders[:-1], borders[1:], strict=True):
+        for begin, end in itertools.pairwise(borders):
             at = np.arange(begin + least, end - least + 1)
             if not at.size:
                 continue
