@@ -131,8 +131,11 @@ def is_harmless(page: str) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in report
     parsed = ParsedPage(report)
     figures = report.count("<figure")
-    assert parsed.tags.count("script") == report.lower().count("<script") == 1 + figures
-    assert report.lower().count("</script") == 1 + figures
+    drawn_by_script = report.count('class="plotly-graph-div"')
+    assert drawn_by_script in (0, figures)
+    scripts = 1 + figures if drawn_by_script else 0
+    assert parsed.tags.count("script") == report.lower().count("<script") == scripts
+    assert report.lower().count("</script") == scripts
     assert not {"img", "b", "iframe", "object", "embed", "form", "a"} & set(parsed.tags)
     assert not [name for _, name, _ in parsed.attributes if name.startswith("on")]
     assert ENDLESS[:1_000] not in report

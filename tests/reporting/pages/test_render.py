@@ -15,7 +15,12 @@ from mlops_basics.reporting.figures.style import figure
 from mlops_basics.reporting.pages.render import TEXT_LIMIT, Plots, environment
 from mlops_basics.reporting.text import Shortened
 
-PAGES = {"run_report.html", "monitoring.html", "demo.html"}  # rendered by the tests of each
+PAGES = {
+    "run_report.html",
+    "monitoring.html",
+    "demo.html",
+    "chart.svg",
+}  # rendered by the tests of each
 MACROS = '{% from "macros.html" import badge, lines, note, plot, text_table with context %}'
 EVIL = "<img src=x onerror='alert(1)'>"
 

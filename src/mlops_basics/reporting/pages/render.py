@@ -9,6 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mlops_basics.reporting.metric_text import interval, metric_name
+from mlops_basics.reporting.still import still_figure
 from mlops_basics.reporting.text import limits, number, plain, share_text
 
 TEXT_LIMIT = 400
@@ -44,6 +45,7 @@ def environment() -> Environment:
         thousands="{:,}".format,
     )
     templates.globals["limits"] = limits
+    templates.globals["still"] = still_figure
     return templates
 
 
