@@ -150,6 +150,7 @@ DOCUMENTED = {
     "monitoring": (
         (
             "watch_batches",
+            "follow_policies",
             "tell_verdict",
             "draw_monitoring",
             "write_monitoring_report",
@@ -166,6 +167,7 @@ DOCUMENTED = {
             "params:collection",
         },
         {
+            "watched",
             "findings",
             "verdict",
             "error_plot",
@@ -175,6 +177,71 @@ DOCUMENTED = {
         },
     ),
 }
+DOCUMENTED["refresh"] = (
+    (
+        "collect_batches",
+        "refit_release",
+        "refresh_reference",
+        "decide_refresh",
+        "request_registration",
+        "request_release",
+    ),
+    {
+        "source",
+        "labels",
+        "watched_release",
+        "run_context",
+        "params:plan",
+        "params:collection",
+        "params:preprocessing",
+        "params:training",
+        "params:monitoring",
+    },
+    {
+        "raw_data",
+        "collection_report",
+        "model",
+        "recipe",
+        "table_info",
+        "fitted_rows",
+        "model_record",
+        "decision",
+        "reference",
+        "reference_profile",
+        "reference_losses",
+        "monitoring_reference",
+        "registered_version",
+        "release",
+    },
+)
+DOCUMENTED["recipe_search"] = (
+    ("collect_batches", "label_rows", "preprocess_data", "hold_out_newest", "search_model"),
+    {
+        "source",
+        "labels",
+        "search_monitor",
+        "params:collection",
+        "params:preprocessing",
+        "params:training",
+    },
+    {
+        "raw_data",
+        "collection_report",
+        "labelled_data",
+        "target_info",
+        "preprocessed_data",
+        "table_info",
+        "train_data",
+        "valid_data",
+        "searched_model",
+        "recipe",
+        "trials",
+        "search_report",
+        "search_plot",
+    },
+)
+#: Of the pipelines beside the loop.
+ASIDE = {"batch_inference", "monitoring", "refresh", "recipe_search"}
 #: What a run of the whole loop finds: the source, what is in production, and what hooks supply.
 GIVEN = {"source", "labels", "search_monitor", "champion", "run_context"}
 
@@ -205,7 +272,7 @@ def test_the_whole_loop_needs_the_source_alone():
     """Beside parameters, the champion, and what hooks supply."""
     needed = {name for name in PIPELINES["__default__"].inputs() if not name.startswith("params:")}
     assert needed == GIVEN
-    for name in set(DOCUMENTED) - {"batch_inference", "monitoring"}:
+    for name in set(DOCUMENTED) - ASIDE:
         assert set(PIPELINES[name].nodes) <= set(PIPELINES["__default__"].nodes)
 
 
@@ -288,7 +355,7 @@ def test_what_nodes_make_is_versioned():
     made = {name for node in NODES.values() for name in node.outputs}
     unversioned = {name for name in made if not entries[name].get("versioned")}
     assert unversioned == {
-        *("findings", "searched_model", "judged_model"),  # in memory
+        *("watched", "findings", "searched_model", "judged_model"),  # in memory
         "monitoring_state_next",  # replaced on purpose
     }
 

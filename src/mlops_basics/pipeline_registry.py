@@ -13,6 +13,8 @@ from mlops_basics.pipelines import (
     model_registry,
     model_training,
     monitoring,
+    recipe_search,
+    refresh,
 )
 
 #: The whole loop, in its order.
@@ -32,5 +34,19 @@ def register_pipelines() -> dict[str, Pipeline]:
         module.__name__.rpartition(".")[2]: module.create_pipeline()
         for module in (*LOOP, batch_inference, monitoring)
     }
+    pipelines["recipe_search"] = (
+        data_collection.create_pipeline()
+        + data_preprocessing.create_pipeline().only_nodes("label_rows", "preprocess_data")
+        + recipe_search.create_pipeline()
+        + model_training.create_pipeline().only_nodes("search_model")
+    )
+    # What a policy has planned goes the way of any other release.
+    pipelines["refresh"] = sum(
+        (
+            module.create_pipeline()
+            for module in (data_collection, refresh, model_registry, model_publishing)
+        ),
+        Pipeline([]),
+    )
     pipelines["__default__"] = sum((module.create_pipeline() for module in LOOP), Pipeline([]))
     return pipelines

@@ -33,7 +33,7 @@ pytestmark = pytest.mark.slow
 SETTINGS = """
 evaluation: {resamples: 100, importance_repeats: 1}
 training: {n_trials: 1, gap_tolerance: 10}
-monitoring: {min_rows: 300, cool_down: 2, classifier_rows: 300}
+monitoring: {adapt: release, min_rows: 300, cool_down: 2, classifier_rows: 300}
 """
 ROWS = 600
 KEYS = RowKeys("kind")

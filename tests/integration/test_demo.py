@@ -27,7 +27,7 @@ training:
   n_trials: 1
   candidates: {binary: {linear: {space: {C: {low: 0.002, high: 0.004}}}}}
 evaluation: {resamples: 100, importance_repeats: 1}
-monitoring: {thresholds: {auc: 0.5}, min_rows: 200}
+monitoring: {adapt: release, thresholds: {auc: 0.5}, min_rows: 200}
 """
 
 

@@ -73,6 +73,7 @@ PARAMS = {
     ),
     "monitoring": configured(
         MonitoringParams,
+        adapt="release",
         classifier_rows=0,
         tolerance=0.05,
         concept_alpha=0.05,

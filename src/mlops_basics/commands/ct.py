@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -11,6 +13,8 @@ from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 
 from mlops_basics.errors import ConflictError
+from mlops_basics.pipelines.monitoring.adaptation import adopted, challenged
+from mlops_basics.reporting.monitoring_text import policy_lines
 from mlops_basics.runs import versions
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.session import Place
@@ -18,13 +22,18 @@ from mlops_basics.schemas import (
     Attempt,
     CollectionParams,
     Decision,
+    MonitoringParams,
     MonitoringState,
     Pointer,
+    PreprocessingParams,
+    Recipe,
     RegisteredVersion,
     RunContext,
     Verdict,
     Watch,
 )
+from mlops_basics.schemas.monitoring import settings_digest
+from mlops_basics.schemas.policy import RELEASES
 
 _MOST_ATTEMPTS = 5  # to write an outcome down while others write into the state
 
@@ -81,22 +90,95 @@ def _once(place: Place) -> Outcome:
 def _look(place: Place, catalog: Any) -> Outcome:
     pointer = catalog.get("release").store.pointer()
     if pointer is None:
-        return _first_release(place)
+        return _first_release(place, catalog)
     state: MonitoringState = catalog.load("monitoring_state")
-    watch = state.watches.get(pointer.version)
-    if watch is not None and not watch.pending and not _anything_new(catalog, state, watch):
-        return Outcome(ExitCode.NOTHING_TO_DO, _nothing_new(pointer, watch))
+    if (nothing := _nothing_to_do(catalog, state, pointer)) is not None:
+        return nothing
     run_id = place.run("monitoring")
     # Of this run: another process may have looked, or trained, and written a newer one.
     verdict: Verdict = versions.load_of(place.catalog(), "verdict", run_id)
-    if not verdict.retrain:
-        return Outcome(ExitCode.NOTHING_TO_DO, _verdict_text(verdict))
-    skip = dict.fromkeys((*_skipped(place.catalog()), *verdict.skip))
-    run_id = place.run("__default__", collection={"skip": list(skip)})
-    return _after_training(place, verdict, run_id)
+    outcome = Outcome(ExitCode.NOTHING_TO_DO, verdict_text(verdict))
+    if verdict.retrain:
+        outcome = _search(place, verdict)
+    if _is_due(verdict):
+        outcome = _refresh(place, verdict, outcome)
+    return outcome
 
 
-def _first_release(place: Place) -> Outcome:
+def _is_due(verdict: Verdict) -> bool:
+    """Whether a release is due."""
+    return verdict.adaptation is not None and verdict.adaptation.action in RELEASES
+
+
+def _follows_policies(verdict: Verdict) -> bool:
+    return verdict.adaptation is not None and bool(verdict.adaptation.policy)
+
+
+def _search(place: Place, verdict: Verdict) -> Outcome:
+    """Look for a new recipe, which is then compared with the present one batch by batch."""
+    skip = list(dict.fromkeys((*_skipped(place.catalog()), *verdict.skip)))
+    if not _follows_policies(verdict):
+        return _after_training(place, verdict, place.run("__default__", collection={"skip": skip}))
+    run_id = place.run("recipe_search", collection={"skip": skip})
+    recipe: Recipe = versions.load_of(place.catalog(), "recipe", run_id)
+
+    def searched(state: MonitoringState) -> MonitoringState:
+        watch = state.watches[verdict.version]
+        attempt = _attempt(watch, verdict, run_id, promoted=False, outcome="searched")
+        watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
+        policy = challenged(state.policy, recipe) if state.policy else None
+        watches = {**state.watches, verdict.version: watch}
+        return state.model_copy(update={"watches": watches, "policy": policy})
+
+    before = place.bare_catalog().load("monitoring_state").policy
+    _update_state(place.catalog(), searched)
+    same = before is not None and before.recipe.digest == recipe.digest
+    found = (
+        "the search found the same recipe again."
+        if same
+        else f"a new recipe ({recipe.candidate}) is compared with the present one from now on."
+    )
+    text = f"Retrained, and version {verdict.version} is kept: {found}"
+    return Outcome(ExitCode.KEPT, "\n".join([text, *verdict.reasons, *verdict.warnings]))
+
+
+def _refresh(place: Place, verdict: Verdict, before: Outcome) -> Outcome:
+    """Make the release that is due, and remember that it is in production."""
+    state: MonitoringState = place.bare_catalog().load("monitoring_state")
+    plan = state.policy.plan if state.policy else None
+    if plan is None:
+        return before
+    skip = list(dict.fromkeys((*_skipped(place.catalog()), *verdict.skip)))
+    run_id = place.run("refresh", collection={"skip": skip}, plan=plan.model_dump(mode="json"))
+    catalog = place.catalog()
+    registered: RegisteredVersion = versions.load_of(catalog, "registered_version", run_id)
+    pointer: Pointer = catalog.get("release").store.pointer()
+    if pointer.version == verdict.version:
+        return Outcome(ExitCode.KEPT, f"Version {verdict.version} is kept: {registered.reason}")
+    rows = len(versions.load_of(catalog, "fitted_rows", run_id))
+
+    def done(state: MonitoringState) -> MonitoringState:
+        now = state.policy.plan if state.policy else None
+        if now is None or now.plan_id != plan.plan_id:  # another look has adopted it
+            return state
+        return adopted(state, pointer.version, rows)
+
+    _update_state(catalog, done)
+    verb = "Refreshed" if plan.action == "refresh" else "Switched"
+    text = f"{verb}: version {pointer.version} replaces {verdict.version}. {plan.reason}"
+    told = [before.text] if before.code is ExitCode.KEPT else list(verdict.warnings)
+    return Outcome(ExitCode.PROMOTED, "\n".join([text, *told]))
+
+
+def _first_release(place: Place, catalog: Any) -> Outcome:
+    state: MonitoringState = catalog.load("monitoring_state")
+    data = _data_digest(catalog)
+    if state.unreleased == data:
+        return Outcome(
+            ExitCode.NOTHING_TO_DO,
+            "Nothing to do: nothing is in production, and the last run on these data and "
+            "parameters could not be released. `kedro run` tries again and says why.",
+        )
     run_id = place.run("__default__")
     catalog = place.catalog()
     registered: RegisteredVersion = versions.load_of(catalog, "registered_version", run_id)
@@ -106,6 +188,7 @@ def _first_release(place: Place) -> Outcome:
         return Outcome(
             ExitCode.PROMOTED, f"The first release is in production: version {pointer.version}."
         )
+    _update_state(catalog, lambda now: now.model_copy(update={"unreleased": data}))
     return Outcome(ExitCode.KEPT, f"Nothing is in production yet: {registered.reason}")
 
 
@@ -117,24 +200,14 @@ def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     # As above: what counts is whether production moved.
     pointer: Pointer = catalog.get("release").store.pointer()
     promoted = pointer.version != verdict.version
-    for left in reversed(range(_MOST_ATTEMPTS)):
-        state: MonitoringState = catalog.load("monitoring_state")
+
+    def trained(state: MonitoringState) -> MonitoringState:
         watch = state.watches[verdict.version]
-        attempt = Attempt(
-            run_id=run_id,
-            evidence=verdict.evidence,
-            batches=watch.newest,
-            labelled_batches=watch.labelled_batches,
-            promoted=promoted,
-            outcome=decision.outcome,
-        )
+        attempt = _attempt(watch, verdict, run_id, promoted=promoted, outcome=decision.outcome)
         watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
-        try:
-            catalog.save("monitoring_state_next", _with(state, verdict.version, watch))
-            break
-        except ConflictError:  # `kedro run --pipeline monitoring` may look at any time
-            if not left:
-                raise
+        return state.model_copy(update={"watches": {**state.watches, verdict.version: watch}})
+
+    _update_state(catalog, trained)
     if promoted:
         text = f"Retrained and promoted: version {pointer.version} replaces {verdict.version}."
         return Outcome(ExitCode.PROMOTED, text)
@@ -143,10 +216,61 @@ def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     )
 
 
-def _with(state: MonitoringState, version: str, watch: Watch) -> MonitoringState:
-    """The next revision of the state, in which one watch is another."""
-    watches = {**state.watches, version: watch}
-    return state.model_copy(update={"revision": state.revision + 1, "watches": watches})
+def _attempt(
+    watch: Watch, verdict: Verdict, run_id: str, *, promoted: bool, outcome: str
+) -> Attempt:
+    return Attempt(
+        run_id=run_id,
+        evidence=verdict.evidence,
+        batches=watch.newest,
+        labelled_batches=watch.labelled_batches,
+        promoted=promoted,
+        outcome=outcome,
+    )
+
+
+def _update_state(catalog: Any, change: Callable[[MonitoringState], MonitoringState]) -> None:
+    """Write the next revision of the state, made from whatever it is by then."""
+    for left in reversed(range(_MOST_ATTEMPTS)):
+        state: MonitoringState = catalog.load("monitoring_state")
+        changed = change(state)
+        if changed == state:
+            return
+        try:
+            changed = changed.model_copy(update={"revision": state.revision + 1})
+            catalog.save("monitoring_state_next", changed)
+            return
+        except ConflictError:  # `kedro run --pipeline monitoring` may look at any time
+            if not left:
+                raise
+
+
+def _nothing_to_do(catalog: Any, state: MonitoringState, pointer: Pointer) -> Outcome | None:
+    """What to say where neither a batch, a label nor a parameter is new; None where one is."""
+    watch = state.watches.get(pointer.version)
+    if watch is None or watch.pending or (state.policy is not None and state.policy.plan):
+        return None
+    if state.settings != _settings(catalog) or _anything_new(catalog, state, watch):
+        return None
+    return Outcome(ExitCode.NOTHING_TO_DO, _nothing_new(pointer, watch))
+
+
+def _settings(catalog: Any) -> str:
+    return settings_digest(
+        MonitoringParams.model_validate(catalog.load("params:monitoring")),
+        PreprocessingParams.model_validate(catalog.load("params:preprocessing")),
+        CollectionParams.model_validate(catalog.load("params:collection")),
+    )
+
+
+def _data_digest(catalog: Any) -> str:
+    """Tells whether a run would find the data and parameters of the last one."""
+    files = [sorted(catalog.get(name).fingerprints().items()) for name in ("source", "labels")]
+    sections = [
+        catalog.load(f"params:{name}")
+        for name in ("collection", "preprocessing", "training", "evaluation", "decision")
+    ]
+    return hashlib.sha256(repr((files, sections)).encode()).hexdigest()
 
 
 def _anything_new(catalog: Any, state: MonitoringState, watch: Watch) -> bool:
@@ -170,8 +294,22 @@ def _skipped(catalog: Any) -> tuple[str, ...]:
 
 def _dry_run(place: Place) -> Outcome:
     catalog = place.catalog()
-    if catalog.get("release").store.pointer() is None:
+    store = catalog.get("release").store
+    pointer, state = store.pointer(), catalog.load("monitoring_state")
+    told = "Nothing was written (--dry-run)."
+    if pointer is None:
+        if state.unreleased == _data_digest(catalog):
+            return Outcome(
+                ExitCode.NOTHING_TO_DO,
+                "Nothing to do: nothing has changed since a run "
+                "that could not be released. " + told,
+            )
         return Outcome(ExitCode.WOULD_RETRAIN, "Nothing is in production: a run would train.")
+    moving = []
+    if store.is_moving():
+        moving = ["A promotion or a rollback goes on or was interrupted: `kedro ct` finishes it."]
+    if (nothing := _nothing_to_do(catalog, state, pointer)) is not None:
+        return Outcome(nothing.code, "\n".join([nothing.text, told, *moving]))
     catalog["run_context"] = MemoryDataset(
         RunContext(
             run_id="dry run",
@@ -182,31 +320,26 @@ def _dry_run(place: Place) -> Outcome:
             data_versions={},
         )
     )
-    look = pipelines["monitoring"].only_nodes("watch_batches", "tell_verdict")
+    look = pipelines["monitoring"].only_nodes("watch_batches", "follow_policies", "tell_verdict")
     catalog["verdict"] = MemoryDataset()
     SequentialRunner().run(look, catalog)
     verdict: Verdict = catalog.load("verdict")
-    code = ExitCode.WOULD_RETRAIN if verdict.retrain else ExitCode.NOTHING_TO_DO
-    lines = [_verdict_text(verdict), "Nothing was written (--dry-run)."]
-    if catalog.get("release").store.is_moving():
-        lines.append(
-            "A promotion or a rollback goes on or was interrupted: `kedro ct` finishes it."
-        )
-    return Outcome(code, "\n".join(lines))
+    would = verdict.retrain or _is_due(verdict)
+    code = ExitCode.WOULD_RETRAIN if would else ExitCode.NOTHING_TO_DO
+    return Outcome(code, "\n".join([verdict_text(verdict), told, *moving]))
 
 
 def _nothing_new(pointer: Pointer, watch: Watch) -> str:
-    return (
+    out = [record for record in watch.batches if record.skip]
+    text = (
         f"Nothing to do: no new batch and no new label since the last look at release "
-        f"{pointer.version} ({len(watch.batches)} batches seen)."
+        f"{pointer.version} ({len(watch.batches)} batches seen"
+        + (f", {len(out)} of them left out)." if out else ").")
     )
+    return "\n".join([text, *(f"{record.name}: {record.reason}" for record in out)])
 
 
-def _verdict_text(verdict: Verdict) -> str:
-    return "\n".join(
-        [
-            f"Release {verdict.version}: {verdict.outcome.replace('_', ' ')}.",
-            *verdict.reasons,
-            *verdict.warnings,
-        ]
-    )
+def verdict_text(verdict: Verdict) -> str:
+    """What a look found, and what follows for production."""
+    lines = [f"Release {verdict.version}: {verdict.outcome.replace('_', ' ')}.", *verdict.reasons]
+    return "\n".join([*lines, *policy_lines(verdict), *verdict.warnings])

@@ -76,4 +76,5 @@ def origin_of(manifest: ReleaseManifest) -> dict[str, Any]:
         "value": decision.gain,
         "low": decision.low,
         "high": decision.high,
+        "policy": decision.policy,
     }

@@ -6,7 +6,7 @@ import getpass
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from mlops_basics.errors import ConflictError, ReleaseError, StorageError
 from mlops_basics.production.ledger import Clock, origin_of, utc_now
@@ -22,6 +22,8 @@ from mlops_basics.schemas import (
     ReleaseState,
 )
 from mlops_basics.table.row_groups import counted
+
+_ACTIONS: dict[str, Literal["refresh", "switch"]] = {"refreshed": "refresh", "switched": "switch"}
 
 
 class Registry(Protocol):
@@ -201,7 +203,7 @@ def _entry(
     why = _why(manifest.decision)
     return LedgerEntry(
         at=at,
-        action="promoted" if override else "release",
+        action="promoted" if override else _ACTIONS.get(manifest.decision.outcome, "release"),
         version=manifest.version,
         replaced=replaced,
         by=override.by if override else getpass.getuser(),
@@ -212,6 +214,8 @@ def _entry(
 
 def _why(decision: Decision) -> str:
     """The decision in a line; the release holds all of it."""
+    if decision.policy:  # a policy's release tells in a sentence
+        return decision.reasons[0]
     outcome = decision.outcome.replace("_", " ")
     if decision.gain is None or decision.p_value is None or decision.alpha is None:
         return outcome

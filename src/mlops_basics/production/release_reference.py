@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from mlops_basics.schemas import (
+    ROW_HASH_COLUMN,
     BatchRecord,
     CollectionReport,
+    Hashes,
     MonitoringReference,
     Recipe,
     ReleaseReference,
@@ -17,7 +20,7 @@ from mlops_basics.schemas import (
 from mlops_basics.storage.arrays import read_arrays
 
 BATCHES_FILE = "collection_report.json"
-RECIPE_FILE = "recipe.json"
+RECIPE_FILE, FITTED_ROWS_FILE = "recipe.json", "fitted_rows.parquet"
 _INFO, _PROFILE = "monitoring_reference.json", "reference_profile.npz"
 _LOSSES, _SAMPLE = "reference_losses.parquet", "reference.parquet"
 REFERENCE = (_INFO, _PROFILE, _LOSSES, _SAMPLE)
@@ -43,3 +46,10 @@ def read_batches(content: bytes | None) -> tuple[BatchRecord, ...]:
 def read_recipe(content: bytes | None) -> Recipe | None:
     """What the release's model is fitted by; None where it does not tell."""
     return None if content is None else Recipe.model_validate_json(content)
+
+
+def read_fitted_rows(content: bytes | None) -> Hashes | None:
+    """Hashes of the rows that the release's model was fitted or tuned on, shape (rows,)."""
+    if content is None:
+        return None
+    return pd.read_parquet(io.BytesIO(content))[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)

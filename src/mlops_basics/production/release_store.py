@@ -18,6 +18,7 @@ from mlops_basics.errors import (
     ReleaseError,
     StorageError,
 )
+from mlops_basics.production.history import without_refused
 from mlops_basics.production.ledger import Ledger
 from mlops_basics.production.release_check import (
     ARCHIVE,
@@ -35,9 +36,11 @@ from mlops_basics.production.release_check import (
 )
 from mlops_basics.production.release_reference import (
     BATCHES_FILE,
+    FITTED_ROWS_FILE,
     RECIPE_FILE,
     REFERENCE,
     read_batches,
+    read_fitted_rows,
     read_recipe,
     read_reference,
 )
@@ -250,7 +253,7 @@ class ReleaseStore:
         import skops.io
 
         kept: dict[str, bytes] = {}
-        wanted = (*REFERENCE, RECIPE_FILE)
+        wanted = (*REFERENCE, RECIPE_FILE, FITTED_ROWS_FILE)
 
         def keep(name: str, content: bytes) -> None:
             if name in (ARCHIVE, TABLE_FILE, BATCHES_FILE) or (reference and name in wanted):
@@ -264,8 +267,15 @@ class ReleaseStore:
             table=TableInfo.model_validate_json(kept[TABLE_FILE]),
             reference=read_reference(kept) if set(kept) >= set(REFERENCE) else None,
             recipe=read_recipe(kept.get(RECIPE_FILE)),
+            fitted_rows=read_fitted_rows(kept.get(FITTED_ROWS_FILE)),
+            moved=self._last_move(chosen) if reference else None,
             batches=read_batches(kept.get(BATCHES_FILE)),
         )
+
+    def _last_move(self, version: str) -> LedgerEntry | None:
+        """What the ledger says of a release's latest way into production."""
+        moves = [entry for entry in without_refused(self.ledger()) if entry.version == version]
+        return moves[-1] if moves else None
 
     def point(self, version: str, expected: Pointer | None, now: str) -> Pointer:
         """Put a release into production, if production is still what the caller believes.

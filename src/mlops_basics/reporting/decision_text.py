@@ -16,6 +16,8 @@ OUTCOMES = {
     "below_floor": "refused: below the quality floor",
     "not_better_than_baseline": "refused: no better than a constant",
     "too_few_rows": "refused: too few rows, or groups of rows, to compare on",
+    "refreshed": "refreshed: the same recipe, fitted with newer batches",
+    "switched": "switched: another policy or recipe has done better",
     "champion_unusable": "not compared: the champion cannot score these rows",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mlops_basics.schemas import ConceptResult, Verdict, WatchedBatch, WatchedLoss
+from mlops_basics.schemas.policy import RELEASES, WORSE_THAN_CONSTANT
 
 from .text import Badge, limits, number, share_text
 
@@ -12,6 +13,7 @@ OUTCOMES = {
     "waiting": "waiting for labels",
     "cooling_down": "cooling down",
     "nothing_new": "nothing new",
+    "watch_only": "drift, and only watched",
 }
 CONCEPT_STATUSES = {
     "drift": "the error has risen",
@@ -54,6 +56,21 @@ def sentence_that_matters(verdict: Verdict) -> str:
         return OUTCOMES[verdict.outcome]
     # What it waits for comes last, what drifted first.
     return verdict.reasons[0 if verdict.outcome == "retrain" else -1]
+
+
+def policy_lines(verdict: Verdict) -> list[str]:
+    """What follows for production, and why, in sentences; empty where nothing does."""
+    adaptation = verdict.adaptation
+    if adaptation is None:
+        return []
+    lines = [*adaptation.reasons]
+    if adaptation.action in RELEASES:
+        lines = [f"A {adaptation.action} is due. {' '.join(lines)}"]
+    if adaptation.vetoed:
+        lines.append(adaptation.vetoed)
+    if adaptation.worse_than_constant:
+        lines.append(WORSE_THAN_CONSTANT)
+    return lines
 
 
 def error_text(batch: WatchedBatch) -> str:

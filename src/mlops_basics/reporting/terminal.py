@@ -24,6 +24,7 @@ from mlops_basics.table.row_groups import counted
 from . import monitoring_text
 from .decision_text import decision_badge
 from .metric_text import metric_name, metric_rows, overfit_badge, reading_order
+from .monitoring_text import policy_lines
 from .text import Badge, number, plain
 
 MOST_WARNINGS = 2
@@ -104,6 +105,7 @@ def monitoring_summary(verdict: Verdict, report_path: str) -> Group:
         left = len(reasons) - 1 - len(last)
         reasons = [reasons[0], f"and {left} more in the report", *last]
     facts = [("Outcome", outcome), *(("", Text(plain(reason, 150))) for reason in reasons)]
+    facts += [("Policy", Text(plain(line, 300))) for line in policy_lines(verdict)]
     facts.append(("Error", Text(monitoring_text.concept_text(verdict.concept))))
     facts += _new_batches(verdict)
     facts += _warnings(verdict.warnings)
@@ -215,7 +217,7 @@ def _shown(value: object) -> str:
 def _decision(decision: Decision) -> list[tuple[str, Text]]:
     """The outcome, and what the test saw or why there was none."""
     outcome = _badge(decision_badge(decision))
-    if decision.gain is None:
+    if decision.gain is None or decision.p_value is None or decision.alpha is None:
         return [("Decision", outcome), ("", Text(plain(decision.reasons[0], 300)))]
     around = f"gain {number(decision.gain)} {decision.unit}"
     if decision.low is not None and decision.high is not None:

@@ -76,6 +76,8 @@ class Decision(Artifact):
         "not_better_than_baseline",
         "too_few_rows",
         "champion_unusable",
+        "refreshed",
+        "switched",
     ]
     reasons: tuple[str, ...]
     champion_version: str
@@ -99,3 +101,4 @@ class Decision(Artifact):
     smallest_gain: float | None = None
     level_note: str = ""
     guards: tuple[Guard, ...] = ()
+    policy: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,7 +10,8 @@ import pandas as pd
 
 from mlops_basics.stats.data_drift.result import DriftResult
 
-from .base import Artifact
+from .base import Artifact, Section
+from .policy import Adaptation, PolicyState
 
 #: Losses in [0, 1] that a release can be watched by, those of a classifier first.
 WatchedLoss = Literal["error", "brier", "absolute_error"]
@@ -132,11 +134,25 @@ class Watch(Artifact):
 
 
 class MonitoringState(Artifact):
-    """What the monitor remembers, by release; ``revision`` counts the times it was written."""
+    """What the monitor remembers, by release; ``revision`` counts the times it was written.
+
+    ``settings`` is a digest of the parameters that the last look was made with: with others it is
+    made again. ``unreleased`` is one of the data that the last run found, where nothing could be
+    released yet: the same data are not tried again.
+    """
 
     revision: int = 0
     watches: dict[str, Watch] = {}
     label_files: dict[str, str] = {}
+    policy: PolicyState | None = None
+    settings: str = ""
+    unreleased: str = ""
+
+
+def settings_digest(*sections: Section) -> str:
+    """Tells whether a look would be made with the same parameters as the last one."""
+    content = "".join(section.model_dump_json() for section in sections)
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 class ConceptResult(Artifact):
@@ -183,7 +199,7 @@ class Verdict(Artifact):
     version: str
     run_id: str
     retrain: bool
-    outcome: Literal["nothing_new", "no_drift", "waiting", "cooling_down", "retrain"]
+    outcome: Literal["nothing_new", "no_drift", "waiting", "cooling_down", "retrain", "watch_only"]
     evidence: tuple[str, ...]
     reasons: tuple[str, ...]
     concept: ConceptResult
@@ -191,6 +207,7 @@ class Verdict(Artifact):
     labelled_rows: int = 0
     skip: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    adaptation: Adaptation | None = None
 
 
 @dataclass(frozen=True)
@@ -198,10 +215,12 @@ class Findings:
     """All that one look at the batches gave: the verdict, the next state, profiles to draw.
 
     ``profiles`` holds the ``TableProfile`` of each batch that was judged in this run, ``reference``
-    that of the release.
+    that of the release. ``entered`` names the batches whose labels suffice since this look, each
+    with the first of its rows that counts.
     """
 
     verdict: Verdict
     state: MonitoringState
     profiles: dict[str, Any]
     reference: Any
+    entered: tuple[tuple[str, int], ...] = ()

@@ -165,6 +165,8 @@ class MonitoringParams(Section):
     patience: Annotated[int, Field(ge=1)]
     strict: bool
     retrain_on: tuple[EvidenceKind, ...]
+    adapt: Literal["policy", "release", "off"]
+    policy_alpha: Annotated[float, Field(gt=0, lt=0.5)]
     min_rows: Annotated[int, Field(ge=1)]
     cool_down: Annotated[int, Field(ge=1)]
     seed: int
@@ -183,4 +185,5 @@ PARAMETER_SECTIONS: dict[str, type[Section] | None] = {
     "evaluation": EvaluationParams,
     "decision": DecisionParams,
     "monitoring": MonitoringParams,
+    "plan": None,
 }

@@ -10,7 +10,7 @@ from .decision import Decision
 from .model import Model, Recipe
 from .monitoring import ReleaseReference
 from .run import ModelRecord
-from .table import BatchRecord, TableInfo
+from .table import BatchRecord, Hashes, TableInfo
 
 
 class Override(Artifact):
@@ -78,7 +78,7 @@ class LedgerEntry(Artifact):
     """One line of the production's history; ``promoted``: released by an operator's override."""
 
     at: str
-    action: Literal["release", "promoted", "rollback", "refused"]
+    action: Literal["release", "refresh", "switch", "promoted", "rollback", "refused"]
     version: str
     replaced: str | None
     by: str
@@ -90,6 +90,7 @@ class LedgerEntry(Artifact):
     value: float | None = None
     low: float | None = None
     high: float | None = None
+    policy: str = ""
 
 
 class ReleaseState(Artifact):
@@ -114,4 +115,6 @@ class Release:
     table: TableInfo
     reference: ReleaseReference | None = None
     recipe: Recipe | None = None
+    fitted_rows: Hashes | None = None
+    moved: LedgerEntry | None = None
     batches: tuple[BatchRecord, ...] = ()

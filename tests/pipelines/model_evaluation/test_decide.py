@@ -84,9 +84,9 @@ def test_each_outcome_is_reached_and_explained(outcome):
 
 
 def test_the_outcomes_are_all_of_them():
-    """These tests cover every outcome."""
+    """These tests cover every outcome but those of policies, which no gate decides."""
     annotation = Decision.model_fields["outcome"].annotation
-    assert set(OUTCOMES) == set(annotation.__args__)
+    assert set(OUTCOMES) == set(annotation.__args__) - {"refreshed", "switched"}
 
 
 @pytest.mark.parametrize("outcome", ["identical", "overfitted", "too_few_rows"])

@@ -25,12 +25,14 @@ from mlops_basics.schemas import (
     Watch,
     WatchedBatch,
 )
+from mlops_basics.schemas.monitoring import settings_digest
 from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.table.checks import target_fault
 from mlops_basics.table.columns import read_times
 from mlops_basics.table.labels import LabelBook, RowKeys
 
 from . import concept_drift, data_drift
+from .follow import caught_up
 from .intake import IncomingBatch, Intake, take_in
 from .policy import conclude_policy
 
@@ -63,6 +65,7 @@ def watch_batches(
     source = [batch for batch in source if batch.name not in collection.skip]
     labels = [_checked(file, production) for file in labels if file.name not in collection.skip]
     version = production.manifest.version
+    monitoring_state = caught_up(monitoring_state, production)
     watch = monitoring_state.watches.get(version)
     if watch is None:
         watch = concept_drift.begin_watch(production, reference, params)
@@ -100,15 +103,32 @@ def watch_batches(
     rows = _labelled_rows(watch, source, book)
     verdict = _verdict(watch, reference, results, book, run_context, params, rows)
     pending = verdict.evidence if verdict.retrain else ()
-    state = MonitoringState(
-        revision=monitoring_state.revision + 1,
-        watches={
-            **monitoring_state.watches,
-            version: watch.model_copy(update={"pending": pending}),
-        },
-        label_files=_labels_seen(monitoring_state.label_files, version, labels),
+    watches = {
+        **monitoring_state.watches,
+        version: watch.model_copy(update={"pending": pending}),
+    }
+    update = {
+        "revision": monitoring_state.revision + 1,
+        "watches": watches,
+        "label_files": _labels_seen(monitoring_state.label_files, version, labels),
+        "settings": settings_digest(params, preprocessing, collection),
+    }
+    entered = [
+        (result.batch.name, getattr(result.batch, "first_row", 0))
+        for result in results
+        if result.batch.entered and not _entered(before.get(result.batch.name))
+    ]
+    return Findings(
+        verdict=verdict,
+        state=monitoring_state.model_copy(update=update),
+        profiles=profiles,
+        reference=profile,
+        entered=tuple(entered),
     )
-    return Findings(verdict=verdict, state=state, profiles=profiles, reference=profile)
+
+
+def _entered(record: WatchedBatch | None) -> bool:
+    return record is not None and record.entered
 
 
 def tell_verdict(findings: Findings) -> Verdict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from .follow import follow_policies
 from .nodes import (
     draw_monitoring,
     remember,
@@ -29,8 +30,22 @@ def create_pipeline() -> Pipeline:
                     "params:preprocessing",
                     "params:collection",
                 ],
-                outputs="findings",
+                outputs="watched",
                 name="watch_batches",
+            ),
+            Node(
+                func=follow_policies,
+                inputs=[
+                    "watched",
+                    "source",
+                    "labels",
+                    "watched_release",
+                    "params:monitoring",
+                    "params:preprocessing",
+                    "params:collection",
+                ],
+                outputs="findings",
+                name="follow_policies",
             ),
             Node(func=tell_verdict, inputs="findings", outputs="verdict", name="tell_verdict"),
             Node(

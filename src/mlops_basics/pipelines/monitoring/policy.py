@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from mlops_basics.schemas import Attempt, ConceptResult, MonitoringParams, Watch, WatchedBatch
 
-Outcome = Literal["nothing_new", "no_drift", "waiting", "cooling_down", "retrain"]
+Outcome = Literal["nothing_new", "no_drift", "waiting", "cooling_down", "retrain", "watch_only"]
 
 
 class Conclusion(NamedTuple):
@@ -46,6 +46,9 @@ def conclude_policy(
         outcome: Outcome = "no_drift" if anything_new else "nothing_new"
         return Conclusion(outcome, (), (concept.reason,))
     reasons = tuple(_in_words(kind, concept) for kind in evidence)
+    if params.adapt == "off":
+        only = "Nothing is retrained: the release is only watched (monitoring.adapt: off)."
+        return Conclusion("watch_only", evidence, (*reasons, only))
     if labelled_rows < params.min_rows:
         wait = (
             f"Retraining waits for labels: {labelled_rows} labelled rows have come after the "

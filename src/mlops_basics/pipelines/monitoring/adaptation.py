@@ -1,0 +1,434 @@
+"""What the newest labelled batches say of the policies: switch, refresh, or leave it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops_basics.schemas import MonitoringParams, MonitoringState, Recipe, Release
+from mlops_basics.schemas.policy import (
+    CONSTANT,
+    FIRST_POLICY,
+    NEW_RECIPE,
+    POLICIES,
+    PRODUCTION,
+    REMEMBERED,
+    Adaptation,
+    Plan,
+    PolicyState,
+    TestedBatch,
+)
+from mlops_basics.scoring.policy_loss import (
+    LOSS_NAMES,
+    constant_scores,
+    in_unit_interval,
+    next_limit,
+    policy_losses,
+    score_target,
+)
+from mlops_basics.scoring.scores import Scores
+from mlops_basics.stats.prequential.evidence import (
+    Evidence,
+    begin,
+    join,
+    shown_worse,
+    update,
+)
+from mlops_basics.table.learning import LabelledRows
+
+from .policies import Fits, grown_enough, learns_from, past_batches
+
+Floats = npt.NDArray[np.float64]
+
+#: Batches of a release's own training that are replayed, the newest of them, on its test rows.
+REPLAYED = 12
+FIRST_REASON = "It is what a first release begins with: more rows of the same kind do no harm."
+
+
+@dataclass(frozen=True)
+class Entered:
+    """A batch, or the part of one from a position on, whose labels suffice now."""
+
+    name: str
+    first_row: int = 0
+
+
+def begin_state(
+    release: Release, recipe: Recipe, known: Sequence[str], params: MonitoringParams, pin: str = ""
+) -> PolicyState:
+    """Begin to compare policies, with a release that nothing is known of.
+
+    Args:
+        release: In production.
+        recipe: Its own.
+        known: Names of the labelled batches so far.
+        params: How production may change, and at which level.
+        pin: Why it stays until the evidence speaks against it alone; empty if it need not.
+    """
+    policy = "keep" if pin else FIRST_POLICY
+    reference = release.reference
+    return PolicyState(
+        version=release.manifest.version,
+        policy=policy,
+        recipe=recipe,
+        pin=pin,
+        why=pin or FIRST_REASON,
+        known=tuple(known),
+        learned_rows=0 if release.fitted_rows is None else len(release.fitted_rows),
+        limit=reference.info.clip if reference else None,
+        evidence=begin(alternatives(policy), params.policy_alpha).to_dict(),
+        constant=begin((CONSTANT,), params.policy_alpha).to_dict(),
+    )
+
+
+def alternatives(policy: str) -> tuple[str, ...]:
+    """What a policy is compared with."""
+    return tuple(name for name in POLICIES if name != policy)
+
+
+def adopted(state: MonitoringState, version: str, learned_rows: int) -> MonitoringState:
+    """The state once the release that was planned is in production.
+
+    A refresh is watched as its release was before: it has the same reference. Any other begins a
+    watch of its own.
+
+    Args:
+        state: With the plan.
+        version: That came of it.
+        learned_rows: Labelled rows that its model was fitted on.
+    """
+    policy = state.policy
+    assert policy is not None  # noqa: S101 (the caller's)
+    plan = policy.plan
+    assert plan is not None  # noqa: S101
+    watches = dict(state.watches)
+    if plan.action == "refresh" and policy.version in watches:
+        watches[version] = watches.pop(policy.version).model_copy(update={"version": version})
+    update_ = {
+        "version": version,
+        "learned": plan.batches,
+        "learned_rows": learned_rows,
+        "plan": None,
+    }
+    return state.model_copy(
+        update={"watches": watches, "policy": policy.model_copy(update=update_)}
+    )
+
+
+def challenged(state: PolicyState, recipe: Recipe) -> PolicyState:
+    """Let the recipe that a search has found join the alternatives; the present one cannot."""
+    if recipe.digest == state.recipe.digest:
+        return state
+    evidence = join(Evidence.from_dict(state.evidence), NEW_RECIPE)
+    totals = {name: total for name, total in state.totals.items() if name != NEW_RECIPE}
+    update_ = {"challenger": recipe, "evidence": evidence.to_dict(), "totals": totals}
+    return state.model_copy(update=update_)
+
+
+def replay(state: PolicyState, fits: Fits, params: MonitoringParams) -> PolicyState:
+    """Compare the policies on the batches of the release's own training, the newest of them.
+
+    On rows alone that the release was neither fitted nor tuned on, so that what chose the recipe
+    has no part in it. Each batch is tested with models of the batches before it, as later ones are.
+    """
+    fitted = fits.release.fitted_rows
+    names = sorted(state.known)[1:][-REPLAYED:]
+    if fitted is None or not names or state.pin:
+        return state
+    unseen = fits.rows.where(~np.isin(fits.rows.hashes, fitted))
+    for name in names:
+        rows = unseen.of([name])
+        if len(rows):
+            past = [other for other in state.known if other < name]
+            state, _ = _tested(state, fits, rows, Entered(name), past, params, replayed=True)
+    # The policy may have changed; nothing is due before a batch has come.
+    return state.model_copy(
+        update={"plan": None, "totals": {}, "tested_rows": 0, "batches_tested": 0}
+    )
+
+
+def follow(
+    state: PolicyState, fits: Fits, entered: Sequence[Entered], params: MonitoringParams
+) -> tuple[PolicyState, Adaptation]:
+    """Test all policies on the batches whose labels suffice now, one after another.
+
+    Args:
+        state: Before.
+        fits: The labelled rows, and the release in production.
+        entered: In the order in which they are tested.
+        params: How production may change, and at which level.
+
+    Returns:
+        The state after them, with the release that is due, if any; and what happened in words.
+    """
+    tested: list[TestedBatch] = []
+    for batch in entered:
+        rows = fits.rows.of([batch.name])
+        rows = rows.where(rows.position >= batch.first_row)
+        past = past_batches(state)
+        if len(rows):
+            state, result = _tested(state, fits, rows, batch, past, params)
+            tested.append(result)
+    return state, _summed_up(state, tested)
+
+
+def _tested(
+    state: PolicyState,
+    fits: Fits,
+    rows: LabelledRows,
+    batch: Entered,
+    past: Sequence[str],
+    params: MonitoringParams,
+    *,
+    replayed: bool = False,
+) -> tuple[PolicyState, TestedBatch]:
+    scores = _scores(state, fits, rows, batch, past, replayed=replayed)
+    losses = {name: policy_losses(found) for name, found in scores.items()}
+    unit = {
+        name: in_unit_interval(losses[name], found, state.limit) for name, found in scores.items()
+    }
+    current = unit[PRODUCTION]
+    evidence = Evidence.from_dict(state.evidence)
+    rivals = {name: unit[name] for name in evidence.alternatives if name in unit}
+    evidence = update(evidence, current, rivals, rows.groups)
+    constant = Evidence.from_dict(state.constant)
+    if CONSTANT in unit:
+        constant = update(constant, current, {CONSTANT: unit[CONSTANT]}, rows.groups)
+    totals = dict(state.totals)
+    for name, values in losses.items():
+        totals[name] = totals.get(name, 0.0) + float(values.sum())
+    limit = before_limit = state.limit
+    if fits.release.table.task == "regression":
+        limit = next_limit(losses[PRODUCTION], limit)
+    result = TestedBatch(
+        name=batch.name,
+        rows=len(rows),
+        losses={name: float(values.mean()) for name, values in losses.items()},
+        strengths={name: evidence.strength(name) for name in evidence.alternatives},
+    )
+    state = state.model_copy(
+        update={
+            "evidence": evidence.to_dict(),
+            "constant": constant.to_dict(),
+            "totals": totals,
+            "tested_rows": state.tested_rows + len(rows),
+            "batches_tested": state.batches_tested + 1,
+            "limit": limit,
+        }
+    )
+    if not replayed:
+        state = state.model_copy(
+            update={"entered": tuple(dict.fromkeys((*state.entered, batch.name)))}
+        )
+    better = evidence.better
+    if better is not None:
+        state, event = _switched(state, fits, better, evidence)
+    elif replayed:
+        event = ""
+    else:
+        veto = _veto(state, fits, rows, batch, past, current, before_limit, params)
+        state, event = _refreshed(state, fits, batch, veto)
+    result = result.model_copy(update={"event": event})
+    if not replayed:
+        state = state.model_copy(update={"tested": (*state.tested, result)[-REMEMBERED:]})
+    return state, result
+
+
+def _scores(
+    state: PolicyState,
+    fits: Fits,
+    rows: LabelledRows,
+    batch: Entered,
+    past: Sequence[str],
+    *,
+    replayed: bool,
+) -> dict[str, Scores]:
+    """What production and each alternative predict of rows that none has learned from."""
+    before = (batch.name, batch.first_row)
+    table = fits.release.table
+
+    def scored(model: object) -> Scores:
+        return score_target(model, rows.features, rows.target, table)  # type: ignore[arg-type]
+
+    def policy_scores(policy: str, recipe: Recipe) -> Scores | None:
+        learned = learns_from(policy, past, state.known)
+        if replayed and policy == "keep":  # its weights are of the time before the first of them
+            learned = learned[: max(len(state.known) - REPLAYED, 1)]
+        model = fits.of(recipe, learned, before)
+        return None if model is None else scored(model)
+
+    current = None
+    if replayed or state.plan is not None:  # production is not yet what it is going to be
+        current = policy_scores(state.policy, state.recipe)
+    found: dict[str, Scores] = {PRODUCTION: current or scored(fits.release.model)}
+    for name in alternatives(state.policy):
+        if (of_policy := policy_scores(name, state.recipe)) is not None:
+            found[name] = of_policy
+    if state.challenger is not None:
+        of_challenger = policy_scores(_policy_of_new_recipe(state), state.challenger)
+        if of_challenger is not None:
+            found[NEW_RECIPE] = of_challenger
+    newest = fits.learned(learns_from("last 1", past, state.known), before)
+    if len(newest):
+        found[CONSTANT] = constant_scores(newest.target, found[PRODUCTION], table)
+    return found
+
+
+def _policy_of_new_recipe(state: PolicyState) -> str:
+    """A recipe without weights cannot keep any: under a pin it learns from all batches."""
+    return FIRST_POLICY if state.policy == "keep" else state.policy
+
+
+def _switched(
+    state: PolicyState, fits: Fits, better: str, evidence: Evidence
+) -> tuple[PolicyState, str]:
+    """Make the better alternative the current policy; all evidence begins anew."""
+    loss = LOSS_NAMES[fits.release.table.task]
+    rows = state.tested_rows
+    means = {name: total / rows for name, total in state.totals.items()}
+    is_recipe = better == NEW_RECIPE
+    policy = _policy_of_new_recipe(state) if is_recipe else better
+    recipe = state.challenger if is_recipe and state.challenger else state.recipe
+    past = past_batches(state)
+    against = "what is in production"
+    if state.pin:
+        against = f"release {state.version}, which was pinned ({state.pin})"
+    subject = "The new recipe" if is_recipe else f"The policy '{better}'"
+    reason = (
+        f"{subject} has done better than {against}: {loss} {means.get(better, math.nan):.4g} "
+        f"against {means[PRODUCTION]:.4g} on {rows:,} labelled rows of "
+        f"{_batches(state.batches_tested)}, by more than chance explains."
+    )
+    plan = Plan(
+        action="new recipe" if is_recipe else "switch",
+        policy=policy,
+        recipe=recipe,
+        batches=learns_from(policy, past, state.known),
+        replaces=state.version,
+        reason=reason,
+        loss=loss,
+        entered=len(state.entered),
+        rows=rows,
+        production_loss=means[PRODUCTION],
+        policy_loss=means.get(better),
+    )
+    after = state.model_copy(
+        update={
+            "policy": policy,
+            "recipe": recipe,
+            "challenger": None if is_recipe else state.challenger,
+            "pin": "",
+            "known": past,
+            "entered": (),
+            "evidence": begin(alternatives(policy), evidence.alpha).to_dict(),
+            "constant": begin((CONSTANT,), evidence.alpha).to_dict(),
+            "totals": {},
+            "tested_rows": 0,
+            "batches_tested": 0,
+            "searched": 0,
+            "plan": plan,
+            "why": reason,
+        }
+    )
+    if after.challenger is not None:
+        after = challenged(after, after.challenger)
+    return after, reason
+
+
+def _refreshed(
+    state: PolicyState,
+    fits: Fits,
+    batch: Entered,
+    veto: str,
+) -> tuple[PolicyState, str]:
+    """Plan a fit of the same recipe with the newest batch, unless the policy forbids it."""
+    if state.policy == "keep":
+        return state, ""
+    now = past_batches(state)
+    batches = learns_from(state.policy, now, state.known)
+    if state.policy == "all" and not grown_enough(len(fits.learned(batches)), state.learned_rows):
+        return state, ""
+    if veto:
+        return state, veto
+    if fits.of(state.recipe, batches) is None:
+        return state, f"Not refreshed: no model can be fitted on {_names(batches)} alone."
+    reason = f"Fitted again with {batch.name}, on {_policy_in_words(state.policy, batches)}."
+    mean = state.totals[PRODUCTION] / state.tested_rows
+    plan = Plan(
+        action="refresh",
+        policy=state.policy,
+        recipe=state.recipe,
+        batches=batches,
+        replaces=state.version,
+        reason=reason,
+        loss=LOSS_NAMES[fits.release.table.task],
+        entered=len(state.entered),
+        rows=state.tested_rows,
+        production_loss=mean,
+        policy_loss=mean,
+    )
+    pending = state.plan  # a switch that is due is not forgotten by the refresh that follows it
+    if pending is not None and pending.action != "refresh":
+        plan = pending.model_copy(update={"batches": batches, "entered": plan.entered})
+    return state.model_copy(update={"plan": plan}), reason
+
+
+def _veto(
+    state: PolicyState,
+    fits: Fits,
+    rows: LabelledRows,
+    batch: Entered,
+    past: Sequence[str],
+    in_production: Floats,
+    limit: float | None,
+    params: MonitoringParams,
+) -> str:
+    """Why a refresh is held back: this policy's model was shown to be worse on this very batch."""
+    learned = learns_from(state.policy, past, state.known)
+    if state.policy == "keep" or state.learned == learned or state.plan is not None:
+        return ""  # production is that model
+    model = fits.of(state.recipe, learned, (batch.name, batch.first_row))
+    if model is None:
+        return ""
+    scores = score_target(model, rows.features, rows.target, fits.release.table)
+    losses = in_unit_interval(policy_losses(scores), scores, limit)
+    if shown_worse(losses, in_production, rows.groups) < -math.log(params.policy_alpha):
+        return ""
+    return (
+        f"Not refreshed: on {batch.name} the model that '{state.policy}' would have given did "
+        "worse than the one in production, by more than chance explains."
+    )
+
+
+def _summed_up(state: PolicyState, tested: Sequence[TestedBatch]) -> Adaptation:
+    events = [result.event for result in tested if result.event]
+    held_back = [event for event in events if event.startswith("Not refreshed")]
+    worse = Evidence.from_dict(state.constant).better is not None
+    reasons = [state.plan.reason] if state.plan else []
+    return Adaptation(
+        action=state.plan.action if state.plan else "none",
+        policy=state.policy,
+        reasons=tuple(reasons),
+        vetoed=held_back[-1] if held_back else "",
+        tested=tuple(tested),
+        worse_than_constant=worse,
+    )
+
+
+def _policy_in_words(policy: str, batches: Sequence[str]) -> str:
+    if policy == "all":
+        return f"all {len(batches)} labelled batches"
+    count = int(policy.split()[1])
+    return "the last batch" if count == 1 else f"the last {count} batches"
+
+
+def _batches(count: int) -> str:
+    return f"{count} batch" if count == 1 else f"{count} batches"
+
+
+def _names(batches: Sequence[str]) -> str:
+    return ", ".join(batches[:3]) + (f" and {len(batches) - 3} more" if len(batches) > 3 else "")

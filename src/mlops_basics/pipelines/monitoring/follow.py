@@ -1,0 +1,145 @@
+"""What follows for production from the batches whose labels suffice now."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+from mlops_basics.errors import DataError
+from mlops_basics.schemas import (
+    Batch,
+    CollectionParams,
+    Findings,
+    MonitoringParams,
+    MonitoringState,
+    PreprocessingParams,
+    Release,
+    Watch,
+)
+from mlops_basics.schemas.policy import Adaptation, PolicyState
+from mlops_basics.table.columns import batch_features
+from mlops_basics.table.labels import LabelBook, RowKeys
+from mlops_basics.table.learning import LabelledRows, join_labelled
+
+from .adaptation import Entered, adopted, begin_state, follow, replay
+from .policies import Fits
+
+
+def follow_policies(
+    watched: Findings,
+    source: list[Batch],
+    labels: list[Batch],
+    production: Release,
+    params: MonitoringParams,
+    preprocessing: PreprocessingParams,
+    collection: CollectionParams,
+) -> Findings:
+    """Test every policy on the batches whose labels suffice since this look.
+
+    Args:
+        watched: What the look found so far.
+        source: All batches.
+        labels: Label files.
+        production: The release, with its recipe.
+        params: How production may follow the data.
+        preprocessing: Target, key columns, groups and time column.
+        collection: Which files are left out.
+
+    Returns:
+        What the look found, with what follows for production: nothing, a release that is due, or a
+        search for a new recipe.
+    """
+    if params.adapt != "policy" or production.recipe is None:
+        return _with(watched, None, Adaptation(action="none", policy="", reasons=_why_not(params)))
+    state = watched.state.policy
+    watch = watched.state.watches[watched.verdict.version]
+    if not watched.entered:
+        return _with(watched, state, _nothing_tested(state))
+    skip = {*collection.skip, *watched.verdict.skip}
+    book = LabelBook(
+        [file for file in labels if file.name not in skip],
+        RowKeys(preprocessing.target, preprocessing.exclude, preprocessing.key_columns),
+    )
+    new = {name for name, _ in watched.entered}
+    before = sorted(
+        ({*watch.trained} | _tested(watch)) - {n for n, row in watched.entered if not row}
+    )
+    rows = _rows(source, book, {*before, *new} - skip, production, preprocessing)
+    fits = Fits(rows, production)
+    if state is None:
+        known = [name for name in before if name in set(rows.batch)]
+        state = begin_state(production, production.recipe, known, params, _pin(production))
+        state = replay(state, fits, params)
+    entered = [Entered(name, first_row) for name, first_row in watched.entered]
+    state, adaptation = follow(state, fits, entered, params)
+    return _with(watched, state, adaptation)
+
+
+def caught_up(state: MonitoringState, production: Release) -> MonitoringState:
+    """The state that belongs to what is in production, whoever has moved it.
+
+    A release that was planned is adopted, also if the process that made it was killed. Any other
+    was an operator's word, or the whole loop's: it begins with a state of its own.
+    """
+    policy, version = state.policy, production.manifest.version
+    if policy is None or policy.version == version:
+        return state
+    plan, challenge = policy.plan, production.manifest.decision.challenge
+    if plan is not None and challenge.challenge_id == plan.plan_id:
+        rows = 0 if production.fitted_rows is None else len(production.fitted_rows)
+        return adopted(state, version, rows)
+    return state.model_copy(update={"policy": None})
+
+
+def _pin(production: Release) -> str:
+    moved = production.moved
+    if moved is None or moved.action != "rollback":
+        return ""
+    because = f": {moved.reason}" if moved.reason else ""
+    return f"{moved.by} went back to it on {moved.at[:10]}{because}"
+
+
+def _tested(watch: Watch) -> set[str]:
+    return {record.name for record in watch.batches if record.entered}
+
+
+def _rows(
+    source: Sequence[Batch],
+    book: LabelBook,
+    names: Collection[str],
+    production: Release,
+    preprocessing: PreprocessingParams,
+) -> LabelledRows:
+    """The labelled rows of the batches that can be read as the model needs them."""
+    usable = []
+    for batch in source:
+        if batch.name in names:
+            try:
+                batch_features(batch, production.table)
+            except DataError:  # named by the watch; nothing is learned from it
+                continue
+            usable.append(batch)
+    return join_labelled(usable, book, production.table, preprocessing)
+
+
+def _nothing_tested(state: PolicyState | None) -> Adaptation:
+    if state is None or state.plan is None:
+        return Adaptation(action="none", policy=state.policy if state else "")
+    return Adaptation(action=state.plan.action, policy=state.policy, reasons=(state.plan.reason,))
+
+
+def _why_not(params: MonitoringParams) -> tuple[str, ...]:
+    if params.adapt != "policy":
+        return ()
+    return (
+        "The release was made before releases held a recipe, so that no policy can be followed. "
+        "Train and publish a new one: kedro run",
+    )
+
+
+def _with(watched: Findings, state: PolicyState | None, adaptation: Adaptation) -> Findings:
+    return replace(
+        watched,
+        verdict=watched.verdict.model_copy(update={"adaptation": adaptation}),
+        state=watched.state.model_copy(update={"policy": state}),
+    )

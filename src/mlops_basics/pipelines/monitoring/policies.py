@@ -1,0 +1,97 @@
+"""Which batches a policy learns from, and the models that the policies would have had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mlops_basics.errors import DataError
+from mlops_basics.fitting.recipe import fit_recipe
+from mlops_basics.schemas import Model, Recipe, Release
+from mlops_basics.schemas.policy import POLICIES, PolicyState
+from mlops_basics.table.learning import LabelledRows, as_learned
+
+
+def learns_from(policy: str, past: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The batches that a policy's model is fitted on.
+
+    Args:
+        policy: One of ``POLICIES``.
+        past: Names of all labelled batches so far.
+        known: Those from before the policy began, which ``keep`` stays with.
+
+    Raises:
+        ValueError: If there is no such policy.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+    ordered = sorted(past)
+    if policy == "keep":
+        return tuple(name for name in ordered if name in set(known))
+    return tuple(ordered if policy == "all" else ordered[-int(policy.split()[1]) :])
+
+
+def past_batches(state: PolicyState) -> tuple[str, ...]:
+    """All labelled batches so far, each once."""
+    return tuple(dict.fromkeys((*state.known, *state.entered)))
+
+
+def grown_enough(rows: int, learned_rows: int) -> bool:
+    """Whether a refresh under ``all`` is due: its rows have grown by a tenth."""
+    return 10 * rows >= 11 * learned_rows
+
+
+@dataclass
+class Fits:
+    """Models of recipes on the labelled rows, each fitted once a look.
+
+    Attributes:
+        rows: All labelled rows that there are.
+        release: In production; its model tells the type of the target.
+    """
+
+    rows: LabelledRows
+    release: Release
+    _made: dict[Any, Model | None] = field(default_factory=dict)
+
+    def of(
+        self, recipe: Recipe, batches: Sequence[str], before: tuple[str, int] | None = None
+    ) -> Model | None:
+        """The recipe's model of some batches; None where these cannot be learned from.
+
+        Args:
+            recipe: What to fit.
+            batches: Their names.
+            before: A batch and a position in it, from which on nothing is learned.
+        """
+        cut = before if before is not None and before[0] in batches else None
+        key = (recipe.digest, tuple(sorted(batches)), cut)
+        if key not in self._made:
+            self._made[key] = self._fit(recipe, batches, cut)
+        return self._made[key]
+
+    def learned(
+        self, batches: Sequence[str], before: tuple[str, int] | None = None
+    ) -> LabelledRows:
+        """The rows of some batches that a model learns from: of classes that the release knows."""
+        rows = self.rows.of(batches)
+        keep = np.ones(len(rows), dtype=bool)
+        if before is not None:
+            keep &= (rows.batch != before[0]) | (rows.position < before[1])
+        if classes := self.release.table.classes:
+            keep &= np.isin(rows.target.astype(str), classes)
+        return rows.where(keep)
+
+    def _fit(
+        self, recipe: Recipe, batches: Sequence[str], before: tuple[str, int] | None
+    ) -> Model | None:
+        rows = self.learned(batches, before)
+        target = as_learned(rows.target, self.release.model)
+        try:
+            model: Model = fit_recipe(recipe, rows.features, target)
+        except DataError:  # no row, or one class only
+            return None
+        return model

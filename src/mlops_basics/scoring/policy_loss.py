@@ -1,0 +1,106 @@
+"""The losses by which policies are compared: bounded by construction."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from mlops_basics.schemas import Model, TableInfo
+from mlops_basics.scoring.scores import Scores, class_probabilities, threads_for
+
+Floats = npt.NDArray[np.float64]
+
+#: A share of every forecast that is spread evenly over the classes: it bounds the log loss.
+SMOOTHING = 0.02
+#: The absolute error that counts as 1 in the next batch is what this share of the rows stay below.
+LIMIT_QUANTILE = 0.95
+LOSS_NAMES = {
+    "binary": "log loss",
+    "multiclass": "log loss",
+    "regression": "mean absolute error",
+}
+
+
+def score_target(
+    model: Model, features: pd.DataFrame, target: npt.NDArray[np.generic], table: TableInfo
+) -> Scores:
+    """A model's predictions of rows whose target is known.
+
+    Args:
+        model: Fitted.
+        features: Shape (rows, features).
+        target: Values, or names of classes; one that the table does not know gets the code -1.
+        table: The task, and the codes of the classes.
+    """
+    if table.task == "regression":
+        with threads_for(features):
+            predicted = np.asarray(model.predict(features), dtype=np.float64)
+        return Scores(table.task, target.astype(np.float64), predicted, np.empty((len(target), 0)))
+    codes = {name: code for code, name in enumerate(table.classes)}
+    y = np.array([codes.get(str(name), -1) for name in target], dtype=np.int64)
+    p = class_probabilities(model, features, table)
+    return Scores(table.task, y, p.argmax(axis=1), p)
+
+
+def policy_losses(scores: Scores) -> Floats:
+    """The loss of each row in its unit: smoothed log loss in nats, or absolute error.
+
+    The log loss is that of (1 - e) p + e / K, with e = 0.02 and K classes: finite for any forecast,
+    and at most ln(K / e) for a class that the model does not know.
+    """
+    losses: Floats
+    if scores.task == "regression":
+        losses = np.abs(scores.y - scores.predicted)
+        return losses
+    classes = scores.probabilities.shape[1]
+    is_known = scores.y >= 0
+    of_truth = scores.probabilities[np.arange(len(scores.y)), np.where(is_known, scores.y, 0)]
+    smoothed = (1 - SMOOTHING) * np.where(is_known, of_truth, 0.0) + SMOOTHING / classes
+    losses = -np.log(smoothed)
+    return losses
+
+
+def in_unit_interval(losses: Floats, scores: Scores, limit: float | None) -> Floats:
+    """Losses of ``policy_losses`` in [0, 1], without a look at the rows' own spread.
+
+    Args:
+        losses: Shape (rows,).
+        scores: What they are of.
+        limit: The absolute error that counts as 1, fixed before the batch came (regression).
+    """
+    if scores.task == "regression":
+        if not limit:  # no error was ever seen: any error counts fully
+            return (losses > 0).astype(np.float64)
+        shares: Floats = np.minimum(losses / limit, 1.0)
+        return shares
+    classes = scores.probabilities.shape[1]
+    least, most = -np.log(1 - SMOOTHING + SMOOTHING / classes), -np.log(SMOOTHING / classes)
+    scaled: Floats = np.clip((losses - least) / (most - least), 0.0, 1.0)
+    return scaled
+
+
+def next_limit(losses: Floats, limit: float | None) -> float:
+    """The absolute error that counts as 1 in the batch after this one.
+
+    It follows the errors down at most by half a batch: one calm batch must not make large errors of
+    the next look alike.
+
+    Args:
+        losses: Absolute errors of the current policy, shape (rows,), at least one.
+        limit: What it was for these.
+    """
+    seen = float(np.quantile(losses, LIMIT_QUANTILE))
+    return max(seen, (limit or 0.0) / 2)
+
+
+def constant_scores(learned: npt.NDArray[np.generic], scores: Scores, table: TableInfo) -> Scores:
+    """The constant prediction of the rows learned from: their median, or their class shares."""
+    n = len(scores.y)
+    if table.task == "regression":
+        value = float(np.median(learned.astype(np.float64)))
+        return Scores(table.task, scores.y, np.full(n, value), np.empty((n, 0)))
+    names = [str(name) for name in learned]
+    shares = np.array([names.count(name) for name in table.classes], dtype=np.float64)
+    p = np.tile(shares / max(shares.sum(), 1.0), (n, 1))
+    return Scores(table.task, scores.y, p.argmax(axis=1), p)
