@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mlops_basics.schemas import ROW_HASH_COLUMN
-from mlops_basics.table.row_hash import row_hashes, rows_by_hash, salted_fractions
+from mlops_basics.table.row_hash import (
+    content_digest,
+    joined_digest,
+    row_hashes,
+    rows_by_hash,
+    salted_fractions,
+)
 from tests.support.strategies import tables
 from tests.support.tables import assert_inputs_unchanged
 
@@ -144,3 +150,24 @@ def test_rows_are_found_by_hash_and_occurrence():
     assert found["raw"].tolist() == list("cbdaf")
     assert found.index.tolist() == list(range(5))
     assert rows_by_hash(table, wanted[:0], "y").empty
+
+
+@given(tables(), st.integers(0, 30), st.randoms(use_true_random=False))
+def test_the_digest_ignores_order_and_adds_up(table, cut, random):
+    """A shuffled table has the same digest, and the digests of two parts make that of both."""
+    hashes = row_hashes(table, COLUMNS)
+    rows = list(range(len(table)))
+    random.shuffle(rows)
+    whole = content_digest(hashes)
+    assert content_digest(hashes[rows]) == whole
+    assert joined_digest([content_digest(hashes[:cut]), content_digest(hashes[cut:])]) == whole
+    assert joined_digest([whole]) == whole
+
+
+def test_the_digest_tells_rows_apart():
+    """Every row counts, as often as it occurs; 4,000 tables that differ in a row all differ."""
+    hashes = row_hashes(pd.DataFrame({"x": np.arange(2000.0)}), ["x"])
+    parts = [hashes[:0], *(np.delete(hashes, at) for at in range(2000)), hashes]
+    parts += [np.append(hashes, hashes[at]) for at in range(2000)]
+    parts += [np.append(hashes, [hashes[0]] * 2)]  # a pair cancels nothing
+    assert len({content_digest(part) for part in parts}) == len(parts)

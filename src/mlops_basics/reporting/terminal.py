@@ -134,7 +134,7 @@ def _new_batches(verdict: Verdict) -> list[tuple[str, Text]]:
     lines = []
     for result in reversed(verdict.batches[-MOST_BATCHES:]):
         batch = result.batch
-        parts = [f"{plain(batch.name, 20)}: {batch.rows:,} rows"]
+        parts = [f"{plain(batch.title, 40)}: {batch.rows:,} rows"]
         if batch.outcome != "used":
             parts.append(batch.outcome)
         if batch.labels:

@@ -64,21 +64,24 @@ class LabelCount(Artifact):
 
 
 class WatchedBatch(Artifact):
-    """What is remembered of a batch.
+    """What is remembered of a batch: a file, or the rows that came to a file that had been judged.
 
     ``used``: judged, and part of the tests. ``duplicate``: its content was there before under
     another name. ``quarantined``: it cannot be used as it is; ``reason`` says why. ``rewritten``:
     it was judged, or trained on, with other content before: what was said of it stands.
 
-    ``content`` is a digest of what was predicted from, without the labels; ``number`` counts the
-    used batches of the release from 1. ``skip`` tells that a training has to leave
-    the file out as it is now. ``entered`` tells whether its losses are part of the
-    concept test; ``error`` is their mean, with a 95 % interval.
+    ``first_row`` and ``rows`` tell which rows of the file these are: name and first row tell
+    records apart. ``content`` is a digest of what was predicted from, without the labels and
+    whatever the order of the rows; ``number`` counts the used batches of the release from 1.
+    ``skip`` tells that a training has to leave the file out as it is now. ``entered`` tells
+    whether its losses are part of the concept test; ``error`` is their mean, with a 95 %
+    interval.
     """
 
     name: str
     sha256: str
     content: str = ""
+    first_row: int = 1
     outcome: Literal["used", "duplicate", "quarantined", "rewritten"]
     reason: str = ""
     seen_by: str
@@ -94,6 +97,18 @@ class WatchedBatch(Artifact):
     expected_error: float | None = None
     alarm: bool = False
     skip: bool = False
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """What tells it from other records."""
+        return self.name, self.first_row
+
+    @property
+    def title(self) -> str:
+        """What it is called in texts."""
+        if self.first_row == 1:
+            return self.name
+        return f"{self.name} (rows {self.first_row} to {self.first_row + self.rows - 1})"
 
 
 class Attempt(Artifact):
@@ -126,6 +141,19 @@ class Watch(Artifact):
     def newest(self) -> int:
         """Number of the newest batch that was used, 0 before the first."""
         return max((batch.number for batch in self.batches), default=0)
+
+    @property
+    def quarantined(self) -> tuple[WatchedBatch, ...]:
+        """A record of each file that a training has to leave out as it is, with its reason.
+
+        Files that are gone from the source since, or that are skipped by configuration, are among
+        them: the watch does not know.
+        """
+        first: dict[str, WatchedBatch] = {}
+        for batch in self.batches:
+            if batch.skip:
+                first.setdefault(batch.name, batch)
+        return tuple(first.values())
 
     @property
     def labelled_batches(self) -> int:

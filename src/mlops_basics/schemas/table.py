@@ -42,12 +42,17 @@ class Batch:
 
 
 class BatchRecord(Artifact):
-    """One file of the source, and how many of its rows had a target by then."""
+    """One file of the source, and how many of its rows had a target by then.
+
+    ``content`` is a digest of its rows without target and excluded columns, whatever their order;
+    empty where it is not known. It tells later that a file has only grown.
+    """
 
     name: str
     sha256: str
     rows: int
     labelled: int | None = None
+    content: str = ""
 
     @property
     def learned_from(self) -> bool:

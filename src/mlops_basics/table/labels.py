@@ -72,8 +72,12 @@ class LabelBook:
                 by_key.append(_known(pd.Series(hashes), file.table[keys.target]))
         self._by_id, self._by_key = _latest(by_id), _latest(by_key)
 
-    def fill(self, batch: Batch) -> tuple[pd.Series, LabelCount]:
+    def fill(self, batch: Batch, rows: slice | None = None) -> tuple[pd.Series, LabelCount]:
         """The target of a batch's rows, raw as it was delivered.
+
+        Args:
+            batch: The whole file: prediction ids count how often a row occurred before in it.
+            rows: Which of its rows are asked for, all if none are named.
 
         Returns:
             The target, shape (rows,), missing where no label is known, and how many there are.
@@ -101,11 +105,13 @@ class LabelBook:
             )
             conflicts[np.flatnonzero(is_labelled)[differs.astype(bool)]] |= True
             filled = filled.where(~is_labelled, labels)
+        rows = rows or slice(None)
+        filled, conflicts = filled.iloc[rows], conflicts[rows]
         labelled = int(filled.notna().sum())
-        count = LabelCount(rows=len(table), labelled=labelled, conflicting=int(conflicts.sum()))
+        count = LabelCount(rows=len(filled), labelled=labelled, conflicting=int(conflicts.sum()))
         values = filled.infer_objects() if labelled else filled.astype("float64")
         values.name = target
-        values.index = table.index
+        values.index = table.index[rows]
         return values, count
 
     def _fault_of(self, file: Batch) -> str:

@@ -13,6 +13,7 @@ from mlops_basics.schemas import ROW_HASH_COLUMN, Hashes
 
 _MISSING = np.uint64(0x9E3779B97F4A7C15)
 _TIME_TAG = np.uint64(0xD1B54A32D192ED03)
+_DIGEST_SALTS = (np.uint64(0xA0761D6478BD642F), np.uint64(0xE7037ED1A0B428DB))
 _ISO_TIME = r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?"
 
 
@@ -39,6 +40,36 @@ def row_hashes(table: pd.DataFrame, columns: Sequence[str]) -> Hashes:
         name = np.asarray(pd.util.hash_array(np.array([column], dtype=object)), dtype=np.uint64)[0]
         total = _mix(total ^ _mix(_value_codes(table[column]) ^ name))
     return total
+
+
+def content_digest(hashes: Hashes) -> str:
+    """A digest of rows that does not depend on their order, and adds up over parts of a table.
+
+    Two sums, modulo 2^64, of differently mixed hashes: as multisets of equal hashes they agree, of
+    others with a probability of about 2^-64, the hashes' own width. A sum, not an exclusive or, in
+    which two equal rows would cancel each other [1]. It is no protection against someone who
+    looks for a collision.
+
+    Args:
+        hashes: Of the rows, shape (rows,).
+
+    References:
+        [1] D. Clarke, S. Devadas, M. van Dijk, B. Gassend and G. E. Suh, "Incremental multiset
+            hash functions and their application to memory integrity checking", ASIACRYPT 2003.
+    """
+    return _digest_text([int(_mix(hashes ^ salt).sum(dtype=np.uint64)) for salt in _DIGEST_SALTS])
+
+
+def joined_digest(parts: Sequence[str]) -> str:
+    """The digest of all rows of some parts, from the parts' own digests."""
+    if len(parts) == 1:
+        return parts[0]
+    pairs = [(int(part[:16], 16), int(part[16:], 16)) for part in parts]
+    return _digest_text([sum(column) for column in zip(*pairs, strict=True)])
+
+
+def _digest_text(sums: Sequence[int]) -> str:
+    return "".join(f"{value % 2**64:016x}" for value in sums)
 
 
 def salted_fractions(hashes: Hashes, salt: str) -> npt.NDArray[np.float64]:

@@ -169,3 +169,19 @@ def test_what_is_to_be_left_out_is_left_out():
     assert "'bad.csv' is left out" in report.warnings[0]
     with pytest.raises(DataError, match="All 1 files of the source are left out"):
         collect_batches([bad], [], params)
+
+
+def test_a_batch_is_known_by_its_rows_whatever_their_order_and_labels():
+    """The digest leaves target and excluded columns out; it is empty where lists are compared."""
+    table = pd.DataFrame({"x": [1, 2, 2, 4], "seen": [0, 0, 0, 1], "y": ["a", "b", "a", "b"]})
+
+    def content(rows, **params):
+        options = configured(CollectionParams, target="y", **params)
+        return collect_batches([Batch("a.csv", "0", rows)], [], options)[1].batches[0].content
+
+    whole = content(table, exclude=("seen",))
+    assert whole
+    assert content(table[::-1].assign(y="b", seen=7), exclude=("seen",)) == whole
+    assert content(table, exclude=()) != whole
+    assert content(table[:3], exclude=("seen",)) != whole
+    assert content(table.assign(x=[[1]] * 4)) == ""

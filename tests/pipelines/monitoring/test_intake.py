@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.pipelines.monitoring.intake import content_digest, take_in
-from mlops_basics.schemas import SplitParams, Watch
+from mlops_basics.pipelines.data_collection.nodes import collect_batches
+from mlops_basics.pipelines.monitoring.intake import take_in
+from mlops_basics.schemas import CollectionParams, SplitParams, Watch
+from mlops_basics.table.labels import RowKeys, prediction_ids
 from tests.support.parameters import configured
 from tests.support.watched import (
     OF_SIZE,
@@ -265,7 +269,9 @@ def test_only_the_labels_were_rewritten(release):
     found = look(release, [NEW], state)
     record = records_of(found)["c.csv"]
     assert (record.outcome, record.entered) == ("used", True)
-    assert found.verdict.batches[0].notes == ("Its labels have changed.",)
+    assert found.verdict.batches[0].notes == (
+        "Its labels, or the order of its rows, have changed.",
+    )
     wrong = look(release, [file_of("c.csv", turned(NEW.table))], found.state)
     assert records_of(wrong)["c.csv"].error == record.error
     assert watch_of(wrong).sequential == watch_of(found).sequential
@@ -307,14 +313,6 @@ def test_a_batch_that_is_gone_is_remembered(release):
     assert back.verdict.batches == ()
 
 
-def test_the_digest_is_of_the_features(release):
-    """The digest covers the features in the order of the rows."""
-    features = NEW.table[["size", "count"]]
-    assert content_digest(features) == content_digest(features[["count", "size"]])
-    assert content_digest(features) != content_digest(features[::-1])
-    assert content_digest(features) != content_digest(features[:-1])
-
-
 def test_the_source_is_not_changed(release):
     """Neither source nor watch is changed."""
     watch = Watch(version="1", loss="error", sequential={})
@@ -324,3 +322,164 @@ def test_the_source_is_not_changed(release):
     assert [item.record.name for item in intake.batches] == ["c.csv"]
     assert intake.renamed == {}
     assert intake.forgotten == set()
+
+
+CUT, WHOLE = file_of("c.csv", rows_of().iloc[:40]), NEW
+
+
+def test_rows_that_come_to_a_file_are_a_part_of_their_own(release):
+    """The first rows count once; the new ones have a number, a name, labels and a drift verdict."""
+    first = look(release, [CUT])
+    found = look(release, [WHOLE], first.state)
+    before, after = watch_of(found).batches
+    assert before == watch_of(first).batches[0].model_copy(update={"sha256": WHOLE.sha256})
+    assert (after.number, after.first_row, after.rows, after.entered) == (2, 41, 20, True)
+    assert (after.outcome, after.labels.labelled) == ("used", 20)
+    assert after.title == "c.csv (rows 41 to 60)"
+    assert watch_of(found).sequential["rows"] == 60
+    assert found.verdict.labelled_rows == 60
+    judged = [result for result in found.verdict.batches if result.columns]
+    assert [result.batch.key for result in judged] == [("c.csv", 41)]
+    assert judged[0].notes[0] == "20 rows have come to the 40 that were known."
+    again = look(release, [WHOLE], found.state)
+    assert again.state.watches == found.state.watches
+    assert again.verdict.batches == ()
+
+
+def test_a_file_that_grows_again_and_again(release):
+    """Each look's new rows are a part, whatever came to rows without labels meanwhile."""
+    state, table = None, rows_of(labelled=False)
+    for end in (10, 25, 60):
+        found = look(release, [file_of("c.csv", table.iloc[:end])], state)
+        state = found.state
+    assert [(part.first_row, part.rows) for part in watch_of(found).batches] == [
+        (1, 10), (11, 15), (26, 35),
+    ]  # fmt: skip
+    labelled = watch_of(look(release, [file_of("c.csv", rows_of())], state))
+    assert [part.labels.labelled for part in labelled.batches] == [10, 15, 35]
+    assert labelled.sequential["rows"] == 60
+
+
+@pytest.mark.parametrize("known", [1, 59])
+def test_labels_of_a_part_are_found_by_prediction_id(release, known):
+    """Ids count occurrences in the whole file: here all rows are alike."""
+    alike = pd.concat([rows_of(1, labelled=False)] * 60, ignore_index=True)
+    state = look(release, [file_of("c.csv", alike.iloc[:known])]).state
+    whole = file_of("c.csv", alike)
+    keys = RowKeys(PREPROCESSING.target, PREPROCESSING.exclude, PREPROCESSING.key_columns)
+    labels = pd.DataFrame({"prediction_id": prediction_ids(whole, keys), "kind": "tall"})
+    labels.loc[known:, "kind"] = "short"
+    found = watch_of(look(release, [whole], state, labels=[file_of("l.csv", labels)]))
+    assert [part.labels.labelled for part in found.batches] == [known, 60 - known]
+    assert sorted(part.error for part in found.batches) == [0, 1]
+
+
+def test_a_file_that_has_grown_into_garbage_and_was_mended(release):
+    """All of the file is left out once; mended, its new rows are watched."""
+    first = look(release, [CUT])
+    table = WHOLE.table.copy()
+    table.loc[50, "size"] = np.inf
+    second = look(release, [file_of("c.csv", table)], first.state)
+    assert [part.first_row for part in watch_of(second).quarantined] == [1]
+    assert second.verdict.skip == ("c.csv",)
+    third = look(release, [WHOLE], second.state)
+    assert [(part.outcome, part.number) for part in watch_of(third).batches] == [
+        ("used", 1), ("used", 2),
+    ]  # fmt: skip
+    assert third.verdict.skip == ()
+
+
+def test_a_part_that_was_rewritten(release):
+    """What was said of both parts stands; cut again, the first one holds what was judged."""
+    state = look(release, [WHOLE], look(release, [CUT]).state).state
+    other = look(release, [file_of("c.csv", rows_of(20, seed=9))], state)
+    assert [part.outcome for part in watch_of(other).batches] == ["rewritten"] * 2
+    assert [part.number for part in watch_of(other).batches] == [1, 2]
+    back = look(release, [WHOLE], other.state)
+    assert watch_of(back).batches == watch_of(look(release, [WHOLE], state)).batches
+
+
+def test_parts_move_with_their_file(release):
+    """A renamed file keeps all its parts."""
+    state = look(release, [WHOLE], look(release, [CUT]).state).state
+    found = look(release, [renamed(WHOLE, "z.csv")], state)
+    assert [part.key for part in watch_of(found).batches] == [("z.csv", 1), ("z.csv", 41)]
+    assert watch_of(found).sequential["rows"] == 60
+
+
+def test_new_rows_that_another_file_holds_count_once(release):
+    """Whichever comes first: the rest as a file of its own, or at the end of the cut one."""
+    state = look(release, [CUT]).state
+    rest = file_of("d.csv", WHOLE.table.iloc[40:])
+    beside = look(release, [WHOLE, rest], state)
+    assert records_of(beside)["d.csv"].outcome == "duplicate"
+    assert "same rows as 'c.csv (rows 41 to 60)'" in records_of(beside)["d.csv"].reason
+    assert beside.verdict.skip == ("d.csv",)
+    earlier = look(release, [WHOLE, rest], look(release, [CUT, rest], state).state)
+    part = watch_of(earlier).batches[-1]
+    assert (part.outcome, part.number, part.skip) == ("duplicate", 0, False)
+    assert "Its rows 41 to 60 are those of 'd.csv'" in part.reason
+    longer = file_of("c.csv", pd.concat([WHOLE.table, rows_of(5, seed=9)]))
+    grown = watch_of(look(release, [longer, rest], earlier.state)).batches[-1]
+    assert (grown.first_row, grown.rows, grown.number) == (61, 5, 3)
+
+
+def test_the_same_rows_in_another_order_count_once(release):
+    """Under their own name, under another one, and those that the release was trained on."""
+    mixed = file_of("d.csv", NEW.table.sample(frac=1, random_state=0))
+    old = trained_batches()[0].table.sample(frac=1, random_state=0)
+    found = records_of(look(release, [NEW, mixed, file_of("e.csv", old)]))
+    assert [record.outcome for record in found.values()] == ["used", "duplicate", "duplicate"]
+    state = look(release, [NEW]).state
+    same = records_of(look(release, [renamed(mixed, "c.csv")], state))["c.csv"]
+    assert (same.outcome, same.number) == ("used", 1)
+
+
+def with_contents(release):
+    """The release, with what its training files held as a training writes it down."""
+    params = configured(CollectionParams, target="kind", exclude=("day",))
+    report = collect_batches(trained_batches(), [], params)[1]
+    return dataclasses.replace(release, batches=report.batches)
+
+
+def test_a_trained_file_that_has_grown(release):
+    """Its new rows are watched, with other labels of the old ones, too; not without a digest."""
+    old = trained_batches()[0].table
+    grown = file_of("a.csv", pd.concat([turned(old), rows_of(20)]))
+    found = look(with_contents(release), [grown])
+    (part,) = watch_of(found).batches
+    assert part.title == f"a.csv (rows {len(old) + 1} to {len(old) + 20})"
+    assert (part.number, part.rows, part.entered) == (1, 20, True)
+    (without,) = watch_of(look(release, [grown])).batches
+    assert (without.outcome, without.number) == ("rewritten", 0)
+    mended = look(with_contents(release), [grown], look(release, [grown]).state)
+    assert watch_of(mended).batches[0].outcome == "rewritten"  # until the file changes
+    garbage = file_of("a.csv", pd.concat([old, rows_of(20, count="?")]))
+    state = look(with_contents(release), [garbage]).state
+    assert watch_of(look(with_contents(release), [grown], state)).batches == (part,)
+
+
+def test_trained_rows_with_other_labels_or_in_another_order(release):
+    """They are not watched, and said to be those."""
+    old = trained_batches()[0].table
+    for table in (turned(old), old[::-1]):
+        (record,) = watch_of(look(with_contents(release), [file_of("a.csv", table)])).batches
+        assert (record.outcome, record.number) == ("rewritten", 0)
+        assert "other labels or another order" in record.reason
+    gone = file_of("z.csv", old[::-1])
+    record = records_of(look(with_contents(release), [file_of("a.csv", rows_of(seed=8)), gone]))[
+        "z.csv"
+    ]
+    assert (record.outcome, record.skip) == ("duplicate", False)
+    assert "were in 'a.csv'" in record.reason
+
+
+def test_what_is_quarantined_is_named_at_every_look_until_it_is_mended_or_gone(release):
+    """Also when nothing else is new; not once it is mended, skipped or removed."""
+    bad = file_of("bad.csv", rows_of(weight=1.0))
+    state = look(release, [bad]).state
+    again = look(release, [bad, NEW], state)
+    assert again.verdict.warnings[0].startswith("bad.csv: ")
+    assert [record.name for record in watch_of(again).quarantined] == ["bad.csv"]
+    for batches, skip in (([NEW], ()), ([renamed(NEW, "bad.csv")], ()), ([bad], ("bad.csv",))):
+        assert look(release, batches, state, skip=skip).verdict.warnings == ()

@@ -255,7 +255,7 @@ def _reasons(look: LookResult) -> Shortened[str]:
         return Shortened([look.text], "")
     reasons = shorten(look.verdict.reasons, MOST_REASONS, "more")
     drifted = [
-        f"{result.batch.name}: {column.reason}"
+        f"{result.batch.title}: {column.reason}"
         for result in look.verdict.batches
         for column in result.columns
         if column.drifted

@@ -15,6 +15,7 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.table.checks import require_batch_columns
 from mlops_basics.table.labels import LabelBook, RowKeys
+from mlops_basics.table.row_hash import content_digest, row_hashes
 
 
 def collect_batches(
@@ -68,7 +69,13 @@ def collect_batches(
         labelled = int(table[params.target].notna().sum()) if params.target in table else None
         tables.append(table.assign(**{BATCH_COLUMN: batch.name}))
         records.append(
-            BatchRecord(name=batch.name, sha256=batch.sha256, rows=len(table), labelled=labelled)
+            BatchRecord(
+                name=batch.name,
+                sha256=batch.sha256,
+                rows=len(table),
+                labelled=labelled,
+                content=_content(batch, params),
+            )
         )
     table = pd.concat(tables, ignore_index=True)
     table[BATCH_COLUMN] = table[BATCH_COLUMN].astype("str")
@@ -91,6 +98,17 @@ def collect_batches(
         warnings=tuple(warnings),
     )
     return table, report
+
+
+def _content(batch: Batch, params: CollectionParams) -> str:
+    """A digest of a batch's rows; empty where a column cannot be compared."""
+    if params.target is None:
+        return ""
+    columns = RowKeys(params.target, params.exclude).of(batch.table)
+    try:
+        return content_digest(row_hashes(batch.table, columns))
+    except DataError:  # what it cannot be used for is said where it is used
+        return ""
 
 
 def _read_labels(labels: list[Batch], params: CollectionParams) -> LabelBook | None:

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.schemas import Batch, PreprocessingParams, Release, Watch, WatchedBatch
+from mlops_basics.schemas import Batch, Hashes, PreprocessingParams, Release, Watch, WatchedBatch
 from mlops_basics.table.columns import batch_features
-from mlops_basics.table.row_hash import row_hashes
+from mlops_basics.table.labels import RowKeys
+from mlops_basics.table.row_hash import content_digest, joined_digest, row_hashes
 
 from .usable import column_kinds, usable_features
+
+Incoming = list["IncomingBatch"]
 
 
 @dataclass(frozen=True)
 class IncomingBatch:
-    """A batch that was looked at: what is remembered of it from now on, and its features.
+    """A part of a file that was looked at: what is remembered of it, and its features.
 
-    ``features`` is None where the batch cannot be used, ``is_new`` tells whether its features are
-    judged now, ``note`` what has changed since it was seen before.
+    ``rows`` are those of the file that it is about. ``features`` is None where they cannot be
+    used, ``is_new`` tells whether they are judged now, ``note`` what has changed since they were
+    seen before.
     """
 
     batch: Batch
     record: WatchedBatch
     features: pd.DataFrame | None = None
+    rows: slice = field(default_factory=lambda: slice(None))
     is_new: bool = False
     note: str = ""
 
@@ -34,13 +40,13 @@ class IncomingBatch:
 class Intake:
     """All that a look at the source gave.
 
-    ``renamed`` maps the old names of batches to their new ones; what is known of the batches in
-    ``forgotten`` no longer holds.
+    ``renamed`` maps the old names of files to their new ones; ``forgotten`` are the records
+    (``WatchedBatch.key``) that no longer hold.
     """
 
-    batches: list[IncomingBatch] = field(default_factory=list)
+    batches: Incoming = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
-    forgotten: set[str] = field(default_factory=set)
+    forgotten: set[tuple[str, int]] = field(default_factory=set)
 
 
 def take_in(
@@ -48,10 +54,12 @@ def take_in(
 ) -> Intake:
     """Look at every batch that came after the release's training data, in the order of names.
 
-    A batch is judged once. One that was rewritten keeps what was said of it, one that was renamed
-    too; one that is as it was is returned only while its labels are awaited. What could not be
-    used is looked at anew each time: options may have changed, or the batch whose rows it repeats
-    may be gone.
+    Rows are judged once. A file that has grown at its end is watched from its first new row on,
+    as a part with a number of its own; so is one that the release was trained on, if the release
+    knows what it held. One that was rewritten keeps what was said of it, one that was renamed too;
+    one that is as it was is returned only while its labels are awaited. What could not be used is
+    looked at anew each time: options may have changed, or the batch whose rows it repeats may be
+    gone.
     """
     look = _Look(source, release, watch, params, run_id)
     for batch in source:
@@ -73,133 +81,259 @@ class _Look:
         self.intake = Intake()
         self._release, self._params, self._run_id = release, params, run_id
         self._trained = watch.trained
+        self._learned = {record.name: record for record in release.batches if record.learned_from}
         self._present = {batch.name: batch for batch in source}
-        self._records = {record.name: record for record in watch.batches}
+        self._records: dict[str, list[WatchedBatch]] = {}
+        for record in sorted(watch.batches, key=lambda record: record.first_row):
+            self._records.setdefault(record.name, []).append(record)
         self._number = watch.newest
         as_trained = [batch for batch in source if watch.trained.get(batch.name) == batch.sha256]
         self._kinds = column_kinds(
             release, [batch.table for batch in as_trained if not batch.fault]
         )
-        self._contents: dict[str, str] = {}
+        self._hashes: dict[str, Hashes] = {}
 
     def at(self, batch: Batch) -> None:
         """Look at the next batch."""
-        before = self._records.get(batch.name)
+        before = {record.key: record for record in self._records.get(batch.name, [])}
         if self._trained.get(batch.name) == batch.sha256:
-            if before is not None:  # it was another file for a while
-                self.intake.forgotten.add(batch.name)
+            self.intake.forgotten.update(before)  # it was another file for a while
             return
-        same = before is not None and before.sha256 == batch.sha256
-        if before is not None and same and not before.skip:
-            if before.number and not before.entered:
-                features = batch_features(batch, self._release.table)
-                self.intake.batches.append(IncomingBatch(batch, before, features))
-            if before.outcome in ("used", "rewritten"):
-                return
-        incoming = self._look_at(batch, before)
-        if before is not None and same and incoming.record == _seen_by(before, self._run_id):
-            return  # nothing has changed
-        if incoming.is_new:
-            self._number += 1
-            numbered = incoming.record.model_copy(update={"number": self._number})
-            incoming = replace(incoming, record=numbered)
-        self._records[batch.name] = incoming.record
-        self.intake.batches.append(incoming)
+        same = bool(before) and all(each.sha256 == batch.sha256 for each in before.values())
+        parts = self._parts(batch.name)
+        if same and parts and not any(part.skip for part in parts):
+            self._await_labels(batch, parts)
+            return
+        if same and all(each.outcome == "rewritten" and not each.skip for each in before.values()):
+            return
+        found = self._look_at(batch, parts)
+        for at, incoming in enumerate(found):
+            known = before.get(incoming.record.key)
+            if same and known is not None and incoming.record == _seen_by(known, self._run_id):
+                found[at] = replace(incoming, record=known)
+                continue  # nothing has changed
+            if incoming.is_new:
+                self._number += 1
+                numbered = incoming.record.model_copy(update={"number": self._number})
+                found[at] = replace(incoming, record=numbered)
+            self.intake.batches.append(found[at])
+        self._records[batch.name] = [incoming.record for incoming in found]
+        self.intake.forgotten.update(before.keys() - {each.record.key for each in found})
 
-    def _look_at(self, batch: Batch, before: WatchedBatch | None) -> IncomingBatch:
-        judged = before is not None and before.number > 0
+    def _parts(self, name: str) -> list[WatchedBatch]:
+        """What is known of a file's rows, in their order."""
+        return [record for record in self._records.get(name, []) if record.content]
+
+    def _await_labels(self, batch: Batch, parts: list[WatchedBatch]) -> None:
+        waiting = [part for part in parts if part.number and not part.entered]
+        if waiting:
+            features = batch_features(batch, self._release.table)
+            self.intake.batches.extend(_part(batch, part, features, parts) for part in waiting)
+
+    def _look_at(self, batch: Batch, parts: list[WatchedBatch]) -> Incoming:
+        """All that is to be remembered of a file from now on."""
         try:
             features = usable_features(batch, self._release.table, self._kinds, self._params)
         except DataError as error:
-            reason = str(error)
-            if before is None or not judged:
-                record = self._record(batch, outcome="quarantined", reason=reason, skip=True)
-                return IncomingBatch(batch, record)
+            if not parts:
+                record = self._record(batch, outcome="quarantined", reason=str(error), skip=True)
+                return [IncomingBatch(batch, record)]
             reason = (
-                f"It was rewritten after it was judged, and cannot be used as it is now: {reason}"
+                f"It was rewritten after it was judged, and cannot be used as it is now: {error}"
             )
-            return IncomingBatch(batch, _rewritten(before, batch, reason, skip=True), note=reason)
-        content = content_digest(features)
-        self._contents[batch.name] = content
-        if before is not None and judged:
-            return _seen_again(before, batch, features, content)
+            return [
+                IncomingBatch(batch, _rewritten(part, batch, reason, skip=True), note=reason)
+                for part in parts
+            ]
+        hashes = self._hashes[batch.name] = _feature_hashes(features)
+        if parts:
+            return self._seen_again(batch, features, hashes, parts)
+        begin = 0
         if batch.name in self._trained:
-            reason = (
-                "The release was trained on this file with other content. It is not watched; the "
-                "next training reads it as it is now. Put new rows into a file of their own."
-            )
-            return IncomingBatch(
-                batch, self._record(batch, outcome="rewritten", reason=reason), note=reason
-            )
-        return self._repeated(batch, features, content) or IncomingBatch(
-            batch, self._record(batch, outcome="used", content=content), features, is_new=True
-        )
+            known = self._rows_learned(batch)
+            if known is None or known == len(features):
+                reason = (
+                    "The release was trained on this file with other content. It is not watched; "
+                    "the next training reads it as it is now. Put new rows into a file of their "
+                    "own."
+                    if known is None
+                    else "The release was trained on these rows, which have other labels or "
+                    "another order now. They are not watched; the next training reads them as "
+                    "they are now."
+                )
+                record = self._record(batch, outcome="rewritten", reason=reason)
+                return [IncomingBatch(batch, record, note=reason)]
+            begin = known
+        return self._new_part(batch, features, hashes, begin)
 
-    def _repeated(self, batch: Batch, features: pd.DataFrame, content: str) -> IncomingBatch | None:
+    def _rows_learned(self, batch: Batch) -> int | None:
+        """With how many rows the release learned from this file, if these are its first ones."""
+        record = self._learned.get(batch.name)
+        if record is None or not record.content or record.rows > len(batch.table):
+            return None
+        first = batch.table.iloc[: record.rows]
+        return record.rows if self._delivered(first) == record.content else None
+
+    def _delivered(self, table: pd.DataFrame) -> str:
+        """A digest of rows as they were delivered, as ``collect_batches`` writes it down."""
+        columns = RowKeys(self._params.target, self._params.exclude).of(table)
+        return content_digest(row_hashes(table, columns))
+
+    def _new_part(
+        self, batch: Batch, features: pd.DataFrame, hashes: Hashes, begin: int
+    ) -> Incoming:
+        """The rows of a file from ``begin`` on, which were not there before."""
+        content = content_digest(hashes[begin:])
+        repeated = self._repeated(batch, features, content, begin)
+        if repeated is not None:
+            return repeated
+        rows = slice(begin, None)
+        count = len(features) - begin
+        record = self._record(
+            batch, outcome="used", content=content, first_row=begin + 1, rows=count
+        )
+        note = f"{count} rows have come to the {begin} that were known." if begin else ""
+        return [IncomingBatch(batch, record, _rows(features, rows), rows, is_new=True, note=note)]
+
+    def _seen_again(
+        self, batch: Batch, features: pd.DataFrame, hashes: Hashes, parts: list[WatchedBatch]
+    ) -> Incoming:
+        """A file that was judged and has another content, or other labels, or more rows now."""
+        end = parts[-1].first_row - 1 + parts[-1].rows
+        begins_as_before = (
+            batch.name not in self._trained or self._rows_learned(batch) == parts[0].first_row - 1
+        )
+        if not begins_as_before or any(_content(hashes, part) != part.content for part in parts):
+            reason = (
+                "It was rewritten after it was judged: what was said of it stands, and the next "
+                "training reads it as it is now."
+            )
+            return [
+                _part(batch, _rewritten(part, batch, reason), features, parts, reason)
+                for part in parts
+            ]
+        has_grown = end < len(features)
+        found: Incoming = []
+        for part in parts:
+            update: dict[str, object] = {"sha256": batch.sha256, "skip": False}
+            note = "" if has_grown else "Its labels, or the order of its rows, have changed."
+            if part.outcome == "rewritten":
+                note = "It holds what was judged again."
+                update |= {"outcome": "used" if part.number else "duplicate", "reason": ""}
+            known = features.iloc[:end]
+            found.append(_part(batch, part.model_copy(update=update), known, parts, note))
+        return found + (self._new_part(batch, features, hashes, end) if has_grown else [])
+
+    def _repeated(
+        self, batch: Batch, features: pd.DataFrame, content: str, begin: int
+    ) -> Incoming | None:
         """What to do with rows that were counted under another name; None if they were not."""
+        count = len(features) - begin
         for name in self._present:
             if (
                 name != batch.name
                 and self._counts(name)
-                and self._content_of(name, batch) == content
+                and self._content_of(name, count) == content
             ):
-                reason = (
-                    f"It holds the same rows as '{name}', which count once. Remove one of them."
-                )
-                record = self._record(batch, outcome="duplicate", reason=reason, skip=True)
-                return IncomingBatch(batch, record)
-        for record in self._records.values():
+                return self._twice(batch, content, begin, name)
+        for name in list(self._records):
+            parts = self._parts(name)
+            if name in self._present or not parts or not all(part.number for part in parts):
+                continue
+            if not begin and joined_digest([part.content for part in parts]) == content:
+                return self._move(parts, batch, features)
+        for record in [each for records in self._records.values() for each in records]:
             if not record.number or record.name == batch.name or record.content != content:
                 continue
-            if record.name not in self._present:
-                return self._move(record, batch, features)
+            if (
+                record.name in self._present
+                and _content(self._hashes_of(record.name), record) == content
+            ):
+                return self._twice(batch, content, begin, record.title)
+            gone = "holds others now" if record.name in self._present else "is gone"
             reason = (
-                f"Its rows were judged as '{record.name}', which holds others now: they count "
-                "once, and the next training reads both files."
+                f"{_these(begin, count)} were judged as '{record.title}', which {gone}: they "
+                "count once, and the next training reads all files that there are."
             )
-            return IncomingBatch(
-                batch, self._record(batch, outcome="duplicate", reason=reason), note=reason
-            )
+            return [self._duplicate(batch, content, begin, count, reason)]
         for name, sha256 in self._trained.items():
-            if name != batch.name and sha256 == batch.sha256:
+            learned = self._learned.get(name)
+            as_learned = (
+                learned is not None
+                and learned.rows == count
+                and learned.content != ""
+                and self._delivered(batch.table.iloc[begin:]) == learned.content
+            )
+            if name != batch.name and (sha256 == batch.sha256 or as_learned):
                 reason = (
-                    f"The release was trained on these rows, which were in '{name}'. They are not "
+                    "The release was trained on "
+                    f"{_these(begin, count).lower()}, which were in '{name}'. They are not "
                     "watched; the next training reads them here."
                 )
-                again = self._record(batch, outcome="duplicate", reason=reason)
-                return IncomingBatch(batch, again, note=reason)
+                return [self._duplicate(batch, content, begin, count, reason)]
         return None
 
-    def _move(self, record: WatchedBatch, batch: Batch, features: pd.DataFrame) -> IncomingBatch:
-        """A batch that has another name now keeps what was said of it."""
-        self.intake.renamed[record.name] = batch.name
-        del self._records[record.name]
+    def _twice(self, batch: Batch, content: str, begin: int, other: str) -> Incoming:
+        """Rows that two files hold now; a file that holds nothing else is left out."""
+        count = len(batch.table) - begin
+        if begin:
+            reason = (
+                f"{_these(begin, count)} are those of '{other}', which count once. Remove them "
+                "from one of the two files: the next training reads both."
+            )
+            return [self._duplicate(batch, content, begin, count, reason)]
+        reason = f"It holds the same rows as '{other}', which count once. Remove one of them."
+        record = self._record(batch, outcome="duplicate", reason=reason, skip=True)
+        return [IncomingBatch(batch, record)]
+
+    def _duplicate(
+        self, batch: Batch, content: str, begin: int, count: int, reason: str
+    ) -> IncomingBatch:
+        """Rows that are not left out; a part's content is kept, to know rows that come after."""
+        record = self._record(
+            batch,
+            outcome="duplicate",
+            reason=reason,
+            first_row=begin + 1,
+            rows=count,
+            content=content if begin else "",
+        )
+        return IncomingBatch(batch, record, note=reason)
+
+    def _move(self, parts: list[WatchedBatch], batch: Batch, features: pd.DataFrame) -> Incoming:
+        """A file that has another name now keeps what was said of it."""
+        name = parts[0].name
+        self.intake.renamed[name] = batch.name
+        del self._records[name]
         update = {"name": batch.name, "sha256": batch.sha256, "outcome": "used", "reason": ""}
         note = (
-            f"It was '{record.name}' before. Labels by prediction_id that were made for the old "
+            f"It was '{name}' before. Labels by prediction_id that were made for the old "
             "name no longer find its rows."
         )
-        moved = record.model_copy(update={**update, "skip": False})
-        return IncomingBatch(batch, moved, features, note=note)
+        moved = [part.model_copy(update={**update, "skip": False}) for part in parts]
+        return [_part(batch, part, features, moved, note) for part in moved]
 
     def _counts(self, name: str) -> bool:
-        record = self._records.get(name)
-        return name in self._trained or (record is not None and record.number > 0)
+        return name in self._trained or any(part.number for part in self._parts(name))
 
-    def _content_of(self, name: str, like: Batch) -> str:
-        """What a batch holds now; empty if it has another number of rows, or cannot be read."""
-        batch, record = self._present[name], self._records.get(name)
-        if len(batch.table) != len(like.table):
+    def _content_of(self, name: str, rows: int) -> str:
+        """What a file holds now; empty if it has another number of rows, or cannot be read."""
+        batch, parts = self._present[name], self._parts(name)
+        if len(batch.table) != rows:
             return ""
-        if record is not None and record.outcome == "used" and record.sha256 == batch.sha256:
-            return record.content
-        if name not in self._contents:
+        if len(parts) == 1 and parts[0].outcome == "used" and parts[0].sha256 == batch.sha256:
+            return parts[0].content if parts[0].rows == rows else ""
+        return content_digest(self._hashes_of(name))
+
+    def _hashes_of(self, name: str) -> Hashes:
+        """Of a present file's rows; none if it cannot be read."""
+        if name not in self._hashes:
             try:
-                features = batch_features(batch, self._release.table)
-                self._contents[name] = content_digest(features)
+                features = batch_features(self._present[name], self._release.table)
+                self._hashes[name] = _feature_hashes(features)
             except DataError:
-                self._contents[name] = ""
-        return self._contents[name]
+                self._hashes[name] = np.empty(0, dtype=np.uint64)
+        return self._hashes[name]
 
     def _record(self, batch: Batch, **values: object) -> WatchedBatch:
         common = {
@@ -211,24 +345,58 @@ class _Look:
         return WatchedBatch.model_validate(common | values)
 
 
+def rows_of_part(part: WatchedBatch, records: Iterable[WatchedBatch]) -> slice:
+    """Which rows of its file a part is about: up to the next part, or to the end.
+
+    A part that is the last one of a file that was rewritten is about whatever stands there now.
+    """
+    later = [
+        each.first_row
+        for each in records
+        if each.name == part.name and each.first_row > part.first_row
+    ]
+    return slice(part.first_row - 1, min(later) - 1 if later else None)
+
+
+def _part(
+    batch: Batch,
+    part: WatchedBatch,
+    features: pd.DataFrame,
+    parts: list[WatchedBatch],
+    note: str = "",
+) -> IncomingBatch:
+    """A part with its features; without any where it does not count, or its rows are gone."""
+    rows = rows_of_part(part, parts)
+    if rows.stop is None:  # the file may have grown
+        rows = slice(rows.start, len(features))
+    known = _rows(features, rows) if part.number else None
+    if known is not None and known.empty:
+        known = None
+    return IncomingBatch(batch, part, known, rows, note=note)
+
+
+def _rows(features: pd.DataFrame, rows: slice) -> pd.DataFrame:
+    return features.iloc[rows].reset_index(drop=True)
+
+
+def _content(hashes: Hashes, part: WatchedBatch) -> str:
+    """What a file holds now where a part was."""
+    begin = part.first_row - 1
+    return content_digest(hashes[begin : begin + part.rows])
+
+
+def _feature_hashes(features: pd.DataFrame) -> Hashes:
+    """Of what is predicted from, whatever the labels and the file's type."""
+    return row_hashes(features, [str(name) for name in features.columns])
+
+
+def _these(begin: int, count: int) -> str:
+    return f"Its rows {begin + 1} to {begin + count}" if begin else "Its rows"
+
+
 def _seen_by(record: WatchedBatch, run_id: str) -> WatchedBatch:
     """The record as a new one would be; what was judged keeps who judged it."""
     return record if record.number else record.model_copy(update={"seen_by": run_id})
-
-
-def _seen_again(
-    before: WatchedBatch, batch: Batch, features: pd.DataFrame, content: str
-) -> IncomingBatch:
-    if before.content == content:
-        update = {"outcome": "used", "reason": "", "sha256": batch.sha256, "skip": False}
-        as_before = before.outcome == "used" and not before.skip
-        note = "Its labels have changed." if as_before else "It holds what was judged again."
-        return IncomingBatch(batch, before.model_copy(update=update), features, note=note)
-    reason = (
-        "It was rewritten after it was judged: what was said of it stands, and the next training "
-        "reads it as it is now."
-    )
-    return IncomingBatch(batch, _rewritten(before, batch, reason), features, note=reason)
 
 
 def _rewritten(
@@ -236,9 +404,3 @@ def _rewritten(
 ) -> WatchedBatch:
     update = {"outcome": "rewritten", "reason": reason, "sha256": batch.sha256, "skip": skip}
     return before.model_copy(update=update)
-
-
-def content_digest(features: pd.DataFrame) -> str:
-    """A digest of what is predicted from, whatever the labels and the file's type."""
-    hashes = row_hashes(features, [str(name) for name in features.columns])
-    return hashlib.sha256(hashes.tobytes()).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import plotly.graph_objects as go
@@ -33,7 +33,7 @@ from mlops_basics.table.labels import LabelBook, RowKeys
 
 from . import concept_drift, data_drift
 from .follow import caught_up
-from .intake import IncomingBatch, Intake, take_in
+from .intake import IncomingBatch, Intake, rows_of_part, take_in
 from .policy import conclude_policy
 
 
@@ -75,12 +75,12 @@ def watch_batches(
     intake = take_in(source, production, watch, preprocessing, run_context.run_id)
     newest = max([watch.newest, *(incoming.record.number for incoming in intake.batches)])
     results, profiles = [], {}
-    before = {record.name: record for record in watch.batches}
+    before = {record.key: record for record in watch.batches}
     for incoming in intake.batches:
         record, notes = incoming.record, [incoming.note] if incoming.note else []
         columns: tuple[DriftResult, ...] = ()
         if incoming.is_new and incoming.features is not None:
-            columns, profiles[record.name], not_judged = data_drift.judge_batch(
+            columns, profiles[record.title], not_judged = data_drift.judge_batch(
                 incoming.features, record.number, reference, profile, params
             )
             notes += not_judged
@@ -97,11 +97,12 @@ def watch_batches(
                 incoming, record, book, production, watch, newest, params, preprocessing
             )
             notes += label_notes
-        if record != before.get(record.name) or columns or incoming.note:
+        if record != before.get(record.key) or columns or incoming.note:
             results.append(BatchResult(batch=record, columns=columns, notes=tuple(notes)))
     watch = watch.model_copy(update={"batches": _merged(watch.batches, results, intake)})
     rows = _labelled_rows(watch, source, book)
-    verdict = _verdict(watch, reference, results, book, run_context, params, rows)
+    present = {batch.name for batch in source}
+    verdict = _verdict(watch, reference, results, book, run_context, params, rows, present)
     pending = verdict.evidence if verdict.retrain else ()
     watches = {
         **monitoring_state.watches,
@@ -114,9 +115,9 @@ def watch_batches(
         "settings": settings_digest(params, preprocessing, collection),
     }
     entered = [
-        (result.batch.name, getattr(result.batch, "first_row", 0))
+        result.batch.key
         for result in results
-        if result.batch.entered and not _entered(before.get(result.batch.name))
+        if result.batch.entered and not _entered(before.get(result.batch.key))
     ]
     return Findings(
         verdict=verdict,
@@ -183,11 +184,12 @@ def _add_labels(
         return watch, record, []
     features, notes = incoming.features, []
     assert features is not None  # noqa: S101 (the caller has looked)
-    target, count = book.fill(incoming.batch)
+    target, count = book.fill(incoming.batch, incoming.rows)
     target = target.reset_index(drop=True)
     time_column = preprocessing.split.time_column
     if time_column:  # bursts are seen in the order of time
-        order = read_times(incoming.batch.table[time_column]).reset_index(drop=True).argsort()
+        times = incoming.batch.table[time_column].iloc[incoming.rows]
+        order = read_times(times).reset_index(drop=True).argsort()
         features, target = features.iloc[order], target.iloc[order]
     try:
         losses, expected = concept_drift.batch_losses(
@@ -210,11 +212,11 @@ def _merged(
 ) -> tuple[WatchedBatch, ...]:
     """What is remembered of each batch, in the order in which it was first seen."""
     now = {
-        intake.renamed.get(record.name, record.name): record
+        (intake.renamed.get(record.name, record.name), record.first_row): record
         for record in before
-        if record.name not in intake.forgotten
+        if record.key not in intake.forgotten
     }
-    now |= {result.batch.name: result.batch for result in results}
+    now |= {result.batch.key: result.batch for result in results}
     return tuple(now.values())
 
 
@@ -258,7 +260,8 @@ def _labelled_rows(watch: Watch, source: Sequence[Batch], book: LabelBook) -> in
         if whole and record.labels and record.labels.coverage == 1:
             rows += record.labels.labelled
         else:
-            rows += book.fill(present[record.name])[1].labelled
+            part = rows_of_part(record, watch.batches)
+            rows += book.fill(present[record.name], part)[1].labelled
     return rows
 
 
@@ -270,12 +273,13 @@ def _verdict(
     run_context: RunContext,
     params: MonitoringParams,
     labelled_rows: int,
+    present: Collection[str],
 ) -> Verdict:
     concept = concept_drift.conclude_concept(watch, reference, watch.batches)
     concluded = conclude_policy(
         watch, concept, params, labelled_rows=labelled_rows, anything_new=bool(results)
     )
-    out = [record for record in watch.batches if record.skip]
+    out = [record for record in watch.quarantined if record.name in present]
     warnings = [f"{record.name}: {record.reason}" for record in out]
     warnings += list(book.faults.values())
     return Verdict(

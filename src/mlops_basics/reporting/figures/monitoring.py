@@ -71,7 +71,7 @@ def error_figure(watch: Watch, concept: ConceptResult) -> go.Figure:
             mode="markers",
             name="expected by the model",
             marker={"symbol": "diamond-open", "size": 10, "color": BLUE, "line_width": 1.5},
-            customdata=[label(batch.name) for batch in awaited],
+            customdata=[label(batch.title) for batch in awaited],
             hovertemplate="%{customdata}<br>expected %{y:.4g}, no labels yet<extra></extra>",
         )
     for batch in used:
@@ -122,7 +122,7 @@ def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
     )
     hover = np.empty((*effects.shape, 2), dtype=object)
     hover[..., 0] = np.array(names, dtype=object)[:, None]
-    hover[..., 1] = np.array([label(batch.name) for batch in judged], dtype=object)[None, :]
+    hover[..., 1] = np.array([label(batch.title) for batch in judged], dtype=object)[None, :]
     marks = len(judged) <= MARKS_UP_TO
     fig.add_heatmap(
         x=[batch.number for batch in judged],
@@ -154,7 +154,7 @@ def _add_errors(fig: go.Figure, entered: list[WatchedBatch]) -> None:
     # A batch without an interval is a dot alone.
     low, high = (np.where(np.isnan(ends), errors, ends) for ends in (low, high))
     hover = np.empty((len(entered), 4), dtype=object)
-    hover[:, 0] = [label(batch.name) for batch in entered]
+    hover[:, 0] = [label(batch.title) for batch in entered]
     hover[:, 1], hover[:, 2] = low, high
     hover[:, 3] = [batch.labels.labelled if batch.labels else batch.rows for batch in entered]
     fig.add_scatter(
@@ -189,7 +189,7 @@ def _used(watch: Watch) -> list[WatchedBatch]:
 def _name_batches(fig: go.Figure, batches: list[WatchedBatch]) -> list[str]:
     """Write and return names below the axis, at most as many as a phone has room for."""
     step = -(-len(batches) // MOST_TICKS)
-    short = distinct_parts([batch.name for batch in batches])[::step]
+    short = distinct_parts([batch.title for batch in batches])[::step]
     names = [label(name, LONGEST_TICK) for name in short]
     fig.update_xaxes(tickvals=[batch.number for batch in batches[::step]], ticktext=names)
     return names

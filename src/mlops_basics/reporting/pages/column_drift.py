@@ -48,7 +48,7 @@ def drift_tables(batches: Sequence[BatchResult]) -> DriftTables:
         key=lambda result: (not result.batch.drifted, -result.batch.number),
     )
     return DriftTables(
-        notes=[(result.batch.name, note) for result in batches for note in result.notes],
+        notes=[(result.batch.title, note) for result in batches for note in result.notes],
         tables=[_table(result) for result in judged[:MOST_TABLES]],
         left=max(0, len(judged) - MOST_TABLES),
     )
@@ -62,14 +62,14 @@ def change_figures(
     """Draw the columns that have drifted most, each in the batch where it did so; by heading."""
     drawable = sorted(
         (
-            (column, result.batch.name)
+            (column, result.batch.title)
             for result in batches
             for column in result.columns
             if column.drifted
             and column.kind in OF_ONE_COLUMN
             and column.column in reference.columns
-            and result.batch.name in profiles
-            and column.column in profiles[result.batch.name].columns
+            and result.batch.title in profiles
+            and column.column in profiles[result.batch.title].columns
         ),
         key=lambda pair: -_excess(pair[0]),
     )
@@ -87,7 +87,7 @@ def change_figures(
 def _table(result: BatchResult) -> DriftTable:
     columns = sorted(result.columns, key=lambda column: (not column.drifted, -_excess(column)))
     return DriftTable(
-        name=result.batch.name,
+        name=result.batch.title,
         rows=result.batch.rows,
         drifted=len(result.batch.drifted),
         columns=shorten(columns, MOST_COLUMNS, "more verdicts"),

@@ -106,7 +106,7 @@ def _evidence(evidence: Sequence[str]) -> str:
 
 
 def _on_what(batches: Sequence[WatchedBatch]) -> str:
-    names = [plain(batch.name, 40) for batch in batches]
+    names = [plain(batch.title, 60) for batch in batches]
     detail = names[0] if len(names) == 1 else f"{len(names)} batches, {names[0]} to {names[-1]}"
     drifted = list(dict.fromkeys(name for batch in batches for name in batch.drifted))
     if drifted:
