@@ -181,3 +181,9 @@ def test_times_are_complete_and_named():
         require_times(pd.Series(["soon"], name="day"), "a.csv")
     with pytest.raises(DataError, match=r"^The time column 'day' holds a value.*time_column: null"):
         require_times(pd.Series(["soon"], name="day"))
+
+
+def test_a_renamed_column_is_told():
+    """The likely rename stands between the fault and the remedy."""
+    with pytest.raises(DataError, match=r"lacks 'carat' and adds 'Carat'\. Was 'carat' renamed"):
+        require_batch_columns(batch_of("Carat"), ["carat"], [], of="", remedy="Mend it.")

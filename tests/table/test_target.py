@@ -8,7 +8,14 @@ import pytest
 from pandas.testing import assert_series_equal
 
 from mlops_basics.errors import DataError
-from mlops_basics.table.target import class_names, read_target, target_values
+from mlops_basics.schemas import TargetRange
+from mlops_basics.table.target import (
+    class_names,
+    read_target,
+    target_range,
+    target_values,
+    unit_fault,
+)
 
 NUMBERS = np.arange(100)
 TEXT = pd.Series(["a", "b", "c"] * 10, name="kind")
@@ -148,3 +155,56 @@ def test_later_rows_that_are_no_numbers(values, positive_above):
     task = "regression" if positive_above is None else "binary"
     with pytest.raises(DataError, match="'y' must hold numbers, but holds"):
         target_values(pd.Series(values, name="y"), task, positive_above)
+
+
+PRICES = np.random.default_rng(0).lognormal(6, 0.5, 400)
+KNOWN = target_range(pd.Series(PRICES))
+
+
+def test_the_range_of_a_quantity():
+    """Quantiles of what is known; none of nothing, or of what is infinite."""
+    assert target_range(pd.Series([*range(101), np.nan])) == TargetRange(low=1, median=50, high=99)
+    assert target_range(pd.Series([np.nan])) is None
+    assert target_range(pd.Series([1.0, np.inf])) is None
+
+
+@pytest.mark.parametrize(
+    ("factor", "words"),
+    [
+        (100, "it looks like cents instead of whole units. Mend its unit"),
+        (0.01, "it looks like whole units instead of cents"),
+        (1000, "it looks like a unit that is 1,000 times smaller"),
+        (1 / 3600, "it looks like a unit that is 3,600 times larger"),
+        (300, "300 times the 393"),
+    ],
+)
+def test_another_unit_is_told(factor, words):
+    """Its factor, if it is a usual one; what to do, and how to overrule it."""
+    fault = unit_fault(pd.Series(PRICES[:40] * factor * np.median(PRICES) / np.median(PRICES[:40])),
+                       KNOWN)  # fmt: skip
+    assert words in fault
+    assert "collection.skip" in fault
+    assert "kedro run" in fault
+    assert ("looks like" in fault) == (factor != 300)
+
+
+@pytest.mark.parametrize(
+    ("labels", "known"),
+    [
+        (PRICES * 3, KNOWN),
+        (PRICES / 3, KNOWN),
+        (PRICES * 15, KNOWN),
+        (PRICES[:4] * 100, KNOWN),  # too few
+        (-PRICES, KNOWN),
+        (np.zeros(40), KNOWN),
+        (PRICES * 100, None),
+        (PRICES * 100, target_range(pd.Series(PRICES - 300))),  # a quantity that may be negative
+        (PRICES * 100, target_range(pd.Series([0.0] * 300))),
+        # heavy tails: a hundred times the median is still within what was seen
+        (np.full(40, 5e4), target_range(pd.Series(np.append(PRICES, [4e5] * 20)))),
+        (np.append(PRICES[:30], PRICES[:10] * 100), KNOWN),  # a quarter of it
+    ],
+)
+def test_what_is_no_other_unit(labels, known):
+    """Fewer than 5 rows, less than 20 times, within the known range, or nothing known."""
+    assert unit_fault(pd.Series(labels), known) == ""

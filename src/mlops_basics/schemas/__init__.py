@@ -69,6 +69,7 @@ from .table import (
     SplitReport,
     TableInfo,
     TargetInfo,
+    TargetRange,
     Task,
 )
 
@@ -136,6 +137,7 @@ __all__ = [
     "SplitReport",
     "TableInfo",
     "TargetInfo",
+    "TargetRange",
     "Task",
     "TestedMetric",
     "TrainingParams",

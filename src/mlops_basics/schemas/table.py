@@ -85,8 +85,19 @@ class TargetInfo(Artifact):
     missing_target_rows: int
 
 
+class TargetRange(Artifact):
+    """Where a quantity lies: its 1 % quantile, median and 99 % quantile, in its own unit."""
+
+    low: float
+    median: float
+    high: float
+
+
 class TableInfo(Artifact):
-    """What the table is: task, target, classes (sorted, as text) and feature columns."""
+    """What the table is: task, target, classes (sorted, as text) and feature columns.
+
+    ``target_range`` is that of a regression's target; None where it is not known.
+    """
 
     task: Task
     target: str
@@ -95,6 +106,7 @@ class TableInfo(Artifact):
     numeric: tuple[str, ...]
     key_columns: tuple[str, ...]
     positive_above: float | None = None
+    target_range: TargetRange | None = None
     rows: int
     duplicate_rows: int
     missing_target_rows: int

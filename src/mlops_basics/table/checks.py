@@ -11,8 +11,9 @@ import pandas as pd
 from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.schemas import BATCH_COLUMN, GROUP_PREFIX, RESERVED_COLUMNS, Batch, TableInfo
 from mlops_basics.table.columns import read_times, typed_column
+from mlops_basics.table.renames import rename_hint
 from mlops_basics.table.row_groups import Mask
-from mlops_basics.table.target import target_values
+from mlops_basics.table.target import target_values, unit_fault
 
 MIN_ROWS = 3
 MOSTLY_NUMBERS = 0.95  # a text column with a larger share of numbers is a damaged number column
@@ -114,7 +115,8 @@ def require_batch_columns(
     )
     if difference:
         raise DataError(
-            f"The file '{batch.name}' does not have the columns {of}: it {difference}. {remedy}"
+            f"The file '{batch.name}' does not have the columns {of}: it {difference}. "
+            f"{rename_hint(lacking, added)}{remedy}"
         )
 
 
@@ -166,7 +168,9 @@ def target_fault(values: pd.Series, table: TableInfo) -> str:
         return str(error)
     if table.task == "regression":
         infinite = int(infinite_rows(labels).sum())
-        return f"its target is infinite in {infinite} rows. Mend it." if infinite else ""
+        if infinite:
+            return f"its target is infinite in {infinite} rows. Mend it."
+        return unit_fault(labels, table.target_range)
     if labels.empty or labels.isin(table.classes).any():
         return ""
     return (

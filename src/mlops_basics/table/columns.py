@@ -11,6 +11,7 @@ import pandas as pd
 
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import Batch, TableInfo
+from mlops_basics.table.renames import rename_hint
 
 
 def typed_features(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
@@ -31,9 +32,11 @@ def typed_features(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """
     missing = [column for column in columns if column not in table.columns]
     if missing:
+        unknown = [str(column) for column in table.columns if column not in columns]
         raise DataError(
             f"The table lacks {len(missing)} of the model's {len(columns)} columns: "
-            f"{', '.join(missing[:5])}. Add them (empty values are allowed)."
+            f"{', '.join(missing[:5])}. {rename_hint(missing, unknown)}Add them (empty values are "
+            "allowed)."
         )
     typed = {column: typed_column(table[column]) for column in columns}
     return pd.DataFrame(typed, columns=list(columns)).reset_index(drop=True)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.schemas import Task
+from mlops_basics.schemas import TargetRange, Task
 
+FEWEST_LABELS = 5  # of a batch, for its unit to be judged
+LEAST_FACTOR = 20  # between the medians of two units
+WIDER = 3  # times the known range, which is no other unit
+USUAL_FACTORS = (24, 60, 100, 1_000, 3_600, 10_000, 1_000_000, 1_000_000_000)
+NEAR = 1.25
 MAX_NUMBERED_CLASSES = 20  # more distinct whole numbers than this are a quantity
 
 
@@ -102,6 +108,61 @@ def target_values(values: pd.Series, task: Task, positive_above: float | None = 
             return numbers
         values = (numbers > positive_above).astype("Int64").mask(numbers.isna())
     return values.astype(object).map(_class_name, na_action="ignore")
+
+
+def target_range(values: pd.Series) -> TargetRange | None:
+    """Where a quantity lies; None where no value is known or one is infinite.
+
+    Args:
+        values: Numbers, shape (rows,); missing ones are left out.
+    """
+    numbers = values.dropna().to_numpy(dtype=np.float64)
+    if not numbers.size or not np.isfinite(numbers).all():
+        return None
+    low, median, high = np.quantile(numbers, [0.01, 0.5, 0.99])
+    return TargetRange(low=float(low), median=float(median), high=float(high))
+
+
+def unit_fault(labels: pd.Series, known: TargetRange | None) -> str:
+    """Why a quantity is clearly in another unit than before, empty if it is not.
+
+    Its median has to be 20 times the known one or more, or a 20th or less, and its middle half
+    has to lie beyond three times the known range: what a quantity does in years it may do, as long
+    as the known range moves with it. Judged for quantities that are not negative alone.
+
+    Args:
+        labels: Finite numbers, shape (rows,), no value missing; fewer than 5 show nothing.
+        known: Where the quantity lay before, if that is known.
+    """
+    if known is None or known.low < 0 or known.median <= 0 or len(labels) < FEWEST_LABELS:
+        return ""
+    first, median, third = np.quantile(labels.to_numpy(dtype=np.float64), [0.25, 0.5, 0.75])
+    if median <= 0:
+        return ""
+    factor = float(median / known.median)
+    above = factor >= LEAST_FACTOR and first > WIDER * known.high
+    below = factor <= 1 / LEAST_FACTOR and third < known.low / WIDER
+    if not above and not below:
+        return ""
+    times = f"{factor:,.3g} times" if above else f"1/{1 / factor:,.3g} of"
+    return (
+        f"its target has the median {median:,.6g}, {times} the {known.median:,.6g} of before "
+        f"(98 % lay from {known.low:,.6g} to {known.high:,.6g}){_looks_like(factor)}. Mend its "
+        "unit, or leave it out (collection.skip); if the target has truly changed, train with it, "
+        "which sets a new range: kedro run"
+    )
+
+
+def _looks_like(factor: float) -> str:
+    """The factor between two units, where it is near one that is usual."""
+    size = max(factor, 1 / factor)
+    near = min(USUAL_FACTORS, key=lambda usual: abs(math.log(size / usual)))
+    if not 1 / NEAR <= size / near <= NEAR:
+        return ""
+    if near == 100:
+        cents = "cents instead of whole units" if factor > 1 else "whole units instead of cents"
+        return f": it looks like {cents}"
+    return f": it looks like a unit that is {near:,} times {'smaller' if factor > 1 else 'larger'}"
 
 
 def _class_name(value: object) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.pipelines.monitoring.intake import take_in
-from mlops_basics.schemas import CollectionParams, SplitParams, Watch
+from mlops_basics.schemas import CollectionParams, SplitParams, TargetRange, Watch
 from mlops_basics.table.labels import RowKeys, prediction_ids
 from tests.support.parameters import configured
 from tests.support.watched import (
@@ -63,7 +63,11 @@ def test_new_batches_are_numbered_in_the_order_of_names(release):
 
 
 BAD = {
-    "lacking": (rows_of().drop(columns="count"), "lacks 1 of the model's 3 columns: count"),
+    "lacking": (rows_of().drop(columns="count"), "it lacks 'count'"),
+    "renamed": (
+        rows_of().rename(columns={"count": "Count"}),
+        "lacks 'count' and adds 'Count'. Was 'count' renamed to 'Count'.*rename it back",
+    ),
     "added": (rows_of(weight=1.0), "adds 'weight'.*to all files"),
     "reserved": (rows_of(__row_hash__=1), "'__row_hash__', a name that is reserved"),
     "text in a number": (rows_of(count="many"), "column 'count' must hold numbers, .*'many'"),
@@ -483,3 +487,66 @@ def test_what_is_quarantined_is_named_at_every_look_until_it_is_mended_or_gone(r
     assert [record.name for record in watch_of(again).quarantined] == ["bad.csv"]
     for batches, skip in (([NEW], ()), ([renamed(NEW, "bad.csv")], ()), ([bad], ("bad.csv",))):
         assert look(release, batches, state, skip=skip).verdict.warnings == ()
+
+
+def priced(release):
+    """The release, whose target was a price of around 400."""
+    known = TargetRange(low=130, median=400, high=1200)
+    return dataclasses.replace(
+        release, table=release.table.model_copy(update={"target_range": known})
+    )
+
+
+def prices(level, seed=5, **columns):
+    """A batch of 60 prices around a level."""
+    rng = np.random.default_rng(seed)
+    return rows_of(seed=seed, size=level * rng.lognormal(0, 0.5, 60), **columns)
+
+
+def test_a_batch_of_cents_is_quarantined_until_it_is_mended(of_size):
+    """Its reason names the likely unit; in euros again it is watched like any other."""
+    release = priced(of_size)
+    files = [file_of("c.csv", prices(400)), file_of("d.csv", prices(40_000, seed=6))]
+    found = look(release, files, preprocessing=OF_SIZE)
+    record = records_of(found)["d.csv"]
+    assert (record.outcome, record.number) == ("quarantined", 0)
+    assert "looks like cents" in record.reason
+    assert found.verdict.skip == ("d.csv",)
+    mended = [files[0], file_of("d.csv", prices(400, seed=6))]
+    after = records_of(look(release, mended, found.state, preprocessing=OF_SIZE))
+    assert (after["d.csv"].outcome, after["d.csv"].number) == ("used", 2)
+
+
+def test_prices_that_halve_every_year_are_watched(of_size):
+    """Five years of quarters under one release, in one look or several; cents are still seen."""
+    release, state = priced(of_size), None
+    files = [
+        file_of(f"{2020 + at // 4}-q{at % 4 + 1}.csv", prices(400 * 0.5 ** (at / 4), seed=at))
+        for at in range(1, 20)
+    ]
+    for end in (1, 8, 19):
+        state = look(release, files[:end], state, preprocessing=OF_SIZE).state
+    at_once = look(release, files, preprocessing=OF_SIZE).state
+    for remembered in (state, at_once):
+        records = remembered.watches["1"].batches
+        assert [record.outcome for record in records] == ["used"] * 19
+    cents = file_of("2022-q1-cents.csv", prices(100 * 100, seed=30))
+    for remembered in (None, state):
+        records = records_of(look(release, [*files, cents], remembered, preprocessing=OF_SIZE))
+        assert "looks like cents" in records[cents.name].reason
+        assert [record.outcome for record in records.values()].count("used") == 19
+
+
+def test_a_label_file_of_cents_is_named(of_size):
+    """Its labels are not used, and a training leaves it out."""
+    waiting = file_of("c.csv", prices(400).drop(columns="size"))
+    keys = RowKeys(OF_SIZE.target, OF_SIZE.exclude, OF_SIZE.key_columns)
+    labels = pd.DataFrame({"prediction_id": prediction_ids(waiting, keys)})
+    files = [
+        file_of(name, labels.assign(size=prices(level, seed=6)["size"].to_numpy()))
+        for name, level in (("k.csv", 400), ("l.csv", 40_000))
+    ]
+    found = look(priced(of_size), [waiting], labels=files, preprocessing=OF_SIZE)
+    assert found.verdict.skip == ("l.csv",)
+    assert "The label file 'l.csv' cannot be used: its target has" in found.verdict.warnings[0]
+    assert records_of(found)["c.csv"].entered

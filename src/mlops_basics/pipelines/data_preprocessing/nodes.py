@@ -18,7 +18,7 @@ from mlops_basics.schemas import (
 from mlops_basics.table.checks import require_columns, require_times
 from mlops_basics.table.columns import typed_column, typed_features
 from mlops_basics.table.row_hash import row_hashes, salted_fractions
-from mlops_basics.table.target import class_names, read_target
+from mlops_basics.table.target import class_names, read_target, target_range
 
 MIN_PERIOD_SHARE = 0.1  # of the median period's rows; a last period with fewer has only begun
 
@@ -114,6 +114,7 @@ def preprocess_data(
         numeric=tuple(str(column) for column in features if features[column].dtype == np.float64),
         key_columns=target_info.key_columns,
         positive_above=params.positive_above,
+        target_range=None if classification else target_range(target),
         rows=len(result),
         duplicate_rows=duplicates,
         missing_target_rows=missing,

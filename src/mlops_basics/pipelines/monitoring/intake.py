@@ -14,7 +14,7 @@ from mlops_basics.table.columns import batch_features
 from mlops_basics.table.labels import RowKeys
 from mlops_basics.table.row_hash import content_digest, joined_digest, row_hashes
 
-from .usable import column_kinds, usable_features
+from .usable import column_kinds, usable_features, with_target_seen
 
 Incoming = list["IncomingBatch"]
 
@@ -92,9 +92,18 @@ class _Look:
             release, [batch.table for batch in as_trained if not batch.fault]
         )
         self._hashes: dict[str, Hashes] = {}
+        self._table = release.table  # with the range that the target has by now
 
     def at(self, batch: Batch) -> None:
         """Look at the next batch."""
+        self._look_into(batch)
+        target = self._release.table.target
+        if target in batch.table.columns and any(
+            part.number and not part.skip for part in self._parts(batch.name)
+        ):
+            self._table = with_target_seen(self._table, batch.table[target])
+
+    def _look_into(self, batch: Batch) -> None:
         before = {record.key: record for record in self._records.get(batch.name, [])}
         if self._trained.get(batch.name) == batch.sha256:
             self.intake.forgotten.update(before)  # it was another file for a while
@@ -133,7 +142,7 @@ class _Look:
     def _look_at(self, batch: Batch, parts: list[WatchedBatch]) -> Incoming:
         """All that is to be remembered of a file from now on."""
         try:
-            features = usable_features(batch, self._release.table, self._kinds, self._params)
+            features = usable_features(batch, self._table, self._kinds, self._params)
         except DataError as error:
             if not parts:
                 record = self._record(batch, outcome="quarantined", reason=str(error), skip=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 
 import plotly.graph_objects as go
 
@@ -27,7 +26,6 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.schemas.monitoring import settings_digest
 from mlops_basics.stats.data_drift.result import DriftResult
-from mlops_basics.table.checks import target_fault
 from mlops_basics.table.columns import read_times
 from mlops_basics.table.labels import LabelBook, RowKeys
 
@@ -35,6 +33,7 @@ from . import concept_drift, data_drift
 from .follow import caught_up
 from .intake import IncomingBatch, Intake, rows_of_part, take_in
 from .policy import conclude_policy
+from .usable import checked_labels
 
 
 def watch_batches(
@@ -63,7 +62,8 @@ def watch_batches(
     reference = reference_of(production)
     _require_same_target(production, preprocessing)
     source = [batch for batch in source if batch.name not in collection.skip]
-    labels = [_checked(file, production) for file in labels if file.name not in collection.skip]
+    labels = [file for file in labels if file.name not in collection.skip]
+    labels = checked_labels(labels, production.table)
     version = production.manifest.version
     monitoring_state = caught_up(monitoring_state, production)
     watch = monitoring_state.watches.get(version)
@@ -227,17 +227,6 @@ def _require_same_target(release: Release, preprocessing: PreprocessingParams) -
             f"target in globals.yml is '{preprocessing.target}'. Correct it; to predict another "
             "column from now on, train and publish a new release: kedro run"
         )
-
-
-def _checked(file: Batch, release: Release) -> Batch:
-    """A label file; one whose labels no training could use becomes one with a fault."""
-    target = release.table.target
-    if file.fault or target not in file.table.columns:
-        return file
-    fault = target_fault(file.table[target], release.table)
-    return replace(
-        file, fault=f"The label file '{file.name}' cannot be used: {fault}" if fault else ""
-    )
 
 
 def _labels_seen(before: Mapping[str, str], version: str, files: Sequence[Batch]) -> dict[str, str]:

@@ -6,6 +6,7 @@ What a training would refuse has to be named here: one bad file must not stop al
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pandas as pd
 
@@ -15,6 +16,7 @@ from mlops_basics.schemas import (
     PreprocessingParams,
     Release,
     TableInfo,
+    TargetRange,
 )
 from mlops_basics.table.checks import (
     column_kind,
@@ -24,6 +26,7 @@ from mlops_basics.table.checks import (
     target_fault,
 )
 from mlops_basics.table.columns import batch_features
+from mlops_basics.table.target import target_range, target_values
 
 
 def usable_features(
@@ -40,8 +43,10 @@ def usable_features(
     Raises:
         DataError: If it cannot be used; the message says why and what to do.
     """
-    features = batch_features(batch, table)
+    if batch.fault:
+        raise DataError(batch.fault)
     _check_columns(batch, table, params)
+    features = batch_features(batch, table)
     _check_kinds(batch, {name: kind for name, kind in kinds.items() if name != params.target})
     if features.isna().all(axis=None):
         raise DataError(
@@ -68,6 +73,48 @@ def column_kinds(release: Release, tables: Sequence[pd.DataFrame]) -> dict[str, 
             if not kinds.get(str(name)):
                 kinds[str(name)] = column_kind(table[name])
     return kinds
+
+
+def checked_labels(files: Sequence[Batch], table: TableInfo) -> list[Batch]:
+    """Label files; those whose labels no training could use become some with a fault.
+
+    Args:
+        files: As read, in the order of their names: a quantity may move on from file to file, but
+            not jump into another unit.
+        table: Of the release.
+    """
+    checked = []
+    for file in files:
+        if file.fault or table.target not in file.table.columns:
+            checked.append(file)
+            continue
+        target = file.table[table.target]
+        fault = target_fault(target, table)
+        if fault:
+            fault = f"The label file '{file.name}' cannot be used: {fault}"
+        else:
+            table = with_target_seen(table, target)
+        checked.append(replace(file, fault=fault))
+    return checked
+
+
+def with_target_seen(table: TableInfo, target: pd.Series) -> TableInfo:
+    """The table with the range that its target has by now, after a batch that can be used.
+
+    Args:
+        table: Of the release.
+        target: Raw, missing labels included.
+    """
+    if table.target_range is None:
+        return table
+    seen = target_range(target_values(target, table.task, table.positive_above).dropna())
+    if seen is None:
+        return table
+    known = table.target_range
+    wider = TargetRange(
+        low=min(known.low, seen.low), median=seen.median, high=max(known.high, seen.high)
+    )
+    return table.model_copy(update={"target_range": wider})
 
 
 def _check_columns(batch: Batch, table: TableInfo, params: PreprocessingParams) -> None:
