@@ -24,7 +24,7 @@ CONCEPT_STATUSES = {
 LOSSES: dict[WatchedLoss, str] = {
     "error": "share of wrong predictions",
     "brier": "Brier score (halved)",
-    "absolute_error": "absolute error (limit: 1)",
+    "absolute_error": "mean absolute error, in the target's unit",
 }
 NO_CHANGE_NEEDED = "Nothing that calls for a retraining has been shown."
 UNUSED_DRIFT = (
@@ -73,12 +73,28 @@ def policy_lines(verdict: Verdict) -> list[str]:
     return lines
 
 
-def error_text(batch: WatchedBatch) -> str:
+def watched_text(concept: ConceptResult) -> str:
+    """Which error is watched, in its unit, and up to where it counts."""
+    words = LOSSES[concept.loss]
+    if concept.loss != "absolute_error":
+        return words
+    return f"{words} (an error above {scaled(1.0, concept)} counts as that)"
+
+
+def scaled(loss: float | None, concept: ConceptResult) -> str:
+    """A loss in the unit in which its reader knows errors."""
+    return number(None if loss is None else loss * concept.scale)
+
+
+def error_text(batch: WatchedBatch, concept: ConceptResult) -> str:
     """Error of a batch with its interval, or nothing."""
     if batch.error is None:
         return ""
-    interval = limits(batch.error_low, batch.error_high)
-    return f"{number(batch.error)} ({interval})" if interval else number(batch.error)
+    error = scaled(batch.error, concept)
+    if batch.error_low is None or batch.error_high is None:
+        return error
+    ends = limits(batch.error_low * concept.scale, batch.error_high * concept.scale)
+    return f"{error} ({ends})"
 
 
 def labelled_text(batch: WatchedBatch) -> str:
@@ -88,11 +104,14 @@ def labelled_text(batch: WatchedBatch) -> str:
 
 def concept_text(concept: ConceptResult) -> str:
     """Observed, reference and tolerated error in one line."""
-    limits = f"reference {number(concept.reference)}, tolerated up to {number(concept.tolerated)}"
+    limits = (
+        f"reference {scaled(concept.reference, concept)}, "
+        f"tolerated up to {scaled(concept.tolerated, concept)}"
+    )
     status = CONCEPT_STATUSES[concept.status]
     if concept.observed is None:
         return f"{status} ({limits})"
-    return f"{number(concept.observed)} in {concept.rows:,} rows ({limits}): {status}"
+    return f"{scaled(concept.observed, concept)} in {concept.rows:,} rows ({limits}): {status}"
 
 
 def evidence_text(piece: str) -> str:

@@ -140,7 +140,7 @@ def _new_batches(verdict: Verdict) -> list[tuple[str, Text]]:
         if batch.labels:
             parts.append(f"{monitoring_text.labelled_text(batch)} labelled")
         if batch.error is not None:
-            parts.append(f"error {number(batch.error)}")
+            parts.append(f"error {monitoring_text.scaled(batch.error, verdict.concept)}")
         if batch.drifted:
             more = f" + {len(batch.drifted) - 1}" if len(batch.drifted) > 1 else ""
             parts.append(f"drift: {plain(batch.drifted[0], 14)}{more}")

@@ -138,11 +138,11 @@ def _monitoring_metrics(verdict: Verdict) -> dict[str, float]:
         "monitoring_drifted_columns": float(len({c for b in batches for c in b.drifted})),
         "monitoring_labelled_rows": float(verdict.labelled_rows),
         "monitoring_wealth": concept.wealth,
-        "monitoring_tolerated": concept.tolerated,
-        "monitoring_reference": concept.reference,
+        "monitoring_tolerated": concept.tolerated * concept.scale,
+        "monitoring_reference": concept.reference * concept.scale,
     }
     if concept.observed is not None:
-        metrics["monitoring_observed"] = concept.observed
+        metrics["monitoring_observed"] = concept.observed * concept.scale
     for batch in batches:
         if batch.expected_error is not None:
             metrics["monitoring_expected"] = batch.expected_error

@@ -70,18 +70,18 @@ class WatchedBatch(Artifact):
     another name. ``quarantined``: it cannot be used as it is; ``reason`` says why. ``rewritten``:
     it was judged, or trained on, with other content before: what was said of it stands.
 
-    ``first_row`` and ``rows`` tell which rows of the file these are: name and first row tell
-    records apart. ``content`` is a digest of what was predicted from, without the labels and
-    whatever the order of the rows; ``number`` counts the used batches of the release from 1.
-    ``skip`` tells that a training has to leave the file out as it is now. ``entered`` tells
-    whether its losses are part of the concept test; ``error`` is their mean, with a 95 %
-    interval.
+    ``first_row`` (the first of a file is 0) and ``rows`` tell which rows of the file these are:
+    name and first row tell records apart. ``content`` is a digest of what was predicted from,
+    without the labels and whatever the order of the rows; ``number`` counts the used batches of
+    the release from 1. ``skip`` tells that a training has to leave the file out as it is now.
+    ``entered`` tells whether its losses are part of the concept test; ``error`` is their mean, a
+    loss in [0, 1], with a 95 % interval.
     """
 
     name: str
     sha256: str
     content: str = ""
-    first_row: int = 1
+    first_row: int = 0
     outcome: Literal["used", "duplicate", "quarantined", "rewritten"]
     reason: str = ""
     seen_by: str
@@ -106,9 +106,9 @@ class WatchedBatch(Artifact):
     @property
     def title(self) -> str:
         """What it is called in texts."""
-        if self.first_row == 1:
+        if not self.first_row:
             return self.name
-        return f"{self.name} (rows {self.first_row} to {self.first_row + self.rows - 1})"
+        return f"{self.name} (rows {self.first_row + 1} to {self.first_row + self.rows})"
 
 
 class Attempt(Artifact):
@@ -186,6 +186,8 @@ def settings_digest(*sections: Section) -> str:
 class ConceptResult(Artifact):
     """Whether the error has risen by more than what is tolerated.
 
+    Errors are losses in [0, 1]; ``scale`` is what a loss of 1 is in the target's own unit, for
+    whoever reads them: the largest absolute error that counts in a regression, otherwise 1.
     ``wealth`` is the log of the test's wealth as a share of what raises the alarm: 1 or more at its
     peak is an alarm. ``smallest`` is the smallest error that would be found within ``horizon``
     rows.
@@ -206,6 +208,7 @@ class ConceptResult(Artifact):
     alarm_row: int | None = None
     smallest: float | None = None
     horizon: int = 0
+    scale: float = 1.0
     reason: str
 
 

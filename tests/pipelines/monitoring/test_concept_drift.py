@@ -65,6 +65,21 @@ def test_the_loss_can_be_chosen(release, of_size):
         begin_watch(of_size, of_size.reference, brier)
 
 
+def test_a_regression_is_concluded_in_the_unit_of_its_target(of_size):
+    """The limit in the reason is that of the losses, times the error that counts as 1."""
+    watch = begin_watch(of_size, of_size.reference, PARAMS)
+    record = WatchedBatch(
+        name="c", sha256="0", outcome="used", seen_by="run", number=1, rows=40,
+        labels=LabelCount(rows=40, labelled=40),
+    )  # fmt: skip
+    watch, record = enter(watch, record, np.full(40, 0.1))
+    concept = conclude_concept(watch, of_size.reference, [record])
+    clip = of_size.reference.info.clip
+    assert (concept.scale, concept.observed) == (clip, pytest.approx(0.1))
+    assert clip not in (0, 1)
+    assert f"no rise above {clip * concept.tolerated:.4g} is shown" in concept.reason
+
+
 def test_blocks_are_those_of_the_whole_stream():
     """Every fifth row was seen: what hit one of them hits five in the stream."""
     rng = np.random.default_rng(0)

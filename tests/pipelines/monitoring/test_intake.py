@@ -337,13 +337,13 @@ def test_rows_that_come_to_a_file_are_a_part_of_their_own(release):
     found = look(release, [WHOLE], first.state)
     before, after = watch_of(found).batches
     assert before == watch_of(first).batches[0].model_copy(update={"sha256": WHOLE.sha256})
-    assert (after.number, after.first_row, after.rows, after.entered) == (2, 41, 20, True)
+    assert (after.number, after.first_row, after.rows, after.entered) == (2, 40, 20, True)
     assert (after.outcome, after.labels.labelled) == ("used", 20)
     assert after.title == "c.csv (rows 41 to 60)"
     assert watch_of(found).sequential["rows"] == 60
     assert found.verdict.labelled_rows == 60
     judged = [result for result in found.verdict.batches if result.columns]
-    assert [result.batch.key for result in judged] == [("c.csv", 41)]
+    assert [result.batch.key for result in judged] == [("c.csv", 40)]
     assert judged[0].notes[0] == "20 rows have come to the 40 that were known."
     again = look(release, [WHOLE], found.state)
     assert again.state.watches == found.state.watches
@@ -357,7 +357,7 @@ def test_a_file_that_grows_again_and_again(release):
         found = look(release, [file_of("c.csv", table.iloc[:end])], state)
         state = found.state
     assert [(part.first_row, part.rows) for part in watch_of(found).batches] == [
-        (1, 10), (11, 15), (26, 35),
+        (0, 10), (10, 15), (25, 35),
     ]  # fmt: skip
     labelled = watch_of(look(release, [file_of("c.csv", rows_of())], state))
     assert [part.labels.labelled for part in labelled.batches] == [10, 15, 35]
@@ -384,7 +384,7 @@ def test_a_file_that_has_grown_into_garbage_and_was_mended(release):
     table = WHOLE.table.copy()
     table.loc[50, "size"] = np.inf
     second = look(release, [file_of("c.csv", table)], first.state)
-    assert [part.first_row for part in watch_of(second).quarantined] == [1]
+    assert [part.first_row for part in watch_of(second).quarantined] == [0]
     assert second.verdict.skip == ("c.csv",)
     third = look(release, [WHOLE], second.state)
     assert [(part.outcome, part.number) for part in watch_of(third).batches] == [
@@ -407,7 +407,7 @@ def test_parts_move_with_their_file(release):
     """A renamed file keeps all its parts."""
     state = look(release, [WHOLE], look(release, [CUT]).state).state
     found = look(release, [renamed(WHOLE, "z.csv")], state)
-    assert [part.key for part in watch_of(found).batches] == [("z.csv", 1), ("z.csv", 41)]
+    assert [part.key for part in watch_of(found).batches] == [("z.csv", 0), ("z.csv", 40)]
     assert watch_of(found).sequential["rows"] == 60
 
 
@@ -425,7 +425,7 @@ def test_new_rows_that_another_file_holds_count_once(release):
     assert "Its rows 41 to 60 are those of 'd.csv'" in part.reason
     longer = file_of("c.csv", pd.concat([WHOLE.table, rows_of(5, seed=9)]))
     grown = watch_of(look(release, [longer, rest], earlier.state)).batches[-1]
-    assert (grown.first_row, grown.rows, grown.number) == (61, 5, 3)
+    assert (grown.first_row, grown.rows, grown.number) == (60, 5, 3)
 
 
 def test_the_same_rows_in_another_order_count_once(release):

@@ -75,6 +75,20 @@ def test_error_without_labels_shows_what_is_expected(monitored: Monitored) -> No
         assert "No batch has labels" in error_figure(empty, concept).to_json()
 
 
+def test_errors_of_a_regression_are_in_the_unit_of_its_target(monitored: Monitored) -> None:
+    """Dots, their intervals and both lines, of losses of which 1 is an error of 800."""
+    loss = error_figure(monitored.watch, monitored.verdict.concept)
+    watch = monitored.watch.model_copy(update={"loss": "absolute_error"})
+    drawn = error_figure(watch, monitored.verdict.concept.model_copy(update={"scale": 800.0}))
+    for name in ("error of a batch", "tolerated", "reference"):
+        np.testing.assert_allclose(trace(drawn, name).y, 800 * np.array(trace(loss, name).y))
+    bars = trace(drawn, "error of a batch").error_y
+    np.testing.assert_allclose(
+        bars.array, 800 * np.array(trace(loss, "error of a batch").error_y.array)
+    )
+    assert "in the target's unit" in drawn.layout.yaxis.title.text
+
+
 def test_error_of_a_batch_without_interval(monitored: Monitored) -> None:
     """The error of a batch without an interval is a single dot."""
     drawn = error_figure(

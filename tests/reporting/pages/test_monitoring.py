@@ -10,6 +10,7 @@ import pytest
 
 from mlops_basics.reporting.monitoring_text import CONCEPT_STATUSES, LOSSES, OUTCOMES
 from mlops_basics.reporting.pages.monitoring import write_monitoring_page
+from mlops_basics.reporting.text import number
 from mlops_basics.schemas import (
     Attempt,
     BatchResult,
@@ -340,6 +341,26 @@ def test_a_regression_expects_no_error(monitored: Monitored) -> None:
     words = ParsedPage(write(changed, concept=concept)).words
     assert "gives no probabilities" in words
     assert "absolute error" in words
+
+
+def test_a_regression_speaks_in_the_unit_of_its_target(monitored: Monitored) -> None:
+    """Of prices whose largest error that counts is 800, wherever an error is read."""
+    update = {"loss": "absolute_error", "scale": 800.0}
+    loss = monitored.verdict.concept
+    concept = loss.model_copy(update=update)
+    page = ParsedPage(write(monitored, concept=concept))
+    words = page.sections["The model's error"]
+    expected = (
+        "mean absolute error, in the target's unit (an error above 800.000 counts as that)",
+        f"{number(800 * loss.observed)} in 18,000 labelled rows",
+        f"{number(800 * loss.reference)} on 4,000 test rows",
+        f"not above {number(800 * loss.reference_upper)}",
+        f"{number(800 * loss.tolerated)}: that upper limit and a tolerance of 8",
+    )
+    assert [each for each in expected if each not in words] == []
+    batch = next(batch for batch in monitored.watch.batches if batch.entered)
+    ends = f"({number(800 * batch.error_low)} to {number(800 * batch.error_high)})"
+    assert f"{number(800 * batch.error)} {ends}" in page.sections["Batches"]
 
 
 def test_long_lists_are_cut(monitored: Monitored) -> None:

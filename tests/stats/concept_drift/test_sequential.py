@@ -109,6 +109,19 @@ def test_blocks_are_means_of_consecutive_rows(parts):
     assert state.rows == len(rows)
 
 
+def test_the_reason_speaks_in_the_readers_unit():
+    """The limits of the sentence alone are scaled."""
+    state = update(start_known(0.1), [0] * 50)
+    plain, scaled = conclude(state), conclude(state, scale=250)
+    assert "no rise above 0.11 is shown" in plain.reason
+    assert "no rise above 27.5 is shown" in scaled.reason
+    assert f"{250 * plain.smallest:.4g} would be found" in scaled.reason
+    assert (scaled.mean, scaled.smallest) == (plain.mean, plain.smallest)
+    for bad in (0, -1.0, math.inf, math.nan):
+        with pytest.raises(ValueError, match="scale must be positive and finite, got"):
+            conclude(state, scale=bad)
+
+
 @pytest.mark.parametrize("length", [1, 25])
 def test_simulated_streams_are_updated_streams(length):
     """first_alarms finds the rows that update finds, stream by stream, over chunks and batches."""

@@ -173,7 +173,8 @@ def conclude_concept(
     entered = [record for record in used if record.entered]
     sizes = [record.rows for record in used] or [0]
     horizon = max(LEAST_HORIZON, BATCHES_AHEAD * round(float(np.median(sizes))))
-    result = conclude(state, horizon=horizon)
+    scale = reference.info.clip or 1.0 if watch.loss == "absolute_error" else 1.0
+    result = conclude(state, horizon=horizon, scale=scale)
     rows = sum(record.labels.labelled for record in entered if record.labels)
     total = sum(
         (record.error or 0.0) * record.labels.labelled for record in entered if record.labels
@@ -205,6 +206,7 @@ def conclude_concept(
             "alarm_row": result.alarm_row,
             "smallest": result.smallest,
             "horizon": horizon,
+            "scale": scale,
             "reason": reason,
         }
     )

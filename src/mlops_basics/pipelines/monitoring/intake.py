@@ -198,9 +198,7 @@ class _Look:
             return repeated
         rows = slice(begin, None)
         count = len(features) - begin
-        record = self._record(
-            batch, outcome="used", content=content, first_row=begin + 1, rows=count
-        )
+        record = self._record(batch, outcome="used", content=content, first_row=begin, rows=count)
         note = f"{count} rows have come to the {begin} that were known." if begin else ""
         return [IncomingBatch(batch, record, _rows(features, rows), rows, is_new=True, note=note)]
 
@@ -208,9 +206,9 @@ class _Look:
         self, batch: Batch, features: pd.DataFrame, hashes: Hashes, parts: list[WatchedBatch]
     ) -> Incoming:
         """A file that was judged and has another content, or other labels, or more rows now."""
-        end = parts[-1].first_row - 1 + parts[-1].rows
+        end = parts[-1].first_row + parts[-1].rows
         begins_as_before = (
-            batch.name not in self._trained or self._rows_learned(batch) == parts[0].first_row - 1
+            batch.name not in self._trained or self._rows_learned(batch) == parts[0].first_row
         )
         if not begins_as_before or any(_content(hashes, part) != part.content for part in parts):
             reason = (
@@ -303,7 +301,7 @@ class _Look:
             batch,
             outcome="duplicate",
             reason=reason,
-            first_row=begin + 1,
+            first_row=begin,
             rows=count,
             content=content if begin else "",
         )
@@ -364,7 +362,7 @@ def rows_of_part(part: WatchedBatch, records: Iterable[WatchedBatch]) -> slice:
         for each in records
         if each.name == part.name and each.first_row > part.first_row
     ]
-    return slice(part.first_row - 1, min(later) - 1 if later else None)
+    return slice(part.first_row, min(later) if later else None)
 
 
 def _part(
@@ -390,7 +388,7 @@ def _rows(features: pd.DataFrame, rows: slice) -> pd.DataFrame:
 
 def _content(hashes: Hashes, part: WatchedBatch) -> str:
     """What a file holds now where a part was."""
-    begin = part.first_row - 1
+    begin = part.first_row
     return content_digest(hashes[begin : begin + part.rows])
 
 

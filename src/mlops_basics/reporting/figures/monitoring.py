@@ -7,8 +7,8 @@ import re
 import numpy as np
 import plotly.graph_objects as go
 
-from mlops_basics.reporting.monitoring_text import LOSSES
-from mlops_basics.reporting.text import label, number
+from mlops_basics.reporting.monitoring_text import LOSSES, scaled
+from mlops_basics.reporting.text import label
 from mlops_basics.schemas import ConceptResult, Watch, WatchedBatch
 
 from .style import BLUE, GREY, RED, empty_figure, figure, name_rows
@@ -50,20 +50,20 @@ def error_figure(watch: Watch, concept: ConceptResult) -> go.Figure:
         wide=True,
     )
     ends = [used[0].number - 0.5, used[-1].number + 0.5]
-    for name, value, style in (
+    for name, loss, style in (
         ("tolerated up to", concept.tolerated, {"color": RED, "width": 2}),
         ("reference", concept.reference, {"color": GREY, "width": 1.5, "dash": "dash"}),
     ):
         fig.add_scatter(
             x=ends,
-            y=[value, value],
+            y=[loss * concept.scale] * 2,
             mode="lines",
             line=style,
-            name=f"{name} {number(value)}",
+            name=f"{name} {scaled(loss, concept)}",
             hoverinfo="skip",
         )
     if entered:
-        _add_errors(fig, entered)
+        _add_errors(fig, entered, concept.scale)
     if awaited:
         fig.add_scatter(
             x=[batch.number for batch in awaited],
@@ -147,10 +147,14 @@ def history_figure(watch: Watch, limit: int = 20) -> go.Figure:
     return fig
 
 
-def _add_errors(fig: go.Figure, entered: list[WatchedBatch]) -> None:
-    errors = np.array([batch.error for batch in entered], dtype=np.float64)
-    low = np.array([batch.error_low for batch in entered], dtype=np.float64)
-    high = np.array([batch.error_high for batch in entered], dtype=np.float64)
+def _add_errors(fig: go.Figure, entered: list[WatchedBatch], scale: float) -> None:
+    errors, low, high = (
+        scale
+        * np.array(
+            [[batch.error, batch.error_low, batch.error_high] for batch in entered],
+            dtype=np.float64,
+        ).T
+    )
     # A batch without an interval is a dot alone.
     low, high = (np.where(np.isnan(ends), errors, ends) for ends in (low, high))
     hover = np.empty((len(entered), 4), dtype=object)

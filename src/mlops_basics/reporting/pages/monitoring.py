@@ -10,11 +10,12 @@ import numpy as np
 from mlops_basics.reporting.figures.monitoring import error_figure, history_figure
 from mlops_basics.reporting.monitoring_text import (
     CONCEPT_STATUSES,
-    LOSSES,
     error_text,
     labelled_text,
     outcome_badge,
+    scaled,
     sentence_that_matters,
+    watched_text,
 )
 from mlops_basics.reporting.text import Badge, Tone, number, plain, share_text, shorten
 from mlops_basics.schemas import ConceptResult, MonitoringState, Verdict, Watch, WatchedBatch
@@ -91,7 +92,7 @@ def write_monitoring_page(
     watch = state.watches.get(verdict.version) or Watch(
         version=verdict.version, loss=verdict.concept.loss, sequential={}
     )
-    newest = [_batch_row(batch) for batch in reversed(watch.batches)]
+    newest = [_batch_row(batch, verdict.concept) for batch in reversed(watch.batches)]
     unusable = [row for row in newest if row.batch.outcome != "used"]
     return render(
         "monitoring.html",
@@ -105,7 +106,8 @@ def write_monitoring_page(
         skip=shorten(verdict.skip, MOST_FILES, "more files"),
         unusable=shorten(unusable, MOST_BATCHES, "more batches"),
         concept=verdict.concept,
-        watched_loss=LOSSES[verdict.concept.loss],
+        scaled=lambda loss: scaled(loss, verdict.concept),
+        watched_loss=watched_text(verdict.concept),
         evidence_of_rise=_evidence_of_rise(verdict.concept),
         would_be_found=_would_be_found(verdict.concept),
         error_figure=error_figure(watch, verdict.concept),
@@ -135,14 +137,16 @@ def _badges(verdict: Verdict) -> list[Badge]:
     return badges
 
 
-def _batch_row(batch: WatchedBatch) -> BatchRow:
+def _batch_row(batch: WatchedBatch, concept: ConceptResult) -> BatchRow:
     names = shorten(batch.drifted, MOST_NAMES, "more")
     drifted = [*names.shown, *([names.rest] if names.rest else [])]
     return BatchRow(
         batch=batch,
         badge=Badge(batch.outcome, TONES[batch.outcome]),
         labelled=labelled_text(batch),
-        error="waits for labels" if batch.labels and not batch.entered else error_text(batch),
+        error="waits for labels"
+        if batch.labels and not batch.entered
+        else error_text(batch, concept),
         drifted=", ".join(plain(name, 40) for name in drifted),
         what_to_do=WHAT_TO_DO.get(batch.outcome, ""),
     )
@@ -164,7 +168,7 @@ def _would_be_found(concept: ConceptResult) -> str:
     within = f"within {concept.horizon:,} more rows"
     if concept.smallest is None:
         return f"no rise {within}"
-    return f"an error of {number(concept.smallest)} {within}, about every second time"
+    return f"an error of {scaled(concept.smallest, concept)} {within}, about every second time"
 
 
 def _early_warning(concept: ConceptResult, watch: Watch) -> EarlyWarning | None:

@@ -469,15 +469,18 @@ def _running(x: Floats, average: Floats, span: float) -> tuple[Floats, Floats]:
     return sums[:, :-1], sums[:, -1].copy()
 
 
-def conclude(state: SequentialState, *, horizon: int = 10_000) -> SequentialResult:
+def conclude(
+    state: SequentialState, *, horizon: int = 10_000, scale: float = 1.0
+) -> SequentialResult:
     """What the test says now, and what it could say.
 
     Args:
         state: After the last batch.
         horizon: Rows within which the smallest mean loss would be found, at least 1.
+        scale: What a loss of 1 is in the reader's unit, positive; of the reason alone.
 
     Raises:
-        ValueError: If horizon is not a positive integer.
+        ValueError: If horizon is not a positive integer, or scale is not positive.
 
     Note:
         A mean loss e is found after about (log threshold - log of the capital of the next start) /
@@ -494,7 +497,10 @@ def conclude(state: SequentialState, *, horizon: int = 10_000) -> SequentialResu
     """
     horizon = _check.count(horizon, "horizon", at_least=1)
     smallest = _smallest(state, horizon)
-    limit = f"{state.mean:.3g}"
+    if not (scale > 0 and math.isfinite(scale)):
+        raise ValueError(f"scale must be positive and finite, got {scale!r}")
+    digits = 3 if scale == 1 else 4
+    limit = f"{state.mean * scale:.{digits}g}"
     if state.alarm_row is not None:
         reason = (
             f"the mean loss has risen above {limit} (shown at row {state.alarm_row}; "
@@ -507,7 +513,7 @@ def conclude(state: SequentialState, *, horizon: int = 10_000) -> SequentialResu
     else:
         reason = (
             f"no rise above {limit} is shown in {state.rows} rows; "
-            f"{smallest:.3g} would be found within {horizon} more"
+            f"{smallest * scale:.{digits}g} would be found within {horizon} more"
         )
     return SequentialResult(
         alarm=state.alarm_row is not None,
