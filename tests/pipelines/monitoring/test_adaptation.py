@@ -140,6 +140,17 @@ def test_the_later_part_of_a_file_is_tested_by_models_of_the_earlier_part() -> N
     assert found.tested[0].rows == 20
 
 
+def test_parts_of_a_file_that_are_tested_together_count_each_row_once() -> None:
+    """Labels of both parts may come at the same time, when the file has grown long before."""
+    table = rows_of([1.0] * 3, 60)
+    release = release_of(table.of(["b00", "b01"]))
+    state = begin_state(release, slope_recipe(), ["b00", "b01"], PARAMS)
+    parts = [Entered("b02", 0, 40), Entered("b02", 40)]
+    after, found = follow(state, Fits(table, release), parts, PARAMS)
+    assert [part.rows for part in found.tested] == [40, 20]
+    assert after.tested_rows == 60
+
+
 def test_a_new_recipe_joins_and_takes_over_when_it_is_better() -> None:
     """What a search has found has to show itself on batches to come."""
     blind = slope_recipe(strength=1e6)

@@ -51,10 +51,14 @@ FIRST_REASON = "It is what a first release begins with: more rows of the same ki
 
 @dataclass(frozen=True)
 class Entered:
-    """A batch, or the part of one from a position on, whose labels suffice now."""
+    """A batch, or the part of one from a position on, whose labels suffice now.
+
+    ``end`` is the position after its last row; None where that is the file's last one.
+    """
 
     name: str
     first_row: int = 0
+    end: int | None = None
 
 
 def begin_state(
@@ -168,7 +172,8 @@ def follow(
     tested: list[TestedBatch] = []
     for batch in entered:
         rows = fits.rows.of([batch.name])
-        rows = rows.where(rows.position >= batch.first_row)
+        end = np.inf if batch.end is None else batch.end  # other parts are tested by themselves
+        rows = rows.where((rows.position >= batch.first_row) & (rows.position < end))
         past = past_batches(state)
         if len(rows):
             state, result = _tested(state, fits, rows, batch, past, params)

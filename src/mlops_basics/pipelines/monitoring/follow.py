@@ -22,6 +22,7 @@ from mlops_basics.table.labels import LabelBook, RowKeys
 from mlops_basics.table.learning import LabelledRows, join_labelled
 
 from .adaptation import Entered, adopted, begin_state, follow, replay
+from .intake import rows_of_part
 from .policies import Fits
 
 
@@ -70,7 +71,8 @@ def follow_policies(
         known = [name for name in before if name in set(rows.batch)]
         state = begin_state(production, production.recipe, known, params, _pin(production))
         state = replay(state, fits, params)
-    entered = [Entered(name, first_row) for name, first_row in watched.entered]
+    ends = {part.key: rows_of_part(part, watch.batches).stop for part in watch.batches}
+    entered = [Entered(*key, ends.get(key)) for key in watched.entered]
     state, adaptation = follow(state, fits, entered, params)
     return _with(watched, state, adaptation)
 
