@@ -93,6 +93,7 @@ DOCUMENTED = {
             "test_data",
             "table_info",
             "params:preprocessing",
+            "params:training",
             "params:evaluation",
             "params:decision",
             "params:model_name",

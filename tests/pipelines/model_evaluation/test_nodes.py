@@ -9,6 +9,7 @@ import pytest
 from pandas.testing import assert_frame_equal
 from sklearn import metrics as reference
 
+from mlops_basics.errors import ConfigurationError
 from mlops_basics.fitting.recipe import fit_recipe
 from mlops_basics.pipelines.model_evaluation.nodes import (
     evaluate_model,
@@ -30,6 +31,7 @@ from tests.support.tables import (
     RIDGE,
     assert_inputs_unchanged,
     raw_table,
+    training_params,
 )
 
 
@@ -43,8 +45,8 @@ def evaluated(binary, binary_model):
 def test_what_is_judged_is_what_is_released(binary, binary_model, rule):
     """Unless it was fitted on test rows, the released model itself is judged."""
     refit = RefitReport(rule=rule, rows=200)
-    sets = (binary.train, binary.valid, binary.info)
-    assert pick_judged_model(binary_model, make_recipe(), refit, *sets) is binary_model
+    rest = (binary.train, binary.valid, binary.info, training_params())
+    assert pick_judged_model(binary_model, make_recipe(), refit, *rest) is binary_model
 
 
 def test_a_model_that_knows_the_test_rows_is_not_judged(binary, binary_model):
@@ -58,11 +60,23 @@ def test_a_model_that_knows_the_test_rows_is_not_judged(binary, binary_model):
         binary.train,
         binary.valid,
         binary.info,
+        training_params(),
     )
     rows = pd.concat([binary.train, binary.valid])
     expected = fit_recipe(recipe, rows[features], rows["kind"].to_numpy())
     found = judged.predict_proba(binary.test[features])
     assert (found == expected.predict_proba(binary.test[features])).all()
+
+
+def test_a_stored_recipe_runs_no_class_that_is_not_configured(binary, binary_model, tmp_path):
+    """A recipe's file that names other code is refused before anything of it is called."""
+    trace = tmp_path / "ran"
+    recipe = make_recipe(class_path="os.mkdir", parameters={"path": str(trace)})
+    refit = RefitReport(rule="all", rows=300)
+    rest = (binary.train, binary.valid, binary.info, training_params())
+    with pytest.raises(ConfigurationError, match=r"class os\.mkdir, which is none of the cand"):
+        pick_judged_model(binary_model, recipe, refit, *rest)
+    assert not trace.exists()
 
 
 def test_scores_are_the_test_rows_in_order(evaluated, binary, binary_model):

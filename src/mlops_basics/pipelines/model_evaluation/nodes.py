@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mlops_basics.fitting.recipe import fit_tables
+from mlops_basics.fitting.recipe import fit_tables, require_known_class
 from mlops_basics.reporting.figures import classification, regression
 from mlops_basics.reporting.figures.importance import importance_figure
 from mlops_basics.reporting.pages.run_report import RunResult, run_report
@@ -28,6 +28,7 @@ from mlops_basics.schemas import (
     SearchReport,
     SplitReport,
     TableInfo,
+    TrainingParams,
 )
 from mlops_basics.schemas.metrics import Kind
 from mlops_basics.scoring.metrics import compute_metrics
@@ -48,14 +49,19 @@ def pick_judged_model(
     train_data: pd.DataFrame,
     valid_data: pd.DataFrame,
     table_info: TableInfo,
+    params: TrainingParams,
 ) -> Model:
     """The model that test rows may judge.
 
     It is the one that is released, unless that was fitted on the test rows, too: then the same
     recipe is fitted once more, without them.
+
+    Raises:
+        ConfigurationError: If the recipe has to be fitted, and no candidate has its class.
     """
     if refit_report.rule != "all":
         return model
+    require_known_class(recipe, params.candidates)  # it may come from an earlier run's file
     judged: Model = fit_tables(recipe, [train_data, valid_data], table_info)
     return judged
 

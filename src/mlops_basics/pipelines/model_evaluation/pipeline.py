@@ -29,6 +29,7 @@ def create_pipeline() -> Pipeline:
                     "train_data",
                     "valid_data",
                     "table_info",
+                    "params:training",
                 ],
                 outputs="judged_model",
                 name="pick_judged_model",

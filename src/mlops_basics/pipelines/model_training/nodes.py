@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mlops_basics.fitting.recipe import fit_tables
+from mlops_basics.fitting.recipe import fit_tables, require_known_class
 from mlops_basics.reporting.figures.search import search_figure
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
@@ -95,6 +95,9 @@ def refit_model(
 
     Returns:
         The model that is released, and on which rows it was fitted.
+
+    Raises:
+        ConfigurationError: If the recipe has to be fitted, and no candidate has its class.
     """
     tables = [train_data]
     if params.refit != "none":
@@ -103,6 +106,7 @@ def refit_model(
         tables.append(test_data)
     model = searched_model
     if params.refit != "none":
+        require_known_class(recipe, params.candidates)  # Kedro reads it from its file
         model = fit_tables(recipe, tables, table_info)
     example = train_data[list(table_info.features)].head(EXAMPLE_ROWS)
     report = RefitReport(rule=params.refit, rows=sum(map(len, tables)))
