@@ -166,6 +166,7 @@ DOCUMENTED = {
             "params:monitoring",
             "params:preprocessing",
             "params:collection",
+            "params:training",
         },
         {
             "watched",

@@ -49,7 +49,7 @@ def test_the_file_is_plain_json(address):
     ArtifactDataset(filepath=address, model=TYPE).save(REPORT)
     with fsspec.open(address, "r", encoding="utf-8") as file:
         stored = json.load(file)["batches"]
-    assert stored == [{"name": "ü.csv", "sha256": "00", "rows": 3, "labelled": 2}]
+    assert stored == [{"name": "ü.csv", "sha256": "00", "rows": 3, "labelled": 2, "content": ""}]
 
 
 def test_versions_are_kept(address):

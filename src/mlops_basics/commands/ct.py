@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -31,6 +31,7 @@ from mlops_basics.schemas import (
     RunContext,
     Verdict,
     Watch,
+    WatchedBatch,
 )
 from mlops_basics.schemas.monitoring import settings_digest
 from mlops_basics.schemas.policy import RELEASES
@@ -252,7 +253,9 @@ def _nothing_to_do(catalog: Any, state: MonitoringState, pointer: Pointer) -> Ou
         return None
     if state.settings != _settings(catalog) or _anything_new(catalog, state, watch):
         return None
-    return Outcome(ExitCode.NOTHING_TO_DO, _nothing_new(pointer, watch))
+    present = set(catalog.get("source").fingerprints()) - set(_skipped(catalog))
+    out = [record for record in watch.quarantined if record.name in present]
+    return Outcome(ExitCode.NOTHING_TO_DO, _nothing_new(pointer, watch, out))
 
 
 def _settings(catalog: Any) -> str:
@@ -329,8 +332,8 @@ def _dry_run(place: Place) -> Outcome:
     return Outcome(code, "\n".join([verdict_text(verdict), told, *moving]))
 
 
-def _nothing_new(pointer: Pointer, watch: Watch) -> str:
-    out = [record for record in watch.batches if record.skip]
+def _nothing_new(pointer: Pointer, watch: Watch, out: Sequence[WatchedBatch]) -> str:
+    """Nothing happened; what is left out is named until it is mended or skipped."""
     text = (
         f"Nothing to do: no new batch and no new label since the last look at release "
         f"{pointer.version} ({len(watch.batches)} batches seen"

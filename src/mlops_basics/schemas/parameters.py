@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from mlops_basics.stats.data_drift.result import DriftThresholds
 
@@ -165,7 +165,11 @@ class MonitoringParams(Section):
     patience: Annotated[int, Field(ge=1)]
     strict: bool
     retrain_on: tuple[EvidenceKind, ...]
-    adapt: Literal["policy", "release", "off"]
+    # YAML reads a plain ``off`` as false.
+    adapt: Annotated[
+        Literal["policy", "release", "off"],
+        BeforeValidator(lambda value: "off" if value is False else value),
+    ]
     policy_alpha: Annotated[float, Field(gt=0, lt=0.5)]
     min_rows: Annotated[int, Field(ge=1)]
     cool_down: Annotated[int, Field(ge=1)]

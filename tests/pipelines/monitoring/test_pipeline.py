@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from mlops_basics.pipelines.monitoring import create_pipeline
-from mlops_basics.schemas import CollectionParams, MonitoringState
+from mlops_basics.schemas import CollectionParams, MonitoringState, TrainingParams
 from tests.support.parameters import configured
 from tests.support.watched import (
     PARAMS,
@@ -29,6 +29,7 @@ def inputs_of(release):
         "params:monitoring": PARAMS,
         "params:preprocessing": PREPROCESSING,
         "params:collection": configured(CollectionParams),
+        "params:training": configured(TrainingParams),
     }
 
 

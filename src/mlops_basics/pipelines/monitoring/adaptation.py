@@ -109,18 +109,24 @@ def adopted(state: MonitoringState, version: str, learned_rows: int) -> Monitori
     assert policy is not None  # noqa: S101 (the caller's)
     plan = policy.plan
     assert plan is not None  # noqa: S101
-    watches = dict(state.watches)
+    watches, label_files = dict(state.watches), dict(state.label_files)
     if plan.action == "refresh" and policy.version in watches:
         watches[version] = watches.pop(policy.version).model_copy(update={"version": version})
-    update_ = {
-        "version": version,
-        "learned": plan.batches,
-        "learned_rows": learned_rows,
-        "plan": None,
-    }
-    return state.model_copy(
-        update={"watches": watches, "policy": policy.model_copy(update=update_)}
+        old = f"{policy.version}/"
+        label_files = {
+            f"{version}/{key.removeprefix(old)}" if key.startswith(old) else key: sha
+            for key, sha in label_files.items()
+        }
+    policy = policy.model_copy(
+        update={
+            "version": version,
+            "learned": plan.batches,
+            "learned_rows": learned_rows,
+            "plan": None,
+        }
     )
+    update_ = {"watches": watches, "label_files": label_files, "policy": policy}
+    return state.model_copy(update=update_)
 
 
 def challenged(state: PolicyState, recipe: Recipe) -> PolicyState:

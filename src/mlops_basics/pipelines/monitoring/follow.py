@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from mlops_basics.errors import DataError
+from mlops_basics.fitting.recipe import require_known_class
 from mlops_basics.schemas import (
     Batch,
     CollectionParams,
@@ -14,6 +15,7 @@ from mlops_basics.schemas import (
     MonitoringState,
     PreprocessingParams,
     Release,
+    TrainingParams,
     Watch,
 )
 from mlops_basics.schemas.policy import Adaptation, PolicyState
@@ -34,6 +36,7 @@ def follow_policies(
     params: MonitoringParams,
     preprocessing: PreprocessingParams,
     collection: CollectionParams,
+    training: TrainingParams,
 ) -> Findings:
     """Test every policy on the batches whose labels suffice since this look.
 
@@ -45,15 +48,22 @@ def follow_policies(
         params: How production may follow the data.
         preprocessing: Target, key columns, groups and time column.
         collection: Which files are left out.
+        training: Names the classes that a recipe may have.
 
     Returns:
         What the look found, with what follows for production: nothing, a release that is due, or a
         search for a new recipe.
+
+    Raises:
+        ConfigurationError: If a stored recipe names a class that the configuration does not.
     """
     if params.adapt != "policy" or production.recipe is None:
         return _with(watched, None, Adaptation(action="none", policy="", reasons=_why_not(params)))
     state = watched.state.policy
     watch = watched.state.watches[watched.verdict.version]
+    for recipe in (production.recipe, *((state.recipe, state.challenger) if state else ())):
+        if recipe is not None:
+            require_known_class(recipe, training.candidates)
     if not watched.entered:
         return _with(watched, state, _nothing_tested(state))
     skip = {*collection.skip, *watched.verdict.skip}

@@ -43,6 +43,7 @@ def create_pipeline() -> Pipeline:
                     "params:monitoring",
                     "params:preprocessing",
                     "params:collection",
+                    "params:training",
                 ],
                 outputs="findings",
                 name="follow_policies",

@@ -84,6 +84,7 @@ def refresh_reference(
     production: Release,
     plan: dict[str, Any] | None,
     preprocessing: PreprocessingParams,
+    training: TrainingParams,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame, MonitoringReference]:
     """What the release's batches are going to be compared with.
 
@@ -94,6 +95,7 @@ def refresh_reference(
         A sample of the rows, the profile of their features, their losses, how these came about.
     """
     due, reference = read_plan(plan), production.reference
+    require_known_class(due.recipe, training.candidates)
     if due.action == "refresh" and reference is not None:
         return reference.sample, reference.profile, reference.losses, reference.info
     rows = _rows(raw_data, production, preprocessing)

@@ -26,7 +26,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=refresh_reference,
-                inputs=["raw_data", "watched_release", "params:plan", "params:preprocessing"],
+                inputs=[
+                    "raw_data",
+                    "watched_release",
+                    "params:plan",
+                    "params:preprocessing",
+                    "params:training",
+                ],
                 outputs=[
                     "reference",
                     "reference_profile",
