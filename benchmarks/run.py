@@ -12,17 +12,17 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from tests.conftest import make_mlflow_store, make_project  # noqa: E402
 
-from benchmarks import drift_speed, gate, loop, proof, storage  # noqa: E402
+from benchmarks import drift_speed, gate, loop, policies, proof, storage  # noqa: E402
 
 
 def main() -> None:
     """Measure, print a table, and exit non-zero where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="counted runs; the median is shown")
+    parser.add_argument("--runs", type=int, default=3, help="counted runs, and seeds of a stream")
     parser.add_argument("--trials", type=int, default=20, help="trials of the flights search")
     parser.add_argument(
         "--only",
-        choices=["iris", "idle", "flights", "gate", "proof", "drift", "storage"],
+        choices=["iris", "idle", "flights", "gate", "proof", "policies", "drift", "storage"],
         help="one part instead of all",
     )
     given = parser.parse_args()
@@ -41,6 +41,8 @@ def main() -> None:
             most, least = most + at_most, least + at_least
         if given.only in (None, "proof"):
             most += proof.measure()
+        if given.only in (None, "policies"):
+            most += policies.measure(given.runs)
         if given.only in (None, "drift"):
             least += drift_speed.measure(folder, turns=given.runs)
         if given.only in (None, "storage"):
@@ -52,7 +54,7 @@ def main() -> None:
         for name, ratio, bar in rows:
             bad = sign * ratio > sign * bar
             missed |= bad
-            print(f"{name:70} {ratio:9,.2f}  (at {word} {bar:,g}) {'MISSED' if bad else 'ok'}")
+            print(f"{name:70} {ratio:9,.3f}  (at {word} {bar:,g}) {'MISSED' if bad else 'ok'}")
     sys.exit(missed)
 
 
