@@ -182,7 +182,7 @@ STREAMS: dict[str, Callable[[int], Stream]] = {
     "changing rule": changing_rule,
     # a year has twelve of them
     "flights by month": partial(flights, period="month", rows=2_000, training=3),
-    "flights by week": partial(flights, period="week", rows=500),
+    "flights by week": partial(flights, period="week", rows=300),
     "weather": weather,
 }
 
