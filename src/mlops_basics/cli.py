@@ -169,13 +169,14 @@ def sample(_place: Place, name: str | None) -> None:
 
 
 @command("model")
-def releases(place: Place) -> None:
+@click.option("--all", "every", is_flag=True, help="List every refresh, not the last of a row.")
+def releases(place: Place, every: bool) -> None:
     """Show every release: when, why, from which data, and which is in production."""
     from rich.console import Console
 
     from mlops_basics.commands.releases import releases_table
 
-    Console().print(releases_table(*place.production()))
+    Console().print(releases_table(*place.production(), every=every))
 
 
 @command("model")

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 SHORT_RUN_ID = 8  # characters of a run's id in the table; the commands take so many, too
 
 
-def releases_table(store: ReleaseStore, registry: Registry) -> Table:
+def releases_table(store: ReleaseStore, registry: Registry, *, every: bool = False) -> Table:
     """Which release was in production when and why, the present one last.
 
     Args:
         store: The releases; their ledger tells the history.
         registry: The registry of model versions, for what was not published.
+        every: Whether refreshes are listed that another refresh has followed, too.
     """
     from rich import box
     from rich.table import Table
@@ -34,7 +35,7 @@ def releases_table(store: ReleaseStore, registry: Registry) -> Table:
     history = {id(period.entry): period for period in periods(ledger, pointer)}
     table = Table(
         title=Text(f"Releases of {plain(store.model_name, 40)}"),
-        caption=Text(_caption(ledger, pointer, champion, registry.versions())),
+        caption=Text(_caption(ledger, pointer, champion, registry.versions(), every=every)),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
@@ -42,13 +43,14 @@ def releases_table(store: ReleaseStore, registry: Registry) -> Table:
     )
     for column in ("Version", "In production", "Gain (interval)", "Why", "Run, data"):
         table.add_column(column, overflow="fold")
-    for entry in ledger:
+    entries = ledger if every else _without_passing_refreshes(ledger)
+    for entry in entries:
         period = history.get(id(entry))
         cells = (
             plain(entry.version),
             _when(entry, period, is_present=bool(pointer)),
             _gain(entry),
-            plain(f"{entry.action} by {plain(entry.by)}: {entry.reason}", 160),
+            plain(_why(entry), 200 if entry.policy and entry.action == "switch" else 160),
             _run_and_data(entry),
         )
         present = period is not None and period.until is None and pointer is not None
@@ -57,13 +59,28 @@ def releases_table(store: ReleaseStore, registry: Registry) -> Table:
     return table
 
 
+def _why(entry: LedgerEntry) -> str:
+    """What happened and why; a refresh is one short line."""
+    from mlops_basics.reporting.text import plain
+
+    if entry.action == "refresh":
+        return f"refresh ({entry.policy}): {entry.reason}"
+    policy = f" to '{entry.policy}'" if entry.action == "switch" else ""
+    return f"{entry.action}{policy} by {plain(entry.by)}: {entry.reason}"
+
+
 def _caption(
     ledger: Sequence[LedgerEntry],
     pointer: Pointer | None,
     champion: str | None,
     versions: Sequence[str],
+    *,
+    every: bool,
 ) -> str:
     lines = ["" if pointer else "Nothing is in production."]
+    left_out = 0 if every else len(ledger) - len(_without_passing_refreshes(ledger))
+    if left_out:
+        lines.append(f"{left_out} refreshes that others have followed: kedro releases --all")
     present = pointer.version if pointer else None
     if champion != present:
         lines.append(
@@ -76,6 +93,16 @@ def _caption(
     if missing:
         lines.append(f"Registered and never in production: {', '.join(missing)}.")
     return "\n".join(line for line in lines if line)
+
+
+def _without_passing_refreshes(ledger: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+    """The moves, but of refreshes that followed each other only the last."""
+    return [
+        entry
+        for at, entry in enumerate(ledger)
+        if entry.action != "refresh"
+        or all(move.action != "refresh" for move in ledger[at + 1 : at + 2])
+    ]
 
 
 def _when(entry: LedgerEntry, period: Period | None, *, is_present: bool) -> str:

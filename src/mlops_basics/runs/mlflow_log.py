@@ -160,6 +160,9 @@ def _verdict_tags(artifacts: Mapping[str, Artifact]) -> dict[str, str]:
             "version": verdict.version,
             "evidence": json.dumps(verdict.evidence),
             "reasons": json.dumps(verdict.reasons),
+            "action": verdict.adaptation.action if verdict.adaptation else "none",
+            "policy": verdict.adaptation.policy if verdict.adaptation else "",
+            "policy_reasons": json.dumps(verdict.adaptation.reasons if verdict.adaptation else ()),
         }.items()
     }
 

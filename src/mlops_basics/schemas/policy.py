@@ -66,7 +66,7 @@ class TestedBatch(Artifact):
 
     ``losses``: mean loss by policy, ``production`` first, in the unit of the policy's loss;
     ``strengths``: the evidence by then, 1 or more shows that a policy is better. ``event`` is what
-    followed, in a sentence; empty if nothing.
+    followed, in a sentence; empty if nothing; ``changed``: another policy or recipe took over.
     """
 
     name: str
@@ -74,6 +74,7 @@ class TestedBatch(Artifact):
     losses: dict[str, float]
     strengths: dict[str, float] = {}
     event: str = ""
+    changed: bool = False
 
 
 class PolicyState(Artifact):

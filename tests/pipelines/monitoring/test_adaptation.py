@@ -178,7 +178,10 @@ def test_history_may_speak_at_once_on_rows_that_nothing_was_fitted_on() -> None:
         begin_state(release, slope_recipe(), known, PARAMS), Fits(table, release), PARAMS
     )
     assert state.policy.startswith("last ")
-    assert (state.plan, state.entered, state.tested) == (None, (), ())
+    assert (state.entered, state.tested) == ((), ())
+    assert state.plan is not None
+    assert (state.plan.action, state.plan.policy) == ("switch", state.policy)
+    assert state.plan.batches == learns_from(state.policy, known, known)
     nothing = replace(release, fitted_rows=table.hashes)
     begun = begin_state(nothing, slope_recipe(), known, PARAMS)
     assert replay(begun, Fits(table, nothing), PARAMS) == begun

@@ -144,20 +144,25 @@ def replay(state: PolicyState, fits: Fits, params: MonitoringParams) -> PolicySt
 
     On rows alone that the release was neither fitted nor tuned on, so that what chose the recipe
     has no part in it. Each batch is tested with models of the batches before it, as later ones are.
+    Where another policy has won by the newest of them, its release is due at once.
     """
     fitted = fits.release.fitted_rows
     names = sorted(state.known)[1:][-REPLAYED:]
     if fitted is None or not names or state.pin:
         return state
+    begun = state.policy
     unseen = fits.rows.where(~np.isin(fits.rows.hashes, fitted))
     for name in names:
         rows = unseen.of([name])
         if len(rows):
             past = [other for other in state.known if other < name]
             state, _ = _tested(state, fits, rows, Entered(name), past, params, replayed=True)
-    # The policy may have changed; nothing is due before a batch has come.
+    plan = state.plan
+    if plan is not None:  # it was made before the newest batches were learned from
+        batches = learns_from(state.policy, state.known, state.known)
+        plan = plan.model_copy(update={"batches": batches}) if state.policy != begun else None
     return state.model_copy(
-        update={"plan": None, "totals": {}, "tested_rows": 0, "batches_tested": 0}
+        update={"plan": plan, "totals": {}, "tested_rows": 0, "batches_tested": 0}
     )
 
 
@@ -243,7 +248,7 @@ def _tested(
     else:
         veto = _veto(state, fits, rows, batch, past, current, before_limit, params)
         state, event = _refreshed(state, fits, batch, veto)
-    result = result.model_copy(update={"event": event})
+    result = result.model_copy(update={"event": event, "changed": better is not None})
     if not replayed:
         state = state.model_copy(update={"tested": (*state.tested, result)[-REMEMBERED:]})
     return state, result

@@ -64,7 +64,7 @@ def follow_policies(
     for recipe in (production.recipe, *((state.recipe, state.challenger) if state else ())):
         if recipe is not None:
             require_known_class(recipe, training.candidates)
-    if not watched.entered:
+    if state is not None and not watched.entered:
         return _with(watched, state, _nothing_tested(state))
     skip = {*collection.skip, *watched.verdict.skip}
     book = LabelBook(
@@ -76,6 +76,8 @@ def follow_policies(
         ({*watch.trained} | _tested(watch)) - {n for n, row in watched.entered if not row}
     )
     rows = _rows(source, book, {*before, *new} - skip, production, preprocessing)
+    if rows is None:
+        return _with(watched, state, _nothing_tested(state))
     fits = Fits(rows, production)
     if state is None:
         known = [name for name in before if name in set(rows.batch)]
@@ -121,8 +123,8 @@ def _rows(
     names: Collection[str],
     production: Release,
     preprocessing: PreprocessingParams,
-) -> LabelledRows:
-    """The labelled rows of the batches that can be read as the model needs them."""
+) -> LabelledRows | None:
+    """The labelled rows of the batches that can be read as the model needs them; None of none."""
     usable = []
     for batch in source:
         if batch.name in names:
@@ -131,7 +133,7 @@ def _rows(
             except DataError:  # named by the watch; nothing is learned from it
                 continue
             usable.append(batch)
-    return join_labelled(usable, book, production.table, preprocessing)
+    return None if not usable else join_labelled(usable, book, production.table, preprocessing)
 
 
 def _nothing_tested(state: PolicyState | None) -> Adaptation:

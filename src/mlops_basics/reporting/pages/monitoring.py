@@ -23,6 +23,7 @@ from mlops_basics.stats.data_drift.table_drift import TableProfile
 
 from .column_drift import change_figures, drift_tables
 from .history import MOST_EVENTS, history
+from .policies import policy_section
 from .render import render
 
 MOST_BATCHES, MOST_FILES = 40, 20
@@ -105,6 +106,7 @@ def write_monitoring_page(
         reasons=shorten(verdict.reasons, MOST_BATCHES, "more reasons"),
         skip=shorten(verdict.skip, MOST_FILES, "more files"),
         unusable=shorten(unusable, MOST_BATCHES, "more batches"),
+        policies=policy_section(verdict, state),
         concept=verdict.concept,
         scaled=lambda loss: scaled(loss, verdict.concept),
         watched_loss=watched_text(verdict.concept),

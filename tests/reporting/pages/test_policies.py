@@ -1,0 +1,78 @@
+"""What the monitoring page tells of the policies."""
+
+from __future__ import annotations
+
+import pytest
+
+from mlops_basics.reporting.pages.monitoring import write_monitoring_page
+from mlops_basics.reporting.pages.policies import policy_section
+from mlops_basics.schemas.policy import Adaptation, PolicyState, TestedBatch
+from mlops_basics.stats.prequential.evidence import begin
+from tests.support.monitored import make_monitored
+from tests.support.policies import slope_recipe
+
+WHY = "The policy 'last 3' has done better than what is in production."
+VETO = "Not refreshed: on <b>.csv the model did worse."
+
+
+def _tested(number: int, event: str = "", *, changed: bool = False) -> TestedBatch:
+    """Production loses 2, 'last 3' 1, and a policy that could not be fitted at first 3."""
+    losses = {"production": 2.0, "last 3": 1.0} | ({"last 1": 3.0} if number else {})
+    return TestedBatch(
+        name=f"m{number}.csv",
+        rows=10 * (number + 1),
+        losses=losses,
+        strengths={"last 3": 0.4 * number, "last 1": 0.0},
+        event=event,
+        changed=changed,
+    )
+
+
+@pytest.fixture
+def monitored():
+    """A look after four batches: a switch, a veto, a refresh."""
+    found = make_monitored()
+    events = ["", WHY, VETO, "Fitted again with m3.csv, on the last 3 batches."]
+    tested = [_tested(n, event, changed=event == WHY) for n, event in enumerate(events)]
+    policy = PolicyState(
+        version=found.verdict.version,
+        policy="last 3",
+        recipe=slope_recipe(),
+        pin="ann went back to it",
+        evidence=begin(("last 1",), 0.05).to_dict(),
+        constant=begin(("constant",), 0.05).to_dict(),
+        tested=tuple(tested),
+        why=WHY,
+    )
+    adaptation = Adaptation(
+        action="refresh", policy="last 3", reasons=("Fitted again.",), worse_than_constant=True
+    )
+    found.verdict = found.verdict.model_copy(update={"adaptation": adaptation})
+    found.state = found.state.model_copy(update={"policy": policy})
+    return found
+
+
+def test_the_page_tells_policy_reason_evidence_and_what_followed(monitored):
+    """Each switch, veto and refresh in its sentence, the figures drawn, hostile names escaped."""
+    page = write_monitoring_page(*monitored.page_arguments)
+    assert "How production follows the data" in page
+    assert "last 3: The policy &#39;last 3&#39; has done better" in page
+    assert "ann went back to it. It stays until" in page
+    assert "A refresh is due. Fitted again." in page
+    assert "worse than a constant prediction" in page
+    assert page.index("Fitted again with m3.csv") < page.index("on &lt;b&gt;.csv")
+    assert page.count("<svg") >= 4
+
+
+def test_losses_are_means_over_all_rows_so_far(monitored):
+    """Weighted by rows; where a policy had no model its line has a gap."""
+    section = policy_section(monitored.verdict, monitored.state)
+    assert section.means == [("last 3", "1.000"), ("in production", "2.000"), ("last 1", "3.000")]
+    assert "change" in section.losses
+
+
+def test_without_a_policy_the_page_has_no_such_section():
+    """Where releases are shown one by one there is nothing to tell."""
+    found = make_monitored()
+    assert policy_section(found.verdict, found.state) is None
+    assert "How production follows" not in write_monitoring_page(*found.page_arguments)
