@@ -63,7 +63,7 @@ def state_of(project: Project) -> MonitoringState:
 
 @pytest.fixture(scope="module")
 def begun(shared_project) -> Project:
-    """A first release of six months of falling prices."""
+    """Six months of falling prices: a first release, and a policy that these months chose."""
     folder = shared_project.path / "data" / "source" / ENV
     folder.mkdir()
     settings = {"model_name": ENV, "source": f"data/source/{ENV}", "target": "price"}
@@ -75,6 +75,8 @@ def begun(shared_project) -> Project:
     for number in range(6):
         arrive(shared_project, number)
     assert ct(shared_project)[0] == 3
+    code, text = ct(shared_project)
+    assert (code, "Switched: version 2 replaces 1" in text) == (3, True)
     return shared_project
 
 
