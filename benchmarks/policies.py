@@ -48,7 +48,7 @@ from mlops_basics.schemas import (  # noqa: E402
     Release,
     ReleaseReference,
 )
-from mlops_basics.schemas.policy import POLICIES, PRODUCTION, RELEASES  # noqa: E402
+from mlops_basics.schemas.policy import POLICIES, PRODUCTION, RELEASES, PolicyState  # noqa: E402
 from mlops_basics.scoring.policy_loss import LOSS_NAMES, policy_losses, score_target  # noqa: E402
 from mlops_basics.scoring.scores import error_clip, watched_losses  # noqa: E402
 
@@ -135,18 +135,14 @@ def run(stream: Stream) -> Followed:
     fits = SharedFits(stream.rows, release)
     state = replay(begin_state(release, stream.recipe, known, params), fits, params)
     policies, actions, held_back = [state.policy], [], 0
+    # What the first batches have chosen is released by the first look, before another batch comes.
+    state, release = _carry_out(state, release, fits, actions)
     losses: dict[str, list[float]] = {name: [] for name in SHOWN}
     for count, name in enumerate(names[stream.training :], start=stream.training):
         state, found = follow(state, fits, [Entered(name)], params)
         losses[PRODUCTION].append(found.tested[0].losses[PRODUCTION])
         held_back += bool(found.vetoed)
-        if state.plan is not None:
-            actions.append(state.plan.action)
-            release, learned_rows = _released(release, fits, state.plan.recipe, state.plan.batches)
-            version = release.manifest.version
-            after = adopted(MonitoringState(policy=state), version, learned_rows).policy
-            assert after is not None
-            state, fits.release = after, release
+        state, release = _carry_out(state, release, fits, actions)
         if state.policy != policies[-1]:
             policies.append(state.policy)
         fits.end_look()
@@ -164,6 +160,20 @@ def run(stream: Stream) -> Followed:
         fits=fits.counted,
         seconds=time.perf_counter() - begun,
     )
+
+
+def _carry_out(
+    state: PolicyState, release: Release, fits: SharedFits, actions: list[str]
+) -> tuple[PolicyState, Release]:
+    """Make the release that is due, and note its action; nothing where none is."""
+    if state.plan is None:
+        return state, release
+    actions.append(state.plan.action)
+    release, learned_rows = _released(release, fits, state.plan.recipe, state.plan.batches)
+    after = adopted(MonitoringState(policy=state), release.manifest.version, learned_rows).policy
+    assert after is not None
+    fits.release = release
+    return after, release
 
 
 def first_release(stream: Stream) -> Release:
