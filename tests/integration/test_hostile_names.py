@@ -209,7 +209,8 @@ def test_monitoring_shows_the_names_as_text(ran):
     hostile_table(80, 90).to_csv(folder / "z<b>.csv", index=False)
     hostile_table(80, 91).drop(columns=COLUMNS[0]).to_csv(folder / "z=1+1.csv", index=False)
     done = kedro(project, "ct", "--env", ENV)
-    assert done.code == 0, done.out + done.err
+    assert done.code == 3, done.out + done.err  # refreshed with the good one
+    assert "Fitted again with z<b>.csv" in done.out
     assert SCRIPT in done.out  # the column that is missing
     assert control_characters(done.out + done.err) == set()
     page = project.load("monitoring_report", env=ENV)

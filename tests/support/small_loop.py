@@ -37,6 +37,7 @@ from mlops_basics.schemas import (
     RefitReport,
     RunContext,
     SearchReport,
+    TrainingParams,
 )
 from mlops_basics.settings import CONFIG_LOADER_ARGS
 from mlops_basics.table.labels import RowKeys
@@ -71,6 +72,7 @@ PARAMS = {
     "decision": configured(
         DecisionParams, alpha=0.4, min_rows=20, min_fresh_rows=20, guards=("accuracy",)
     ),
+    "training": configured(TrainingParams),
     "monitoring": configured(
         MonitoringParams,
         adapt="release",
