@@ -117,19 +117,16 @@ def _follows_policies(verdict: Verdict) -> bool:
 
 def _search(place: Place, verdict: Verdict) -> Outcome:
     """Look for a new recipe, which is then compared with the present one batch by batch."""
-    skip = list(dict.fromkeys((*_skipped(place.catalog()), *verdict.skip)))
+    skip = _left_out(place, verdict)
     if not _follows_policies(verdict):
         return _after_training(place, verdict, place.run("__default__", collection={"skip": skip}))
     run_id = place.run("recipe_search", collection={"skip": skip})
     recipe: Recipe = versions.load_of(place.catalog(), "recipe", run_id)
 
     def searched(state: MonitoringState) -> MonitoringState:
-        watch = state.watches[verdict.version]
-        attempt = _attempt(watch, verdict, run_id, promoted=False, outcome="searched")
-        watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
+        state = _attempted(state, verdict, run_id, promoted=False, outcome="searched")
         policy = challenged(state.policy, recipe) if state.policy else None
-        watches = {**state.watches, verdict.version: watch}
-        return state.model_copy(update={"watches": watches, "policy": policy})
+        return state.model_copy(update={"policy": policy})
 
     before = place.bare_catalog().load("monitoring_state").policy
     _update_state(place.catalog(), searched)
@@ -149,7 +146,7 @@ def _refresh(place: Place, verdict: Verdict, before: Outcome) -> Outcome:
     plan = state.policy.plan if state.policy else None
     if plan is None:
         return before
-    skip = list(dict.fromkeys((*_skipped(place.catalog()), *verdict.skip)))
+    skip = _left_out(place, verdict)
     run_id = place.run("refresh", collection={"skip": skip}, plan=plan.model_dump(mode="json"))
     catalog = place.catalog()
     registered: RegisteredVersion = versions.load_of(catalog, "registered_version", run_id)
@@ -203,10 +200,7 @@ def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     promoted = pointer.version != verdict.version
 
     def trained(state: MonitoringState) -> MonitoringState:
-        watch = state.watches[verdict.version]
-        attempt = _attempt(watch, verdict, run_id, promoted=promoted, outcome=decision.outcome)
-        watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
-        return state.model_copy(update={"watches": {**state.watches, verdict.version: watch}})
+        return _attempted(state, verdict, run_id, promoted=promoted, outcome=decision.outcome)
 
     _update_state(catalog, trained)
     if promoted:
@@ -217,10 +211,12 @@ def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     )
 
 
-def _attempt(
-    watch: Watch, verdict: Verdict, run_id: str, *, promoted: bool, outcome: str
-) -> Attempt:
-    return Attempt(
+def _attempted(
+    state: MonitoringState, verdict: Verdict, run_id: str, *, promoted: bool, outcome: str
+) -> MonitoringState:
+    """The state in which a retraining on a verdict's evidence has taken place."""
+    watch = state.watches[verdict.version]
+    attempt = Attempt(
         run_id=run_id,
         evidence=verdict.evidence,
         batches=watch.newest,
@@ -228,6 +224,8 @@ def _attempt(
         promoted=promoted,
         outcome=outcome,
     )
+    watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
+    return state.model_copy(update={"watches": {**state.watches, verdict.version: watch}})
 
 
 def _update_state(catalog: Any, change: Callable[[MonitoringState], MonitoringState]) -> None:
@@ -288,6 +286,11 @@ def _anything_new(catalog: Any, state: MonitoringState, watch: Watch) -> bool:
         for name, sha in labels.items()
         if name not in skip
     )
+
+
+def _left_out(place: Place, verdict: Verdict) -> list[str]:
+    """Files that a run has to leave out: those by configuration, and those that cannot be used."""
+    return list(dict.fromkeys((*_skipped(place.catalog()), *verdict.skip)))
 
 
 def _skipped(catalog: Any) -> tuple[str, ...]:

@@ -100,8 +100,7 @@ def _without_passing_refreshes(ledger: Sequence[LedgerEntry]) -> list[LedgerEntr
     return [
         entry
         for at, entry in enumerate(ledger)
-        if entry.action != "refresh"
-        or all(move.action != "refresh" for move in ledger[at + 1 : at + 2])
+        if at + 1 == len(ledger) or {entry.action, ledger[at + 1].action} != {"refresh"}
     ]
 
 

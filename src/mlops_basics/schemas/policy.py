@@ -85,8 +85,8 @@ class PolicyState(Artifact):
     on (None: as a run of the whole loop fitted it), ``learned_rows`` their labelled rows.
     ``limit`` is the absolute error that counts as 1 in the next batch (regression). ``pin`` says
     why the release stays until the evidence speaks against it alone; empty without one. ``totals``
-    are sums of losses over all tested rows by policy, of ``tested_rows`` rows. ``searched`` counts
-    the batches that had entered at the last search. ``why`` tells in a sentence why this policy.
+    are sums of losses over all tested rows by policy, of ``tested_rows`` rows. ``why`` tells in a
+    sentence why this policy.
     """
 
     version: str
@@ -105,7 +105,6 @@ class PolicyState(Artifact):
     totals: dict[str, float] = {}
     tested_rows: int = 0
     batches_tested: int = 0
-    searched: int = 0
     plan: Plan | None = None
     why: str = ""
 
@@ -113,11 +112,11 @@ class PolicyState(Artifact):
 class Adaptation(Artifact):
     """What a look at the batches led to.
 
-    ``action``: ``none``; ``refresh``, ``switch`` or ``new recipe``: a release is due; ``search``:
-    an alarm asks for a new recipe. ``reasons`` say why, ``vetoed`` why a refresh is held back.
+    ``action``: ``none``; ``refresh``, ``switch`` or ``new recipe``: a release is due.
+    ``reasons`` say why, ``vetoed`` why a refresh is held back.
     """
 
-    action: Literal["none", "refresh", "switch", "new recipe", "search"]
+    action: Literal["none", "refresh", "switch", "new recipe"]
     policy: str
     reasons: tuple[str, ...] = ()
     vetoed: str = ""

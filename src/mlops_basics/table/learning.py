@@ -12,7 +12,6 @@ import pandas as pd
 
 from mlops_basics.schemas import (
     BATCH_COLUMN,
-    ROW_HASH_COLUMN,
     Batch,
     Hashes,
     PreprocessingParams,
@@ -65,6 +64,10 @@ class LabelledRows:
         """The rows of some batches."""
         return self.where(np.isin(self.batch, list(batches)))
 
+    def of_classes(self, classes: Sequence[str]) -> LabelledRows:
+        """The rows of some classes, which a model that knows these can learn; all without any."""
+        return self.where(np.isin(self.target.astype(str), classes)) if classes else self
+
 
 def join_labelled(
     batches: Sequence[Batch], book: LabelBook, table: TableInfo, params: PreprocessingParams
@@ -72,7 +75,7 @@ def join_labelled(
     """The labelled rows of several batches, in their order.
 
     Args:
-        batches: Each with the columns of the model; they were looked at before.
+        batches: At least one, each with the columns of the model; they were looked at before.
         book: The labels that came in files of their own.
         table: Of the model: its features, target and classes.
         params: Key columns, groups and time column.
@@ -85,9 +88,8 @@ def join_labelled(
         part = batch.table.copy()
         part[table.target], part[BATCH_COLUMN] = book.fill(batch)[0], batch.name
         parts.append(part)
-    raw = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    position = np.concatenate([np.arange(len(part)) for part in parts] or [np.empty(0, int)])
-    return labelled_rows(raw, position, table, params)
+    position = np.concatenate([np.arange(len(part)) for part in parts])
+    return labelled_rows(pd.concat(parts, ignore_index=True), position, table, params)
 
 
 def labelled_rows(
@@ -112,9 +114,7 @@ def labelled_rows(
         target=target.to_numpy(),
         batch=raw[BATCH_COLUMN].to_numpy(dtype=object),
         position=position.astype(np.int64),
-        hashes=raw[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
-        if ROW_HASH_COLUMN in raw
-        else row_hashes(raw, keys),
+        hashes=row_hashes(raw, keys),
         groups=_groups(raw, params),
     )
     return rows.where(target.notna().to_numpy())

@@ -345,7 +345,6 @@ def _switched(
             "totals": {},
             "tested_rows": 0,
             "batches_tested": 0,
-            "searched": 0,
             "plan": plan,
             "why": reason,
         }

@@ -81,9 +81,7 @@ class Fits:
         keep = np.ones(len(rows), dtype=bool)
         if before is not None:
             keep &= (rows.batch != before[0]) | (rows.position < before[1])
-        if classes := self.release.table.classes:
-            keep &= np.isin(rows.target.astype(str), classes)
-        return rows.where(keep)
+        return rows.where(keep).of_classes(self.release.table.classes)
 
     def _fit(
         self, recipe: Recipe, batches: Sequence[str], before: tuple[str, int] | None

@@ -58,7 +58,8 @@ def refit_release(
     """
     due = read_plan(plan)
     require_known_class(due.recipe, training.candidates)
-    rows = _learnable(_rows(raw_data, production, preprocessing).of(due.batches), production)
+    rows = _rows(raw_data, production, preprocessing).of(due.batches)
+    rows = rows.of_classes(production.table.classes)
     model = fit_recipe(due.recipe, rows.features, as_learned(rows.target, production.model))
     table = production.table.model_copy(
         update={"rows": len(rows), "missing_target_rows": 0, "duplicate_rows": 0, "warnings": ()}
@@ -103,7 +104,8 @@ def refresh_reference(
     features_of, scores_of = [], []
     for name in names[1:][-REFERENCE_BATCHES:]:
         past = [other for other in names if other < name]
-        learned = _learnable(rows.of(past[-_window(due.policy, len(past)) :]), production)
+        learned = rows.of(past[-_window(due.policy, len(past)) :])
+        learned = learned.of_classes(production.table.classes)
         tested = rows.of([name])
         try:
             model = fit_recipe(
@@ -184,12 +186,6 @@ def read_plan(plan: dict[str, Any] | None) -> Plan:
 def _rows(raw: pd.DataFrame, production: Release, params: PreprocessingParams) -> LabelledRows:
     position = raw.groupby(BATCH_COLUMN, sort=False).cumcount()
     return labelled_rows(raw, np.asarray(position, dtype=np.int64), production.table, params)
-
-
-def _learnable(rows: LabelledRows, production: Release) -> LabelledRows:
-    """Rows of classes that the release knows."""
-    classes = production.table.classes
-    return rows.where(np.isin(rows.target.astype(str), classes)) if classes else rows
 
 
 def joined(scores: Sequence[Scores]) -> Scores:
