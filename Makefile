@@ -92,5 +92,10 @@ lock: venv ## resolve the dependencies anew
 	  --extra services --extra dvc --group dev --generate-hashes --no-annotate --no-emit-index-url \
 	  --upgrade -o requirements.txt
 
-clean: ## remove the environment and everything produced
-	@git clean -fdXq --exclude '!conf/local/*'
+# By name: tables, releases, databases and keys are ignored by git as caches are, but cannot be made
+# again. What is no environment stays, whatever VENV names.
+CACHES := .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
+clean: ## remove the environment and caches; data, releases, keys and settings stay
+	@if [ -e "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi
+	@rm -rf $(CACHES) src/*.egg-info
+	@find src tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true

@@ -52,8 +52,8 @@ def test_each_sample_has_its_environment():
         assert (ROOT / "conf" / name / "globals.yml").exists()
 
 
-def test_flights_are_a_file_a_month(tmp_path, monkeypatch):
-    """Twelve months of two flights each, from an archive like the package's."""
+def archive_of_flights(tmp_path, monkeypatch):
+    """An archive like the package's: four months of two flights each."""
     import zipfile
     from types import SimpleNamespace
 
@@ -65,7 +65,34 @@ def test_flights_are_a_file_a_month(tmp_path, monkeypatch):
         archive.writestr("flights.csv", table.to_csv(index=False))
     spec = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(samples, "find_spec", lambda _: spec)
+
+
+def test_flights_are_a_file_a_month(tmp_path, monkeypatch):
+    """A file holds the flights of its month."""
+    archive_of_flights(tmp_path, monkeypatch)
     samples.write_sample("flights", tmp_path / "out")
     files = sorted(file.name for file in (tmp_path / "out" / "flights").iterdir())
     assert files == ["2013-01.csv", "2013-02.csv", "2013-11.csv", "2013-12.csv"]
     assert len(pd.read_csv(tmp_path / "out" / "flights" / "2013-11.csv")) == 2
+
+
+def test_a_table_of_the_same_name_is_not_overwritten(tmp_path):
+    """A user's own table stays as it is; the message says so. The sample itself may be there."""
+    samples.write_sample("diabetes", tmp_path)
+    samples.write_sample("diabetes", tmp_path)
+    (tmp_path / "diabetes.csv").write_text("patient,age\n1,2\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"diabetes\.csv exists.*not overwritten.*Move"):
+        samples.write_sample("diabetes", tmp_path)
+    assert (tmp_path / "diabetes.csv").read_text(encoding="utf-8") == "patient,age\n1,2\n"
+
+
+def test_no_month_is_overwritten_and_none_written_beside_it(tmp_path, monkeypatch):
+    """A month of the user's own is found before any file is written."""
+    archive_of_flights(tmp_path, monkeypatch)
+    own = tmp_path / "out" / "flights" / "2013-11.csv"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"2013-11\.csv exists"):
+        samples.write_sample("flights", tmp_path / "out")
+    assert own.read_text(encoding="utf-8") == "mine\n"
+    assert list(own.parent.iterdir()) == [own]

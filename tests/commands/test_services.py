@@ -78,6 +78,13 @@ def test_the_settings_are_what_yaml_and_a_shell_read(services: Instance, tmp_pat
 
     services.write_settings(tmp_path)
 
+    own = {**services.environment(), "MLOPS_BUCKET": "renamed since"}
+    known = yaml.safe_load((tmp_path / "credentials.yml").read_text(encoding="utf-8"))
+    (tmp_path / "credentials.yml").write_text(
+        yaml.safe_dump({**known, "environment": own}), encoding="utf-8"
+    )
+    services.write_settings(tmp_path)
+
     known = yaml.safe_load((tmp_path / "credentials.yml").read_text(encoding="utf-8"))
     assert known == {"mine": {"key": 1}, "environment": services.environment()}
     script = f". {tmp_path}/services.env; env"
@@ -87,9 +94,20 @@ def test_the_settings_are_what_yaml_and_a_shell_read(services: Instance, tmp_pat
     }
 
 
-def test_settings_of_another_server_are_not_overwritten(services: Instance, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"AWS_ENDPOINT_URL": "https://s3.example.org"},
+        {"AWS_ACCESS_KEY_ID": "of AWS itself", "AWS_SECRET_ACCESS_KEY": "which has no endpoint"},
+        {"AWS_ENDPOINT_URL": "http://127.0.0.1:9000", "AWS_ACCESS_KEY_ID": "of another program"},
+        {"MLFLOW_TRACKING_URI": "https://mlflow.example.org"},
+    ],
+)
+def test_settings_of_another_server_are_not_overwritten(
+    services: Instance, tmp_path: Path, settings: dict[str, str]
+) -> None:
     """Settings of another server are not overwritten."""
-    text = "environment: {AWS_ENDPOINT_URL: 'https://s3.example.org'}\n"
+    text = yaml.safe_dump({"environment": settings})
     (tmp_path / "credentials.yml").write_text(text, encoding="utf-8")
 
     with pytest.raises(ConfigurationError, match=r"another server.*Move it away"):

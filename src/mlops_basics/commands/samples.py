@@ -26,7 +26,8 @@ def write_sample(name: str | None, folder: Path = FOLDER) -> str:
         What was done, and how to use it.
 
     Raises:
-        ConfigurationError: If there is no such sample, or its package is not installed.
+        ConfigurationError: If there is no such sample, its package is not installed, or a file of
+            another content has its name already.
     """
     if name is None or name not in SAMPLES:
         known = ", ".join(SAMPLES)
@@ -44,9 +45,8 @@ def _sklearn_table(loader: str, target: str) -> Callable[[Path], Path]:
         table.columns = [column.replace(" ", "_") for column in table.columns]
         if "target_names" in bunch:
             table[target] = table[target].map(dict(enumerate(bunch.target_names)))
-        folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{loader.removeprefix('load_')}.csv"
-        table.to_csv(path, index=False)
+        _write({path: table})
         return path
 
     return write
@@ -63,10 +63,23 @@ def _flights(folder: Path) -> Path:
     archive = zipfile.ZipFile(Path(spec.origin).parent / "data" / "flights.csv.zip")
     table = pd.read_csv(io.BytesIO(archive.read(archive.namelist()[0])))
     target = folder / "flights"
-    target.mkdir(parents=True, exist_ok=True)
-    for month, rows in table.groupby(["year", "month"]):
-        rows.to_csv(target / f"{month[0]}-{month[1]:02d}.csv", index=False)
+    months = table.groupby(["year", "month"])
+    _write({target / f"{month[0]}-{month[1]:02d}.csv": rows for month, rows in months})
     return target
+
+
+def _write(tables: dict[Path, pd.DataFrame]) -> None:
+    """Write all files or none: what has the name of one may be a table of the user's own."""
+    contents = {path: table.to_csv(index=False).encode() for path, table in tables.items()}
+    for path, content in contents.items():
+        if path.exists() and path.read_bytes() != content:
+            raise ConfigurationError(
+                f"{path} exists and is not the sample table: it is not overwritten. Move it away "
+                "or rename it, then call again."
+            )
+    for path, content in contents.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
 
 SAMPLES: dict[str, Callable[[Path], Path]] = {

@@ -27,6 +27,18 @@ def test_impossible_numbers_are_refused_before_anything_is_removed(
     assert (tmp_path / FOLDER).is_dir()
 
 
+def test_what_no_demo_has_left_is_not_removed(tmp_path: Path) -> None:
+    """The data of a model that is called demo lie in the same folder."""
+    release = tmp_path / FOLDER / "models" / "recipe.json"
+    release.parent.mkdir(parents=True)
+    release.touch()
+    (tmp_path / FOLDER / "demo.html").touch()
+    with pytest.raises(ConfigurationError, match="holds models, which no demo has left"):
+        run_demo(tmp_path, 4, 200)
+    assert release.is_file()
+    assert (tmp_path / FOLDER / "demo.html").is_file()
+
+
 def test_everything_of_the_environment_is_inside_the_demos_folder() -> None:
     """A demo first removes all that an earlier demo made, and nothing else."""
     folder = ROOT / "conf" / "demo"

@@ -40,6 +40,8 @@ from mlops_basics.table.target import target_values
 
 ENV = "demo"
 FOLDER = Path("data") / "demo"  # as conf/demo says
+#: All that a demo leaves there.
+OWN_FILES = frozenset(("demo.html", "labels", "mlflow", "production", "source", "storage", "year"))
 FIRST_MONTHS = 3  # train, valid and test need one each
 FEWEST_ROWS = 200  # a month: with fewer nothing can be learned, nor anything be shown
 SEED = 0
@@ -67,7 +69,8 @@ def run_demo(
         What happened. The page is written to ``page_path``.
 
     Raises:
-        ConfigurationError: If a number cannot be, or the flights are not installed.
+        ConfigurationError: If a number cannot be, the flights are not installed, or the folder
+            holds what no demo has left.
     """
     if not FIRST_MONTHS < months <= 12:
         raise ConfigurationError(
@@ -76,13 +79,25 @@ def run_demo(
         )
     if rows is not None and rows < FEWEST_ROWS:
         raise ConfigurationError(f"--rows must be at least {FEWEST_ROWS} a month, got {rows}.")
-    shutil.rmtree(project_path / FOLDER, ignore_errors=True)
+    _remove_earlier(project_path / FOLDER)
     say(f"Writing the flights of {months} months ...")
     flights = _read_flights(project_path / FOLDER, months, rows)
     year = _Year(project_path, flights, say)
     result = year.live()
     page_path(project_path).write_text(demo_page(result), encoding="utf-8")
     return result
+
+
+def _remove_earlier(folder: Path) -> None:
+    """Remove what an earlier demo left; a folder with anything else in it is somebody's own."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    if others := sorted(names - OWN_FILES):
+        raise ConfigurationError(
+            f"{folder} holds {', '.join(others[:5])}, which no demo has left, and a demo begins by "
+            "emptying that folder. Move them away, then call again. (The data of a model named "
+            "'demo' lie there: give it another `model_name`.)"
+        )
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def page_path(project_path: Path) -> Path:

@@ -14,7 +14,6 @@ import yaml
 
 from mlops_basics.commands.services.mlflow_server import MlflowServer
 from mlops_basics.commands.services.postgres import PostgresServer
-from mlops_basics.commands.services.process import HOST
 from mlops_basics.commands.services.s3 import S3Server
 from mlops_basics.commands.services.secret_files import instance_secrets, write_private
 from mlops_basics.errors import ConfigurationError
@@ -106,17 +105,18 @@ class Instance:
         """Write credentials.yml and services.env (for shells) into a private folder.
 
         Raises:
-            ConfigurationError: If credentials.yml tells of another server than ours.
+            ConfigurationError: If credentials.yml holds keys of another server than ours.
         """
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / "credentials.yml"
         stored: dict[str, Any] = {}
         if path.is_file():
             stored = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        other = (stored.get("environment") or {}).get("AWS_ENDPOINT_URL", f"http://{HOST}")
-        if not str(other).startswith(f"http://{HOST}"):
+        kept, own = stored.get("environment") or {}, "AWS_ACCESS_KEY_ID"
+        if kept and kept.get(own) != self.environment()[own]:  # by the key: ports may change
+            server = kept.get("AWS_ENDPOINT_URL", "none is named: AWS's own")
             raise ConfigurationError(
-                f"{path} has an `environment` of another server ({other}), which is not "
+                f"{path} has an `environment` of another server ({server}), which is not "
                 "overwritten. Move it away, then start the services again."
             )
         if stored.get("environment") != self.environment():
