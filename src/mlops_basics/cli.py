@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from kedro.framework.cli.project import package as kedro_package
 from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import ENV_HELP
 from kedro.utils import find_kedro_project
@@ -155,8 +156,19 @@ def _project_path(metadata: Any) -> Path:
     return find_kedro_project(Path.cwd()) or Path.cwd()
 
 
+@click.pass_obj
+def _package(metadata: Any) -> Any:
+    from mlops_basics.commands.package import require_no_secrets
+
+    require_no_secrets(_project_path(metadata))
+    call = kedro_package.callback
+    assert call is not None  # noqa: S101 (as above)
+    return call()
+
+
 run = readable(_calling(kedro_run, _run))
 cli.add_command(run)
+cli.add_command(readable(_calling(kedro_package, _package)))
 
 
 @command("project")
@@ -248,7 +260,7 @@ def doctor(place: Place) -> int:
 
 @command("project")
 def keygen(place: Place) -> None:
-    """Make the keys that releases are signed with and checked by (conf/local)."""
+    """Make the keys that releases are signed with and checked by (.secrets)."""
     from mlops_basics.commands.keygen import make_keys
 
     click.echo(make_keys(place.project_path))

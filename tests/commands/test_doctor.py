@@ -96,18 +96,28 @@ def test_what_is_installed_is_what_python_says():
 
 def test_private_files_have_to_be_private(tmp_path):
     """Credentials and the signing key, wherever that is."""
-    folder = tmp_path / "conf" / "local"
-    folder.mkdir(parents=True)
     assert installation.private_files(tmp_path, None).text == "none yet"
-    for name in ("credentials.yml", "key"):
-        (folder / name).write_text("canary", encoding="utf-8")
-        (folder / name).chmod(0o600)
-    assert installation.private_files(tmp_path, "conf/local/key").state == "ok"
-    (folder / "key").chmod(0o640)
+    for name in ("conf/local/credentials.yml", ".secrets/services.env", "elsewhere/key"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("canary", encoding="utf-8")
+        (tmp_path / name).chmod(0o600)
+    assert installation.private_files(tmp_path, "elsewhere/key").text.startswith("3, readable by")
+    (tmp_path / "elsewhere/key").chmod(0o640)
     assert installation.private_files(tmp_path, None).state == "ok"
-    with pytest.raises(CheckError, match="chmod 600 conf/local/key") as open_key:
-        installation.private_files(tmp_path, "conf/local/key")
+    with pytest.raises(CheckError, match="chmod 600 elsewhere/key") as open_key:
+        installation.private_files(tmp_path, "elsewhere/key")
     assert "canary" not in str(open_key.value)
+
+
+def test_a_key_that_a_package_would_hold_is_named(tmp_path):
+    """With the folder that it should be moved to."""
+    key = tmp_path / "conf" / "local" / "signing_key.pem"
+    key.parent.mkdir(parents=True)
+    key.touch(mode=0o600)
+    with pytest.raises(CheckError, match="take conf/local/signing_key") as packed:
+        installation.private_files(tmp_path, "conf/local/signing_key.pem")
+    assert packed.value.state == "warning"
+    assert packed.value.remedy.startswith("Move them to .secrets,")
 
 
 def probe(tmp_path: Path) -> StoreFiles:

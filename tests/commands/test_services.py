@@ -60,7 +60,7 @@ def test_secrets_are_on_no_command_line_and_in_no_public_file(
     """Secrets are on no command line and in no public file."""
     import psutil
 
-    services.write_settings(tmp_path)
+    services.write_settings(tmp_path, tmp_path)
     own = services.environment()
     values = [own[name] for name in own if "SECRET" in name or "PASSWORD" in name]
     pids = (services.s3.daemon.pid(), mlflow_server.daemon.pid())
@@ -76,14 +76,14 @@ def test_the_settings_are_what_yaml_and_a_shell_read(services: Instance, tmp_pat
     """The settings files are valid for YAML and for a shell."""
     (tmp_path / "credentials.yml").write_text("mine: {key: 1}\n", encoding="utf-8")
 
-    services.write_settings(tmp_path)
+    services.write_settings(tmp_path, tmp_path)
 
     own = {**services.environment(), "MLOPS_BUCKET": "renamed since"}
     known = yaml.safe_load((tmp_path / "credentials.yml").read_text(encoding="utf-8"))
     (tmp_path / "credentials.yml").write_text(
         yaml.safe_dump({**known, "environment": own}), encoding="utf-8"
     )
-    services.write_settings(tmp_path)
+    services.write_settings(tmp_path, tmp_path)
 
     known = yaml.safe_load((tmp_path / "credentials.yml").read_text(encoding="utf-8"))
     assert known == {"mine": {"key": 1}, "environment": services.environment()}
@@ -111,7 +111,7 @@ def test_settings_of_another_server_are_not_overwritten(
     (tmp_path / "credentials.yml").write_text(text, encoding="utf-8")
 
     with pytest.raises(ConfigurationError, match=r"another server.*Move it away"):
-        services.write_settings(tmp_path)
+        services.write_settings(tmp_path, tmp_path)
 
     assert (tmp_path / "credentials.yml").read_text(encoding="utf-8") == text
 

@@ -16,25 +16,25 @@ def test_a_release_is_signed_and_only_ours_is_used(project, tmp_path):
     made = project.command("keygen")
     assert made.exit_code == 0, made.output
     public = made.output.split("verify_key: ")[1].strip()
-    assert "signing_key: conf/local/signing_key.pem" in made.output
+    assert "signing_key: .secrets/signing_key.pem" in made.output
     assert "PRIVATE" not in made.output
     again = project.command("keygen")
     assert again.exit_code == 1
     assert "none is ever overwritten" in again.output
 
-    own = {"signing_key": "conf/local/signing_key.pem", "verify_key": public}
+    own = {"signing_key": ".secrets/signing_key.pem", "verify_key": public}
     set_up(project, **own)
     project.run(env=ENV, **weak())
     store, _ = production_of(project)
     assert store.verify("1").version == "1"
     before = store.pointer()
 
-    (project.path / "conf" / "local" / "signing_key.pem").unlink()
+    (project.path / ".secrets" / "signing_key.pem").unlink()
     project.run("batch_inference", env=ENV)
 
     _, _, theirs = make_key_pair(tmp_path / "theirs")
     options = (project.path / "conf" / ENV / "globals.yml").read_text(encoding="utf-8")
-    changed = options.replace(public, theirs).replace("signing_key: conf", "# conf")
+    changed = options.replace(public, theirs).replace("signing_key: .secrets", "# .secrets")
     (project.path / "conf" / ENV / "globals.yml").write_text(changed, encoding="utf-8")
     with pytest.raises(Exception, match="somebody else signed it") as refused:
         project.run("batch_inference", env=ENV)

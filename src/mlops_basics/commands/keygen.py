@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mlops_basics.config.private_files import secrets_folder
 from mlops_basics.production.signature import make_key_pair
 
 
 def make_keys(project: Path) -> str:
-    """Make a pair of keys in conf/local; returns a message that says what to do with them.
+    """Make a pair of keys in .secrets; returns a message that says what to do with them.
 
     Raises:
         ConfigurationError: If there are keys already.
     """
-    private, public, text = make_key_pair(project / "conf" / "local")
+    private, public, text = make_key_pair(secrets_folder(project))
     private_path = private.relative_to(project).as_posix()
     return (
         f"Private key: {private_path} (keep it secret, keep a copy)\n"

@@ -15,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
+from mlops_basics.config.private_files import SECRETS, packed_secrets
 
 _PYTHON, _PACKAGES, _PRIVATE = "Python", "packages", "private files"
 _MOST_NAMED = 5
@@ -64,9 +65,10 @@ def packages(project: Path, installed: dict[str, str] | None = None) -> CheckRes
 
 
 def private_files(project: Path, signing_key: str | None) -> CheckResult:
-    """Whether no other user can read the files with secrets."""
-    folder = project / "conf" / "local"
-    files = [file for pattern in _PRIVATE_FILES for file in sorted(folder.glob(pattern))]
+    """Whether no other user can read the files with secrets, and no package would hold them."""
+    folders = (project / "conf" / "local", project / SECRETS)
+    patterns = [(folder, pattern) for folder in folders for pattern in _PRIVATE_FILES]
+    files = [file for folder, pattern in patterns for file in sorted(folder.glob(pattern))]
     if signing_key is not None and (project / signing_key).is_file():
         files.append(project / signing_key)
     files = list(dict.fromkeys(files))
@@ -78,6 +80,13 @@ def private_files(project: Path, signing_key: str | None) -> CheckResult:
         raise CheckError(
             f"Others on this machine can reach {_some(shown)}.",
             f"chmod 600 {' '.join(shown[:_MOST_NAMED])}",
+            "warning",
+        )
+    if packed := packed_secrets(project):
+        shown = [os.path.relpath(file, project) for file in packed]
+        raise CheckError(
+            f"`kedro package` would take {_some(shown)}, and so refuses.",
+            f"Move them to {SECRETS}, and correct `signing_key` in globals.yml.",
             "warning",
         )
     return CheckResult(_PRIVATE, "ok", f"{len(files)}, readable by you alone")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from mlops_basics.commands.services.instance import WARNING, Instance
+from mlops_basics.config.private_files import secrets_folder
 
 SAMPLE = Path("data") / "source" / "iris.csv"
 
@@ -36,13 +37,14 @@ def start(instance: Instance, project: Path) -> str:
         ConfigurationError: If a server does not come up, or settings of another server are there.
     """
     settings = project / "conf" / "local"
+    for_shells = secrets_folder(project)
     instance.start()
-    instance.write_settings(settings)
+    instance.write_settings(settings, for_shells)
     _upload_sample(instance, project)
     return (
         f"{status(instance)}\n"
         f"Settings: {settings / 'credentials.yml'} (the project reads it), and for a shell: "
-        f". {settings / 'services.env'}\n"
+        f". {for_shells / 'services.env'}\n"
         f"Next: kedro run --env s3. MLflow's pages: {instance.mlflow.address} (user and password "
         "are in the settings)\n"
         f"{WARNING}"

@@ -101,8 +101,12 @@ class Instance:
             ("mlflow", self.mlflow.answers(), self.mlflow.address, str(self.mlflow.daemon.log)),
         ]
 
-    def write_settings(self, folder: Path) -> None:
-        """Write credentials.yml and services.env (for shells) into a private folder.
+    def write_settings(self, folder: Path, for_shells: Path) -> None:
+        """Write credentials.yml, and services.env and scorer.env for shells.
+
+        Args:
+            folder: Of credentials.yml, where Kedro reads it; it is made where it is missing.
+            for_shells: Of the others: a private folder.
 
         Raises:
             ConfigurationError: If credentials.yml holds keys of another server than ours.
@@ -122,8 +126,8 @@ class Instance:
         if stored.get("environment") != self.environment():
             text = yaml.safe_dump(stored | {"environment": self.environment()}, sort_keys=False)
             write_private(path, text)
-        write_private(folder / "services.env", shell_lines(self.environment()))
-        write_private(folder / "scorer.env", shell_lines(self.scorer_environment()))
+        write_private(for_shells / "services.env", shell_lines(self.environment()))
+        write_private(for_shells / "scorer.env", shell_lines(self.scorer_environment()))
 
     def _ports(self, s3_port: int | None, mlflow_port: int | None) -> dict[str, int]:
         """The ports that were asked for, else those of the last time."""
