@@ -215,7 +215,7 @@ def serve(place: Place, host: str, port: int) -> int:
 @command("environment")
 @click.argument("run_id")
 def reproduce(place: Place, run_id: str) -> int:
-    """Run a recorded run again and say whether metrics and predictions are identical."""
+    """Run a recorded run again, also a refresh or a search, and say whether it gives the same."""
     from mlops_basics.commands.reproduce import reproduce_run
 
     reproduction = reproduce_run(place.project_path, run_id, place.env)

@@ -7,18 +7,20 @@ from dataclasses import replace
 
 import mlflow
 import pytest
+from kedro.io import DataCatalog
 
 from mlops_basics.commands import promote as promotion
-from mlops_basics.commands.promote import promote, require_reason
+from mlops_basics.commands.promote import promote, recorded_registration, require_reason
 from mlops_basics.commands.releases import releases_table
 from mlops_basics.commands.rollback import rollback
 from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError
+from mlops_basics.pipelines.model_registry import create_pipeline as registry_pipeline
 from mlops_basics.production.history import periods
 from mlops_basics.production.publish import publish
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.production.signature import Signatures, make_key_pair
-from mlops_basics.schemas import Override
+from mlops_basics.schemas import Manifest, Override
 from tests.support.challengers import TRUSTED, refused, registered
 from tests.support.killed import Killed
 from tests.support.terminal import shown
@@ -45,6 +47,52 @@ def kept(workshop, champion="1", override=WORD, **values):
 def in_production(workshop, store):
     """Alias and pointer."""
     return workshop.registry.champion(), store.pointer().version
+
+
+def recorded(missing: str = "", decided: str = "written", **values) -> Manifest:
+    """A run of all that registering needs, but for one data set."""
+    names = {*registry_pipeline().inputs(), "model"} - {missing}
+    data = {"version": "then", "path": "data", "sha256": "0", "access": "written"}
+    datasets = {
+        name: data | {"access": decided if name == "decision" else "written"} for name in names
+    }
+    about = {"run_id": "then", "mlflow_run_id": None, "env": "base", "model_name": "flowers"}
+    code = {
+        "git_commit": None,
+        "git_dirty": None,
+        "lock_sha256": None,
+        "python": "3",
+        "libraries": {},
+    }
+    run = about | {
+        "code": code,
+        "parameters": {},
+        "datasets": datasets,
+        "pipelines": ["__default__"],
+    }
+    return Manifest.model_validate(run | values)
+
+
+@pytest.mark.parametrize(
+    ("run", "words"),
+    [
+        (
+            recorded("recipe"),
+            "was recorded before runs kept 'recipe', which every release holds now",
+        ),
+        (
+            recorded("model", pipelines=["monitoring"]),
+            r"\(monitoring\) made no 'model': only a run",
+        ),
+        (recorded("decision"), "made no 'decision': only a run that trained and evaluated"),
+        (recorded(decided="kept"), "made no 'decision': only a run that trained and evaluated"),
+    ],
+    ids=["before recipes", "no model", "no decision", "decision of another run"],
+)
+def test_a_run_that_cannot_be_promoted_is_told_why(run, words):
+    """A run that is older than what a release holds is not taken for one that made no model."""
+    with pytest.raises(ConfigurationError, match=words):
+        recorded_registration(DataCatalog(), {"model_registry": registry_pipeline()}, run)
 
 
 def test_a_kept_challenger_becomes_version_champion_and_release(released, store):

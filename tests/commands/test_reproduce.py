@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlops_basics.commands.reproduce import DECISIVE, RESULTS, compare_runs
+from mlops_basics.commands.reproduce import KINDS, LOOP, compare_runs, kind_of
 from mlops_basics.schemas import Code, DataVersion, Manifest
 
 CODE = Code(
@@ -16,7 +16,7 @@ CODE = Code(
 )
 
 
-def manifest(run_id="then", changed=(), without=(), **code):
+def manifest(run_id="then", changed=(), without=(), pipeline="__default__", **code):
     """A run of all data sets, of which some have other content, made with this code."""
     datasets = {
         name: DataVersion(
@@ -25,7 +25,7 @@ def manifest(run_id="then", changed=(), without=(), **code):
             sha256=f"{name} {run_id if name in changed else 'unchanged'}",
             access="written",
         )
-        for name in ("raw_data", *RESULTS)
+        for name in ("raw_data", *KINDS[pipeline].results)
         if name not in without
     }
     return Manifest(
@@ -33,7 +33,7 @@ def manifest(run_id="then", changed=(), without=(), **code):
         mlflow_run_id=None,
         env="base",
         model_name="flowers",
-        pipelines=("__default__",),
+        pipelines=(pipeline,),
         code=CODE.model_copy(update=code),
         parameters={},
         datasets=datasets,
@@ -50,12 +50,24 @@ def test_equal_runs_are_identical():
     )
 
 
-@pytest.mark.parametrize("name", RESULTS)
-def test_each_result_is_compared(name):
-    """Metrics and predictions decide; what else differs is named."""
-    found = compare_runs(manifest("then"), manifest("now", changed=[name]))
+@pytest.mark.parametrize(
+    ("pipeline", "name"),
+    [(pipeline, name) for pipeline in KINDS for name in KINDS[pipeline].results],
+)
+def test_each_result_is_compared(pipeline, name):
+    """What the run is known by decides; what else differs is named."""
+    then = manifest("then", pipeline=pipeline)
+    found = compare_runs(then, manifest("now", changed=[name], pipeline=pipeline))
     assert found.different == (name,)
-    assert found.identical == (name not in DECISIVE)
+    assert found.identical == (name not in KINDS[pipeline].decisive)
+
+
+def test_several_pipelines_count_as_the_loop():
+    """Whoever ran its parts in one call gets them compared as those of one run."""
+    parts = manifest("then").model_copy(
+        update={"pipelines": ("model_training", "model_evaluation")}
+    )
+    assert kind_of(parts) == LOOP
 
 
 def test_versions_and_paths_alone_do_not_differ():

@@ -102,9 +102,16 @@ def recorded_registration(
     pipeline = pipelines[_REGISTERING]
     needed = sorted({*pipeline.inputs(), "model"})
     missing = [name for name in needed if name not in manifest.datasets]
+    decision = manifest.datasets.get(_DECISION)
     # What a later run has kept of the one before is not its own to be named by.
-    if not missing and manifest.datasets[_DECISION].access != "written":
+    judged = decision is not None and decision.access == "written"
+    if not missing and not judged:
         missing = [_DECISION]
+    if missing and judged and "model" in manifest.datasets:
+        raise ConfigurationError(
+            f"The run {manifest.run_id} evaluated a model, but was recorded before runs kept "
+            f"'{missing[0]}', which every release holds now. Make it again: kedro run"
+        )
     if missing:
         raise ConfigurationError(
             f"The run {manifest.run_id} ({', '.join(manifest.pipelines)}) made no "

@@ -7,18 +7,51 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kedro.framework.context import KedroContext
+
 from mlops_basics.errors import ConfigurationError, LineageError
+from mlops_basics.runs import versions
 from mlops_basics.runs.dvc import fetch
 from mlops_basics.runs.find import artifact_of, find_run, manifest_of
 from mlops_basics.runs.session import load_context, run_session
-from mlops_basics.runs.versions import REPRODUCTION
 from mlops_basics.schemas import Manifest, SearchReport
+from mlops_basics.storage.skops_archive import MODEL_FILE
 
-#: What a reproduction makes anew, and compares with what was recorded.
-RESULTS = ("train_data", "valid_data", "test_data", "trials", "test_metrics", "scores")
 _INLETS = ("source", "labels")
-#: Of these, what has to be equal for the run to count as reproduced.
-DECISIVE = ("test_metrics", "scores")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a kind of run makes, and is compared by.
+
+    Attributes:
+        results: Data sets that are made anew.
+        decisive: Of these, what has to be equal for the run to count as reproduced.
+        same: What is said of an equal run.
+    """
+
+    results: tuple[str, ...]
+    decisive: tuple[str, ...]
+    same: str
+
+
+LOOP = Kind(
+    ("train_data", "valid_data", "test_data", "trials", "test_metrics", "scores"),
+    ("test_metrics", "scores"),
+    "metrics and predictions are identical",
+)
+#: By the name of the pipeline; any other run counts as one of the whole loop.
+KINDS = {
+    "__default__": LOOP,
+    "refresh": Kind(
+        ("recipe", "table_info", "fitted_rows", "reference", "reference_losses", "model"),
+        ("fitted_rows", "model"),
+        "the model and the rows that it learned from are identical",
+    ),
+    "recipe_search": Kind(
+        ("train_data", "valid_data", "trials", "recipe"), ("recipe",), "the recipe is identical"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -38,14 +71,14 @@ class Reproduction:
 
     @property
     def identical(self) -> bool:
-        """Whether metrics and predictions are the same to the last bit."""
-        return not set(self.different) & set(DECISIVE)
+        """Whether what decides is the same to the last bit."""
+        return not set(self.different) & set(kind_of(self.recorded).decisive)
 
     def in_words(self) -> str:
         """The outcome in words."""
         run = f"Run {self.recorded.run_id} (repeated as {self.repeated.run_id})"
         if self.identical:
-            lines = [f"{run}: metrics and predictions are identical."]
+            lines = [f"{run}: {kind_of(self.recorded).same}."]
             lines += [f"  although {cause}" for cause in self.causes]
             return "\n".join(lines)
         lines = [f"{run}: these differ: {', '.join(self.different)}."]
@@ -54,6 +87,11 @@ class Reproduction:
         else:
             lines.append("  Code, libraries, data and parameters are the same: report this.")
         return "\n".join(lines)
+
+
+def kind_of(recorded: Manifest) -> Kind:
+    """What kind of run it was; any that is not one of a single known pipeline is of the loop."""
+    return KINDS.get("+".join(recorded.pipelines), LOOP)
 
 
 def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Reproduction:
@@ -71,8 +109,8 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
     context = load_context(project_path, env, {})  # points MLflow at the project's server
     run = find_run(str(context.params["model_name"]), run_id)
     recorded = manifest_of(run)
-    raw = recorded.datasets.get("raw_data")
-    if raw is None or not (set(DECISIVE) <= set(recorded.datasets)):
+    raw, kind = recorded.datasets.get("raw_data"), kind_of(recorded)
+    if raw is None or not (set(kind.decisive) <= set(recorded.datasets)):
         raise ConfigurationError(
             f"The run {run_id} ({', '.join(recorded.pipelines)}) has no metrics of its own that "
             "could be reproduced. Name a run that trained and evaluated."
@@ -84,13 +122,18 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
         "n_trials": _trials_run(run.info.run_id, recorded),
     }
     params["reproduces"] = recorded.run_id
+    if "model" in kind.results:  # before anything runs: it may be gone
+        recorded = _with_model_content(load_context(project_path, recorded.env, params), recorded)
     if "://" in raw.path or (project_path / raw.path).exists():
         _run(project_path, recorded, params, ["raw_data"], {"raw_data": raw.version})
     else:
         with tempfile.TemporaryDirectory(prefix="mlops-basics-data-") as scratch:
             fetched = _fetch_sources(project_path, recorded, Path(scratch))
             _run(project_path, recorded, params | fetched, list(_INLETS), {})
-    repeated: Manifest = load_context(project_path, recorded.env, params).catalog.load(REPRODUCTION)
+    context = load_context(project_path, recorded.env, params)
+    repeated: Manifest = context.catalog.load(versions.REPRODUCTION)
+    if "model" in kind.results:
+        repeated = _with_model_content(context, repeated)
     return compare_runs(recorded, repeated)
 
 
@@ -98,7 +141,7 @@ def compare_runs(recorded: Manifest, repeated: Manifest) -> Reproduction:
     """Compare what two runs made, and what they were made with."""
     different = tuple(
         name
-        for name in RESULTS
+        for name in kind_of(recorded).results
         if name in recorded.datasets
         and (
             name not in repeated.datasets
@@ -113,18 +156,36 @@ def _run(
     recorded: Manifest,
     params: dict[str, Any],
     inputs: list[str],
-    versions: dict[str, str],
+    load_versions: dict[str, str],
 ) -> None:
-    """Run the part of the loop that makes the results again."""
+    """Run the part of the pipeline that makes the results again."""
+    kind = kind_of(recorded)
     run_session(
         project_path,
         recorded.env,
         params,
-        pipeline_names=["__default__"],
+        pipeline_names=[next(name for name, each in KINDS.items() if each is kind)],
         from_inputs=inputs,
-        to_outputs=list(RESULTS),
-        load_versions=versions,
+        to_outputs=list(kind.results),
+        load_versions=load_versions,
     )
+
+
+def _with_model_content(context: KedroContext, manifest: Manifest) -> Manifest:
+    """The manifest with the hash of its model alone: other files of its folder hold time and id.
+
+    Raises:
+        LineageError: If the model is gone.
+    """
+    model = manifest.datasets["model"]
+    digest = versions.file_hash(context.catalog, "model", model.version, MODEL_FILE)
+    if digest is None:
+        raise LineageError(
+            f"The model of the run {manifest.run_id} is gone: {model.path} does not exist, and "
+            "there is nothing else to compare with. Restore it."
+        )
+    datasets = {**manifest.datasets, "model": model.model_copy(update={"sha256": digest})}
+    return manifest.model_copy(update={"datasets": datasets})
 
 
 def _fetch_sources(project_path: Path, recorded: Manifest, scratch: Path) -> dict[str, str]:

@@ -88,6 +88,8 @@ class ReleaseDataset(ArtifactDataset):
 class ProductionDataset(AbstractDataset[NoReturn, Release]):
     """``ProductionDataset`` loads the release in production, every file of it verified first.
 
+    With ``release`` it loads that one, whatever is in production.
+
     Example of a catalog entry::
 
         production:
@@ -106,6 +108,7 @@ class ProductionDataset(AbstractDataset[NoReturn, Release]):
         signing_key: str | None = None,
         verify_key: str | list[str] | None = None,
         reference: bool = False,
+        release: str | None = None,
         credentials: dict[str, Any] | None = None,
         fs_args: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
@@ -118,6 +121,7 @@ class ProductionDataset(AbstractDataset[NoReturn, Release]):
             signing_key: Path of the private key, from which the public one can be derived.
             verify_key: Public keys, or paths of them, whose signatures are accepted.
             reference: Whether to load, too, what later batches are compared with.
+            release: Version of the release to load; None: the one in production.
             credentials: Arguments of the file system that are secret.
             fs_args: Other arguments of the file system.
             metadata: Ignored by Kedro, read by plugins.
@@ -126,14 +130,14 @@ class ProductionDataset(AbstractDataset[NoReturn, Release]):
         self.store = ReleaseStore(
             production, model_name, trusted_types, credentials, fs_args, signatures
         )
-        self._reference = reference
+        self._reference, self._chosen = reference, release
         self.metadata = metadata
 
     def load(self) -> Release:
-        return self.store.load(reference=self._reference)
+        return self.store.load(self._chosen, reference=self._reference)
 
     def save(self, data: NoReturn) -> NoReturn:
         raise DatasetError(f"{type(self).__name__} is a read only dataset type")
 
     def _describe(self) -> dict[str, Any]:
-        return {"model_name": self.store.model_name}
+        return {"model_name": self.store.model_name, "release": self._chosen}

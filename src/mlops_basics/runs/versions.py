@@ -216,6 +216,23 @@ def content_hash(filesystem: Any, path: str) -> str:
     return digest.hexdigest()
 
 
+def file_hash(catalog: Catalog, name: str, version: str, file: str) -> str | None:
+    """SHA-256 of a file in a version's folder, None where it is gone.
+
+    Args:
+        catalog: Its data set is pinned in place.
+        name: Of a data set whose versions are folders.
+        version: Which of them.
+        file: Name of the file in it.
+    """
+    dataset = versioned(catalog, name)
+    assert dataset is not None  # noqa: S101 (the caller names one of ours)
+    _pin(dataset, version)
+    path = f"{content_path(dataset, 'read')}/{file}"
+    fs: Any = getattr(dataset, "_fs", None)
+    return content_hash(fs, path) if fs.isfile(path) else None
+
+
 def _pin(dataset: AbstractVersionedDataset[Any, Any], version: str | None) -> None:
     """Let a data set load one version.
 
