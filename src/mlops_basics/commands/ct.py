@@ -14,12 +14,12 @@ from kedro.runner import SequentialRunner
 
 from mlops_basics.errors import ConflictError
 from mlops_basics.pipelines.monitoring.adaptation import adopted, challenged
+from mlops_basics.pipelines.monitoring.rebase import attempted
 from mlops_basics.reporting.monitoring_text import policy_lines
 from mlops_basics.runs import versions
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.session import Place
 from mlops_basics.schemas import (
-    Attempt,
     CollectionParams,
     Decision,
     MonitoringParams,
@@ -111,20 +111,16 @@ def _is_due(verdict: Verdict) -> bool:
     return verdict.adaptation is not None and verdict.adaptation.action in RELEASES
 
 
-def _follows_policies(verdict: Verdict) -> bool:
-    return verdict.adaptation is not None and bool(verdict.adaptation.policy)
-
-
 def _search(place: Place, verdict: Verdict) -> Outcome:
     """Look for a new recipe, which is then compared with the present one batch by batch."""
     skip = _left_out(place, verdict)
-    if not _follows_policies(verdict):
+    if not verdict.follows_policies:
         return _after_training(place, verdict, place.run("__default__", collection={"skip": skip}))
     run_id = place.run("recipe_search", collection={"skip": skip})
     recipe: Recipe = versions.load_of(place.catalog(), "recipe", run_id)
 
     def searched(state: MonitoringState) -> MonitoringState:
-        state = _attempted(state, verdict, run_id, promoted=False, outcome="searched")
+        state = attempted(state, verdict, run_id, promoted=False, outcome="searched")
         policy = challenged(state.policy, recipe) if state.policy else None
         return state.model_copy(update={"policy": policy})
 
@@ -200,7 +196,7 @@ def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     promoted = pointer.version != verdict.version
 
     def trained(state: MonitoringState) -> MonitoringState:
-        return _attempted(state, verdict, run_id, promoted=promoted, outcome=decision.outcome)
+        return attempted(state, verdict, run_id, promoted=promoted, outcome=decision.outcome)
 
     _update_state(catalog, trained)
     if promoted:
@@ -209,23 +205,6 @@ def _after_training(place: Place, verdict: Verdict, run_id: str) -> Outcome:
     return Outcome(
         ExitCode.KEPT, f"Retrained, and version {verdict.version} is kept: {registered.reason}"
     )
-
-
-def _attempted(
-    state: MonitoringState, verdict: Verdict, run_id: str, *, promoted: bool, outcome: str
-) -> MonitoringState:
-    """The state in which a retraining on a verdict's evidence has taken place."""
-    watch = state.watches[verdict.version]
-    attempt = Attempt(
-        run_id=run_id,
-        evidence=verdict.evidence,
-        batches=watch.newest,
-        labelled_batches=watch.labelled_batches,
-        promoted=promoted,
-        outcome=outcome,
-    )
-    watch = watch.model_copy(update={"attempts": (*watch.attempts, attempt), "pending": ()})
-    return state.model_copy(update={"watches": {**state.watches, verdict.version: watch}})
 
 
 def _update_state(catalog: Any, change: Callable[[MonitoringState], MonitoringState]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mlops_basics.schemas import ConceptResult, Verdict, WatchedBatch, WatchedLoss
 from mlops_basics.schemas.policy import RELEASES, WORSE_THAN_CONSTANT
 
-from .text import Badge, limits, number, share_text
+from .text import Badge, Tone, limits, number, share_text
 
 OUTCOMES = {
     "retrain": "retrain",
@@ -39,7 +39,34 @@ def outcome_badge(verdict: Verdict) -> Badge:
         return Badge(OUTCOMES["retrain"], "bad")
     if verdict.outcome in ("no_drift", "nothing_new") and drift_found(verdict):
         return Badge("drift, no new reason to retrain", "neutral")
-    return Badge(OUTCOMES[verdict.outcome], "good" if verdict.outcome == "no_drift" else "neutral")
+    is_good = verdict.outcome == "no_drift" and not verdict.concept.is_above
+    return Badge(OUTCOMES[verdict.outcome], "good" if is_good else "neutral")
+
+
+def concept_badge(concept: ConceptResult) -> Badge:
+    """What is known of the error: good only where the newest errors are within the limit."""
+    if concept.status == "no_drift" and concept.is_above:
+        return Badge("the error is above its limit", "neutral")
+    tones: dict[str, Tone] = {"drift": "bad", "no_drift": "good"}
+    return Badge(CONCEPT_STATUSES[concept.status], tones.get(concept.status, "neutral"))
+
+
+def above_text(concept: ConceptResult) -> str:
+    """What is known where the newest errors are above the release's limit without an alarm."""
+    if concept.status != "no_drift" or not concept.is_above:
+        return ""
+    limit = concept.tolerated if concept.own_tolerated is None else concept.own_tolerated
+    found = (
+        f"The newest {concept.newest_rows:,} labelled rows have an error of "
+        f"{scaled(concept.newest, concept)}, above the {scaled(limit, concept)} that the release's "
+        "reference allows: "
+    )
+    if concept.own_tolerated is None:
+        return found + "not shown yet to be more than chance."
+    return found + (
+        "a search has answered this rise, and an error above "
+        f"{scaled(concept.tolerated, concept)} would be a new one."
+    )
 
 
 def drift_found(verdict: Verdict) -> bool:
@@ -51,7 +78,8 @@ def drift_found(verdict: Verdict) -> bool:
 def sentence_that_matters(verdict: Verdict) -> str:
     """What a reader who stops after one sentence should know."""
     if verdict.outcome in ("no_drift", "nothing_new"):
-        return UNUSED_DRIFT if drift_found(verdict) else NO_CHANGE_NEEDED
+        above = above_text(verdict.concept)
+        return UNUSED_DRIFT if drift_found(verdict) else above or NO_CHANGE_NEEDED
     if not verdict.reasons:
         return OUTCOMES[verdict.outcome]
     # What it waits for comes last, what drifted first.
@@ -108,7 +136,7 @@ def concept_text(concept: ConceptResult) -> str:
         f"reference {scaled(concept.reference, concept)}, "
         f"tolerated up to {scaled(concept.tolerated, concept)}"
     )
-    status = CONCEPT_STATUSES[concept.status]
+    status = concept_badge(concept).words
     if concept.observed is None:
         return f"{status} ({limits})"
     return f"{scaled(concept.observed, concept)} in {concept.rows:,} rows ({limits}): {status}"

@@ -75,7 +75,8 @@ class WatchedBatch(Artifact):
     without the labels and whatever the order of the rows; ``number`` counts the used batches of
     the release from 1. ``skip`` tells that a training has to leave the file out as it is now.
     ``entered`` tells whether its losses are part of the concept test; ``error`` is their mean, a
-    loss in [0, 1], with a 95 % interval.
+    loss in [0, 1], with a 95 % interval; ``tested`` is a digest of the labels that it was tested
+    with.
     """
 
     name: str
@@ -91,6 +92,7 @@ class WatchedBatch(Artifact):
     effects: dict[str, float] = {}
     labels: LabelCount | None = None
     entered: bool = False
+    tested: str = ""
     error: float | None = None
     error_low: float | None = None
     error_high: float | None = None
@@ -126,13 +128,20 @@ class Watch(Artifact):
     """The state of one release: its batches, its concept test, its retrainings.
 
     ``trained`` are the batches that it was trained on, by name and SHA-256; ``pending`` is the
-    evidence of a retraining that has not taken place yet.
+    evidence of a retraining that has not taken place yet. ``recent`` are the newest losses that
+    have entered the test. After a search the watch compares with the newest batches, too: the error
+    is tolerated up to theirs, ``own`` being the test against the release's reference meanwhile
+    (None: it counts), and a column has drifted only if it also differs from ``compared_with``,
+    which are keys of records.
     """
 
     version: str
     trained: dict[str, str] = {}
     loss: WatchedLoss
     sequential: dict[str, Any]
+    own: dict[str, Any] | None = None
+    recent: tuple[float, ...] = ()
+    compared_with: tuple[tuple[str, int], ...] = ()
     batches: tuple[WatchedBatch, ...] = ()
     attempts: tuple[Attempt, ...] = ()
     pending: tuple[str, ...] = ()
@@ -190,7 +199,9 @@ class ConceptResult(Artifact):
     whoever reads them: the largest absolute error that counts in a regression, otherwise 1.
     ``wealth`` is the log of the test's wealth as a share of what raises the alarm: 1 or more at its
     peak is an alarm. ``smallest`` is the smallest error that would be found within ``horizon``
-    rows.
+    rows. ``newest`` is the mean error of the ``newest_rows`` newest labelled rows.
+    ``own_tolerated`` is what the release's own reference allows, where a search has answered an
+    alarm and the error is tolerated up to ``tolerated`` since.
     """
 
     status: Literal["drift", "no_drift", "not_enough_labels", "no_labels"]
@@ -209,7 +220,16 @@ class ConceptResult(Artifact):
     smallest: float | None = None
     horizon: int = 0
     scale: float = 1.0
+    newest: float | None = None
+    newest_rows: int = 0
+    own_tolerated: float | None = None
     reason: str
+
+    @property
+    def is_above(self) -> bool:
+        """Whether the newest errors lie above what the release's own reference allows."""
+        limit = self.tolerated if self.own_tolerated is None else self.own_tolerated
+        return self.newest is not None and self.newest > limit
 
 
 class BatchResult(Artifact):
@@ -239,6 +259,11 @@ class Verdict(Artifact):
     skip: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     adaptation: Adaptation | None = None
+
+    @property
+    def follows_policies(self) -> bool:
+        """Whether production follows policies, so that an alarm leads to a search."""
+        return self.adaptation is not None and bool(self.adaptation.policy)
 
 
 @dataclass(frozen=True)

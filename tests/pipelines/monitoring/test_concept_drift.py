@@ -204,3 +204,36 @@ def test_a_release_with_few_or_perfect_test_rows_can_be_watched(release):
         verdict = conclude_concept(after, reference, [record])
         assert verdict.reference == losses[0]
         assert verdict.tolerated > losses[0] or losses[0] == 1
+
+
+@pytest.mark.parametrize("thinned", [1, 5])
+@pytest.mark.parametrize("shape", ["rises", "jumps"])
+def test_a_release_that_was_promoted_under_drift_is_watched(release, shape, thinned):
+    """The drift inside its reference is no burst: an error three times as high is seen at once."""
+    rows = np.arange(600)
+    risk = 0.05 + 0.2 * rows / 600 if shape == "rises" else np.where(rows < 300, 0.08, 0.24)
+    found = []
+    for seed in range(9):
+        rng = np.random.default_rng(seed)
+        losses = pd.DataFrame({"error": (rng.random(600) < risk).astype(float)})
+        info = release.reference.info.model_copy(update={"thinned": thinned, "rows": 600})
+        reference = dataclasses.replace(release.reference, losses=losses, info=info)
+        watch = begin_watch(release, reference, PARAMS)
+        record = record_of(labelled=300, rows=300)
+        now = (rng.random(300) < 3 * risk.mean()).astype(float)
+        watch, record = enter(watch, record, now)
+        found.append((watch.sequential["block"], record.alarm))
+    assert sorted(block for block, _ in found)[4] == thinned
+    assert sum(alarm for _, alarm in found) >= 8
+
+
+def test_errors_above_the_limit_are_told_before_they_are_proved(release):
+    """A verdict of no rise comes with the newest error, and whether it lies above the limit."""
+    watch = begin_watch(release, release.reference, PARAMS)
+    limit = SequentialState.from_dict(watch.sequential).mean
+    record = record_of(labelled=10, rows=10)
+    watch, record = enter(watch, record, np.array([1.0, 1.0] + [0.0] * 8))
+    concept = conclude_concept(watch, release.reference, [record])
+    assert (concept.status, concept.newest, concept.newest_rows) == ("no_drift", 0.2, 10)
+    assert concept.is_above == (limit < 0.2)
+    assert concept.own_tolerated is None

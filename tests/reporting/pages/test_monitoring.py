@@ -457,3 +457,24 @@ def test_hostile_names_are_escaped(monitored: Monitored) -> None:
     assert page.count("<svg") == page.count("</svg>") == 2 + 4
     assert "<script" not in page
     assert len(page) < 400_000
+
+
+def test_no_badge_is_green_while_the_newest_errors_are_above_the_limit(
+    monitored: Monitored,
+) -> None:
+    """The page says what is known: no proof yet, or a rise that a search has answered."""
+    above = {"status": "no_drift", "alarm_row": None, "newest": 0.2, "newest_rows": 300}
+    for update, words in (
+        ({"tolerated": 0.13}, "above the 0.130 that the release's reference allows: not shown yet"),
+        ({"tolerated": 0.3, "own_tolerated": 0.13}, "a search has answered this rise"),
+    ):
+        concept = monitored.verdict.concept.model_copy(update=above | update)
+        verdict = {"outcome": "no_drift", "reasons": (QUIET,), "batches": (), "concept": concept}
+        page = write(monitored, **verdict)
+        head = page[: page.index("<h2>Why</h2>")]
+        assert "the error is above its limit" in head
+        assert words in ParsedPage(page).words
+        assert "badge good" not in head
+    calm = monitored.verdict.concept.model_copy(update=above | {"newest": 0.1, "tolerated": 0.13})
+    page = write(monitored, outcome="no_drift", reasons=(QUIET,), batches=(), concept=calm)
+    assert CONCEPT_STATUSES["no_drift"] in page[: page.index("<h2>Why</h2>")]

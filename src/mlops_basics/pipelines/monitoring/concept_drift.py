@@ -31,6 +31,8 @@ from mlops_basics.stats.intervals import metrics as intervals
 from mlops_basics.stats.intervals.result import Interval
 from mlops_basics.table.target import target_values
 
+from .rebase import ENOUGH_ROWS, with_losses
+
 Floats = npt.NDArray[np.float64]
 
 #: A rise is worth knowing when it is found within so many batches.
@@ -161,7 +163,8 @@ def enter(watch: Watch, record: WatchedBatch, losses: Floats) -> tuple[Watch, Wa
             "error_high": interval.high,
         }
     )
-    return watch.model_copy(update={"sequential": after.to_dict()}), entered
+    watch = watch.model_copy(update={"sequential": after.to_dict()})
+    return with_losses(watch, losses, alarmed=before.alarm_row is not None), entered
 
 
 def conclude_concept(
@@ -189,6 +192,8 @@ def conclude_concept(
     else:
         status, reason = "no_drift", result.reason
     losses = reference.losses[watch.loss]
+    newest, newest_rows = _newest_error(entered)
+    own = None if watch.own is None else SequentialState.from_dict(watch.own).mean
     return ConceptResult.model_validate(
         {
             "status": status,
@@ -207,9 +212,23 @@ def conclude_concept(
             "smallest": result.smallest,
             "horizon": horizon,
             "scale": scale,
+            "newest": newest,
+            "newest_rows": newest_rows,
+            "own_tolerated": own,
             "reason": reason,
         }
     )
+
+
+def _newest_error(entered: Sequence[WatchedBatch]) -> tuple[float | None, int]:
+    """Mean error of the newest batches that hold enough rows together, and these rows."""
+    total, rows = 0.0, 0
+    for record in sorted(entered, key=lambda record: -record.number):
+        if rows >= ENOUGH_ROWS or record.labels is None or record.error is None:
+            break
+        total += record.error * record.labels.labelled
+        rows += record.labels.labelled
+    return (total / rows if rows else None), rows
 
 
 def _interval(losses: Floats) -> Interval:

@@ -15,6 +15,10 @@ from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
 from mlops_basics.table.profile import feature_profile
 
 MOST_NAMES = 5  # columns that a note names
+SINCE_SEARCH = (
+    "What differs from the release's reference was compared with the batches that the last search "
+    "has learned from, too: only what has changed since them has drifted."
+)
 LEAST_ROWS = 100  # of each side, for a classifier to learn anything from a half of them
 
 Floats = npt.NDArray[np.float64]
@@ -71,8 +75,12 @@ def judge_batch(
     reference: ReleaseReference,
     profile: TableProfile,
     params: MonitoringParams,
+    also: pd.DataFrame | None = None,
 ) -> Judged:
     """Verdicts about every column of the release's ``number``-th batch, and about joint changes.
+
+    Where a search has learned from later batches, what has changed since them counts: a column has
+    drifted if it differs from the reference and from these.
 
     Args:
         features: Of the batch, shape (rows, columns).
@@ -80,21 +88,33 @@ def judge_batch(
         reference: The release's; a sample of it is what a classifier learns to tell apart.
         profile: What ``reference_profile`` gave.
         params: Level, thresholds, and how many rows the classifier may use.
+        also: Features of the batches that the last search has learned from; None without any.
     """
     ignored = ignored_columns(reference, params)
     current = feature_profile(features, ignored)
-    two_sample = two_sample_scores(
-        reference.sample[list(features.columns)], features, ignored, params, number
-    )
-    results = judge_table(
-        profile,
-        current,
-        number,
-        alpha=params.data_alpha,
-        thresholds=params.thresholds,
-        classifier=two_sample.scored,
-    )
-    return Judged(tuple(results), current, two_sample.notes)
+
+    def judged(before: pd.DataFrame, of_before: TableProfile) -> Judged:
+        two_sample = two_sample_scores(before, features, ignored, params, number)
+        results = judge_table(
+            of_before,
+            current,
+            number,
+            alpha=params.data_alpha,
+            thresholds=params.thresholds,
+            classifier=two_sample.scored,
+        )
+        return Judged(tuple(results), current, two_sample.notes)
+
+    found = judged(reference.sample[list(features.columns)], profile)
+    if also is None or not any(result.drifted for result in found.columns):
+        return found
+    since = judged(also[list(features.columns)], feature_profile(also, ignored))
+    of_since = {(result.column, result.kind): result for result in since.columns}
+    columns = []
+    for result in found.columns:
+        newer = of_since.get((result.column, result.kind), result)
+        columns.append(newer if result.drifted and not newer.drifted else result)
+    return Judged(tuple(columns), current, (*found.notes, SINCE_SEARCH))
 
 
 def two_sample_scores(

@@ -57,7 +57,8 @@ def take_in(
     Rows are judged once. A file that has grown at its end is watched from its first new row on,
     as a part with a number of its own; so is one that the release was trained on, if the release
     knows what it held. One that was rewritten keeps what was said of it, one that was renamed too;
-    one that is as it was is returned only while its labels are awaited. What could not be used is
+    one that is as it was is returned only while its labels are awaited,
+    or while it stands behind an alarm. What could not be used is
     looked at anew each time: options may have changed, or the batch whose rows it repeats may be
     gone.
     """
@@ -134,7 +135,8 @@ class _Look:
         return [record for record in self._records.get(name, []) if record.content]
 
     def _await_labels(self, batch: Batch, parts: list[WatchedBatch]) -> None:
-        waiting = [part for part in parts if part.number and not part.entered]
+        # One that raised an alarm is looked at, too: labels of a file of their own may be mended.
+        waiting = [part for part in parts if part.number and (part.alarm or not part.entered)]
         if waiting:
             features = batch_features(batch, self._release.table)
             self.intake.batches.extend(_part(batch, part, features, parts) for part in waiting)

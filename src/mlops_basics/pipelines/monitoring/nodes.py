@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from mlops_basics.errors import ConfigurationError, DataError, ReleaseError
@@ -25,15 +26,21 @@ from mlops_basics.schemas import (
     WatchedBatch,
 )
 from mlops_basics.schemas.monitoring import settings_digest
+from mlops_basics.stats.concept_drift.sequential import SequentialState
 from mlops_basics.stats.data_drift.result import DriftResult
-from mlops_basics.table.columns import read_times
+from mlops_basics.table.columns import batch_features, read_times
 from mlops_basics.table.labels import LabelBook, RowKeys
+from mlops_basics.table.row_hash import content_digest, row_hashes
 
 from . import concept_drift, data_drift
 from .follow import caught_up
 from .intake import IncomingBatch, Intake, rows_of_part, take_in
 from .policy import conclude_policy
+from .rebase import without_alarm
 from .usable import checked_labels
+
+LABEL_COLUMN = "__label__"
+MENDED = "It holds other rows or labels than those that raised an alarm: the alarm is withdrawn."
 
 
 def watch_batches(
@@ -74,14 +81,18 @@ def watch_batches(
     book = LabelBook(labels, keys)
     intake = take_in(source, production, watch, preprocessing, run_context.run_id)
     newest = max([watch.newest, *(incoming.record.number for incoming in intake.batches)])
+    also = _also_compared_with(watch, source, production)
     results, profiles = [], {}
     before = {record.key: record for record in watch.batches}
     for incoming in intake.batches:
         record, notes = incoming.record, [incoming.note] if incoming.note else []
+        if record.alarm and record.outcome == "rewritten":
+            watch, record = _mended(watch, record)
+            notes.append(MENDED)
         columns: tuple[DriftResult, ...] = ()
         if incoming.is_new and incoming.features is not None:
             columns, profiles[record.title], not_judged = data_drift.judge_batch(
-                incoming.features, record.number, reference, profile, params
+                incoming.features, record.number, reference, profile, params, also
             )
             notes += not_judged
             record = record.model_copy(
@@ -180,12 +191,18 @@ def _add_labels(
     preprocessing: PreprocessingParams,
 ) -> tuple[Watch, WatchedBatch, list[str]]:
     """Count a batch's labels, and let it enter the concept test when they suffice."""
-    if record.entered:  # what it was tested with stands
+    if record.entered and not record.alarm:  # what it was tested with stands
         return watch, record, []
     features, notes = incoming.features, []
     assert features is not None  # noqa: S101 (the caller has looked)
     target, count = book.fill(incoming.batch, incoming.rows)
     target = target.reset_index(drop=True)
+    tested = _labels_digest(features, target)
+    if record.entered:  # further labels change nothing; others do
+        known = record.labels.labelled if record.labels else 0
+        if tested == record.tested or count.labelled != known:
+            return watch, record, []
+        return *_mended(watch, record), [MENDED]
     time_column = preprocessing.split.time_column
     if time_column:  # bursts are seen in the order of time
         times = incoming.batch.table[time_column].iloc[incoming.rows]
@@ -197,7 +214,9 @@ def _add_labels(
         )
     except DataError as error:  # one batch must not end the look at all others
         return watch, record, [str(error)]
-    record = record.model_copy(update={"labels": count, "expected_error": expected})
+    record = record.model_copy(
+        update={"labels": count, "expected_error": expected, "tested": tested}
+    )
     if count.conflicting:
         notes.append(
             f"{count.conflicting} of its labels were contradicted by a later file, which counts."
@@ -205,6 +224,37 @@ def _add_labels(
     if concept_drift.may_enter(record, newest, params):
         watch, record = concept_drift.enter(watch, record, losses)
     return watch, record, notes
+
+
+def _labels_digest(features: pd.DataFrame, target: pd.Series) -> str:
+    """Tells whether a batch has the labels that it was tested with, whatever their order."""
+    columns = [str(name) for name in features]
+    labelled = features.assign(**{LABEL_COLUMN: target.to_numpy()})
+    return content_digest(row_hashes(labelled, [*columns, LABEL_COLUMN]))
+
+
+def _mended(watch: Watch, record: WatchedBatch) -> tuple[Watch, WatchedBatch]:
+    """Withdraw the alarm that a batch has raised, as it holds other rows or labels now."""
+    state = SequentialState.from_dict(watch.sequential)
+    if state.alarm_row is not None:
+        watch = without_alarm(watch)
+    return watch, record.model_copy(update={"alarm": False})
+
+
+def _also_compared_with(
+    watch: Watch, source: Sequence[Batch], release: Release
+) -> pd.DataFrame | None:
+    """The features of the batches that the last search has learned from; None without any."""
+    present = {batch.name: batch for batch in source}
+    parts = []
+    for record in watch.batches:
+        if record.key in watch.compared_with and record.name in present:
+            try:
+                features = batch_features(present[record.name], release.table)
+            except DataError:  # it was rewritten, and is named as such
+                continue
+            parts.append(features.iloc[rows_of_part(record, watch.batches)])
+    return pd.concat(parts, ignore_index=True) if parts else None
 
 
 def _merged(

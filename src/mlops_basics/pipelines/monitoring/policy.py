@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple
 
 from mlops_basics.schemas import Attempt, ConceptResult, MonitoringParams, Watch, WatchedBatch
 
+#: A column's drift that so many further batches have not shown again is over.
+PASSED_AFTER = 6
+
 Outcome = Literal["nothing_new", "no_drift", "waiting", "cooling_down", "retrain", "watch_only"]
 
 
@@ -70,8 +73,14 @@ def _evidence(
     if concept.status == "drift" and "concept_drift" in params.retrain_on:
         evidence.append("concept_drift")
     if "data_drift" in params.retrain_on:
-        since = last.batches if last else 0
-        columns = {name for batch in used if batch.number > since for name in batch.drifted}
+        newest = max((batch.number for batch in used), default=0)
+        since = max(last.batches if last else 0, newest - PASSED_AFTER)
+        columns = {
+            name
+            for batch in used
+            if batch.number > since and batch.outcome == "used"  # not what was mended since
+            for name in batch.drifted
+        }
         evidence += [f"data_drift: {name}" for name in sorted(columns)]
     return tuple(evidence)
 

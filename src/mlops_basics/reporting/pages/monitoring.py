@@ -9,7 +9,8 @@ import numpy as np
 
 from mlops_basics.reporting.figures.monitoring import error_figure, history_figure
 from mlops_basics.reporting.monitoring_text import (
-    CONCEPT_STATUSES,
+    above_text,
+    concept_badge,
     error_text,
     labelled_text,
     outcome_badge,
@@ -112,6 +113,7 @@ def write_monitoring_page(
         watched_loss=watched_text(verdict.concept),
         evidence_of_rise=_evidence_of_rise(verdict.concept),
         would_be_found=_would_be_found(verdict.concept),
+        above=above_text(verdict.concept),
         error_figure=error_figure(watch, verdict.concept),
         early=_early_warning(verdict.concept, watch),
         batches=shorten(newest, MOST_BATCHES, "more earlier batches"),
@@ -123,12 +125,7 @@ def write_monitoring_page(
 
 
 def _badges(verdict: Verdict) -> list[Badge]:
-    tones: dict[str, Tone] = {"drift": "bad", "no_drift": "good"}
-    status = verdict.concept.status
-    badges = [
-        outcome_badge(verdict),
-        Badge(CONCEPT_STATUSES[status], tones.get(status, "neutral")),
-    ]
+    badges = [outcome_badge(verdict), concept_badge(verdict.concept)]
     if any(result.columns for result in verdict.batches):
         drifted = {name for result in verdict.batches for name in result.batch.drifted}
         if not drifted:

@@ -190,6 +190,28 @@ def start_monitor(
     )
 
 
+def restarted(state: SequentialState) -> SequentialState:
+    """The test before its first row, with the same limit: what it has seen is no evidence any more.
+
+    Each restart has a chance of a false alarm of its own.
+
+    Example:
+        >>> from mlops_basics.stats.concept_drift.sequential import restarted, start_monitor, update
+        >>> begun = start_monitor([0] * 90 + [1] * 10)
+        >>> restarted(update(begun, [1, 1, 1])) == begun
+        True
+    """
+    return SequentialState(
+        mean=state.mean,
+        reference=state.reference,
+        tolerance=state.tolerance,
+        alpha=state.alpha,
+        known=state.known,
+        block=state.block,
+        variance=state.variance,
+    )
+
+
 def update(state: SequentialState, x: ArrayLike, *, start: bool = True) -> SequentialState:
     r"""The state after further losses.
 
