@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -133,10 +134,13 @@ def test_a_known_environment_passes(loader_of):
         check_environment(env, loader_of())
 
 
-@pytest.mark.parametrize("env", ["flihgts", "logging.yml", "x/y"])
-def test_an_unknown_environment_lists_the_known(loader_of, env):
-    """Kedro alone would run on base."""
-    with pytest.raises(ConfigurationError, match=rf"'{env}'.*Known are: base, flights, local\."):
+@pytest.mark.parametrize("env", ["flihgts", "logging.yml", "x/y", "../elsewhere", "..", "."])
+def test_an_unknown_environment_lists_the_known(loader_of, tmp_path, env):
+    """Kedro alone would run on base; a path to a folder elsewhere is no name of one."""
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(
+        ConfigurationError, match=rf"'{re.escape(env)}'.*Known are: base, flights, local\."
+    ):
         check_environment(env, loader_of())
 
 

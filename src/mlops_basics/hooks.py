@@ -33,6 +33,7 @@ from mlops_basics.schemas import (
     Artifact,
     CollectionReport,
     Decision,
+    Inlet,
     Manifest,
     Metrics,
     OverfitCheck,
@@ -288,10 +289,11 @@ def _of_type(artifacts: Mapping[str, Artifact], kind: type[A]) -> A | None:
     return next((artifact for artifact in artifacts.values() if isinstance(artifact, kind)), None)
 
 
-def describe_sources(catalog: Catalog, project_path: Path) -> dict[str, SourceVersion]:
+def describe_sources(catalog: Catalog, project_path: Path) -> dict[Inlet, SourceVersion]:
     """The version by DVC of what a run reads, where DVC tracks it."""
-    sources = {}
-    for name in ("source", "labels"):
+    sources: dict[Inlet, SourceVersion] = {}
+    inlets: tuple[Inlet, ...] = ("source", "labels")
+    for name in inlets:
         path: Path | None = getattr(catalog.get(name), "local_path", None)
         version = source_version(project_path / path) if path else None
         if version is not None:

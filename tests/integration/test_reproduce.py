@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -108,6 +111,46 @@ def test_an_unknown_run_is_an_error(recorded):
     assert "There is no run 'nothing'" in result.stderr
     assert len(result.stderr.splitlines()) <= 5
     assert "Traceback" not in result.output
+
+
+def with_manifest(project, run_id: str, change) -> str:
+    """What reproduce says of a run whose manifest in MLflow was changed, with its exit code."""
+    client = client_of(project)
+    path = client.download_artifacts(run_id, "manifest.json")
+    file = Path(path)
+    before = file.read_text(encoding="utf-8")
+    tree = json.loads(before)
+    change(tree)
+    file.write_text(json.dumps(tree), encoding="utf-8")
+    try:
+        client.log_artifact(run_id, str(file))
+        result = project.command("reproduce", run_id, "--env", ENV)
+    finally:
+        file.write_text(before, encoding="utf-8")
+        client.log_artifact(run_id, str(file))
+    assert result.exit_code == 1, result.output
+    assert "Traceback" not in result.output
+    return result.stderr
+
+
+def test_a_manifest_that_names_code_is_refused(recorded, tmp_path):
+    """Whoever may write into the experiment cannot run a class or an environment of theirs."""
+    project, old, marker = recorded.project, recorded.old, tmp_path / "marker"
+    runs = runs_of(project)
+
+    def name_a_class(tree):
+        fixed = {"args": ["touch", str(marker)]}
+        evil = {"class": "subprocess.Popen", "dense": True, "fixed": fixed, "space": {}}
+        tree["parameters"]["training"]["candidates"]["binary"] = {"evil": evil}
+
+    (tmp_path / "evil").mkdir()
+    evil = os.path.relpath(tmp_path / "evil", project.path / "conf")
+    text = with_manifest(project, old.mlflow_run_id, name_a_class)
+    assert "names the class subprocess.Popen, which is none of the candidates" in text
+    text = with_manifest(project, old.mlflow_run_id, lambda tree: tree.update(env=evil))
+    assert "There is no environment" in text
+    assert not marker.exists()
+    assert runs_of(project) == runs
 
 
 def test_a_run_without_metrics_is_an_error(recorded):

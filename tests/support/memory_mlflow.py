@@ -147,6 +147,11 @@ class MemoryClient:
         known = self._server.experiments.get(name)
         return SimpleNamespace(experiment_id=known) if known else None
 
+    def get_experiment(self, experiment_id: str) -> Any:
+        """As MLflow\'s."""
+        known = {number: name for name, number in self._server.experiments.items()}
+        return SimpleNamespace(experiment_id=experiment_id, name=known[experiment_id])
+
     def create_experiment(self, name: str) -> str:
         """As MLflow\'s."""
         return self._server.experiments.setdefault(name, str(len(self._server.experiments) + 1))

@@ -9,10 +9,12 @@ from typing import Any
 
 from kedro.framework.context import KedroContext
 
+from mlops_basics.config.checks import check_environment
 from mlops_basics.errors import ConfigurationError, LineageError
 from mlops_basics.runs import versions
 from mlops_basics.runs.dvc import fetch
 from mlops_basics.runs.find import artifact_of, find_run, manifest_of
+from mlops_basics.runs.recorded_parameters import recorded_parameters
 from mlops_basics.runs.session import load_context, run_session
 from mlops_basics.schemas import Manifest, SearchReport
 from mlops_basics.storage.skops_archive import MODEL_FILE
@@ -103,24 +105,24 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
         env: The environment that names the model, as in ``kedro run``.
 
     Raises:
-        ConfigurationError: If there is no such run.
+        ConfigurationError: If there is no such run, or it names an environment or a class that
+            this checkout's configuration does not.
         LineageError: If the data it was made from are gone.
     """
     context = load_context(project_path, env, {})  # points MLflow at the project's server
-    run = find_run(str(context.params["model_name"]), run_id)
-    recorded = manifest_of(run)
+    model_name = str(context.params["model_name"])
+    run = find_run(model_name, run_id)
+    recorded = manifest_of(run, model_name)
+    check_environment(recorded.env, context.config_loader)
     raw, kind = recorded.datasets.get("raw_data"), kind_of(recorded)
     if raw is None or not (set(kind.decisive) <= set(recorded.datasets)):
         raise ConfigurationError(
             f"The run {run_id} ({', '.join(recorded.pipelines)}) has no metrics of its own that "
             "could be reproduced. Name a run that trained and evaluated."
         )
-    params = {name: value for name, value in recorded.parameters.items() if value is not None}
-    params["training"] = {
-        "refit": "none",  # where the run is older than the parameter
-        **params["training"],
-        "n_trials": _trials_run(run.info.run_id, recorded),
-    }
+    configured = load_context(project_path, recorded.env, {"model_name": model_name}).params
+    params = recorded_parameters(recorded, configured)
+    params["training"]["n_trials"] = _trials_run(run.info.run_id, recorded)
     params["reproduces"] = recorded.run_id
     if "model" in kind.results:  # before anything runs: it may be gone
         recorded = _with_model_content(load_context(project_path, recorded.env, params), recorded)

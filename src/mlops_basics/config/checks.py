@@ -18,7 +18,7 @@ from mlops_basics.schemas import (
 
 OPTIONAL_GLOBALS = ("inference_source",)  # without a value in base
 
-
+ENVIRONMENT = re.compile(r"[\w-][\w.-]*")  # one part of a path
 #: One part of a path on every system: no device of Windows, no dot at the end.
 MODEL_NAME = re.compile(
     r"(?!(?i:con|prn|aux|nul|com\d|lpt\d)(\.|$))[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,62}[A-Za-z0-9_-])?"
@@ -26,9 +26,14 @@ MODEL_NAME = re.compile(
 
 
 def check_environment(env: str, config_loader: AbstractConfigLoader) -> None:
-    """Raise ConfigurationError for an environment without a folder; Kedro would run on base."""
+    """Raise ConfigurationError for an environment without a folder; Kedro would run on base.
+
+    It is the name of a folder of conf/, never a path: its files name the classes that run.
+    """
     conf = Path(config_loader.conf_source)
-    if "://" in str(config_loader.conf_source) or not conf.is_dir() or (conf / env).is_dir():
+    if "://" in str(config_loader.conf_source) or not conf.is_dir():
+        return
+    if ENVIRONMENT.fullmatch(env) and (conf / env).is_dir():
         return
     environments = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
     raise ConfigurationError(

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, TypeVar
 
+from pydantic import ValidationError
+
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import Artifact, Manifest
@@ -30,13 +32,14 @@ def find_run(model_name: str, run_id: str, server: Tracking = MLFLOW) -> Run:
         server: Where the run was recorded.
 
     Raises:
-        ConfigurationError: If there is no such run, or several begin so.
+        ConfigurationError: If there is no such run, it is of another experiment, or several
+            begin so.
     """
     from mlflow.exceptions import MlflowException
 
     client = server.client()
     try:
-        return client.get_run(run_id)
+        return _own(client, client.get_run(run_id), model_name)
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
@@ -58,16 +61,17 @@ def find_run(model_name: str, run_id: str, server: Tracking = MLFLOW) -> Run:
     )
 
 
-def manifest_of(run: Run, model_name: str | None = None, server: Tracking = MLFLOW) -> Manifest:
+def manifest_of(run: Run, model_name: str, server: Tracking = MLFLOW) -> Manifest:
     """The manifest that a run wrote at its end.
 
     Args:
         run: The run.
-        model_name: Whose run it has to be; None: any model's.
+        model_name: Whose run it has to be.
         server: Where it was recorded.
 
     Raises:
-        ConfigurationError: If the run did not finish, or is of another model.
+        ConfigurationError: If the run did not finish, or its manifest is not one of this run and
+            model.
     """
     run_id = run.info.run_id
     manifest = artifact_of(run_id, _MANIFEST, Manifest, server)
@@ -76,19 +80,43 @@ def manifest_of(run: Run, model_name: str | None = None, server: Tracking = MLFL
             f"The run {run_id} did not finish: it has no manifest, which would tell what it made. "
             "Make it again: kedro run"
         )
-    if model_name not in (None, manifest.model_name):
+    if (manifest.model_name, manifest.mlflow_run_id) != (model_name, run_id):
         raise ConfigurationError(
-            f"The run {run_id} is of the model '{manifest.model_name}', not of '{model_name}'. "
-            f"Name its environment: --env {manifest.env}, or --model-name {manifest.model_name}"
+            f"The manifest of the run {run_id} in MLflow was changed: it is of the run "
+            f"{manifest.mlflow_run_id} of the model '{manifest.model_name}'. Restore it."
         )
     return manifest
 
 
 def artifact_of(run_id: str, name: str, kind: type[A], server: Tracking = MLFLOW) -> A | None:
-    """A small JSON artifact that an MLflow run has, None if it has none of this file name."""
+    """A small JSON artifact that an MLflow run has, None if it has none of this file name.
+
+    Raises:
+        ConfigurationError: If it is not one that a run has written.
+    """
     if name not in {file.path for file in server.client().list_artifacts(run_id)}:
         return None
-    return kind.model_validate_json(server.load_text(f"runs:/{run_id}/{name}"))
+    try:
+        return kind.model_validate_json(server.load_text(f"runs:/{run_id}/{name}"))
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        raise ConfigurationError(
+            f"'{name}' of the run {run_id} in MLflow was changed, or is of another version of "
+            f"this project ({'.'.join(map(str, fault['loc']))}: {fault['msg']}). Restore it."
+        ) from error
+
+
+def _own(client: MlflowClient, run: Run, model_name: str) -> Run:
+    """The run, if it is of the model's experiment."""
+    experiment = client.get_experiment_by_name(model_name)
+    if experiment is None or run.info.experiment_id != experiment.experiment_id:
+        other = client.get_experiment(run.info.experiment_id).name
+        raise ConfigurationError(
+            f"The run {run.info.run_id} is of the experiment '{other}', not of the model "
+            f"'{model_name}'. Name its environment (--env), or its model (--model-name) where the "
+            "command has that option."
+        )
+    return run
 
 
 def _runs(client: MlflowClient, model_name: str, condition: str = "") -> Iterator[Run]:

@@ -56,7 +56,7 @@ from .release import (
     ReleaseManifest,
     ReleaseState,
 )
-from .run import Code, DataVersion, Manifest, ModelRecord, RunContext, SourceVersion
+from .run import Code, DataVersion, Inlet, Manifest, ModelRecord, RunContext, SourceVersion
 from .table import (
     BATCH_COLUMN,
     GROUP_PREFIX,
@@ -105,6 +105,7 @@ __all__ = [
     "Findings",
     "FittedModel",
     "Hashes",
+    "Inlet",
     "LabelCount",
     "LedgerEntry",
     "Manifest",

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
 
 from .base import Artifact
+
+
+def _one_part(name: str) -> str:
+    """Refuse a name that leads out of its folder: it becomes a part of a path."""
+    if name in ("", ".", "..") or set(name) & set("/\\\0"):
+        raise ValueError(f"must be one part of a path, got {name[:80]!r}")
+    return name
+
+
+#: A catalog entry that reads files from outside of the project's own data.
+Inlet = Literal["source", "labels"]
+PathPart = Annotated[str, AfterValidator(_one_part)]
 
 
 class DataVersion(Artifact):
     """One data set of a run: which version, where, and the SHA-256 of its content."""
 
-    version: str
+    version: PathPart
     path: str
     sha256: str
     rows: int | None = None
@@ -20,8 +34,8 @@ class DataVersion(Artifact):
 class SourceVersion(Artifact):
     """A version of raw data by DVC; ``unchanged``: the working copy was this version."""
 
-    name: str
-    md5: str
+    name: PathPart
+    md5: Annotated[str, Field(pattern=r"^[0-9a-f]{32}(\.dir)?$")]
     unchanged: bool
 
 
@@ -38,7 +52,7 @@ class Code(Artifact):
 class Manifest(Artifact):
     """A run: the one set of versions that belong together, and how they came about."""
 
-    run_id: str
+    run_id: PathPart
     mlflow_run_id: str | None
     env: str
     model_name: str
@@ -46,7 +60,7 @@ class Manifest(Artifact):
     code: Code
     parameters: dict[str, Any]
     datasets: dict[str, DataVersion]
-    sources: dict[str, SourceVersion] = {}
+    sources: dict[Inlet, SourceVersion] = {}
 
 
 class RunContext(Artifact):
