@@ -16,11 +16,13 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from mlops_basics.commands.doctor import (
     CheckResult,
+    examination,
     in_one_line,
     installation,
     production,
@@ -28,9 +30,11 @@ from mlops_basics.commands.doctor import (
     tracking,
 )
 from mlops_basics.commands.doctor.check_result import CheckError, reported
+from mlops_basics.datasets import SourceDataset
 from mlops_basics.errors import ReleaseError, StorageError
 from mlops_basics.schemas import MonitoringState, Pointer, Watch
 from mlops_basics.storage.store_files import StoreFiles
+from tests.support.bombs import no_files
 from tests.support.s3_bucket import make_bucket
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -420,3 +424,16 @@ def test_a_pending_retraining_is_a_warning():
     assert warned.value.state == "warning"
     well = watch.model_copy(update={"pending": ()})
     assert production.monitoring(MonitoringState(watches={"1": well}), pointer).state == "ok"
+
+
+def test_what_is_no_file_in_the_source_is_named(tmp_path):
+    """A pipe is not waited for; the warning says what the commands will do."""
+    (tmp_path / "a.csv").write_text("x\n1\n", encoding="utf-8")
+    catalog = {"source": SourceDataset(path=str(tmp_path))}
+    setting = SimpleNamespace(catalog=catalog)
+    assert examination._source(setting, examination._Reach()).text.startswith("1 files")
+    no_files(tmp_path)
+    with pytest.raises(CheckError, match="7 of 9 files cannot be read: 'device") as found:
+        examination._source(setting, examination._Reach())
+    assert found.value.state == "warning"
+    assert "leaves it out" in found.value.remedy

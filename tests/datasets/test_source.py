@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
+import os
+import re
+import subprocess
+import sys
+from unittest.mock import Mock
 
 import fsspec
 import numpy as np
 import pandas as pd
 import pytest
+from fsspec.implementations.local import LocalFileSystem
+from fsspec.implementations.memory import MemoryFileSystem
 from kedro.io import DatasetError
 from pandas.testing import assert_frame_equal
 
 from mlops_basics.datasets import SourceDataset
 from mlops_basics.errors import DataError
+from tests.support.bombs import NO_FILES, gzip_bomb, no_files, number_bomb, text_bomb
 from tests.support.files import as_parquet
 
 TABLE = pd.DataFrame({"x": [1, 2, 3], "y": [0.5, np.nan, -1e-9], "z": ["a", "b, c", "ü"]})
@@ -289,3 +298,84 @@ def test_a_parquet_index_is_not_data(read):
     """The index that pandas stores beside the columns changes nothing."""
     stored = as_parquet(TABLE.set_index(pd.Index([7, 8, 9])))
     assert_frame_equal(read(stored, "a.parquet"), TABLE)
+
+
+def test_what_is_no_readable_file_is_a_fault_of_its_batch_alone(tmp_path):
+    """A pipe is not waited for; the fingerprint stays while the fault does, and then changes."""
+    put(f"{tmp_path}/a.csv", b"x\n1\n")
+    no_files(tmp_path)
+    source = SourceDataset(path=str(tmp_path))
+    found = {batch.name: batch for batch in source.load()}
+    assert found.keys() == {"a.csv", *NO_FILES}
+    assert found["a.csv"].fault == ""
+    for name, reason in NO_FILES.items():
+        assert reason in found[name].fault
+        assert found[name].table.empty
+    prints = source.fingerprints()
+    assert prints == {name: batch.sha256 for name, batch in found.items()}
+    (tmp_path / "pipe.csv").unlink()
+    put(f"{tmp_path}/pipe.csv", b"x\n2\n")
+    mended = {name for name, sha in source.fingerprints().items() if sha != prints[name]}
+    assert mended == {"pipe.csv", "pipe_link.csv"}
+
+
+def test_a_file_without_rights_is_a_fault_of_its_batch(tmp_path, monkeypatch):
+    """With the remedy; root, who may read everything, is refused by hand."""
+    put(f"{tmp_path}/a.csv", b"x\n1\n")
+    (tmp_path / "a.csv").chmod(0)
+    if os.geteuid() == 0:
+        refused = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        monkeypatch.setattr(LocalFileSystem, "_open", Mock(side_effect=refused))
+    [batch] = SourceDataset(path=str(tmp_path)).load()
+    assert batch.fault.startswith("Cannot read the file 'a.csv': Permission denied. Correct its")
+
+
+def test_an_object_that_is_not_given_out_is_a_fault_of_its_batch(monkeypatch):
+    """Where none is given out it is the storage's fault, and nothing is quarantined for it."""
+    closed = {"b.csv"}
+    for name in ("a.csv", "b.csv"):
+        put(f"memory:///closed/{name}", b"x\n1\n")
+    info = MemoryFileSystem.info
+
+    def info_of_some(self, path, **options):
+        if path.split("/")[-1] in closed:
+            raise PermissionError(errno.EACCES, "Access Denied")
+        return info(self, path, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "info", info_of_some)
+    source = SourceDataset(path="memory:///closed")
+    first, second = source.load()
+    assert (first.fault, len(first.table)) == ("", 1)
+    assert second.fault.startswith("Cannot read the file 'b.csv': Access Denied.")
+    closed.add("a.csv")
+    with pytest.raises(DatasetError, match=r"Cannot read the file 'a\.csv': Access Denied"):
+        source.load()
+    fsspec.filesystem("memory").rm("/closed", recursive=True)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the most memory it took")
+def test_bombs_are_faults_of_their_batches_in_bounded_memory(tmp_path):
+    """With a limit as `ulimit -v` sets it, one file of each kind leaves the others as they are."""
+    put(f"{tmp_path}/a.csv", b"x\n1\n")
+    put(f"{tmp_path}/gzip.csv.gz", gzip_bomb(3000))
+    put(f"{tmp_path}/text.parquet", text_bomb(100_000, 100_000))
+    put(f"{tmp_path}/numbers.parquet", number_bomb(200))
+    script = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))\n"
+        "from mlops_basics.datasets import SourceDataset\n"
+        f"source = SourceDataset(path={str(tmp_path)!r})\n"
+        "batches = source.load()\n"
+        "assert {b.name: b.sha256 for b in batches} == source.fingerprints()\n"
+        "for b in batches: print(b.name, len(b.table), b.fault)\n"
+        "print(*[line.split()[1] for line in open('/proc/self/status') if 'VmHWM' in line])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    first, *others, peak = done.stdout.splitlines()
+    assert first == "a.csv 1 "
+    assert len(others) == 3
+    assert all(re.search(r" 0 The file '\S+' holds a table of more than", line) for line in others)
+    assert int(peak) < 1 << 20  # KiB

@@ -23,6 +23,7 @@ from mlops_basics.schemas import (
     Verdict,
 )
 from mlops_basics.table.labels import PREDICTION_ID, RowKeys, prediction_ids
+from tests.support.bombs import NO_FILES, no_files
 from tests.support.project import Project, make_project
 from tests.support.small_table import ENV, history_of, make_table, production_of, set_up
 
@@ -210,6 +211,8 @@ def life(shared_project, begun, tmp_path_factory) -> tuple[Project, dict[str, An
         write(project, f"{name}.csv", table)
     (source_of(project) / "empty.csv").write_bytes(b"")
     (source_of(project) / "broken.parquet").write_bytes(b"PAR1")
+    no_files(source_of(project))
+    os.mkfifo(labels / "6-pipe.csv")
     write(project, "a.csv", normal(40))
     write(project, "spoilt.csv", bad.assign(visits="?"))
     (source_of(project) / "gone.csv").unlink()
@@ -257,7 +260,7 @@ OUTCOMES = {
     "duplicate": ["twin.csv"],
     "quarantined": [
         "lacking.csv", "added.csv", "text.csv", "numbers.csv", "infinite.csv", "header.csv",
-        "nulls.csv", "classes.csv", "empty.csv", "broken.parquet",
+        "nulls.csv", "classes.csv", "empty.csv", "broken.parquet", *NO_FILES,
     ],
 }  # fmt: skip
 LEFT_OUT = {*OUTCOMES["duplicate"], *OUTCOMES["quarantined"], "spoilt.csv"}
@@ -275,7 +278,11 @@ def test_bad_batches_have_clear_outcomes_and_stop_no_other(life):
             assert record.skip == (name in LEFT_OUT)
             if record.skip:
                 assert f"{name}: " in found["bad"].text
-    assert set(found["bad verdict"].skip) == LEFT_OUT | {"4-damaged.csv", "5-classes.csv"}
+    assert set(found["bad verdict"].skip) == LEFT_OUT | {
+        "4-damaged.csv",
+        "5-classes.csv",
+        "6-pipe.csv",
+    }
     assert (found["nothing"].code, found["nothing"].new_files) == (0, [])
 
 

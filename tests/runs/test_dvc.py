@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 
 from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.runs import dvc
 from mlops_basics.runs.dvc import fetch, pull, push, source_version
+from tests.support.bombs import no_files
 
 
 @pytest.fixture
@@ -160,3 +162,22 @@ def test_the_remote_may_be_on_s3(folder, tmp_path, s3_environment, services):
     shutil.rmtree(folder / ".dvc" / "cache")
     found = fetch(folder, version, tmp_path / "scratch")
     assert (found / "a.csv").read_text() == "x\n2\n"
+
+
+def test_a_pipe_in_the_source_is_named_and_not_waited_for(tmp_path):
+    """DVC itself would wait for ever; nothing is made of the folder then."""
+    no_files(tmp_path)
+    with pytest.raises(DataError, match=r"is a (pipe|device|socket), not a file|the link"):
+        dvc.push(tmp_path, tmp_path, "elsewhere")
+    assert not (tmp_path / ".dvc").exists()
+
+
+def test_what_cannot_be_hashed_is_not_as_it_was(tmp_path, monkeypatch):
+    """A run whose source has a file without rights records that, and goes on."""
+    (tmp_path / "source.dvc").write_text("outs: [{md5: 0123.dir}]", encoding="utf-8")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "a.csv").touch()
+    monkeypatch.setattr(dvc, "_md5", Mock(side_effect=PermissionError(13, "Permission denied")))
+    version = dvc.source_version(tmp_path / "source")
+    assert version is not None
+    assert (version.md5, version.unchanged) == ("0123.dir", False)

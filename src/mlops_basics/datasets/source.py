@@ -14,7 +14,12 @@ from kedro.io.core import get_protocol_and_path
 from mlops_basics.errors import DataError
 from mlops_basics.safe_text import without_secrets
 from mlops_basics.schemas import Batch
+from mlops_basics.storage.memory import free_memory
+from mlops_basics.storage.source_files import read_file, sha256_of_fault, sha256_of_file
 from mlops_basics.table.batch_file import SUFFIXES, parse_batch
+from mlops_basics.table.unpacked_size import require_fits_memory, too_large
+
+_SHARE = 4  # a file's table may take a part of the free memory: what is made of it takes the rest
 
 
 class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
@@ -64,7 +69,11 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
         self.metadata = metadata
 
     def load(self) -> list[Batch]:
-        return [self._read(file) for file in self._files()]
+        batches = [self._read(file) for file in self._files()]
+        closed = [batch for batch in batches if batch.sha256 == sha256_of_fault(batch.fault)]
+        if batches and closed == batches and self.local_path is None:
+            raise DataError(batches[0].fault)  # the storage gives out nothing: no fault of a batch
+        return batches
 
     @property
     def local_path(self) -> Path | None:
@@ -72,11 +81,8 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
         return Path(self._path) if self._protocol == "file" and self._path else None
 
     def fingerprints(self) -> dict[str, str]:
-        """SHA-256 of every batch file by its name, without reading what it holds."""
-        return {
-            PurePosixPath(file).name: hashlib.sha256(self._fs.cat_file(file)).hexdigest()
-            for file in self._files()
-        }
+        """SHA-256 of every batch file by its name, as ``load`` gives it; nothing is unpacked."""
+        return {PurePosixPath(file).name: self._fingerprint(file) for file in self._files()}
 
     def save(self, data: NoReturn) -> NoReturn:
         raise DatasetError(f"{type(self).__name__} is a read only dataset type")
@@ -115,11 +121,28 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
 
     def _read(self, file: str) -> Batch:
         name = PurePosixPath(file).name
-        content = self._fs.cat_file(file)
+        most_bytes = free_memory() // _SHARE
+        try:
+            content = read_file(self._fs, file, most_bytes)
+        except DataError as error:
+            return _unusable(name, self._fingerprint(file), error)
         digest = hashlib.sha256(content).hexdigest()
         try:
+            require_fits_memory(name, content, most_bytes)
             table = parse_batch(name, content, self._csv_args, self._text_columns)
             return Batch(name=name, sha256=digest, table=table)
         except DataError as error:
-            # A training raises it for its batch; the monitor goes on with the others.
-            return Batch(name=name, sha256=digest, table=pd.DataFrame(), fault=str(error))
+            return _unusable(name, digest, error)
+        except MemoryError:
+            return _unusable(name, digest, too_large(name, most_bytes))
+
+    def _fingerprint(self, file: str) -> str:
+        try:
+            return sha256_of_file(self._fs, file)
+        except DataError as error:
+            return sha256_of_fault(str(error))
+
+
+def _unusable(name: str, sha256: str, fault: DataError) -> Batch:
+    """A training raises the fault for its batch; the monitor goes on with the others."""
+    return Batch(name=name, sha256=sha256, table=pd.DataFrame(), fault=str(fault))

@@ -19,6 +19,7 @@ import yaml
 
 from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.schemas import SourceVersion
+from mlops_basics.storage.source_files import check_local_file
 
 _REMOTE = "storage"
 
@@ -39,7 +40,11 @@ def source_version(path: Path) -> SourceVersion | None:
             f"{pointer} is not readable as a DVC pointer. Restore it from git, or write it anew: "
             "make data-push"
         ) from error
-    return SourceVersion(name=path.name, md5=recorded, unchanged=_md5_of(path) == recorded)
+    try:
+        unchanged = _md5_of(path) == recorded
+    except OSError:  # a file without rights: the folder is not as it was
+        unchanged = False
+    return SourceVersion(name=path.name, md5=recorded, unchanged=unchanged)
 
 
 def push(project_path: Path, path: Path, remote: str | None) -> str:
@@ -55,10 +60,13 @@ def push(project_path: Path, path: Path, remote: str | None) -> str:
 
     Raises:
         ConfigurationError: If there is no DVC, no remote, or DVC refuses.
-        DataError: If there is no such source.
+        DataError: If there is no such source, or what is in it is no file, or cannot be read.
     """
     if not path.exists():
         raise DataError(f"The source {path} does not exist: there is nothing to push.")
+    for file in path.rglob("*") if path.is_dir() else [path]:
+        if not file.is_dir():
+            check_local_file(file)  # DVC would wait for a pipe for ever
     if not (project_path / ".dvc").is_dir():
         scm = [] if (project_path / ".git").exists() else ["--no-scm"]
         _dvc(project_path, "init", "--quiet", *scm)

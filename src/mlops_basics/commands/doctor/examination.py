@@ -15,10 +15,12 @@ from kedro.io import DataCatalog
 from mlops_basics.commands.doctor import installation, production, storage, tracking
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult, reported
 from mlops_basics.config.checks import check_parameters
+from mlops_basics.errors import DataError
 from mlops_basics.runs.mlflow_state import set_servers
 from mlops_basics.runs.session import Place, bare_context
 from mlops_basics.schemas import Pointer
 from mlops_basics.storage.s3_objects import endpoint_of
+from mlops_basics.storage.source_files import check_file
 from mlops_basics.storage.store_files import StoreFiles
 
 _NEEDED = ("release", "source", "monitoring_state")
@@ -197,8 +199,18 @@ def _source(setting: Setting, reach: _Reach) -> CheckResult:
     source = setting.catalog.get("source")
     reach.require(source._shown_path)
     files = source._files()  # raises, with the remedy, where there is nothing
-    with source._fs.open(files[-1], "rb") as file:
-        file.read(1024)
+    faults = []
+    for file in files if source.local_path else files[-1:]:  # elsewhere, each is a request
+        try:
+            check_file(source._fs, file)
+        except DataError as error:
+            faults.append(str(error))
+    if faults:
+        raise CheckError(
+            f"{len(faults)} of {len(files)} files cannot be read: {faults[0]}",
+            "Until then a run stops at it, and `kedro ct` leaves it out.",
+            "warning",
+        )
     return CheckResult("source", "ok", f"{len(files)} files in {source._shown_path}")
 
 
