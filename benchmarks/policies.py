@@ -40,6 +40,7 @@ from mlops_basics.pipelines.monitoring.adaptation import (  # noqa: E402
 )
 from mlops_basics.pipelines.monitoring.policies import Fits, learns_from  # noqa: E402
 from mlops_basics.schemas import (  # noqa: E402
+    DecisionParams,
     Model,
     MonitoringParams,
     MonitoringReference,
@@ -49,15 +50,20 @@ from mlops_basics.schemas import (  # noqa: E402
     ReleaseReference,
 )
 from mlops_basics.schemas.policy import POLICIES, PRODUCTION, RELEASES, PolicyState  # noqa: E402
+from mlops_basics.scoring.comparison import compare_scores  # noqa: E402
 from mlops_basics.scoring.policy_loss import LOSS_NAMES, policy_losses, score_target  # noqa: E402
-from mlops_basics.scoring.scores import error_clip, watched_losses  # noqa: E402
+from mlops_basics.scoring.scores import Scores, error_clip, watched_losses  # noqa: E402
+from mlops_basics.stats.paired.losses import huber_delta  # noqa: E402
+from mlops_basics.stats.paired.spending import alpha_at  # noqa: E402
+from mlops_basics.table.learning import LabelledRows  # noqa: E402
 
 Measured = list[tuple[str, float, float]]  # what, ratio, bar
 
 TEST_EACH = 5  # every fifth row of the first batches is kept from the first release
 BEST_WINDOW = "best window"
+EACH_TESTED = "each release tested"
 NEVER = "keep"
-SHOWN = (PRODUCTION, *POLICIES, BEST_WINDOW)
+SHOWN = (PRODUCTION, *POLICIES, BEST_WINDOW, EACH_TESTED)
 DRIFTING, STILL = ("seasonal", "gradual", "abrupt"), "no drift"
 MEAN_BAR, WORST_BAR = 1.03, 1.06
 DRIFT_BAR, STILL_BAR = 1.0, 1.02
@@ -123,6 +129,57 @@ class Followed:
         return self.means[PRODUCTION] / self.means[name]
 
 
+class TestedReleases:
+    """A test for each release: after each batch a challenger has to be shown to be better.
+
+    It learns from four fifths of all rows so far, and is compared on the others: on those that came
+    after the model in production where they are enough, with the level and the spending of alpha
+    that the gate of `kedro run` has.
+    """
+
+    def __init__(self, stream: Stream, release: Release) -> None:
+        self._table = release.table
+        self._recipe = stream.recipe
+        is_test = np.arange(len(stream.rows)) % TEST_EACH == 0
+        self._test = stream.rows.where(is_test)
+        self._fits = Fits(stream.rows.where(~is_test), release)
+        self._params = configured(DecisionParams)
+        self._champion, self._challenges = release.model, 0
+        self._fresh_from = stream.training
+
+    def loss(self, rows: LabelledRows) -> float:
+        """Mean loss of what it has in production."""
+        return float(policy_losses(self._scores(self._champion, rows)).mean())
+
+    def challenge(self, past: Sequence[str]) -> None:
+        """Promote a model of all these batches if it is shown to be better."""
+        challenger = self._fits.of(self._recipe, past)
+        rows = self._test.of(past[self._fresh_from :])
+        if len(rows) < self._params.min_fresh_rows:
+            rows = self._test.of(past)
+        assert challenger is not None, "nothing can be learned from the first batches"
+        old, new = self._scores(self._champion, rows), self._scores(challenger, rows)
+        metric, delta = "log_loss", 1.0
+        if self._table.task == "regression":
+            metric, delta = "huber", huber_delta(old.y, old.predicted)
+        self._challenges += 1
+        compared = compare_scores(
+            metric,
+            old,
+            new,
+            rows.groups,
+            alpha_at(self._challenges, self._params.alpha),
+            0.0,
+            np.random.default_rng(0),
+            delta,
+        )
+        if compared.p_value <= compared.alpha:
+            self._champion, self._challenges, self._fresh_from = challenger, 0, len(past)
+
+    def _scores(self, model: Model, rows: LabelledRows) -> Scores:
+        return score_target(model, rows.features, rows.target, self._table)
+
+
 def run(stream: Stream) -> Followed:
     """Follow a stream from its first release to its last batch."""
     begun = time.perf_counter()
@@ -138,6 +195,7 @@ def run(stream: Stream) -> Followed:
     # What the first batches have chosen is released by the first look, before another batch comes.
     state, release = _carry_out(state, release, fits, actions)
     losses: dict[str, list[float]] = {name: [] for name in SHOWN}
+    tested = TestedReleases(stream, first_release(stream))
     for count, name in enumerate(names[stream.training :], start=stream.training):
         state, found = follow(state, fits, [Entered(name)], params)
         losses[PRODUCTION].append(found.tested[0].losses[PRODUCTION])
@@ -149,6 +207,8 @@ def run(stream: Stream) -> Followed:
         for policy, loss in fixed_losses(stream, fits, names[:count], name).items():
             losses[policy].append(loss)
         losses[BEST_WINDOW].append(_by_last_batch(losses))
+        losses[EACH_TESTED].append(tested.loss(stream.rows.of([name])))
+        tested.challenge(names[: count + 1])
     return Followed(
         unit=LOSS_NAMES[stream.task],
         losses=losses,
@@ -227,7 +287,7 @@ def _by_last_batch(losses: Mapping[str, Sequence[float]]) -> float:
 
 def show(results: Mapping[str, Sequence[Followed]]) -> None:
     """Print what each stream gave with each seed, and production over the best fixed policy."""
-    head = ["stream", "seed", PRODUCTION, "never", *POLICIES[1:], BEST_WINDOW]
+    head = ["stream", "seed", PRODUCTION, "never", *POLICIES[1:], BEST_WINDOW, EACH_TESTED]
     head += ["releases", "switches", "held back", "fits", "s", "policies of production"]
     print("Mean loss on the next batch; the best fixed policy is in brackets.")
     print(_line(head))
@@ -241,10 +301,15 @@ def show(results: Mapping[str, Sequence[Followed]]) -> None:
             counts = [str(n) for n in (one.releases, one.switches, one.held_back, one.fits)]
             cells = [*means, *counts, f"{one.seconds:.0f}", " > ".join(one.policies)]
             print(_line([f"{name} ({one.unit})", str(seed), *cells]))
-    print(f"\nProduction over the best fixed policy in hindsight, by seed; over '{BEST_WINDOW}'")
+    print(
+        "\nProduction over the best fixed policy in hindsight, by seed; "
+        f"over '{BEST_WINDOW}'; over '{EACH_TESTED}'"
+    )
     for name, of_seeds in results.items():
         by_seed = ", ".join(f"{one.over(one.best):.3f}" for one in of_seeds)
-        print(f"{name:20} {by_seed}; {fmean(one.over(BEST_WINDOW) for one in of_seeds):.3f}")
+        others = (BEST_WINDOW, EACH_TESTED)
+        over = "; ".join(f"{fmean(one.over(other) for one in of_seeds):.3f}" for other in others)
+        print(f"{name:20} {by_seed}; {over}")
 
 
 def _line(cells: Sequence[str]) -> str:

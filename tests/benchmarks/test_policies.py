@@ -6,7 +6,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 from benchmarks import policies, policy_streams
-from benchmarks.policies import BEST_WINDOW, SHOWN, Followed
+from benchmarks.policies import BEST_WINDOW, EACH_TESTED, SHOWN, Followed
 
 from mlops_basics.schemas import Recipe
 from mlops_basics.schemas.policy import POLICIES, PRODUCTION
@@ -64,6 +64,31 @@ def test_a_sudden_change_is_followed():
 
 
 @pytest.mark.slow
+def test_a_change_does_not_bring_a_long_window_back():
+    """The batch in which the rule changes favours what has learned more; production waits."""
+    stream = policy_streams.changing_rule(0, batches=18)
+    found = policies.run(stream)
+    change, first = 16, stream.training  # the number of the third rule's first batch
+    assert found.losses["all"][change - first] < found.losses[PRODUCTION][change - first]
+    assert (
+        found.losses[PRODUCTION][change + 1 - first] < found.losses["all"][change + 1 - first] / 2
+    )
+    assert found.policies == ["all", "last 1"]
+
+
+@pytest.mark.slow
+def test_a_challenger_is_released_when_it_is_shown_to_be_better(still):
+    """A test for each release stays with its model while nothing changes, and then follows."""
+    assert still.losses[EACH_TESTED][0] == pytest.approx(still.losses[PRODUCTION][0])
+    stream = _small([0.0] * 3 + [np.pi] * 6, rows=200)
+    tested = policies.TestedReleases(stream, policies.first_release(stream))
+    before = tested.loss(stream.rows.of(["b08"]))
+    for count in range(4, 9):
+        tested.challenge(stream.names[:count])
+    assert tested.loss(stream.rows.of(["b08"])) < before / 2
+
+
+@pytest.mark.slow
 def test_a_window_is_fitted_on_its_own_batches():
     """`keep` stays with the training, and the last batch alone is what `last 1` learns from."""
     stream = _small([0.0] * 3 + [np.pi] * 3)
@@ -80,7 +105,7 @@ def _followed(**means):
 
 def test_the_table_shows_each_column_and_the_ratios(capsys):
     """Each row has as many cells as the head, and the best fixed policy is marked."""
-    one = _followed(production=0.6, all=0.5, last_3=0.55, best_window=0.75)
+    one = _followed(production=0.6, all=0.5, last_3=0.55, best_window=0.75, each_release_tested=0.8)
     policies.show({"abrupt": [one, one]})
     out = capsys.readouterr().out
     head, _, *rows = [line for line in out.splitlines() if line.startswith("|")]
@@ -90,7 +115,7 @@ def test_the_table_shows_each_column_and_the_ratios(capsys):
     assert cells["seed"] == "1"
     assert (cells["production"], cells["all"], cells["last 3"]) == ("0.6", "[0.5]", "0.55")
     assert (cells["releases"], cells["switches"], cells["fits"]) == ("5", "1", "60")
-    assert "1.200, 1.200; 0.800" in out
+    assert "1.200, 1.200; 0.800; 0.750" in out
 
 
 def test_the_bars_are_means_over_seeds_and_streams():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -210,7 +210,7 @@ def _tested(
     current = unit[PRODUCTION]
     evidence = Evidence.from_dict(state.evidence)
     rivals = {name: unit[name] for name in evidence.alternatives if name in unit}
-    evidence = update(evidence, current, rivals, rows.groups)
+    evidence = update(evidence, current, rivals, rows.groups, unhurried=_longer(state.policy))
     constant = Evidence.from_dict(state.constant)
     if CONSTANT in unit:
         constant = update(constant, current, {CONSTANT: unit[CONSTANT]}, rows.groups)
@@ -240,7 +240,7 @@ def _tested(
         state = state.model_copy(
             update={"entered": tuple(dict.fromkeys((*state.entered, batch.name)))}
         )
-    better = evidence.better
+    better = _better(evidence, result.losses)
     if better is not None:
         state, event = _switched(state, fits, better, evidence)
     elif replayed:
@@ -252,6 +252,26 @@ def _tested(
     if not replayed:
         state = state.model_copy(update={"tested": (*state.tested, result)[-REMEMBERED:]})
     return state, result
+
+
+def _longer(policy: str) -> tuple[str, ...]:
+    """The policies with a longer memory.
+
+    A batch in which the data change makes each of them look better, since a short window is fitted
+    on what has just ended; on the next batch it is the first to have learned what is new.
+    """
+    return POLICIES[: POLICIES.index(policy)]
+
+
+def _better(evidence: Evidence, losses: Mapping[str, float]) -> str | None:
+    """The alternative that is shown to be better, and is so on the newest batch as well.
+
+    The test takes losses that are cut, and sums them up over batches: a policy that has had its
+    time, or that fails badly where losses are cut, is not switched to.
+    """
+    return next(
+        (name for name in evidence.shown if losses.get(name, math.inf) < losses[PRODUCTION]), None
+    )
 
 
 def _scores(
@@ -422,7 +442,7 @@ def _veto(
 def _summed_up(state: PolicyState, tested: Sequence[TestedBatch]) -> Adaptation:
     events = [result.event for result in tested if result.event]
     held_back = [event for event in events if event.startswith("Not refreshed")]
-    worse = Evidence.from_dict(state.constant).better is not None
+    worse = bool(Evidence.from_dict(state.constant).shown)
     reasons = [state.plan.reason] if state.plan else []
     return Adaptation(
         action=state.plan.action if state.plan else "none",

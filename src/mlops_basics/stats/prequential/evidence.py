@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,10 @@ Ints = npt.NDArray[np.int64]
 BETS = (0.02, 0.05, 0.12, 0.3, 0.6, 0.9)
 #: Share of alpha that is kept for alternatives that join later.
 RESERVE = 0.2
+#: The mean difference of a group counts up to this, so that a few groups can speak.
+GROUP_LIMIT = 0.5
+#: How far one batch may bring an alternative that it must not decide for alone.
+OF_ONE_BATCH = 0.6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +69,10 @@ class Evidence:
         return wealth.log_total / -math.log(wealth.share * self.alpha)
 
     @property
-    def better(self) -> str | None:
-        """The alternative with the most evidence among those that are shown to be better."""
+    def shown(self) -> tuple[str, ...]:
+        """The alternatives that are shown to be better, that with the most evidence first."""
         shown = [name for name in self.alternatives if self.strength(name) >= 1]
-        return max(shown, key=self.strength, default=None)
+        return tuple(sorted(shown, key=self.strength, reverse=True))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers and lists, for JSON."""
@@ -141,6 +145,7 @@ def update(
     current: npt.ArrayLike,
     alternatives: Mapping[str, npt.ArrayLike],
     groups: Ints | None = None,
+    unhurried: Collection[str] = (),
 ) -> Evidence:
     r"""The evidence after a further batch.
 
@@ -151,6 +156,7 @@ def update(
             that has none (its model could not be fitted) keeps its wealth.
         groups: The group of each row, shape (n,), where rows of one group may err together; None
             where each row stands for itself.
+        unhurried: Alternatives that one batch alone must not show to be better.
 
     Returns:
         The same evidence when the batch has no row.
@@ -164,8 +170,13 @@ def update(
         d has a mean of 0 or less in every row: the alternative is not better. A bet b in (0, 1)
         multiplies its wealth by 1 + b d at each row; that is a nonnegative supermartingale,
         whatever the distribution, and however both policies' models were trained on the past [1,
-        2]. Where rows of a group depend on each other their sum, divided by the size of the
-        batch's largest group (known before any label), takes the place of d.
+        2]. Where rows of a group depend on each other the group's mean, in smaller groups than the
+        batch's median one in proportion to the size (known before any label), takes the place of
+        d, in units of 0.5. One of more than that counts as 0.5, so that the promise holds for the
+        mean that is cut there: a policy whose rare disaster takes up more than half of the unit on
+        a whole group, and that is better otherwise, can be taken for better.
+
+        What one batch brings to an unhurried alternative is cut, which can only lower its wealth.
 
         The wealth is a mixture over the bets, and over the batches at which betting starts, with
         the weights of ``start_weight``: a long time without any difference does not make it blind
@@ -191,8 +202,8 @@ def update(
         >>> evidence = begin(("last 1", "last 3"), alpha=0.05)
         >>> batch = {"last 1": [0.1] * 40, "last 3": [0.3] * 40}
         >>> evidence = update(evidence, [0.3] * 40, batch)
-        >>> evidence.better, round(evidence.strength("last 1"), 2)
-        ('last 1', 1.02)
+        >>> evidence.shown, round(evidence.strength("last 1"), 2)
+        (('last 1',), 1.02)
 
         Forty rows with a loss of 0.1 instead of 0.3 are enough to switch.
     """
@@ -209,7 +220,10 @@ def update(
                 f"{name} must have a loss for each of {len(of_current)} rows, "
                 f"got {len(of_alternative)}"
             )
-        after[name] = _bet(after[name], _by_group(of_current - of_alternative, groups))
+        wealth = _bet(after[name], _by_group(of_current - of_alternative, groups))
+        if name in unhurried:
+            wealth = _cut(wealth, after[name], evidence.alpha)
+        after[name] = wealth
     return replace(evidence, alternatives=after)
 
 
@@ -237,13 +251,20 @@ def _bet(wealth: Wealth, differences: Floats) -> Wealth:
     return replace(wealth, starts=starts, log_wealths=tuple(logs.tolist()))
 
 
+def _cut(wealth: Wealth, before: Wealth, alpha: float) -> Wealth:
+    most = OF_ONE_BATCH * -math.log(wealth.share * alpha)
+    excess = wealth.log_total - before.log_total - most
+    if excess <= 0:
+        return wealth
+    return replace(wealth, log_wealths=tuple(log - excess for log in wealth.log_wealths))
+
+
 def _by_group(differences: Floats, groups: Ints | None) -> Floats:
     if groups is None or differences.size == 0:
         return differences
     codes, sizes = np.unique(groups, return_inverse=True, return_counts=True)[1:]
-    sums = np.bincount(codes, weights=differences)
-    # Rounding may reach past the limit by a hair.
-    shares: Floats = np.clip(sums / sizes.max(), -1.0, 1.0)
+    means = np.bincount(codes, weights=differences) / np.maximum(sizes, np.median(sizes))
+    shares: Floats = np.clip(means / GROUP_LIMIT, -1.0, 1.0)
     return shares
 
 
