@@ -38,7 +38,7 @@ from mlops_basics.pipelines.monitoring.adaptation import (  # noqa: E402
     follow,
     replay,
 )
-from mlops_basics.pipelines.monitoring.policies import Fits, learns_from  # noqa: E402
+from mlops_basics.pipelines.monitoring.policies import Fits  # noqa: E402
 from mlops_basics.schemas import (  # noqa: E402
     DecisionParams,
     Model,
@@ -49,7 +49,13 @@ from mlops_basics.schemas import (  # noqa: E402
     Release,
     ReleaseReference,
 )
-from mlops_basics.schemas.policy import POLICIES, PRODUCTION, RELEASES, PolicyState  # noqa: E402
+from mlops_basics.schemas.policy import (  # noqa: E402
+    POLICIES,
+    PRODUCTION,
+    RELEASES,
+    PolicyState,
+    learns_from,
+)
 from mlops_basics.scoring.comparison import compare_scores  # noqa: E402
 from mlops_basics.scoring.policy_loss import LOSS_NAMES, policy_losses, score_target  # noqa: E402
 from mlops_basics.scoring.scores import Scores, error_clip, watched_losses  # noqa: E402

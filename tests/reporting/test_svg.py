@@ -145,3 +145,10 @@ def test_drifted_cells_are_orange_and_marked(monitored: Monitored):
 def test_a_figure_without_data_is_not_drawn():
     """Its reading aid says why."""
     assert still_figure(empty_figure("a", "nothing yet")) == ""
+
+
+def test_a_line_through_many_points_is_drawn_whole():
+    """What bounds texts does not cut a path."""
+    values = [float(at % 7) for at in range(500)]
+    paths = [path.get("d") for path in chart({"a": values}).iter(f"{SVG}path")]
+    assert max(len(heights(path)) for path in paths) == 500

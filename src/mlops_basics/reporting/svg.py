@@ -5,13 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from mlops_basics.reporting.figures.style import RED, line_style
+from mlops_basics.reporting.jinja import environment
 from mlops_basics.reporting.text import plain
 
 WIDTH = 720  # units of the drawing, which takes the width of its place
@@ -186,45 +185,49 @@ def draw(chart: Chart) -> Markup:
             middle = {"x": round(sum(xs) / 2, 1), "y": round(sum(ys) / 2, 1)}
             signs.append({"words": box.sign, "colour": "#ffffff", **middle})
     first = bottom + (12 + LETTER * longest if turned else 26) + 8
-    markup = _template().render(
-        title=plain(chart.title, 200),
-        y_label=plain(chart.y_label, 100),
-        width=WIDTH,
-        height=round(bottom + below + 6, 1),
-        left=round(left, 1),
-        right=right,
-        top=TOP,
-        bottom=round(bottom, 1),
-        turned=turned,
-        grid=chart.y_names is None,
-        red=RED,
-        x_ticks=[{"at": across(at), "text": text} for at, text in x_ticks],
-        y_ticks=[{"at": down(at), "text": text} for at, text in y_ticks],
-        boxes=boxes,
-        signs=signs,
-        marks=[{"at": across(at), "text": plain(word)} for at, word in chart.marks],
-        lines=[
-            {
-                "path": _path(
-                    [(across(x), None if y is None else down(y)) for x, y in line.points]
-                ),
-                "colour": line.colour,
-                "width": line.width,
-                "dashes": DASHES[line.dash],
-            }
-            for line in chart.lines
-        ],
-        dots=[
-            {
-                "x": across(dot.x),
-                "y": down(dot.y),
-                "colour": dot.colour,
-                "hollow": dot.hollow,
-                "words": plain(dot.words, 120),
-            }
-            for dot in chart.dots
-        ],
-        keys=[{**key._asdict(), "y": round(first + key.row * LINE, 1)} for key in keys],
+    markup = (
+        environment()
+        .get_template("chart.svg")
+        .render(
+            title=plain(chart.title, 200),
+            y_label=plain(chart.y_label, 100),
+            width=WIDTH,
+            height=round(bottom + below + 6, 1),
+            left=round(left, 1),
+            right=right,
+            top=TOP,
+            bottom=round(bottom, 1),
+            turned=turned,
+            grid=chart.y_names is None,
+            red=RED,
+            x_ticks=[{"at": across(at), "text": text} for at, text in x_ticks],
+            y_ticks=[{"at": down(at), "text": text} for at, text in y_ticks],
+            boxes=boxes,
+            signs=signs,
+            marks=[{"at": across(at), "text": plain(word)} for at, word in chart.marks],
+            lines=[
+                {
+                    "path": _path(
+                        [(across(x), None if y is None else down(y)) for x, y in line.points]
+                    ),
+                    "colour": line.colour,
+                    "width": line.width,
+                    "dashes": DASHES[line.dash],
+                }
+                for line in chart.lines
+            ],
+            dots=[
+                {
+                    "x": across(dot.x),
+                    "y": down(dot.y),
+                    "colour": dot.colour,
+                    "hollow": dot.hollow,
+                    "words": plain(dot.words, 120),
+                }
+                for dot in chart.dots
+            ],
+            keys=[{**key._asdict(), "y": round(first + key.row * LINE, 1)} for key in keys],
+        )
     )
     return Markup(markup)  # noqa: S704 (the template has escaped all texts)
 
@@ -239,18 +242,6 @@ class _Key(NamedTuple):
     dashes: str
 
 
-@cache
-def _template() -> Template:
-    templates = Environment(
-        loader=PackageLoader("mlops_basics.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template("chart.svg")
-
-
 def _finite(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
@@ -263,7 +254,8 @@ def _with_neighbours(
     return [(heights[at], point, heights[at + 2]) for at, point in enumerate(points)]
 
 
-def _path(points: Sequence[tuple[float, float | None]]) -> str:
+def _path(points: Sequence[tuple[float, float | None]]) -> Markup:
+    """Through all points, however many these are."""
     path, pen = [], "M"
     for x, y in points:
         if y is None:
@@ -271,7 +263,7 @@ def _path(points: Sequence[tuple[float, float | None]]) -> str:
             continue
         path.append(f"{pen}{x:g} {y:g}")
         pen = "L"
-    return "".join(path)
+    return Markup("".join(path))  # noqa: S704 (numbers alone)
 
 
 def _place_keys(named: Sequence[tuple[str, str, str]], left: float) -> tuple[list[_Key], int]:

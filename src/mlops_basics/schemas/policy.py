@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from .base import Artifact
@@ -24,6 +25,25 @@ WORSE_THAN_CONSTANT = (
 )
 #: Tested batches that are remembered one by one, for the report.
 REMEMBERED = 120
+
+
+def learns_from(policy: str, past: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """The batches that a policy's model is fitted on.
+
+    Args:
+        policy: One of ``POLICIES``.
+        past: Names of all labelled batches so far.
+        known: Those from before the policy began, which ``keep`` stays with.
+
+    Raises:
+        ValueError: If there is no such policy.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+    ordered = sorted(past)
+    if policy == "keep":
+        return tuple(name for name in ordered if name in set(known))
+    return tuple(ordered if policy == "all" else ordered[-int(policy.split()[1]) :])
 
 
 class Plan(Artifact):

@@ -18,9 +18,9 @@ from mlops_basics.pipelines.monitoring.adaptation import (
     follow,
     replay,
 )
-from mlops_basics.pipelines.monitoring.policies import Fits, grown_enough, learns_from
+from mlops_basics.pipelines.monitoring.policies import Fits, grown_enough
 from mlops_basics.schemas import MonitoringParams, MonitoringState, Recipe, Release
-from mlops_basics.schemas.policy import NEW_RECIPE, POLICIES, PolicyState
+from mlops_basics.schemas.policy import NEW_RECIPE, POLICIES, PolicyState, learns_from
 from mlops_basics.table.learning import LabelledRows
 from tests.support.parameters import configured
 from tests.support.policies import release_of, rows_of, slope_recipe

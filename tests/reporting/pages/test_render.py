@@ -12,7 +12,8 @@ from jinja2 import StrictUndefined, UndefinedError, meta
 
 from mlops_basics import reporting
 from mlops_basics.reporting.figures.style import figure
-from mlops_basics.reporting.pages.render import TEXT_LIMIT, Plots, environment
+from mlops_basics.reporting.jinja import TEXT_LIMIT, environment
+from mlops_basics.reporting.pages.render import Plots
 from mlops_basics.reporting.text import Shortened
 
 PAGES = {

@@ -21,6 +21,7 @@ from mlops_basics.schemas.policy import (
     Plan,
     PolicyState,
     TestedBatch,
+    learns_from,
 )
 from mlops_basics.scoring.policy_loss import (
     LOSS_NAMES,
@@ -40,7 +41,7 @@ from mlops_basics.stats.prequential.evidence import (
 )
 from mlops_basics.table.learning import LabelledRows
 
-from .policies import Fits, grown_enough, learns_from, past_batches
+from .policies import Fits, grown_enough, past_batches
 
 Floats = npt.NDArray[np.float64]
 

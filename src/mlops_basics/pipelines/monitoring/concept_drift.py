@@ -19,7 +19,8 @@ from mlops_basics.schemas import (
     WatchedBatch,
     WatchedLoss,
 )
-from mlops_basics.scoring.scores import Scores, class_probabilities, expected_loss, watched_losses
+from mlops_basics.scoring.policy_loss import score_target
+from mlops_basics.scoring.scores import Scores, expected_loss, watched_losses
 from mlops_basics.stats.concept_drift.blocks import choose_block
 from mlops_basics.stats.concept_drift.sequential import (
     SequentialState,
@@ -119,25 +120,16 @@ def _scores(
     features: pd.DataFrame, y: pd.Series, release: Release
 ) -> tuple[Scores, npt.NDArray[np.bool_]]:
     """Targets and predictions, and which of these are no number."""
-    table, model = release.table, release.model
     try:
-        if table.task == "regression":
-            predicted = np.asarray(model.predict(features), dtype=np.float64)
-            p = np.empty((len(y), 0))
-        else:
-            p = class_probabilities(model, features, table)
+        scores = score_target(release.model, features, y.to_numpy(), release.table)
     except ValueError as error:
         raise DataError(
             f"Its error is not known: the release {release.manifest.version} cannot predict its "
             f"rows ({error})."
         ) from error
-    if table.task == "regression":
-        of_row = y.to_numpy(dtype=np.float64)
-        return Scores(table.task, of_row, predicted, p), np.isnan(predicted)
-    codes = {name: code for code, name in enumerate(table.classes)}
-    known = y.map(codes).fillna(-1).to_numpy(dtype=np.int64)
-    unknown = np.asarray(np.isnan(p).any(axis=1), dtype=bool)
-    return Scores(table.task, known, p.argmax(axis=1), p), unknown
+    if scores.task == "regression":
+        return scores, np.isnan(scores.predicted)
+    return scores, np.asarray(np.isnan(scores.probabilities).any(axis=1), dtype=bool)
 
 
 def may_enter(record: WatchedBatch, newest: int, params: MonitoringParams) -> bool:

@@ -11,27 +11,8 @@ import numpy as np
 from mlops_basics.errors import DataError
 from mlops_basics.fitting.recipe import fit_recipe
 from mlops_basics.schemas import Model, Recipe, Release
-from mlops_basics.schemas.policy import POLICIES, PolicyState
+from mlops_basics.schemas.policy import PolicyState
 from mlops_basics.table.learning import LabelledRows, as_learned
-
-
-def learns_from(policy: str, past: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    """The batches that a policy's model is fitted on.
-
-    Args:
-        policy: One of ``POLICIES``.
-        past: Names of all labelled batches so far.
-        known: Those from before the policy began, which ``keep`` stays with.
-
-    Raises:
-        ValueError: If there is no such policy.
-    """
-    if policy not in POLICIES:
-        raise ValueError(f"policy must be one of {', '.join(POLICIES)}, got {policy!r}")
-    ordered = sorted(past)
-    if policy == "keep":
-        return tuple(name for name in ordered if name in set(known))
-    return tuple(ordered if policy == "all" else ordered[-int(policy.split()[1]) :])
 
 
 def past_batches(state: PolicyState) -> tuple[str, ...]:

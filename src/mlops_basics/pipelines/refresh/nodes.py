@@ -26,7 +26,7 @@ from mlops_basics.schemas import (
     TableInfo,
     TrainingParams,
 )
-from mlops_basics.schemas.policy import Plan
+from mlops_basics.schemas.policy import Plan, learns_from
 from mlops_basics.scoring.policy_loss import score_target
 from mlops_basics.scoring.scores import Scores, error_clip, watched_losses
 from mlops_basics.table.learning import LabelledRows, as_learned, labelled_rows
@@ -104,7 +104,7 @@ def refresh_reference(
     features_of, scores_of = [], []
     for name in names[1:][-REFERENCE_BATCHES:]:
         past = [other for other in names if other < name]
-        learned = rows.of(past[-_window(due.policy, len(past)) :])
+        learned = rows.of(learns_from(due.policy, past, past))
         learned = learned.of_classes(production.table.classes)
         tested = rows.of([name])
         try:
@@ -196,7 +196,3 @@ def joined(scores: Sequence[Scores]) -> Scores:
         predicted=np.concatenate([part.predicted for part in scores]),
         probabilities=np.concatenate([part.probabilities for part in scores]),
     )
-
-
-def _window(policy: str, past: int) -> int:
-    return int(policy.split()[1]) if policy.startswith("last ") else max(past, 1)

@@ -1,18 +1,12 @@
-"""How pages are written: every text is escaped, cleaned and bounded, nothing needs a network."""
+"""How pages are written: they need no network, and are the same byte for byte."""
 
 from __future__ import annotations
 
-from functools import cache
-
 import plotly.graph_objects as go
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from mlops_basics.reporting.metric_text import interval, metric_name
+from mlops_basics.reporting.jinja import environment
 from mlops_basics.reporting.still import still_figure
-from mlops_basics.reporting.text import limits, number, plain, share_text
-
-TEXT_LIMIT = 400
 
 
 def render(template: str, **values: object) -> str:
@@ -22,31 +16,7 @@ def render(template: str, **values: object) -> str:
         template: File of ``reporting/templates`` that extends ``page.html``.
         values: What it shows, with the page's ``title``.
     """
-    return environment().get_template(template).render(plots=Plots(), **values)
-
-
-@cache
-def environment() -> Environment:
-    """The templates; the package's own loader finds them in a checkout and in a wheel."""
-    templates = Environment(
-        loader=PackageLoader("mlops_basics.reporting"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_clean,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters.update(
-        interval=interval,
-        metric_name=metric_name,
-        number=number,
-        plain=_clean,
-        share=share_text,
-        thousands="{:,}".format,
-    )
-    templates.globals["limits"] = limits
-    templates.globals["still"] = still_figure
-    return templates
+    return environment().get_template(template).render(plots=Plots(), still=still_figure, **values)
 
 
 class Plots:
@@ -74,11 +44,6 @@ class Plots:
         from plotly.offline import get_plotlyjs
 
         return _ours(get_plotlyjs())
-
-
-def _clean(value: object, limit: int = TEXT_LIMIT) -> Markup:
-    """Any text as one printable line of bounded length, escaped; markup of a template stays."""
-    return value if isinstance(value, Markup) else escape(plain(value, limit))
 
 
 def _ours(markup: str) -> Markup:
