@@ -294,7 +294,7 @@ def test_fingerprints_are_those_of_the_batches(folder):
     assert dataset.fingerprints() == {batch.name: batch.sha256 for batch in dataset.load()}
 
 
-def test_a_parquet_index_is_not_data(read):
+def test_a_parquet_index_without_a_name_is_not_data(read):
     """The index that pandas stores beside the columns changes nothing."""
     stored = as_parquet(TABLE.set_index(pd.Index([7, 8, 9])))
     assert_frame_equal(read(stored, "a.parquet"), TABLE)
@@ -379,3 +379,165 @@ def test_bombs_are_faults_of_their_batches_in_bounded_memory(tmp_path):
     assert len(others) == 3
     assert all(re.search(r" 0 The file '\S+' holds a table of more than", line) for line in others)
     assert int(peak) < 1 << 20  # KiB
+
+
+@pytest.mark.parametrize("index", [pd.Index([7, 8, 9], name="id"), pd.RangeIndex(3, name="id")])
+def test_a_parquet_index_with_a_name_is_a_column(read, index):
+    """Whether its values are stored or only counted."""
+    table = read(as_parquet(TABLE.set_index(index)), "a.parquet")
+    assert table["id"].tolist() == index.tolist()
+    assert_frame_equal(table[list(TABLE.columns)], TABLE)
+
+
+@pytest.mark.parametrize("name", ["A.CSV", "A.Csv.GZ", "A.TSV", "a.tsv.gz", "A.PARQUET", "a.PQ"])
+def test_endings_in_letters_of_any_case(folder, name):
+    """A file is read by its ending, whoever wrote it; tabs separate in .tsv."""
+    separator = "\t" if ".tsv" in name.lower() else ","
+    content = TABLE.to_csv(index=False, sep=separator).encode()
+    content = as_parquet(TABLE) if name.lower().endswith(("parquet", "pq")) else content
+    content = gzip.compress(content) if name.lower().endswith("gz") else content
+    put(f"{folder}/{name}", content)
+    for path in (folder, f"{folder}/{name}"):
+        [batch] = SourceDataset(path=path).load()
+        assert batch.fault == ""
+        assert_frame_equal(batch.table, TABLE)
+
+
+def test_what_is_passed_over_is_counted(folder):
+    """Hidden files, a Mac's among them, and files that are no table are told with the batches."""
+    for name in ("._a.csv", "README.md", "_SUCCESS", "a.csv", "old/notes.txt"):
+        put(f"{folder}/{name}", b"x\n1\n")
+    [batch] = SourceDataset(path=folder).load()
+    assert batch.fault == ""
+    assert {(guess.column, guess.example) for guess in batch.guesses} == {
+        ("._a.csv", "hidden"),
+        ("README.md", "neither CSV nor Parquet"),
+        ("_SUCCESS", "neither CSV nor Parquet"),
+        ("old", "folder without tables"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "message"),
+    [
+        ("2024-05/part.csv", "2024-05", "is a folder, not a file. Remove it, or put its rows"),
+        ("b.parquet/part-0.snappy.parquet", "b.parquet", "is a folder, not a file"),
+        ("year=2024/month=1/part-0.parquet", "year=2024", "is a folder, not a file"),
+        ("b.csv.zip", "b.csv.zip", "a packed file. Write it, or unpack it"),
+        ("b.CSV.BZ2", "b.CSV.BZ2", "a packed file"),
+        ("b.xlsx", "b.xlsx", "a table that is neither CSV nor Parquet"),
+    ],
+)
+def test_tables_that_are_not_read_are_named(folder, path, name, message):
+    """A table in another form is no batch that one may miss: it is a fault, with a remedy."""
+    put(f"{folder}/a.csv", b"x\n1\n")
+    put(f"{folder}/{path}", b"x\n1\n")
+    dataset = SourceDataset(path=folder)
+    faults = {batch.name: batch.fault for batch in dataset.load()}
+    assert faults["a.csv"] == ""
+    assert message in faults[name]
+    assert dataset.fingerprints() == {batch.name: batch.sha256 for batch in dataset.load()}
+
+
+RAGGED = [
+    ("a,b\n1,2,3\n4,5,6\n", "line 2 has 3 fields, its header 2"),
+    ("a,b\n1,2,\n4,5,\n", "Remove the separator at the end of the lines"),
+    ("a,b\n1,2\n3\n", "line 3 has 1 fields"),
+]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"keep_default_na": False},
+        {"dtype": {"a": "float64"}},
+        {"parse_dates": ["a"]},
+        {"low_memory": False},
+        {"header": 0},
+        {"skiprows": 0},
+        {"skipinitialspace": True},
+        {"usecols": ["a", "b"]},
+        {"comment": "#"},
+        {"engine": "python"},
+        {"quoting": 3},
+        {"sep": None, "engine": "python"},
+        {"sep": " *, *"},
+        {"lineterminator": "\n"},
+        {"names": ["a", "b"], "skiprows": 1},
+        {"names": ["a", "b"], "skiprows": [0]},
+        {"index_col": 0},
+    ],
+)
+@pytest.mark.parametrize(("content", "message"), RAGGED)
+def test_no_option_lets_columns_shift(read, content, message, options):
+    """With any options, a line of more or fewer fields is an error, and no column moves."""
+    with pytest.raises(DataError, match=message):
+        read(content, csv_args=options)
+    whole = read("a,b\n1,2\n4,5\n", csv_args=options)
+    assert [whole[name].tolist() for name in ("b",)] == [[2, 5]]
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        (",x,y\n0,1.5,ü\n", {"index_col": 0}),
+        ("made by hand\n\nx,y\n1.5,ü\n", {"skiprows": 2}),
+        ("made by hand\nx,y\nkg,\n1.5,ü\n", {"skiprows": [0, 2]}),
+        ("x,y\n# by hand\n1.5,ü # so\n", {"comment": "#", "converters": {"y": str.strip}}),
+        ("x,y,z\n1.5,ü,0\n", {"usecols": ["x", "y"]}),
+        ("x|y\n1.5|ü\n", {"sep": None}),
+        ("title,\nx,y\n1.5,ü\n", {"header": 1}),
+        ("x,y\n1.5,ü\n1,2,3\n", {"on_bad_lines": "skip"}),
+        ("x, y\n1.5, ü\n", {"skipinitialspace": True}),
+    ],
+)
+def test_options_that_messages_propose(read, content, options):
+    """What a message proposes, and what users try, gives the table and nothing else."""
+    assert_frame_equal(read(content, csv_args=options), pd.DataFrame({"x": [1.5], "y": ["ü"]}))
+
+
+def test_an_index_column_with_a_name_stays_a_column(read):
+    """index_col only says where a name is missing."""
+    table = read("id,x\n7,1\n8,2\n", csv_args={"index_col": 0})
+    assert table["id"].tolist() == [7, 8]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        (",x\n0,1\n", {}, r"no name for its column 1.*csv: \{index_col: 0\}"),
+        ("x,\n0,1\n", {}, "no name for its column 2: Name it, or remove the separator"),
+        ("x\n1\n", {"chunksize": 5}, "csv: {chunksize: ...}"),
+        ("x\n1\n", {"compression": "gzip"}, "csv: {compression: ...}"),
+    ],
+)
+def test_options_that_cannot_work_are_named(read, content, options, message):
+    """With what to do."""
+    with pytest.raises(DataError, match=message):
+        read(content, csv_args=options)
+
+
+@pytest.mark.parametrize(
+    ("content", "options"),
+    [
+        ("id,x\n1541815604606036481,1\n,2\n1541815604606036483,3\n", {}),
+        ("id;x\n1541815604606036481;1\nNA;2\n1541815604606036483;3\n", {"sep": ";"}),
+        ("x,id\n1,1541815604606036481\n2,\n3,1541815604606036483\n", {"usecols": [0, 1]}),
+        ("# t\nx,id\n1,1541815604606036481\n2,\n3,1541815604606036483\n", {"skiprows": 1}),
+    ],
+)
+def test_whole_numbers_are_exact_beside_missing_ones(read, content, options):
+    """A first missing value does not round the others to what a float holds."""
+    ids = read(content, csv_args=options)["id"]
+    assert ids.isna().tolist() == [False, True, False]
+    assert ids.dropna().tolist() == [1541815604606036481, 1541815604606036483]
+
+
+def test_large_measurements_stay_numbers(read):
+    """Numbers beyond 2**53 that are no whole ones as written, or of 64 bits, are read."""
+    assert read("x\n1e300\n2\n")["x"].tolist() == [1e300, 2]
+    assert read("x\n9007199254740993.5\n2\n")["x"].tolist() == [9007199254740994.0, 2]
+    unsigned = read("x,y\n18446744073709551615,1\n,2\n")["x"]
+    assert unsigned.isna().tolist() == [False, True]
+    assert unsigned[0] == 18446744073709551615

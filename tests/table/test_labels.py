@@ -145,3 +145,29 @@ def test_without_files_the_batch_keeps_its_own():
     none, count = LabelBook([], KEYS).fill(batch_of())
     assert none.isna().all()
     assert count.labelled == 0
+
+
+@pytest.mark.parametrize("stored", ["int64", "str", "float with a missing one"])
+def test_labels_find_rows_whose_keys_differ_in_the_last_of_19_digits(stored):
+    """Each label goes to its own row, and no two rows share a prediction id."""
+    orders = [1541815604606036480 + n for n in range(10)]
+    batch = batch_of(order=orders)
+    assert len(set(prediction_ids(batch, BY_ORDER))) == 10
+    keys: pd.Series = pd.Series(orders, dtype="int64")
+    if stored == "str":
+        keys = keys.map(str)
+    elif stored != "int64":
+        keys = keys.astype("Int64").where(keys != orders[0])
+    names = [f"class {n}" for n in range(10)]
+    target, count = LabelBook([file_of(order=keys, kind=names)], BY_ORDER).fill(batch)
+    assert target.iloc[1:].tolist() == names[1:]
+    assert count.labelled == (9 if stored.startswith("float") else 10)
+
+
+def test_texts_that_look_like_one_number_are_several_keys():
+    """0071 is not 71, and 1E10 is not 10E9."""
+    orders = ["0071", "71", "1E10", "10E9", "7.10", "7.1"]
+    batch = batch_of(6, order=orders)
+    assert len(set(prediction_ids(batch, BY_ORDER))) == 6
+    target, _ = LabelBook([file_of(order=orders[:1], kind=["good"])], BY_ORDER).fill(batch)
+    assert target.dropna().to_dict() == {0: "good"}

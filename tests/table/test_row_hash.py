@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import decimal
 import io
+import math
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -75,6 +79,105 @@ def test_a_first_text_in_a_number_column_changes_only_its_row(table):
     assert not same[0]
 
 
+#: Around 2**53, where floats begin to skip whole numbers, and beyond 64 bits.
+whole_numbers = st.one_of(
+    st.integers(-(2**70), 2**70),
+    st.builds(
+        lambda power, more, sign: sign * (2**power + more),
+        st.integers(50, 66),
+        st.integers(-3, 3),
+        st.sampled_from([1, -1]),
+    ),
+)
+looks_like_a_number = st.one_of(
+    st.text("0123456789.eE+-_ ", max_size=21),
+    whole_numbers.map(str),
+    st.floats(allow_nan=False).map(repr),
+    st.integers(0, 10**20).map(lambda number: f"0{number}"),
+)
+values = st.one_of(
+    whole_numbers,
+    st.booleans(),
+    st.floats(allow_nan=False),
+    whole_numbers.map(float),
+    looks_like_a_number.filter(lambda text: not re.match(r"\d{4}-\d\d-\d\d", text)),
+)
+
+
+def hash_of(value, dtype=object):
+    """Of a row of one value."""
+    return int(row_hashes(pd.DataFrame({"x": pd.Series([value], dtype=dtype)}), ["x"])[0])
+
+
+def as_written(value):
+    """A number as Python writes it, whole ones without a point; text as it is."""
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, str) else str(int(value) if value is True else value)
+
+
+@given(values, values)
+@example(1541815604606036480, 1541815604606036481)
+@example("1541815604606036480", "1541815604606036481")
+@example(1541815604606036481, "1541815604606036481")
+@example(2**60, float(2**60))
+@example(2**63, float(2**63))
+@example(-(2**60) - 1, 2**64 - 2**60 - 1)
+@example("0071", "71")
+@example("1E10", "10E9")
+@example("1.10", "1.1")
+@example("1", "1.0")
+@example("inf", float("inf"))
+@example(True, 1)
+def test_values_are_equal_where_python_says_so(one, other):
+    """Numbers by Python's equality, texts by theirs, a text and a number if it is written so."""
+    if isinstance(one, str) == isinstance(other, str):
+        expected = one == other
+    else:
+        text, number = (one, other) if isinstance(one, str) else (other, one)
+        expected = math.isfinite(number) and text == as_written(number)
+    assert (hash_of(one) == hash_of(other)) == expected
+
+
+@given(st.lists(whole_numbers.filter(lambda number: -(2**63) <= number < 2**63), min_size=1))
+def test_whole_numbers_hash_exactly_in_every_storage(numbers):
+    """One by one, as 64-bit numbers, with missing ones beside them, as categories and as text."""
+    expected = [hash_of(number) for number in numbers]
+    assert len(set(expected)) == len(set(numbers))
+    column = pd.Series(numbers, dtype="int64")
+    with_missing = pd.concat([column.astype("Int64"), pd.Series([pd.NA], dtype="Int64")])
+    for stored in (
+        column,
+        with_missing,
+        with_missing.astype("category"),
+        column.astype("int64[pyarrow]"),
+        column.map(str),
+        column.map(str).astype("category"),
+        column.map(decimal.Decimal),
+    ):
+        hashes = row_hashes(pd.DataFrame({"x": stored.array}), ["x"])
+        assert hashes[: len(numbers)].tolist() == expected
+
+
+@given(st.datetimes(), st.datetimes(), st.sampled_from(["us", "ms", "s"]))
+@example(dt.datetime(9999, 12, 31), dt.datetime(1, 1, 1), "s")
+def test_times_are_equal_where_python_says_so(one, other, unit):
+    """From the year 1 to 9999, in any unit that holds them, and as ISO text."""
+    one, other = (pd.Timestamp(time).floor(unit).to_pydatetime() for time in (one, other))
+    hashes = [hash_of(time, f"datetime64[{unit}]") for time in (one, other)]
+    assert (hashes[0] == hashes[1]) == (one == other)
+    assert hash_of(one.isoformat(sep=" ") + "Z") == hashes[0]
+    assert hash_of(one, "datetime64[us]") == hashes[0]
+
+
+def test_nanoseconds_count():
+    """Times that differ by a nanosecond are two; without one they are as in microseconds."""
+    times = ["2024-01-02T03:04:05.000000001", "2024-01-02T03:04:05.000000000"]
+    odd, even = row_hashes(pd.DataFrame({"x": pd.to_datetime(times)}), ["x"])
+    assert odd != even
+    assert even == hash_of(dt.datetime(2024, 1, 2, 3, 4, 5), "datetime64[us]")
+
+
 def test_every_kind_of_missing_value_is_one_value():
     """None, NaN, NaT and pandas' NA hash alike."""
     hashes = {
@@ -85,6 +188,8 @@ def test_every_kind_of_missing_value_is_one_value():
             pd.Series([pd.NaT]),
             pd.Series([pd.NA], dtype="Int64"),
             pd.Series([None], dtype="str"),
+            pd.Series([None], dtype="category"),
+            pd.Series([None], dtype="int64[pyarrow]"),
         )
     }
     assert len(hashes) == 1

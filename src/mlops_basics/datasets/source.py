@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
@@ -13,13 +14,14 @@ from kedro.io.core import get_protocol_and_path
 
 from mlops_basics.errors import DataError
 from mlops_basics.safe_text import without_secrets
-from mlops_basics.schemas import Batch
+from mlops_basics.schemas import Batch, Guess
 from mlops_basics.storage.memory import free_memory
 from mlops_basics.storage.source_files import read_file, sha256_of_fault, sha256_of_file
-from mlops_basics.table.batch_file import SUFFIXES, parse_batch
+from mlops_basics.table.batch_file import SUFFIXES, is_table, other_kind, parse_batch
 from mlops_basics.table.unpacked_size import require_fits_memory, too_large
 
 _SHARE = 4  # a file's table may take a part of the free memory: what is made of it takes the rest
+_DEPTH = 5  # of folders that are looked into
 
 
 class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
@@ -69,10 +71,14 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
         self.metadata = metadata
 
     def load(self) -> list[Batch]:
-        batches = [self._read(file) for file in self._files()]
+        files, passed_over = self._listing()
+        batches = [self._read(file) for file in files]
         closed = [batch for batch in batches if batch.sha256 == sha256_of_fault(batch.fault)]
         if batches and closed == batches and self.local_path is None:
             raise DataError(batches[0].fault)  # the storage gives out nothing: no fault of a batch
+        if batches and passed_over:  # for whoever reads the report of the batches
+            first = batches[0]
+            batches[0] = replace(first, guesses=(*passed_over, *first.guesses))
         return batches
 
     @property
@@ -82,7 +88,7 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
 
     def fingerprints(self) -> dict[str, str]:
         """SHA-256 of every batch file by its name, as ``load`` gives it; nothing is unpacked."""
-        return {PurePosixPath(file).name: self._fingerprint(file) for file in self._files()}
+        return {PurePosixPath(file).name: self._fingerprint(file) for file in self._listing()[0]}
 
     def save(self, data: NoReturn) -> NoReturn:
         raise DatasetError(f"{type(self).__name__} is a read only dataset type")
@@ -93,10 +99,10 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
     def _describe(self) -> dict[str, Any]:
         return {"path": self._shown_path}
 
-    def _files(self) -> list[str]:
-        """The batch files, by name; raises DataError where there are none and must be some."""
+    def _listing(self) -> tuple[list[str], list[Guess]]:
+        """The batch files, by name, and what else lies beside them; DataError without any."""
         if self._optional and not (self._path and self._fs.exists(self._path)):
-            return []
+            return [], []
         if not self._fs.exists(self._path):
             raise DataError(
                 f"The source '{self._shown_path}' does not exist. "
@@ -104,20 +110,34 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
                 "of them (the sample tables are made by `kedro sample NAME`)."
             )
         if self._fs.isfile(self._path):
-            if not self._path.endswith(SUFFIXES):
+            if not is_table(self._path):
                 raise DataError(
                     f"The source '{self._shown_path}' is neither CSV nor Parquet by its name. "
-                    f"Rename it to end in one of {', '.join(SUFFIXES)}."
+                    f"Write it, or unpack it, as one that ends in {', '.join(SUFFIXES)}."
                 )
-            return [self._path]
-        names = self._fs.ls(self._path, detail=False)
-        files = sorted(name for name in names if name.endswith(SUFFIXES))
+            return [self._path], []
+        files, passed_over = [], []
+        for entry in sorted(self._fs.ls(self._path, detail=True), key=lambda each: each["name"]):
+            path = str(entry["name"])
+            name = PurePosixPath(path).name
+            is_folder = entry["type"] == "directory"
+            if name.startswith("."):
+                passed_over.append(Guess("passed over", name, "hidden"))
+            elif is_table(path) or other_kind(path) or (is_folder and self._tables_in(path)):
+                files.append(path)
+            elif PurePosixPath(path) != PurePosixPath(self._path):
+                kind = "folder without tables" if is_folder else "neither CSV nor Parquet"
+                passed_over.append(Guess("passed over", name, kind))
         if not files and not self._optional:
             raise DataError(
                 f"The source folder '{self._shown_path}' holds no CSV or Parquet file. "
                 "Put at least one batch file into it."
             )
-        return files
+        return files, passed_over
+
+    def _tables_in(self, folder: str) -> list[str]:
+        """Tables below a folder of the source, such as the parts of a partitioned table."""
+        return [path for path in self._fs.find(folder, maxdepth=_DEPTH) if is_table(path)]
 
     def _read(self, file: str) -> Batch:
         name = PurePosixPath(file).name
@@ -129,8 +149,8 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
         digest = hashlib.sha256(content).hexdigest()
         try:
             require_fits_memory(name, content, most_bytes)
-            table = parse_batch(name, content, self._csv_args, self._text_columns)
-            return Batch(name=name, sha256=digest, table=table)
+            table, guesses = parse_batch(name, content, self._csv_args, self._text_columns)
+            return Batch(name=name, sha256=digest, table=table, guesses=guesses)
         except DataError as error:
             return _unusable(name, digest, error)
         except MemoryError:

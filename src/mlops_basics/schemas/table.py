@@ -28,6 +28,22 @@ Task = Literal["binary", "multiclass", "regression"]
 
 
 @dataclass(frozen=True)
+class Guess:
+    """What was guessed while a file was read, or passed over, for the reader to know.
+
+    ``kind`` is "missing" (the word ``example`` of a column of text was taken for a missing value),
+    "digits" (a number of the column was written as ``example``, which is not how numbers are
+    written) or "passed over" (the file ``column`` was, because of ``example``). ``rows`` says how
+    often.
+    """
+
+    kind: Literal["missing", "digits", "passed over"]
+    column: str
+    example: str
+    rows: int = 1
+
+
+@dataclass(frozen=True)
 class Batch:
     """One file of the source as read: its name, the SHA-256 of its bytes, its table.
 
@@ -39,6 +55,7 @@ class Batch:
     sha256: str
     table: pd.DataFrame
     fault: str = ""
+    guesses: tuple[Guess, ...] = ()
 
 
 class BatchRecord(Artifact):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import decimal
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,6 +9,7 @@ import pandas as pd
 
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import Batch, TableInfo
+from mlops_basics.table.plain import plain_column
 from mlops_basics.table.renames import rename_hint
 
 
@@ -44,23 +43,22 @@ def typed_features(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
 
 def typed_column(values: pd.Series) -> pd.Series:
     """One column as float64, datetime64 or str; see ``typed_features``."""
-    dtype = values.dtype
-    if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_numeric_dtype(dtype):
-        if pd.api.types.is_complex_dtype(dtype):
-            raise DataError(
-                f"The column '{values.name}' holds complex numbers. Split or remove it."
-            )
-        return values.astype("float64")
+    plain = plain_column(values)
+    dtype = plain.dtype
+    if pd.api.types.is_complex_dtype(dtype):
+        raise DataError(f"The column '{values.name}' holds complex numbers. Split or remove it.")
+    if pd.api.types.is_numeric_dtype(dtype):
+        return plain.astype("float64")
     if pd.api.types.is_datetime64_any_dtype(dtype):
-        return _naive_utc(values)
-    if pd.api.types.is_timedelta64_dtype(dtype):
-        seconds: pd.Series = values.dt.total_seconds()
-        return seconds
-    if isinstance(dtype, pd.CategoricalDtype):
-        return typed_column(values.astype(dtype.categories.dtype))
+        return plain.astype("datetime64[us]")
     if isinstance(dtype, pd.StringDtype):
-        return values.astype("str")
-    return _typed_objects(values)
+        return plain
+    kinds = {type(value) for value in plain.astype(object).dropna()}
+    names = sorted({"list" if kind is np.ndarray else kind.__name__ for kind in kinds})
+    raise DataError(
+        f"The column '{values.name}' holds values of the types {', '.join(names)}. "
+        "Make it a column of numbers, of times or of text, or add it to `exclude` in globals.yml."
+    )
 
 
 def read_times(values: pd.Series) -> pd.Series:
@@ -74,29 +72,6 @@ def read_times(values: pd.Series) -> pd.Series:
         return pd.to_datetime(values, utc=True, errors="raise", format="ISO8601")
     except (ValueError, TypeError):
         return pd.to_datetime(values, utc=True, errors="raise")
-
-
-def _naive_utc(values: pd.Series) -> pd.Series:
-    if values.dt.tz is not None:
-        values = values.dt.tz_convert("UTC").dt.tz_localize(None)
-    return values.astype("datetime64[us]")
-
-
-def _typed_objects(values: pd.Series) -> pd.Series:
-    kinds = {type(value) for value in values.dropna()}
-    if not kinds:
-        return values.astype("float64")
-    if kinds <= {bool, int, float, np.float64, np.int64, np.bool_, decimal.Decimal}:
-        return values.astype("float64")
-    if kinds <= {datetime.date, datetime.datetime, pd.Timestamp}:
-        return _naive_utc(pd.to_datetime(values))
-    if kinds <= {str}:
-        return values.astype("str")
-    names = sorted({"list" if kind is np.ndarray else kind.__name__ for kind in kinds})
-    raise DataError(
-        f"The column '{values.name}' holds values of the types {', '.join(names)}. "
-        "Make it a column of numbers, of times or of text, or add it to `exclude` in globals.yml."
-    )
 
 
 def batch_features(batch: Batch, table: TableInfo) -> pd.DataFrame:

@@ -156,7 +156,7 @@ class _Look:
                 IncomingBatch(batch, _rewritten(part, batch, reason, skip=True), note=reason)
                 for part in parts
             ]
-        hashes = self._hashes[batch.name] = _feature_hashes(features)
+        hashes = self._hashes[batch.name] = self._hashed(batch)
         if parts:
             return self._seen_again(batch, features, hashes, parts)
         begin = 0
@@ -338,11 +338,15 @@ class _Look:
         """Of a present file's rows; none if it cannot be read."""
         if name not in self._hashes:
             try:
-                features = batch_features(self._present[name], self._release.table)
-                self._hashes[name] = _feature_hashes(features)
+                batch_features(self._present[name], self._release.table)
+                self._hashes[name] = self._hashed(self._present[name])
             except DataError:
                 self._hashes[name] = np.empty(0, dtype=np.uint64)
         return self._hashes[name]
+
+    def _hashed(self, batch: Batch) -> Hashes:
+        """Of what is predicted from, whatever the labels; as delivered, for a model rounds."""
+        return row_hashes(batch.table, self._release.table.features)
 
     def _record(self, batch: Batch, **values: object) -> WatchedBatch:
         common = {
@@ -392,11 +396,6 @@ def _content(hashes: Hashes, part: WatchedBatch) -> str:
     """What a file holds now where a part was."""
     begin = part.first_row
     return content_digest(hashes[begin : begin + part.rows])
-
-
-def _feature_hashes(features: pd.DataFrame) -> Hashes:
-    """Of what is predicted from, whatever the labels and the file's type."""
-    return row_hashes(features, [str(name) for name in features.columns])
 
 
 def _these(begin: int, count: int) -> str:

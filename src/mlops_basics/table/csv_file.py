@@ -1,0 +1,163 @@
+"""A CSV file's content as a table of plain columns, and what was guessed in reading it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pandas as pd
+
+from mlops_basics.errors import DataError
+from mlops_basics.schemas import Guess
+
+from .csv_lines import CsvFile, guessed_separator, header_of, refuse_ragged_lines
+from .csv_text import looked_at_again
+from .plain import plain_table
+
+
+def read_csv_file(
+    name: str, content: bytes, csv_args: dict[str, Any], text_columns: list[str]
+) -> tuple[pd.DataFrame, tuple[Guess, ...]]:
+    """The table that a CSV file holds.
+
+    Args:
+        name: Of the file, for messages; ".tsv" says that tabs separate.
+        content: Its bytes, decompressed.
+        csv_args: Arguments of ``pandas.read_csv``.
+        text_columns: Columns to be read as text.
+
+    Returns:
+        The table, and which words were taken for missing values, or digits for numbers.
+
+    Raises:
+        DataError: If it cannot be read as it is; the message names the file and the line.
+    """
+    options = dict(csv_args)
+    _refuse_options(name, options)
+    encoding = options.get("encoding") or "utf-8-sig"
+    _check_encoding(name, content, encoding, options.get("encoding_errors", "strict"))
+    separator = options.pop("delimiter", None) or options.get("sep", _separator_of(name))
+    if separator is None:
+        separator = guessed_separator(content, encoding)
+    file = CsvFile(name, content, encoding, separator, options)
+    _check_header(file)
+    if "on_bad_lines" not in options:
+        refuse_ragged_lines(file)
+    args = _arguments(file, text_columns)
+    table = plain_table(_without_index(_read(file, args), options))
+    return looked_at_again(file, args, table)
+
+
+def _separator_of(name: str) -> str:
+    return "\t" if name.lower().endswith((".tsv", ".tsv.gz")) else ","
+
+
+def _refuse_options(name: str, options: dict[str, Any]) -> None:
+    for option in ("chunksize", "iterator", "compression", "filepath_or_buffer"):
+        if options.get(option):
+            raise DataError(
+                f"The file '{name}' cannot be read with csv: {{{option}: ...}}: a file is read "
+                "whole, and unpacked by its ending. Remove the option in globals.yml."
+            )
+
+
+def _arguments(file: CsvFile, text_columns: list[str]) -> dict[str, Any]:
+    options = file.options
+    in_c = len(file.separator) == 1 or file.separator == r"\s+"
+    engine = options.get("engine") or ("c" if in_c and not options.get("skipfooter") else "python")
+    types: Any = dict.fromkeys(text_columns, "str")
+    given = options.get("dtype")
+    types = types | given if isinstance(given, dict) else given or types
+    own = {"index_col": False}  # never the first column, in silence, where lines are longer
+    own |= {"low_memory": False} if engine == "c" else {}
+    return (
+        own
+        | options
+        | {
+            "encoding": file.encoding,
+            "sep": file.separator,
+            "engine": engine,
+            "dtype": types,
+        }
+    )
+
+
+def _read(file: CsvFile, args: dict[str, Any]) -> pd.DataFrame:
+    try:
+        table: pd.DataFrame = pd.read_csv(io.BytesIO(file.content), **args)
+    except (ValueError, TypeError, csv.Error) as error:
+        raise DataError(
+            f"The file '{file.name}' is not readable as CSV: {error}. "
+            "Mend the file, or set `csv` in globals.yml (sep, decimal, encoding, ...)."
+        ) from error
+    table.columns = table.columns.map(str)
+    return table
+
+
+def _without_index(table: pd.DataFrame, options: dict[str, Any]) -> pd.DataFrame:
+    """An index that has a name is a column; one that has none numbers the rows."""
+    index = options.get("index_col")
+    if index is None or index is False:
+        return table
+    named = [name for name in table.index.names if name and not str(name).startswith("Unnamed: ")]
+    unnamed = [at for at, name in enumerate(table.index.names) if name not in named]
+    if not named:
+        return table.reset_index(drop=True)
+    kept = table.reset_index(level=unnamed, drop=True) if unnamed else table
+    return kept.reset_index()
+
+
+def _check_encoding(name: str, content: bytes, encoding: str, errors: str) -> None:
+    try:
+        text = content.decode(encoding, errors)
+    except LookupError as error:
+        raise DataError(
+            f"The encoding {encoding!r} of the file '{name}' is not known. "
+            "Correct it in globals.yml: csv: {encoding: ...}."
+        ) from error
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"The file '{name}' is not {encoding} in line {line} (byte {error.start}). "
+            "Save it as UTF-8, or name its encoding in globals.yml: csv: {encoding: latin-1}."
+        ) from error
+    if not text.strip():
+        raise DataError(f"The file '{name}' holds nothing but white space. Write it again.")
+
+
+def _check_header(file: CsvFile) -> None:
+    """Refuse a repeated name, which pandas would rename in silence, and a wrong separator."""
+    header = header_of(file)
+    if header is None:
+        return
+    refuse_repeated_names(file.name, header)
+    index = file.options.get("index_col")
+    as_index = {index} if isinstance(index, (int, str)) and index is not False else set(index or ())
+    nameless = [at for at, column in enumerate(header) if not column.strip() and at not in as_index]
+    if nameless and "usecols" not in file.options and not {"Unnamed: 0", ""} & as_index:
+        remedy = (
+            "pandas writes its index so, which is no feature. Write the file with index=False, or "
+            "set in globals.yml: csv: {index_col: 0}."
+            if nameless[0] == 0
+            else "Name it, or remove the separator at the end of the lines."
+        )
+        raise DataError(
+            f"The file '{file.name}' has no name for its column {nameless[0] + 1}: {remedy}"
+        )
+    for other in (";", "\t", "|"):
+        if len(header) == 1 and other in header[0] and file.separator != other:
+            raise DataError(
+                f"The file '{file.name}' has one column only, '{header[0][:60]}': its separator "
+                f"seems to be {other!r}. Set in globals.yml: csv: {{sep: {other!r}}}."
+            )
+
+
+def refuse_repeated_names(name: str, columns: list[str]) -> None:
+    """Raises DataError if two columns have the same name."""
+    repeated = sorted({column for column in columns if columns.count(column) > 1})
+    if repeated:
+        raise DataError(
+            f"The file '{name}' names the column '{repeated[0]}' {columns.count(repeated[0])} "
+            "times in its header. Rename or remove the others."
+        )
