@@ -39,7 +39,9 @@ def outcome_badge(verdict: Verdict) -> Badge:
         return Badge(OUTCOMES["retrain"], "bad")
     if verdict.outcome in ("no_drift", "nothing_new") and drift_found(verdict):
         return Badge("drift, no new reason to retrain", "neutral")
-    is_good = verdict.outcome == "no_drift" and not verdict.concept.is_above
+    adaptation = verdict.adaptation
+    is_worse = verdict.concept.is_above or (adaptation and adaptation.worse_than_constant)
+    is_good = verdict.outcome == "no_drift" and not is_worse
     return Badge(OUTCOMES[verdict.outcome], "good" if is_good else "neutral")
 
 
@@ -96,7 +98,7 @@ def policy_lines(verdict: Verdict) -> list[str]:
         lines = [f"A {adaptation.action} is due. {' '.join(lines)}"]
     if adaptation.vetoed:
         lines.append(adaptation.vetoed)
-    if adaptation.worse_than_constant:
+    if adaptation.worse_than_constant and WORSE_THAN_CONSTANT not in verdict.reasons:
         lines.append(WORSE_THAN_CONSTANT)
     return lines
 

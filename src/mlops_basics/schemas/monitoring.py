@@ -15,7 +15,7 @@ from .policy import Adaptation, PolicyState
 
 #: Losses in [0, 1] that a release can be watched by, those of a classifier first.
 WatchedLoss = Literal["error", "brier", "absolute_error"]
-EvidenceKind = Literal["concept_drift", "data_drift"]
+EvidenceKind = Literal["concept_drift", "data_drift", "worse_than_constant"]
 
 
 class MonitoringReference(Artifact):

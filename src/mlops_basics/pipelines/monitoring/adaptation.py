@@ -140,6 +140,11 @@ def challenged(state: PolicyState, recipe: Recipe) -> PolicyState:
     return state.model_copy(update=update_)
 
 
+def worse_than_constant(state: PolicyState) -> bool:
+    """Whether what is in production was shown to do worse than a constant prediction."""
+    return bool(Evidence.from_dict(state.constant).shown)
+
+
 def replay(state: PolicyState, fits: Fits, params: MonitoringParams) -> PolicyState:
     """Compare the policies on the batches of the release's own training, the newest of them.
 
@@ -443,7 +448,6 @@ def _veto(
 def _summed_up(state: PolicyState, tested: Sequence[TestedBatch]) -> Adaptation:
     events = [result.event for result in tested if result.event]
     held_back = [event for event in events if event.startswith("Not refreshed")]
-    worse = bool(Evidence.from_dict(state.constant).shown)
     reasons = [state.plan.reason] if state.plan else []
     return Adaptation(
         action=state.plan.action if state.plan else "none",
@@ -451,7 +455,7 @@ def _summed_up(state: PolicyState, tested: Sequence[TestedBatch]) -> Adaptation:
         reasons=tuple(reasons),
         vetoed=held_back[-1] if held_back else "",
         tested=tuple(tested),
-        worse_than_constant=worse,
+        worse_than_constant=worse_than_constant(state),
     )
 
 

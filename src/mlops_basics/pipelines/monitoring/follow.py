@@ -23,9 +23,10 @@ from mlops_basics.table.columns import batch_features
 from mlops_basics.table.labels import LabelBook, RowKeys
 from mlops_basics.table.learning import LabelledRows, join_labelled
 
-from .adaptation import Entered, adopted, begin_state, follow, replay
+from .adaptation import Entered, adopted, begin_state, follow, replay, worse_than_constant
 from .intake import rows_of_part
 from .policies import Fits
+from .policy import conclude_policy
 
 
 def follow_policies(
@@ -58,14 +59,15 @@ def follow_policies(
         ConfigurationError: If a stored recipe names a class that the configuration does not.
     """
     if params.adapt != "policy" or production.recipe is None:
-        return _with(watched, None, Adaptation(action="none", policy="", reasons=_why_not(params)))
+        nothing = Adaptation(action="none", policy="", reasons=_why_not(params))
+        return _with(watched, None, nothing, params)
     state = watched.state.policy
     watch = watched.state.watches[watched.verdict.version]
     for recipe in (production.recipe, *((state.recipe, state.challenger) if state else ())):
         if recipe is not None:
             require_known_class(recipe, training.candidates)
     if state is not None and not watched.entered:
-        return _with(watched, state, _nothing_tested(state))
+        return _with(watched, state, _nothing_tested(state), params)
     skip = {*collection.skip, *watched.verdict.skip}
     book = LabelBook(
         [file for file in labels if file.name not in skip],
@@ -77,7 +79,7 @@ def follow_policies(
     )
     rows = _rows(source, book, {*before, *new} - skip, production, preprocessing)
     if rows is None:
-        return _with(watched, state, _nothing_tested(state))
+        return _with(watched, state, _nothing_tested(state), params)
     fits = Fits(rows, production)
     if state is None:
         known = [name for name in before if name in set(rows.batch)]
@@ -86,7 +88,7 @@ def follow_policies(
     ends = {part.key: rows_of_part(part, watch.batches).stop for part in watch.batches}
     entered = [Entered(*key, ends.get(key)) for key in watched.entered]
     state, adaptation = follow(state, fits, entered, params)
-    return _with(watched, state, adaptation)
+    return _with(watched, state, adaptation, params)
 
 
 def caught_up(state: MonitoringState, production: Release) -> MonitoringState:
@@ -137,9 +139,15 @@ def _rows(
 
 
 def _nothing_tested(state: PolicyState | None) -> Adaptation:
-    if state is None or state.plan is None:
-        return Adaptation(action="none", policy=state.policy if state else "")
-    return Adaptation(action=state.plan.action, policy=state.policy, reasons=(state.plan.reason,))
+    if state is None:
+        return Adaptation(action="none", policy="")
+    plan = state.plan
+    return Adaptation(
+        action=plan.action if plan else "none",
+        policy=state.policy,
+        reasons=(plan.reason,) if plan else (),
+        worse_than_constant=worse_than_constant(state),
+    )
 
 
 def _why_not(params: MonitoringParams) -> tuple[str, ...]:
@@ -151,9 +159,24 @@ def _why_not(params: MonitoringParams) -> tuple[str, ...]:
     )
 
 
-def _with(watched: Findings, state: PolicyState | None, adaptation: Adaptation) -> Findings:
-    return replace(
-        watched,
-        verdict=watched.verdict.model_copy(update={"adaptation": adaptation}),
-        state=watched.state.model_copy(update={"policy": state}),
-    )
+def _with(
+    watched: Findings, state: PolicyState | None, adaptation: Adaptation, params: MonitoringParams
+) -> Findings:
+    """The findings with what follows; one that does worse than a constant is an alarm."""
+    verdict = watched.verdict.model_copy(update={"adaptation": adaptation})
+    after = watched.state.model_copy(update={"policy": state})
+    if adaptation.worse_than_constant:
+        watch = after.watches[verdict.version]
+        concluded = conclude_policy(
+            watch,
+            verdict.concept,
+            params,
+            labelled_rows=verdict.labelled_rows,
+            anything_new=bool(verdict.batches),
+            worse_than_constant=True,
+        )
+        retrain = concluded.outcome == "retrain"
+        verdict = verdict.model_copy(update={"retrain": retrain, **concluded._asdict()})
+        watch = watch.model_copy(update={"pending": concluded.evidence if retrain else ()})
+        after = after.model_copy(update={"watches": {**after.watches, watch.version: watch}})
+    return replace(watched, verdict=verdict, state=after)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from mlops_basics.schemas import Attempt, ConceptResult, MonitoringParams, Watch, WatchedBatch
+from mlops_basics.schemas.policy import WORSE_THAN_CONSTANT
 
 #: A column's drift that so many further batches have not shown again is over.
 PASSED_AFTER = 6
@@ -28,12 +29,14 @@ def conclude_policy(
     *,
     labelled_rows: int,
     anything_new: bool,
+    worse_than_constant: bool = False,
 ) -> Conclusion:
     """Decide whether to retrain.
 
-    Drift must have been shown, by a kind that ``retrain_on`` names; enough labelled rows must have
-    come after the release for a challenger to learn from and to be compared on; and they must say
-    something that the last retraining, which was not promoted, did not know.
+    Drift must have been shown, or that a constant does better, by a kind that ``retrain_on`` names;
+    enough labelled rows must have come after the release for a challenger to learn from and to be
+    compared on; and they must say something that the last retraining, which was not promoted, did
+    not know.
 
     Args:
         watch: Of the release: its batches, and its last attempt, which would be repeated.
@@ -41,10 +44,13 @@ def conclude_policy(
         params: The policy.
         labelled_rows: Rows with a label that came after the release and are still there.
         anything_new: Whether a batch or a label came since the last look.
+        worse_than_constant: Whether what is in production was shown to be.
     """
     last = watch.attempts[-1] if watch.attempts else None
     used = [batch for batch in watch.batches if batch.number]
     evidence = _evidence(used, concept, last, params)
+    if worse_than_constant and "worse_than_constant" in params.retrain_on:
+        evidence = (*evidence, "worse_than_constant")
     if not evidence:
         outcome: Outcome = "no_drift" if anything_new else "nothing_new"
         return Conclusion(outcome, (), (concept.reason,))
@@ -104,4 +110,6 @@ def _in_words(evidence: str, concept: ConceptResult) -> str:
     kind, _, column = evidence.partition(": ")
     if kind == "concept_drift":
         return f"Concept drift: {concept.reason}."
+    if kind == "worse_than_constant":
+        return WORSE_THAN_CONSTANT
     return f"Data drift: {column} has changed by more than what matters."

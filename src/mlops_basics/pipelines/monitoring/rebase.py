@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_basics.schemas import Attempt, MonitoringState, Verdict, Watch, WatchedBatch
+from mlops_basics.schemas.policy import CONSTANT
 from mlops_basics.stats.concept_drift.blocks import choose_block
 from mlops_basics.stats.concept_drift.sequential import SequentialState, restarted, start_monitor
+from mlops_basics.stats.prequential.evidence import Evidence, begin
 
 Floats = npt.NDArray[np.float64]
 
@@ -17,6 +19,7 @@ Floats = npt.NDArray[np.float64]
 #: batch at most so many.
 ENOUGH_ROWS, MOST_ROWS = 300, 1000
 DIGITS = 6
+WORSE = "worse_than_constant"  # a kind of evidence
 
 
 def attempted(
@@ -41,7 +44,12 @@ def attempted(
         outcome=outcome,
     )
     watch = answered(watch, attempt, rebase=verdict.follows_policies)
-    return state.model_copy(update={"watches": {**state.watches, verdict.version: watch}})
+    policy = state.policy
+    if policy is not None and WORSE in verdict.evidence:
+        alpha = Evidence.from_dict(policy.constant).alpha
+        policy = policy.model_copy(update={"constant": begin((CONSTANT,), alpha).to_dict()})
+    watches = {**state.watches, verdict.version: watch}
+    return state.model_copy(update={"watches": watches, "policy": policy})
 
 
 def answered(watch: Watch, attempt: Attempt, *, rebase: bool) -> Watch:
