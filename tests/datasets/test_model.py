@@ -15,6 +15,7 @@ from mlops_basics.datasets import SklearnModelDataset
 from mlops_basics.schemas import FittedModel
 
 OLD, NEW = "2024-01-01T00.00.00.000Z", "2024-01-02T00.00.00.000Z"
+LINE = ["sklearn.pipeline.Pipeline", "sklearn.linear_model._base.LinearRegression"]
 ROWS = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
 
 
@@ -57,22 +58,22 @@ def test_versions_are_kept(address):
     """The latest is loaded unless a version is asked for; none is overwritten."""
     for slope, version in ((2, OLD), (3, NEW)):
         dataset = SklearnModelDataset(
-            filepath=address, trusted_types=[], version=Version(None, version)
+            filepath=address, trusted_types=LINE, version=Version(None, version)
         )
         dataset.save(line(slope))
-    latest = SklearnModelDataset(filepath=address, trusted_types=[], version=Version(None, None))
-    chosen = SklearnModelDataset(filepath=address, trusted_types=[], version=Version(OLD, None))
-    gone = SklearnModelDataset(filepath=address, trusted_types=[], version=Version("2000", None))
+    latest = SklearnModelDataset(filepath=address, trusted_types=LINE, version=Version(None, None))
+    chosen = SklearnModelDataset(filepath=address, trusted_types=LINE, version=Version(OLD, None))
+    gone = SklearnModelDataset(filepath=address, trusted_types=LINE, version=Version("2000", None))
     assert (slope_of(latest), slope_of(chosen)) == (3, 2)
     assert (latest.exists(), chosen.exists(), gone.exists()) == (True, True, False)
-    again = SklearnModelDataset(filepath=address, trusted_types=[], version=Version(None, OLD))
+    again = SklearnModelDataset(filepath=address, trusted_types=LINE, version=Version(None, OLD))
     with pytest.raises(DatasetError, match="must not exist if versioning is enabled"):
         again.save(line(4))
 
 
 def test_a_model_without_versions_is_replaced(address):
     """Saved again, the new one is loaded and nothing of the old one stays."""
-    dataset = SklearnModelDataset(filepath=address, trusted_types=[])
+    dataset = SklearnModelDataset(filepath=address, trusted_types=LINE)
     dataset.save(line(2))
     filesystem, path = fsspec.core.url_to_fs(address)
     files = set(filesystem.find(path))
@@ -84,7 +85,7 @@ def test_a_model_without_versions_is_replaced(address):
 def test_a_missing_model_is_named(address):
     """The error holds the path."""
     with pytest.raises(DatasetError, match=r"model\.skops"):
-        SklearnModelDataset(filepath=address, trusted_types=[]).load()
+        SklearnModelDataset(filepath=address, trusted_types=LINE).load()
 
 
 def test_types_that_are_not_trusted_are_refused(tmp_path, pipeline, table, trusted):
@@ -104,7 +105,7 @@ def test_types_that_are_not_trusted_are_refused(tmp_path, pipeline, table, trust
 
 def test_types_that_are_not_trusted_are_not_saved(tmp_path, pipeline, table):
     """A model with untrusted types is not saved, not even as a pickle, and leaves no version."""
-    dataset = SklearnModelDataset(filepath=str(tmp_path / "model"), trusted_types=[])
+    dataset = SklearnModelDataset(filepath=str(tmp_path / "model"), trusted_types=LINE)
     with pytest.raises(DatasetError, match="TableVectorizer"):
         dataset.save(FittedModel(pipeline, table.head(5)))
     assert not dataset.exists()
@@ -114,7 +115,7 @@ def test_types_that_are_not_trusted_are_not_saved(tmp_path, pipeline, table):
 def test_what_the_folder_names_is_not_executed(tmp_path):
     """A loader module with code of its own, which MLflow would run, is not even read."""
     path = tmp_path / "model"
-    dataset = SklearnModelDataset(filepath=str(path), trusted_types=[])
+    dataset = SklearnModelDataset(filepath=str(path), trusted_types=LINE)
     dataset.save(line(2))
     (path / "code").mkdir()
     (path / "code" / "evil.py").write_text("raise SystemExit('executed')")
@@ -145,14 +146,14 @@ def test_mlflow_loads_the_folder(tmp_path):
     import mlflow
 
     path = tmp_path / "model"
-    SklearnModelDataset(filepath=str(path), trusted_types=[]).save(line(2))
+    SklearnModelDataset(filepath=str(path), trusted_types=LINE).save(line(2))
     loaded = mlflow.pyfunc.load_model(str(path))
     assert np.allclose(loaded.predict(ROWS), [0, 2, 4])
 
 
 def test_a_model_without_an_example_is_refused(tmp_path):
     """Without a row there would be no signature."""
-    dataset = SklearnModelDataset(filepath=str(tmp_path / "model"), trusted_types=[])
+    dataset = SklearnModelDataset(filepath=str(tmp_path / "model"), trusted_types=LINE)
     model = line(2)
     with pytest.raises(DatasetError, match="at least one example row, got none"):
         dataset.save(FittedModel(model.pipeline, ROWS.head(0)))
@@ -161,7 +162,7 @@ def test_a_model_without_an_example_is_refused(tmp_path):
 def test_two_saves_have_identical_models(tmp_path):
     """The model file depends on the fitted model alone; MLflow stamps only its own files."""
     for name in ("one", "other"):
-        SklearnModelDataset(filepath=str(tmp_path / name), trusted_types=[]).save(line(2))
+        SklearnModelDataset(filepath=str(tmp_path / name), trusted_types=LINE).save(line(2))
     one, other = (tmp_path / name / "model.skops" for name in ("one", "other"))
     assert one.read_bytes() == other.read_bytes()
 
@@ -169,6 +170,6 @@ def test_two_saves_have_identical_models(tmp_path):
 def test_the_description_shows_no_secret():
     """Credentials stay out of messages."""
     dataset = SklearnModelDataset(
-        filepath="memory:///m", trusted_types=[], credentials={"secret": "hidden"}
+        filepath="memory:///m", trusted_types=LINE, credentials={"secret": "hidden"}
     )
     assert "hidden" not in str(dataset)

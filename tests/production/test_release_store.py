@@ -12,6 +12,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from fsspec.implementations.memory import MemoryFileSystem
@@ -245,12 +246,22 @@ class Bomb:
 
 
 def unreviewed_archive():
-    """A skops file with an unreviewed function."""
-    import functools
-
+    """A skops file with an unreviewed class."""
     import skops.io
+    from sklearn.ensemble import RandomForestClassifier
 
-    return skops.io.dumps(functools.partial(print, "hello"))
+    return skops.io.dumps(RandomForestClassifier())
+
+
+def wild_archive():
+    """A skops file of trusted types, whose first prediction would end the process."""
+    import skops.io
+    from sklearn.ensemble import HistGradientBoostingClassifier
+
+    model = HistGradientBoostingClassifier(max_iter=1).fit(np.eye(60), [0, 1] * 30)
+    (tree,) = model._predictors[0]
+    tree.nodes["is_leaf"], tree.nodes["left"], tree.nodes["right"] = 0, 2**31, 2**31
+    return skops.io.dumps(model)
 
 
 HOSTILE = {
@@ -296,9 +307,13 @@ HOSTILE = {
         lambda files: forge(files, "model/model.skops", pickle.dumps(Bomb())),
         "is not a readable skops archive",
     ),
+    "tree that leads out of itself": (
+        lambda files: forge(files, "model/model.skops", wild_archive()),
+        "holds a tree whose nodes lead out of it",
+    ),
     "unreviewed type": (
         lambda files: forge(files, "model/model.skops", unreviewed_archive()),
-        r"holds types that are not trusted: .*print",
+        r"holds types that are not trusted: sklearn\.ensemble",
     ),
 }
 

@@ -30,6 +30,7 @@ from mlops_basics.schemas import (
     TableInfo,
 )
 from tests.support.artifacts import make_challenge, make_decision
+from tests.support.fitted import TRUSTED
 
 ROWS = pd.DataFrame({"length": [0.5, np.nan, 1.5, 2.5, 3.5, 4.5], "count": [1.0, 2, 3, 1, 2, 3]})
 INFO = TableInfo(
@@ -44,7 +45,6 @@ INFO = TableInfo(
     missing_target_rows=0,
     dropped_columns={},
 )
-TRUSTED = ["numpy.dtype"]
 FITTED_ROWS = np.array([3, 2**64 - 1], dtype=np.uint64)
 
 

@@ -60,7 +60,7 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
         """
         Args:
             model_name: Name of the registered model.
-            trusted_types: Import paths that a model may hold beside skops' own list.
+            trusted_types: Import paths of the classes and functions that a model may hold.
             server: Where the model is registered.
             metadata: Ignored by Kedro, read by plugins.
         """

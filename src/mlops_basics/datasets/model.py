@@ -13,6 +13,7 @@ from kedro.io.core import Version, get_filepath_str, get_protocol_and_path
 
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import FittedModel
+from mlops_basics.storage.archive_check import check_archive
 from mlops_basics.storage.skops_archive import MODEL_FILE, canonical_archive, load_model
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
 
     The folder has a signature and an input example and is what ``mlflow.pyfunc`` loads. Loading
     executes nothing that the folder names: it reads the skops file, and refuses every type that
-    is neither skops' own nor listed in ``trusted_types``.
+    ``trusted_types`` does not list, and what is not as skops writes it.
 
     Example of a catalog entry::
 
@@ -42,7 +43,9 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
     >>> from sklearn.pipeline import make_pipeline
     >>> table = pd.DataFrame({"x": [0.0, 1.0, 2.0]})
     >>> pipeline = make_pipeline(LinearRegression()).fit(table, [1.0, 3.0, 5.0])
-    >>> dataset = SklearnModelDataset(filepath=tempfile.mkdtemp() + "/model", trusted_types=[])
+    >>> trusted = ["sklearn.pipeline.Pipeline", "sklearn.linear_model._base.LinearRegression"]
+    >>> folder = tempfile.mkdtemp() + "/model"
+    >>> dataset = SklearnModelDataset(filepath=folder, trusted_types=trusted)
     >>> dataset.save(FittedModel(pipeline=pipeline, example=table.head(2)))
     >>> dataset.load().predict(pd.DataFrame({"x": [10.0]})).round(6).tolist()
     [21.0]
@@ -61,7 +64,7 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
         """
         Args:
             filepath: Folder of the model, with any protocol that fsspec knows.
-            trusted_types: Import paths that a model may hold beside skops' own list.
+            trusted_types: Import paths of the classes and functions that a model may hold.
             version: Versions to load and to save, by Kedro.
             credentials: Arguments of the file system that are secret.
             fs_args: Other arguments of the file system.
@@ -90,10 +93,13 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
 
     def save(self, data: FittedModel) -> None:
         import mlflow.sklearn
+        import skops.io
         from mlflow.models import infer_signature
 
         if data.example.empty:
             raise DataError("A model must be saved with at least one example row, got none.")
+        content = canonical_archive(skops.io.dumps(data.pipeline))
+        check_archive(content, self._trusted_types, "The model, as it would be saved,")
         signature = infer_signature(data.example, data.pipeline.predict(data.example))
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "model"
@@ -106,8 +112,7 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
                 serialization_format="skops",
                 skops_trusted_types=self._trusted_types,
             )
-            archive = folder / MODEL_FILE
-            archive.write_bytes(canonical_archive(archive.read_bytes()))
+            (folder / MODEL_FILE).write_bytes(content)
             target = get_filepath_str(self._get_save_path(), self._protocol)
             if self._fs.exists(target):  # an unversioned model: putting would nest the folders
                 self._fs.rm(target, recursive=True)

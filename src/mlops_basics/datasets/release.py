@@ -54,7 +54,7 @@ class ReleaseDataset(ArtifactDataset):
         Args:
             production: Folder of all releases, with any protocol that fsspec knows.
             model_name: Name of the registered model.
-            trusted_types: Import paths that a model may hold beside skops' own list.
+            trusted_types: Import paths of the classes and functions that a model may hold.
             signing_key: Path of the private key that signs what is published.
             verify_key: Public keys, or paths of them, whose signatures are accepted.
             server: Where the model is registered.
@@ -117,7 +117,7 @@ class ProductionDataset(AbstractDataset[NoReturn, Release]):
         Args:
             production: Folder of all releases, with any protocol that fsspec knows.
             model_name: Name of the model.
-            trusted_types: Import paths that a model may hold beside skops' own list.
+            trusted_types: Import paths of the classes and functions that a model may hold.
             signing_key: Path of the private key, from which the public one can be derived.
             verify_key: Public keys, or paths of them, whose signatures are accepted.
             reference: Whether to load, too, what later batches are compared with.

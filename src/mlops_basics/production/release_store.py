@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from mlops_basics.errors import (
     ConfigurationError,
     ConflictError,
+    DataError,
     MlopsError,
     ReleaseError,
     StorageError,
@@ -43,6 +44,7 @@ from mlops_basics.production.release_reference import (
     read_fitted_rows,
     read_recipe,
     read_reference,
+    read_table,
 )
 from mlops_basics.production.signature import Signatures
 from mlops_basics.schemas import (
@@ -51,11 +53,13 @@ from mlops_basics.schemas import (
     Pointer,
     Release,
     ReleaseManifest,
-    TableInfo,
 )
 from mlops_basics.storage.faults import readable_faults
 from mlops_basics.storage.lease import PATIENCE
+from mlops_basics.storage.skops_archive import load_checked
 from mlops_basics.storage.store_files import StoreFiles
+
+Checked = TypeVar("Checked")
 
 _POINTER = "current.json"
 _RELEASES = "releases"
@@ -86,7 +90,7 @@ class ReleaseStore:
         Args:
             root: Folder of the store, with any protocol that fsspec knows.
             model_name: Name of the model; one part of a path.
-            trusted_types: Import paths that a model may hold beside skops' own list.
+            trusted_types: Import paths of the classes and functions that a model may hold.
             credentials: Arguments of the file system that are secret.
             fs_args: Other arguments of the file system.
             signatures: The keys that releases are signed with and checked by; None: no keys.
@@ -250,8 +254,6 @@ class ReleaseStore:
             version: The release; None: the one in production.
             reference: Whether to read, too, what later batches are compared with, and the recipe.
         """
-        import skops.io
-
         kept: dict[str, bytes] = {}
         wanted = (*REFERENCE, RECIPE_FILE, FITTED_ROWS_FILE)
 
@@ -261,15 +263,19 @@ class ReleaseStore:
 
         chosen = self._in_production().version if version is None else version
         manifest, _ = self._checked(chosen, None, keep)
-        return Release(
-            manifest=manifest,
-            model=skops.io.loads(kept[ARCHIVE], trusted=self._trusted_types),
-            table=TableInfo.model_validate_json(kept[TABLE_FILE]),
-            reference=read_reference(kept) if set(kept) >= set(REFERENCE) else None,
-            recipe=read_recipe(kept.get(RECIPE_FILE)),
-            fitted_rows=read_fitted_rows(kept.get(FITTED_ROWS_FILE)),
-            moved=self._last_move(chosen) if reference else None,
-            batches=read_batches(kept.get(BATCHES_FILE)),
+        moved = self._last_move(chosen) if reference else None
+        return self._refusing(
+            chosen,
+            lambda: Release(
+                manifest=manifest,
+                model=load_checked(kept[ARCHIVE], self._trusted_types, f"'{ARCHIVE}'"),
+                table=read_table(kept[TABLE_FILE]),
+                reference=read_reference(kept) if set(kept) >= set(REFERENCE) else None,
+                recipe=read_recipe(kept.get(RECIPE_FILE)),
+                fitted_rows=read_fitted_rows(kept.get(FITTED_ROWS_FILE)),
+                moved=moved,
+                batches=read_batches(kept.get(BATCHES_FILE)),
+            ),
         )
 
     def _last_move(self, version: str) -> LedgerEntry | None:
@@ -366,11 +372,11 @@ class ReleaseStore:
 
         return self._refusing(version, check), sha256(content)
 
-    def _refusing(self, version: str, check: Callable[[], ReleaseManifest]) -> ReleaseManifest:
+    def _refusing(self, version: str, check: Callable[[], Checked]) -> Checked:
         """Run a check; its error gets to say which release it is about, and what to do."""
         try:
             return check()
-        except (ReleaseError, StorageError) as error:
+        except (DataError, ReleaseError, StorageError) as error:
             raise ReleaseError(
                 f"The release {version} of '{self.model_name}' is refused: {error} "
                 f"It is in {self.path(version)}; do not load it by other means. Go back to a "

@@ -13,12 +13,13 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from mlops_basics.errors import DataError
+from mlops_basics.safe_text import short_text
+from mlops_basics.storage.archive_check import SCHEMA, check_archive
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 MODEL_FILE = "model.skops"
-_SCHEMA = "schema.json"
 _ADDRESS = re.compile(r'("__id__": |"file": ")(\d+)')
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive can hold
 
@@ -38,10 +39,10 @@ def canonical_archive(archive: bytes) -> bytes:
         return match[1] + numbers.setdefault(match[2], str(len(numbers) + 1))
 
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
-        schema = _ADDRESS.sub(renumber, source.read(_SCHEMA).decode())
-        files = {_SCHEMA: schema.encode()}
+        schema = _ADDRESS.sub(renumber, source.read(SCHEMA).decode())
+        files = {SCHEMA: schema.encode()}
         for name in source.namelist():
-            if name != _SCHEMA:
+            if name != SCHEMA:
                 stem, dot, suffix = name.partition(".")
                 files[numbers.get(stem, stem) + dot + suffix] = source.read(name)
     target = io.BytesIO()
@@ -58,19 +59,27 @@ def load_model(content: bytes, trusted_types: list[str], name: str) -> Pipeline:
 
     Args:
         content: The file.
-        trusted_types: Import paths that it may hold beside skops' own list.
+        trusted_types: Import paths of the classes and functions that it may hold.
         name: What the file is called in an error.
 
     Raises:
-        DataError: If it holds any other type.
+        DataError: If it holds anything else, or cannot be loaded.
+    """
+    check_archive(content, trusted_types, f"The model {name}")
+    return load_checked(content, trusted_types, f"The model {name}")
+
+
+def load_checked(content: bytes, trusted_types: list[str], name: str) -> Pipeline:
+    """The pipeline of a file that ``check_archive`` has passed.
+
+    Raises:
+        DataError: If it cannot be loaded all the same: its libraries are others, say.
     """
     import skops.io
 
-    unknown = set(skops.io.get_untrusted_types(data=content)) - set(trusted_types)
-    if unknown:
+    try:
+        return skops.io.loads(content, trusted=trusted_types)
+    except Exception as error:  # of whatever library the model is made with
         raise DataError(
-            f"The model {name} holds types that are not trusted: {', '.join(sorted(unknown))}. "
-            "If they belong to your estimator, review them and add them to `_trusted_types` "
-            "in conf/base/catalog_models.yml."
-        )
-    return skops.io.loads(content, trusted=trusted_types)
+            f"{name} cannot be loaded ({type(error).__name__}: {short_text(str(error), 200)})."
+        ) from error

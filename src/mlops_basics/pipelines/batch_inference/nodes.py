@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from mlops_basics.errors import DataError
+from mlops_basics.safe_text import short_text
 from mlops_basics.schemas import BATCH_COLUMN, Batch, PreprocessingParams, Release
 from mlops_basics.scoring.scores import class_probabilities
 from mlops_basics.table.columns import batch_features
@@ -23,7 +25,8 @@ def score_batches(
         (classification), and the version that made them.
 
     Raises:
-        DataError: If a batch lacks a column of the model, or holds text where it needs numbers.
+        DataError: If a batch lacks a column of the model, or holds text where it needs numbers,
+            or the model fails on its rows.
     """
     keys = RowKeys(params.target, params.exclude, params.key_columns)
     parts = [_score(batch, production, keys) for batch in inference_source]
@@ -40,10 +43,18 @@ def _score(batch: Batch, release: Release, keys: RowKeys) -> pd.DataFrame:
             "row": np.arange(1, len(features) + 1),
         }
     )
-    if table.task == "regression":
-        scored["prediction"] = np.asarray(release.model.predict(features), dtype=np.float64)
-    else:
-        probabilities = class_probabilities(release.model, features, table)
+    try:
+        if table.task == "regression":
+            scored["prediction"] = np.asarray(release.model.predict(features), dtype=np.float64)
+        else:
+            probabilities = class_probabilities(release.model, features, table)
+    except Exception as error:  # of whatever library the model is made with
+        raise DataError(
+            f"The release {release.manifest.version} cannot score the rows of {batch.name}: "
+            f"{short_text(str(error), 300) or type(error).__name__}. Correct the rows, or go back "
+            "to another release: kedro rollback"
+        ) from error
+    if table.task != "regression":
         classes = np.array(table.classes, dtype=object)
         scored["prediction"] = pd.Series(classes[probabilities.argmax(axis=1)], dtype="str")
         for code, name in enumerate(table.classes):

@@ -122,7 +122,7 @@ def _scores(
     """Targets and predictions, and which of these are no number."""
     try:
         scores = score_target(release.model, features, y.to_numpy(), release.table)
-    except ValueError as error:
+    except Exception as error:  # of whatever library the model is made with
         raise DataError(
             f"Its error is not known: the release {release.manifest.version} cannot predict its "
             f"rows ({error})."
