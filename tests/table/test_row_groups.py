@@ -174,3 +174,33 @@ def test_lists_are_no_groups():
 def test_rows_are_counted_in_words(arguments, words):
     """Counts of rows and groups have the same wording everywhere."""
     assert counted(*arguments) == words
+
+
+def copied_rows(times, **values):
+    """A measured table whose rows are there so many times, preprocessed."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(120, 3)), columns=["a", "b", "c"])
+    table["kind"] = np.where(table["a"] + rng.normal(size=120) > 0, "tall", "short")
+    table[BATCH_COLUMN] = "b.csv"
+    params = configured(PreprocessingParams, **{"target": "kind"} | values)
+    return (*preprocessed(pd.concat([table] * times, ignore_index=True), params), params)
+
+
+@pytest.mark.parametrize("times", [2, 10])
+def test_copies_of_a_row_are_one_witness(times):
+    """A table that is concatenated with itself has no more groups than it had rows, and says so."""
+    table, info, params = copied_rows(times)
+    found = row_groups(table, params)
+    assert (found.number, found.name) == (120, "copies of one row")
+    assert f"{120 * (times - 1)} rows repeated, target included" in " ".join(info.warnings)
+    sets = groups_of_sets(split_data(table, info, params)[:3], params)
+    assert sum(of_set.number for of_set in sets) == 120
+
+
+def test_users_may_count_copies_as_rows():
+    """`group_by: none` is the users' word that each row is an observation of its own."""
+    table, info, params = copied_rows(2, group_by="none")
+    assert row_groups(table, params).codes is None
+    assert "repeated" not in " ".join(info.warnings)
+    table, info, params = copied_rows(1)
+    assert row_groups(table, params).codes is None

@@ -59,6 +59,7 @@ from .release import (
 from .run import Code, DataVersion, Inlet, Manifest, ModelRecord, RunContext, SourceVersion
 from .table import (
     BATCH_COLUMN,
+    COPY_COLUMN,
     GROUP_PREFIX,
     RESERVED_COLUMNS,
     ROW_HASH_COLUMN,
@@ -76,6 +77,7 @@ from .table import (
 
 __all__ = [
     "BATCH_COLUMN",
+    "COPY_COLUMN",
     "ESTIMATOR_STEP",
     "GROUP_PREFIX",
     "METRICS",

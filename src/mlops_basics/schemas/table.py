@@ -20,7 +20,10 @@ ROW_HASH_COLUMN = "__row_hash__"
 #: together. By hash, so that 17, 17.0 and "17" are one group, however a batch was stored.
 GROUP_PREFIX = "__group_by__"
 
-RESERVED_COLUMNS = (BATCH_COLUMN, ROW_HASH_COLUMN)
+#: Equal in rows that are copies of each other; only in tables that hold some.
+COPY_COLUMN = "__copy_of__"
+
+RESERVED_COLUMNS = (BATCH_COLUMN, ROW_HASH_COLUMN, COPY_COLUMN)
 
 Hashes = npt.NDArray[np.uint64]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from mlops_basics.schemas import (
 )
 
 from .columns import batch_features, read_times
+from .copies import copy_sets
 from .labels import LabelBook
 from .row_hash import row_hashes
 from .target import target_values
@@ -109,15 +110,19 @@ def labelled_rows(
     features = batch_features(Batch("the labelled batches", "", raw), table)
     target = target_values(raw[table.target], table.task, table.positive_above)
     keys = [name for name in table.key_columns if name in raw.columns]
+    known = target.notna().to_numpy()
+    groups = _groups(raw, params)
     rows = LabelledRows(
         features=features,
         target=target.to_numpy(),
         batch=raw[BATCH_COLUMN].to_numpy(dtype=object),
         position=position.astype(np.int64),
         hashes=row_hashes(raw, keys),
-        groups=_groups(raw, params),
-    )
-    return rows.where(target.notna().to_numpy())
+        groups=groups,
+    ).where(known)
+    if groups is None and params.group_by != "none":
+        rows = replace(rows, groups=copy_sets(rows.features, target[known]))
+    return rows
 
 
 def as_learned(target: npt.NDArray[Any], model: Any) -> npt.NDArray[Any]:

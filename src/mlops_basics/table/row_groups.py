@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import LineageError
-from mlops_basics.schemas import ROW_HASH_COLUMN, Hashes, PreprocessingParams
+from mlops_basics.schemas import COPY_COLUMN, ROW_HASH_COLUMN, Hashes, PreprocessingParams
 from mlops_basics.stats.paired.result import MIN_ROWS
 
 Codes = npt.NDArray[np.int64]
@@ -52,7 +52,7 @@ def row_groups(
     sets: Sequence[Mask] = (),
     least: int = 2,
 ) -> RowGroups:
-    """Find the groups by ``group_by``.
+    """Find the groups by ``group_by``; without any, copies of a row are one.
 
     Args:
         rows: Rows as preprocessing left them, shape (n, columns).
@@ -66,6 +66,15 @@ def row_groups(
     if params.group_by == "none":
         return NO_GROUPS
     sets = sets or [np.ones(len(rows), dtype=bool)]
+    found = _named_groups(rows, params, sets, least)
+    if found.codes is None and COPY_COLUMN in rows:
+        return replace(found, codes=_codes(rows[COPY_COLUMN]), name="copies of one row")
+    return found
+
+
+def _named_groups(
+    rows: pd.DataFrame, params: PreprocessingParams, sets: Sequence[Mask], least: int
+) -> RowGroups:
     if params.group_column is not None:
         if params.group_column not in rows:
             raise LineageError(
@@ -93,7 +102,7 @@ def groups_of_sets(
     Raises:
         LineageError: If the rows were preprocessed under another ``group_by``.
     """
-    columns = {ROW_HASH_COLUMN, params.group_column, params.split.time_column}
+    columns = {ROW_HASH_COLUMN, COPY_COLUMN, params.group_column, params.split.time_column}
     columns_used = [table[[name for name in table if name in columns]] for table in tables]
     of_table = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
     sets = [of_table == number for number in range(len(tables))]

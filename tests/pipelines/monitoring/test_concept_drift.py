@@ -112,6 +112,19 @@ def test_the_losses_are_those_of_the_labelled_rows(release):
     assert strict.tolist() == [0, 1, 0, 1, 0, 0]
 
 
+def test_copies_of_a_row_are_one_loss(release):
+    """A batch that was concatenated with itself says what it said before."""
+    table = rows_of(60)
+    features, target = features_of(release, table), table["kind"]
+    watch = begin_watch(release, release.reference, PARAMS)
+    once, _ = batch_losses(features, target, release, watch, strict=False)
+    features, target = (
+        pd.concat([of_rows] * 3, ignore_index=True) for of_rows in (features, target)
+    )
+    thrice, _ = batch_losses(features, target, release, watch, strict=False)
+    assert thrice.tolist() == once.tolist()
+
+
 def test_the_losses_of_a_regression_are_clipped(of_size):
     """Losses are clipped at the error that few reference rows exceed; no loss is expected."""
     table = rows_of(4)

@@ -8,6 +8,7 @@ import pandas as pd
 from mlops_basics.errors import ConfigurationError, DataError, LineageError
 from mlops_basics.schemas import (
     BATCH_COLUMN,
+    COPY_COLUMN,
     ROW_HASH_COLUMN,
     PreprocessingParams,
     SplitParams,
@@ -17,6 +18,7 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.table.checks import require_columns, require_times
 from mlops_basics.table.columns import typed_column, typed_features
+from mlops_basics.table.copies import Codes, copy_sets
 from mlops_basics.table.row_hash import row_hashes, salted_fractions
 from mlops_basics.table.target import class_names, read_target, target_range
 
@@ -100,6 +102,9 @@ def preprocess_data(
         result.insert(2, params.group_column, row_hashes(labelled_data, params.group_columns))
     if time_column:
         result.insert(2, time_column, typed_column(require_times(labelled_data[time_column])))
+    copies = None if params.group_by == "none" else copy_sets(features, target)
+    if copies is not None:
+        result.insert(2, COPY_COLUMN, copies)
     result[params.target] = target
     of_all_columns = set(target_info.key_columns) == set(candidates)
     whole_rows = hashes if of_all_columns else row_hashes(labelled_data, candidates)
@@ -122,6 +127,7 @@ def preprocess_data(
         warnings=(
             *_warnings(target, classification, params, dropped, missing, duplicates),
             *_identifiers(features),
+            *_copies(copies),
         ),
     )
     return result, info
@@ -266,6 +272,17 @@ def _identifiers(features: pd.DataFrame) -> list[str]:
                 "to `exclude` in globals.yml."
             )
     return warnings
+
+
+def _copies(copies: Codes | None) -> list[str]:
+    if copies is None:
+        return []
+    further = len(copies) - len(np.unique(copies))
+    return [
+        f"{_rows(further)} repeated, target included, which chance would not do: copies of a row "
+        "count as one in every comparison and interval. Where each is an observation of its own, "
+        "say so in globals.yml: `group_by: none`."
+    ]
 
 
 def _rows(count: int) -> str:

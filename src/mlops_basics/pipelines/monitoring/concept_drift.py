@@ -30,6 +30,7 @@ from mlops_basics.stats.concept_drift.sequential import (
 )
 from mlops_basics.stats.intervals import metrics as intervals
 from mlops_basics.stats.intervals.result import Interval
+from mlops_basics.table.copies import one_of_each
 from mlops_basics.table.target import target_values
 
 from .rebase import ENOUGH_ROWS, with_losses
@@ -108,6 +109,10 @@ def batch_losses(
     table = release.table
     y = target_values(target, table.task, table.positive_above)
     labelled = y.notna().to_numpy()
+    further = np.zeros(len(y), dtype=bool)
+    further[labelled] = ~one_of_each(features[labelled], y[labelled])
+    if further.any():  # copies of a row say what it has said
+        features, y, labelled = features[~further], y[~further], labelled[~further]
     scores, unknown = _scores(features, y, release)
     assert release.reference is not None  # noqa: S101 (its watch was begun with it)
     losses = watched_losses(scores, release.reference.info.clip)[watch.loss]
