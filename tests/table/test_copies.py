@@ -69,6 +69,11 @@ def test_equal_features_with_other_targets_are_no_copies():
     assert copy_sets(features, pd.Series(rng.integers(0, 2, 3_000))) is None
 
 
+def test_a_few_copies_change_nothing():
+    """Two equal flowers among a hundred and fifty are no reason for another test."""
+    assert copy_sets(*repeated(*measured(150), np.r_[np.arange(150), 0, 1])) is None
+
+
 def test_missing_values_are_equal():
     """A copy of a row with gaps is one."""
     features, target = measured(100)
