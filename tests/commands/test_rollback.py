@@ -17,11 +17,12 @@ from mlops_basics.commands import serve as serving
 from mlops_basics.commands.releases import releases_table
 from mlops_basics.commands.rollback import rollback
 from mlops_basics.commands.serve import serve
-from mlops_basics.errors import ConflictError, ReleaseError, StorageError
+from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError, StorageError
 from mlops_basics.production.history import periods
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import Pointer
 from tests.support.killed import Killed
+from tests.support.project import ROOT
 from tests.support.releases import (
     NAME,
     TRUSTED,
@@ -356,23 +357,44 @@ def test_hostile_words_in_the_ledger_are_shown_harmlessly(small):
     assert len(text) < 5_000
 
 
-def test_serve_starts_mlflow_on_a_verified_copy(small):
+def test_serve_starts_a_server_on_a_verified_copy(small):
     """The copy is there while the server runs, and gone afterwards."""
     store, _ = released(small, "1")
     seen = []
 
     def run(command, environment):
-        copy = Path(command[command.index("-m", 3) + 1])
+        copy = Path(environment["MLOPS_SERVED_MODEL"])
         seen.append((copy, (copy / "MLmodel").read_bytes()))
-        assert command[:5] == [sys.executable, "-m", "mlflow", "models", "serve"]
-        assert command[-6:] == ["--env-manager", "local", "--host", "127.0.0.1", "--port", "5001"]
-        assert environment["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
+        assert command[:3] == [sys.executable, "-m", "uvicorn"]
+        assert command[5:9] == ["--host", "127.0.0.1", "--port", "5001"]
+        assert environment["PYTHONPATH"].split(os.pathsep)[0] == str(ROOT / "src")
         return 7
 
     assert serve(store, "127.0.0.1", 5001, run) == 7
     [(copy, content)] = seen
     assert content == (small / "model" / "MLmodel").read_bytes()
     assert not copy.exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "model.example.org"])  # noqa: S104
+@pytest.mark.parametrize("token", [None, "", "short", "ü" * 20])
+def test_other_machines_need_a_token(host, token, small, monkeypatch):
+    """Whoever reaches the port may ask: the message says what must stand before it."""
+    store, _ = released(small, "1")
+    monkeypatch.delenv("MLOPS_SERVE_TOKEN", raising=False)
+    if token is not None:
+        monkeypatch.setenv("MLOPS_SERVE_TOKEN", token)
+    with pytest.raises(ConfigurationError, match=r"MLOPS_SERVE_TOKEN .* at least 16 .* TLS"):
+        serve(store, host, 5001, lambda *_: pytest.fail("a server was started"))
+    monkeypatch.setenv("MLOPS_SERVE_TOKEN", "a secret of our own")
+    assert serve(store, host, 5001, lambda *_: 0) == 0
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1", "[::1]"])
+def test_this_machine_needs_no_token(host, small, monkeypatch):
+    """Addresses that no other machine reaches."""
+    monkeypatch.delenv("MLOPS_SERVE_TOKEN", raising=False)
+    assert serve(released(small, "1")[0], host, 5001, lambda *_: 0) == 0
 
 
 def test_serve_refuses_a_tampered_release(small):
