@@ -208,7 +208,7 @@ def test_a_promotion_that_lost_the_lock_moves_no_alias(released, store, monkeypa
 def test_a_champion_that_was_never_published_is_in_the_ledger(released, store):
     """A champion that was replaced before it was published is recorded as refused."""
     for version in ("2", "3"):
-        released.registry.register(released.challenger(str(int(version) - 1)))
+        released.register(released.challenger(str(int(version) - 1)))
         released.registry.move_champion(version, str(int(version) - 1))
     publish(store, released.registry, registered(released))
     moves = [(entry.action, entry.version) for entry in store.ledger()]

@@ -12,15 +12,18 @@ from mlflow import MlflowClient
 
 from mlops_basics.datasets import champion as champion_module
 from mlops_basics.datasets.champion import ChampionDataset
+from mlops_basics.production.publish import publish
 from mlops_basics.schemas import NO_CHAMPION
-from tests.support.challengers import FITTED_ROWS, INFO, ROWS, TRUSTED
+from tests.support.challengers import FITTED_ROWS, INFO, ROWS, TRUSTED, registered
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 
 
 def load(workshop, trusted=TRUSTED):
     """The champion as a node gets it."""
-    return ChampionDataset(model_name=workshop.name, trusted_types=trusted).load()
+    return ChampionDataset(
+        production=workshop.production, model_name=workshop.name, trusted_types=trusted
+    ).load()
 
 
 def file_of(workshop, name):
@@ -126,6 +129,40 @@ def test_a_champion_that_cannot_be_loaded_says_why(workshop, damage):
     assert found.unusable.startswith("it cannot be loaded (")
 
 
+def test_the_champion_is_what_production_holds(workshop, store):
+    """A model that was swapped in MLflow later wins nothing: MLflow's copy is not even read."""
+    workshop.promote()
+    publish(store, workshop.registry, registered(workshop))
+    workshop.swap("1", "same")
+    shutil.rmtree(workshop.folder)
+    found = load(workshop)
+    assert (found.version, found.unusable) == ("1", "")
+    assert found.model.predict_proba(ROWS).shape == (6, 2)
+
+
+def test_a_release_that_was_changed_is_no_champion(workshop, store):
+    """It is unusable, with the reason, although MLflow's copy is whole."""
+    workshop.promote()
+    publish(store, workshop.registry, registered(workshop))
+    file = Path(store.path("1")) / "table_info.json"
+    file.write_text(file.read_text(encoding="utf-8") + " ", encoding="utf-8")
+    found = load(workshop)
+    assert (found.version, found.model) == ("1", None)
+    assert "table_info.json" in found.unusable
+
+
+def test_a_champion_that_waits_to_be_published_is_what_its_run_made(workshop, store):
+    """A run was killed before it published: MLflow's copy counts, unless it was swapped."""
+    workshop.promote()
+    publish(store, workshop.registry, registered(workshop))
+    workshop.promote()
+    assert (load(workshop).version, load(workshop).unusable) == ("2", "")
+    workshop.swap("2", "same")
+    found = load(workshop)
+    assert (found.version, found.model) == ("2", None)
+    assert "is not what its run made" in found.unusable
+
+
 def test_a_champion_whose_library_is_gone_is_unusable(workshop, monkeypatch):
     """An estimator of a package that was removed since."""
     workshop.promote()
@@ -150,6 +187,6 @@ def test_a_version_made_by_hand_is_unusable(workshop):
 
 def test_the_champion_is_read_only(workshop):
     """Saving a champion is refused."""
-    dataset = ChampionDataset(model_name=workshop.name, trusted_types=[])
+    dataset = ChampionDataset(production="nowhere", model_name=workshop.name, trusted_types=[])
     with pytest.raises(DatasetError, match="read only"):
         dataset.save("a model")

@@ -18,11 +18,13 @@ def register(workshop, tmp_path):
     """Saves a registration and reads back what came of it."""
     dataset = RegisteredVersionDataset(
         production=str(tmp_path / "production"),
+        models=str(tmp_path / "model"),
         model_name=workshop.name,
         filepath=str(tmp_path / "registered_version.json"),
     )
 
     def register_(registration):
+        workshop.save_model(registration, tmp_path / "model")
         dataset.save(registration)
         return dataset.load()
 

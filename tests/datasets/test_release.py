@@ -209,10 +209,47 @@ def test_before_the_first_release_there_is_nothing_to_score_with(workshop, tmp_p
         production.load()
 
 
-def test_a_model_of_untrusted_types_is_not_published(workshop, tmp_path):
+def test_a_model_of_untrusted_types_is_not_published(workshop):
     """Production stays empty, and so does its history."""
     workshop.promote()
-    store = ReleaseStore(str(tmp_path / "strict"), workshop.name, [])
+    store = ReleaseStore(workshop.production, workshop.name, [])
     with pytest.raises(ReleaseError, match=r"numpy\.dtype"):
         run_publish(workshop, store)
     assert (store.pointer(), store.ledger()) == (None, [])
+
+
+@pytest.mark.parametrize("what", ["same", "decision.json", "fitted_rows.parquet", "more.json"])
+def test_what_was_swapped_in_mlflow_is_not_published(workshop, store, what):
+    """Between registering and publishing, or after a kill: what is published is what was judged."""
+    workshop.promote()
+    run_publish(workshop, store)
+    workshop.promote()
+    workshop.swap("2", what)
+    with pytest.raises(ReleaseError, match=r"in MLflow is not what its run made.*kedro rollback"):
+        run_publish(workshop, store)
+    assert store.pointer().version == "1"
+    assert store.verify("1")
+    assert "2" not in store.versions()
+    rollback(store, workshop.registry, None, "swapped", "me", "2026-02-02")
+    assert workshop.registry.champion() == "1"
+
+
+def test_a_second_model_of_the_run_is_not_taken(workshop, store):
+    """Whoever may write into the experiment can log another model for a run that is judged."""
+    challenger = workshop.challenger()
+    workshop.log_another(challenger)
+    version = workshop.register(challenger)
+    workshop.registry.move_champion(version, None)
+    run_publish(workshop, store)
+    assert store.load().model.predict_proba(ROWS).shape == (6, 2)
+
+
+def test_a_version_of_which_nothing_is_known_is_not_published(workshop, store):
+    """Made by hand in MLflow, with the champion's alias: nothing says what it should hold."""
+    workshop.promote()
+    run_publish(workshop, store)
+    workshop.registry.register(workshop.challenger("1"))
+    workshop.registry.move_champion("2", "1")
+    with pytest.raises(ReleaseError, match="It is not known what the run"):
+        run_publish(workshop, store)
+    assert store.pointer().version == "1"

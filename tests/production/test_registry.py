@@ -190,7 +190,7 @@ def test_a_run_without_tracking_is_refused(workshop):
 @pytest.mark.parametrize("name", ["it's", 'a "b"', "größe 2", "a-b_c.d"])
 def test_names_that_are_folders_are_names_of_models(workshop, name):
     """Quotes and umlauts included: what the production store accepts, the registry does too."""
-    named = Workshop(name, workshop.folder)
+    named = Workshop(name, workshop.folder, workshop.production)
     assert named.promote() == "1"
     assert named.registry.versions() == ["1"]
     assert ModelRegistry(name).champion() == "1"

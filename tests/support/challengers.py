@@ -14,7 +14,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.production.registry import ModelRegistry
+from mlops_basics.production.publish import register
+from mlops_basics.production.registry import RELEASE_FOLDER, ModelRegistry
+from mlops_basics.production.release_check import sha256
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs.mlflow_log import log_model
 from mlops_basics.schemas import (
@@ -72,6 +74,12 @@ class Workshop:
 
     name: str
     folder: Path
+    production: str
+
+    @property
+    def store(self) -> ReleaseStore:
+        """Where its releases go."""
+        return ReleaseStore(self.production, self.name, TRUSTED)
 
     @property
     def registry(self) -> ModelRegistry:
@@ -130,12 +138,47 @@ class Workshop:
             "fitted_rows": pd.DataFrame({ROW_HASH_COLUMN: FITTED_ROWS}),
             "reference": ROWS,
         }
-        return Registration(decision=decision, record=record, files=files)
+        hashes = {name: sha256(content) for name, content in _model_files().items()}
+        return Registration(decision=decision, record=record, files=files, model_files=hashes)
+
+    def register(self, registration: Registration) -> str:
+        """Register a challenger, as a run does; returns its version."""
+        return register(self.store, self.registry, registration)
+
+    def save_model(self, registration: Registration, models: Path) -> None:
+        """Save the challenger's model where a run saves it."""
+        folder = models / registration.record.run_id / models.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, content in _model_files().items():
+            (folder / name).write_bytes(content)
+
+    def swap(self, version: str, how: str) -> None:
+        """What whoever may write into the experiment can do to a version's run or model."""
+        from mlflow import MlflowClient
+
+        client, made = MlflowClient(), MlflowClient().get_model_version(self.name, version)
+        with tempfile.TemporaryDirectory() as scratch:
+            other = Path(scratch) / "model"
+            other.mkdir()
+            for name, content in _model_files().items():
+                (other / name).write_bytes(content + b"\n")
+            if how == "same":
+                client.log_model_artifacts(made.source.removeprefix("models:/"), str(other))
+            else:
+                (Path(scratch) / how).write_text("{}", encoding="utf-8")
+                client.log_artifact(made.run_id, str(Path(scratch) / how), RELEASE_FOLDER)
+
+    def log_another(self, registration: Registration) -> None:
+        """Log a second model for a challenger's run, as whoever may write there can."""
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, content in _model_files().items():
+                (Path(scratch) / name).write_bytes(content + b"\n")
+            log_model(registration.record.mlflow_run_id, fsspec.filesystem("file"), scratch)
 
     def promote(self) -> str:
         """Make a new challenger the champion; returns its version."""
         now = self.registry.champion()
-        version = self.registry.register(self.challenger(now))
+        version = self.register(self.challenger(now))
         self.registry.move_champion(version, now)
         return version
 
@@ -149,19 +192,19 @@ def database(mlflow_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture
-def workshop(database: Path, request: pytest.FixtureRequest) -> Workshop:
+def workshop(database: Path, request: pytest.FixtureRequest, tmp_path: Path) -> Workshop:
     """Challengers of a model that no other test knows."""
     import mlflow
 
     mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
     name = re.sub(r"\W", "_", request.node.name)
-    return Workshop(name, database / name)
+    return Workshop(name, database / name, str(tmp_path / "production"))
 
 
 @pytest.fixture
-def store(workshop: Workshop, tmp_path: Path) -> ReleaseStore:
+def store(workshop: Workshop) -> ReleaseStore:
     """Where its releases go."""
-    return ReleaseStore(str(tmp_path / "production"), workshop.name, TRUSTED)
+    return workshop.store
 
 
 def registered(workshop: Workshop, reason: str = "as the registry has it") -> RegisteredVersion:

@@ -89,7 +89,12 @@ class MemoryServer(Tracking):
         """What the hooks do with the model of a run: make it, fill it, finish it."""
         self.killer.step("log_model")
         model_id = f"m-{next(self.numbers):06d}"
-        made = SimpleNamespace(model_id=model_id, run_id=run_id, status=LoggedModelStatus.PENDING)
+        made = SimpleNamespace(
+            model_id=model_id,
+            run_id=run_id,
+            status=LoggedModelStatus.PENDING,
+            creation_timestamp=int(model_id[2:]),
+        )
         self.models[model_id] = made
         self.killer.step("log_model")
         self.artifacts[model_id] = files

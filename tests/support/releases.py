@@ -157,6 +157,10 @@ class MemoryRegistry:
         """Its artifacts are gone."""
         raise ReleaseError(f"MLflow has version {version} no longer: {target} stays empty.")
 
+    def run_of(self, version: str) -> str:
+        """The run that made a version."""
+        return f"run-of-{version}"
+
     def champion(self) -> str | None:
         """The version with the alias ``champion``."""
         return self.aliases.get("champion")

@@ -11,7 +11,7 @@ from kedro.pipeline import Pipeline
 
 from mlops_basics.errors import ConfigurationError, LineageError, MlopsError, ReleaseError
 from mlops_basics.production.ledger import Clock, utc_now
-from mlops_basics.production.publish import prepare, publish
+from mlops_basics.production.publish import prepare, publish, register
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs import versions
@@ -119,7 +119,8 @@ def recorded_registration(
             "Name another one."
         )
     versions.pin_inputs(catalog, pipeline, manifest, {}, pipelines["__default__"])
-    for name in pipeline.inputs():
+    versions.pin(catalog, "model", manifest.datasets["model"].version)
+    for name in needed:
         dataset = versions.versioned(catalog, name)
         assert dataset is not None  # noqa: S101 (pinned just now)
         path = versions.content_path(dataset, "read")
@@ -133,7 +134,7 @@ def recorded_registration(
     [node] = pipeline.nodes
     loaded = {name: catalog.load(name) for name in node.inputs}
     registration: Registration = node.run(loaded)["registered_version"]
-    return registration
+    return replace(registration, model_files=versions.folder_hashes(catalog, "model"))
 
 
 def promote(
@@ -170,7 +171,7 @@ def promote(
                     f"This run is version {version} of '{store.model_name}', which was champion "
                     f"before. Put it back into production by: kedro rollback --to {version}"
                 )
-            version = registry.register(registration)
+            version = register(store, registry, registration)
             registry.note_override(version, override)
             _prepare(store, registry, version, override)
             store.begin_move()

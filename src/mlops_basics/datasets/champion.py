@@ -1,4 +1,4 @@
-"""The champion, as the registry has it."""
+"""The champion, as production holds it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.errors import MlopsError
-from mlops_basics.production.registry import MODEL_FOLDER, ModelRegistry
+from mlops_basics.production.publish import fetch_registered
+from mlops_basics.production.registry import ModelRegistry
+from mlops_basics.production.release_check import MODEL_FOLDER
+from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.production.signature import Signatures
 from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import (
     NO_CHAMPION,
@@ -37,14 +41,17 @@ UNUSABLE = (
 
 
 class ChampionDataset(AbstractDataset[NoReturn, Champion]):
-    """``ChampionDataset`` loads the registry's champion with what is known of its training.
+    """``ChampionDataset`` loads what is in production, verified, and what is known of it.
 
-    No champion, or one that cannot be loaded any more, is a value too, not an error.
+    MLflow's copy is read only where a run was killed before it published its champion, and only if
+    it is what that run made. No champion, or one that cannot be loaded any more, is a value too,
+    not an error.
 
     Example of a catalog entry::
 
         champion:
           type: mlops_basics.datasets.ChampionDataset
+          production: data/production
           model_name: iris
           trusted_types: [skrub._table_vectorizer.TableVectorizer]
     """
@@ -52,18 +59,32 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
     def __init__(
         self,
         *,
+        production: str,
         model_name: str,
         trusted_types: list[str],
+        signing_key: str | None = None,
+        verify_key: str | list[str] | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
         server: Tracking = MLFLOW,
         metadata: dict[str, Any] | None = None,
     ) -> None:
         """
         Args:
+            production: Folder of all releases, with any protocol that fsspec knows.
             model_name: Name of the registered model.
             trusted_types: Import paths of the classes and functions that a model may hold.
+            signing_key: Path of the private key, from which the public one can be derived.
+            verify_key: Public keys, or paths of them, whose signatures are accepted.
+            credentials: Arguments of the file system that are secret.
+            fs_args: Other arguments of the file system.
             server: Where the model is registered.
             metadata: Ignored by Kedro, read by plugins.
         """
+        signatures = Signatures(signing_key, verify_key)
+        self._store = ReleaseStore(
+            production, model_name, trusted_types, credentials, fs_args, signatures
+        )
         self._registry = ModelRegistry(model_name, server)
         self._trusted_types = list(trusted_types)
         self.metadata = metadata
@@ -73,9 +94,13 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
         if version is None:
             return Champion(version=NO_CHAMPION)
         with tempfile.TemporaryDirectory() as scratch:
-            folder = Path(scratch)
+            folder = Path(scratch) / "release"
             try:
-                self._registry.download(version, folder)
+                pointer = self._store.pointer()
+                if pointer is not None and pointer.version == version:
+                    self._store.fetch(version, folder)
+                else:
+                    fetch_registered(self._store, self._registry, version, folder)
                 return self._read(version, folder)
             except UNUSABLE as error:
                 return Champion(version=version, unusable=f"it cannot be loaded ({error})")

@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 
 from mlops_basics.errors import ConflictError, ReleaseError, StorageError
 from mlops_basics.production.ledger import Clock, origin_of, utc_now
-from mlops_basics.production.registry import OVERRIDE_FILE, ModelRegistry, require_unchanged
+from mlops_basics.production.recorded_files import OVERRIDE_FILE
+from mlops_basics.production.registry import ModelRegistry, require_unchanged
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import (
     Decision,
@@ -18,6 +19,7 @@ from mlops_basics.schemas import (
     ModelRecord,
     Override,
     RegisteredVersion,
+    Registration,
     ReleaseManifest,
     ReleaseState,
 )
@@ -42,6 +44,9 @@ class Registry(Protocol):
 
     def move_champion(self, to: str, expected: str | None, still_held: Callable[[], None]) -> None:
         """Move the alias if it still is at ``expected``, else raise ConflictError."""
+
+    def run_of(self, version: str) -> str:
+        """Id of the MLflow run that fitted a version."""
 
     def download(self, version: str, target: Path) -> None:
         """Write a version's model folder and its release files into ``target``."""
@@ -72,6 +77,27 @@ def publish(
     return state
 
 
+def fetch_registered(store: ReleaseStore, registry: Registry, version: str, folder: Path) -> None:
+    """Write what MLflow holds of a version, if it is what its run made.
+
+    Raises:
+        ReleaseError: If it is not, or MLflow has it no longer.
+    """
+    registry.download(version, folder)
+    store.require_recorded(version, registry.run_of(version), folder)
+
+
+def register(store: ReleaseStore, registry: ModelRegistry, registration: Registration) -> str:
+    """Register a challenger; what its release has to hold is kept first, out of MLflow's reach.
+
+    Raises:
+        ReleaseError: If the challenger's run or model is not in MLflow.
+    """
+    if registry.find(registration) is None or not store.remembers(registration):
+        store.remember(registration)
+    return registry.register(registration)
+
+
 def prepare(
     store: ReleaseStore, registry: Registry, version: str
 ) -> tuple[ReleaseManifest, Override | None]:
@@ -81,12 +107,13 @@ def prepare(
         Its manifest, and who promoted it by hand, if somebody did.
 
     Raises:
-        ReleaseError: If MLflow has it no longer, or it would be refused.
+        ReleaseError: If MLflow has it no longer, what MLflow has is not what its run made, or it
+            would be refused.
         StorageError: If it cannot be written.
     """
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        registry.download(version, folder)
+        fetch_registered(store, registry, version, folder)
         manifest = store.upload(folder, _manifest(folder, registry.model_name, version))
         file = folder / OVERRIDE_FILE
         text = file.read_text(encoding="utf-8") if file.exists() else None

@@ -10,20 +10,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from mlops_basics.errors import ConflictError, ReleaseError
+from mlops_basics.production.recorded_files import OVERRIDE_FILE, release_files
+from mlops_basics.production.release_check import MODEL_FOLDER
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import (
-    Artifact,
     Decision,
     ModelRecord,
     Override,
     RegisteredVersion,
     Registration,
 )
-from mlops_basics.storage.arrays import write_arrays
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,11 +29,9 @@ if TYPE_CHECKING:
 
 CHAMPION, PREVIOUS = "champion", "previous"
 RELEASE_FOLDER = "release"  # of a run's artifacts: what a release needs beside the model
-MODEL_FOLDER = "model"
 CHALLENGE_TAG = "challenge_id"
 FORMER_TAG = "was_champion"
 OVERRIDE_TAG = "override"
-OVERRIDE_FILE = "override.json"  # beside the release files, where an operator promoted it
 
 
 class ModelRegistry:
@@ -303,21 +299,16 @@ def _logged_model(client: MlflowClient, run_id: str) -> str:
         raise ReleaseError(
             f"The MLflow run {run_id} has no logged model. Train it again: kedro run"
         )
-    return str(ready[0].model_id)
+    # The first: whoever may write into the experiment can add another one.
+    return str(min(ready, key=lambda model: int(model.creation_timestamp)).model_id)
 
 
 def _stage(client: MlflowClient, run_id: str, files: Mapping[str, Any]) -> None:
-    """Upload artifacts (JSON), tables (Parquet) and arrays (.npz) into the run's release folder."""
+    """Upload what a release needs beside the model into the run's release folder."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for name, content in files.items():
-            if isinstance(content, pd.DataFrame):
-                content.to_parquet(folder / f"{name}.parquet", index=False)
-            elif isinstance(content, dict):
-                (folder / f"{name}.npz").write_bytes(write_arrays(content))
-            elif isinstance(content, Artifact):
-                text = content.model_dump_json(indent=2)
-                (folder / f"{name}.json").write_text(text, encoding="utf-8")
+        for name, content in release_files(files).items():
+            (folder / name).write_bytes(content)
         client.log_artifacts(run_id, str(folder), RELEASE_FOLDER)
 
 

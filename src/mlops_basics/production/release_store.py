@@ -21,6 +21,7 @@ from mlops_basics.errors import (
 )
 from mlops_basics.production.history import without_refused
 from mlops_basics.production.ledger import Ledger
+from mlops_basics.production.recorded_files import recorded_hashes, require_recorded
 from mlops_basics.production.release_check import (
     ARCHIVE,
     MANIFEST,
@@ -51,6 +52,8 @@ from mlops_basics.schemas import (
     FileRecord,
     LedgerEntry,
     Pointer,
+    RecordedFiles,
+    Registration,
     Release,
     ReleaseManifest,
 )
@@ -63,8 +66,13 @@ Checked = TypeVar("Checked")
 
 _POINTER = "current.json"
 _RELEASES = "releases"
+_REGISTERED = "registered"
 _RUN_LOCK = ".run-lock"
 _MOVE = ".moving"
+_WAY_OUT = (
+    "Go back to what is in production by `kedro rollback` (before the first release: delete the "
+    "version in MLflow), then train anew: kedro run"
+)
 
 
 class ReleaseStore:
@@ -146,6 +154,45 @@ class ReleaseStore:
             return LedgerEntry.model_validate_json(self._files.read(_MOVE) or b"{}")
         except ValidationError:
             return None
+
+    def remember(self, registration: Registration) -> None:
+        """Keep the SHA-256 of what a challenger's release has to hold, before MLflow gets it.
+
+        Args:
+            registration: What is about to be registered.
+        """
+        files = RecordedFiles(files=recorded_hashes(registration))
+        path = _recorded_path(registration.record.mlflow_run_id)
+        self._files.write(path, files.model_dump_json(indent=2).encode())
+
+    def remembers(self, registration: Registration) -> bool:
+        """Whether that was done for a challenger of this run."""
+        return self._files.read(_recorded_path(registration.record.mlflow_run_id)) is not None
+
+    def require_recorded(self, version: str, mlflow_run_id: str, folder: Path) -> None:
+        """Refuse what MLflow gives of a version if its run has not made it so.
+
+        Args:
+            version: The registered version.
+            mlflow_run_id: The run that the registry says has fitted it.
+            folder: What was downloaded.
+
+        Raises:
+            ReleaseError: If anything is not as recorded, or nothing was.
+        """
+        content = self._files.read(_recorded_path(mlflow_run_id))
+        if content is None:
+            if self._was_published(version):
+                return  # by an older release of this project; its manifest is compared later
+            raise ReleaseError(
+                f"It is not known what the run {mlflow_run_id} of version {version} has made "
+                f"({self._files.shown(_REGISTERED)} has no such file), so that what MLflow holds "
+                f"may be anything. {_WAY_OUT}"
+            )
+        try:
+            require_recorded(folder, RecordedFiles.model_validate_json(content).files)
+        except ReleaseError as error:
+            raise ReleaseError(f"Version {version} is refused: {error} {_WAY_OUT}") from error
 
     def path(self, version: str) -> str:
         """Where a release is, for messages."""
@@ -388,15 +435,16 @@ class ReleaseStore:
         if pointer is not None and pointer.version == version:
             published = pointer.manifest_sha256 != manifest_sha256
         else:
-            published = any(
-                entry.version == version and entry.action != "refused" for entry in self.ledger()
-            )
+            published = self._was_published(version)
         if published:
             raise ReleaseError(
                 f"The release {version} of '{self.model_name}' was published with other content "
                 f"({self.path(version)}); a published release never changes. Publish under a new "
                 "version."
             )
+
+    def _was_published(self, version: str) -> bool:
+        return any(entry.version == version for entry in without_refused(self.ledger()))
 
     def _conflict(self, current: Pointer | None, expected: Pointer | None) -> ConflictError:
         now = f"release {current.version} since {current.at}" if current else "nothing"
@@ -435,6 +483,14 @@ class ReleaseStore:
                 f"got {version[:60]!r} (model '{self.model_name}')."
             )
         return f"{_RELEASES}/{version}"
+
+
+def _recorded_path(mlflow_run_id: str | None) -> str:
+    if mlflow_run_id is None or not is_component(mlflow_run_id):
+        raise ReleaseError(
+            f"A version needs the MLflow run that made it, got {str(mlflow_run_id)[:60]!r}."
+        )
+    return f"{_REGISTERED}/{mlflow_run_id}.json"
 
 
 def _made(folder: Path) -> Path:

@@ -216,6 +216,21 @@ def content_hash(filesystem: Any, path: str) -> str:
     return digest.hexdigest()
 
 
+def pin(catalog: Catalog, name: str, version: str) -> None:
+    """Let a data set of the catalog load one version."""
+    dataset = versioned(catalog, name)
+    assert dataset is not None  # noqa: S101 (the caller names one of ours)
+    _pin(dataset, version)
+
+
+def folder_hashes(catalog: Catalog, name: str) -> dict[str, str]:
+    """SHA-256 of each file of the folder that a data set loads, by its path in it."""
+    dataset = versioned(catalog, name)
+    assert dataset is not None  # noqa: S101 (as above)
+    path = content_path(dataset, "read")
+    return StoreFiles(path, fs=getattr(dataset, "_fs", None)).hashes()
+
+
 def file_hash(catalog: Catalog, name: str, version: str, file: str) -> str | None:
     """SHA-256 of a file in a version's folder, None where it is gone.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from .base import Artifact
@@ -26,12 +27,14 @@ class Registration:
     """A decided challenger, with the files that its release needs beside the model.
 
     ``files`` maps names to an ``Artifact`` (saved as JSON), a table (saved as Parquet) or a
-    dictionary of arrays (saved as ``.npz``). ``override``: an operator promotes it by hand.
+    dictionary of arrays (saved as ``.npz``). ``model_files``: SHA-256 of each file of the model's
+    folder, as the run saved it. ``override``: an operator promotes it by hand.
     """
 
     decision: Decision
     record: ModelRecord
     files: dict[str, Any]
+    model_files: Mapping[str, str] = field(default_factory=dict)
     override: Override | None = None
 
 
@@ -64,6 +67,12 @@ class ReleaseManifest(Artifact):
     git_dirty: bool | None
     decision: Decision
     files: dict[str, FileRecord]
+
+
+class RecordedFiles(Artifact):
+    """SHA-256 of each file of a registered version's release, by its path."""
+
+    files: dict[str, str]
 
 
 class Pointer(Artifact):

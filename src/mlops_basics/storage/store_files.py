@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import secrets
 import shutil
@@ -89,6 +90,14 @@ class StoreFiles:
                 _refuse_missing_bucket(error)
                 return {}
         return {name.removeprefix(f"{base}/"): info["size"] or 0 for name, info in files.items()}
+
+    def hashes(self, folder: str = "") -> dict[str, str]:
+        """SHA-256 of every file below a folder, by its path relative to the folder."""
+        paths = {name: f"{folder}/{name}" if folder else name for name in self.sizes(folder)}
+        return {
+            name: hashlib.sha256(self.read(path) or b"").hexdigest()
+            for name, path in sorted(paths.items())
+        }
 
     def names(self, folder: str) -> list[str]:
         """Names of what a folder holds, sorted; none if it does not exist."""
@@ -234,7 +243,7 @@ class StoreFiles:
         return f"{folder.rstrip('/')}/{path}" if path else folder
 
     def _full(self, path: str) -> str:
-        return f"{self._base}/{path}"
+        return f"{self._base}/{path}" if path else self._base
 
     def _exists(self, full: str) -> bool:
         self._fs.invalidate_cache()
