@@ -349,6 +349,21 @@ def test_a_manifest_that_is_not_the_one_pointed_at_is_refused(store, root, small
             use()
 
 
+def test_publishing_removes_nothing_behind_a_link(small, tmp_path):
+    """A link in the place of a release's folder would have let it delete the files behind it."""
+    thesis = tmp_path / "mine" / "thesis.txt"
+    thesis.parent.mkdir()
+    thesis.write_text("three years of work", encoding="utf-8")
+    releases = tmp_path / "store" / NAME / "releases"
+    releases.mkdir(parents=True)
+    (releases / "1").symlink_to(thesis.parent, target_is_directory=True)
+    store = ReleaseStore(str(tmp_path / "store"), NAME, TRUSTED)
+    with pytest.raises(StorageError, match=r"releases/1 is a symbolic link"):
+        store.upload(small, make_manifest("1"))
+    assert [file.name for file in thesis.parent.iterdir()] == ["thesis.txt"]
+    assert thesis.read_text(encoding="utf-8") == "three years of work"
+
+
 @pytest.mark.parametrize("kind", ["file", "folder"])
 def test_links_are_extra_files(kind, small, tmp_path):
     """A link is an extra file, with any target."""

@@ -15,7 +15,7 @@ from mlops_basics.commands.rollback import rollback
 from mlops_basics.datasets import ProductionDataset, ReleaseDataset
 from mlops_basics.errors import ConfigurationError, ReleaseError
 from mlops_basics.production.release_store import ReleaseStore
-from mlops_basics.production.signature import Signatures, make_key_pair
+from mlops_basics.production.signature import Signatures, make_key_pair, signed_content, store_name
 from mlops_basics.storage.store_files import StoreFiles
 from tests.support.releases import (
     NAME,
@@ -238,6 +238,37 @@ def test_a_release_of_before_the_key_is_signed_by_publishing_it_again(root, smal
     StoreFiles(f"{root}/{NAME}").write("releases/1/table_info.json", b"{}")
     store_with(root).upload(small, make_manifest("1"))
     assert store_with(root, None, public).load().table.target == "answer"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["another store", "another model"])
+def test_a_release_of_a_test_store_is_not_good_in_production(where, small, keys, tmp_path):
+    """The same key, the same bytes: the signature names the store and the model it is for."""
+    private, public = keys["ours"]
+    test, real = tmp_path / "test", tmp_path / "real"
+    publish(store_with(str(test), private), small, "1")
+    assert store_with(str(test), None, public).verify("1")
+    name = NAME if where == "another store" else "another"
+    shutil.copytree(test / NAME, (real if where == "another store" else test) / name)
+    root = str(real) if where == "another store" else str(test)
+    reader = ReleaseStore(root, name, TRUSTED, signatures=Signatures(None, public))
+    with pytest.raises(ReleaseError, match="it was signed for another store"):
+        reader.load()
+
+
+def test_a_project_that_is_moved_keeps_its_signatures(tmp_path, monkeypatch):
+    """A folder of the project is named by its place in it, an address as it is."""
+    signed = []
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        text = "[tool.kedro]\npackage_name = 'x'\nproject_name = 'x'\nkedro_init_version = '1'\n"
+        (tmp_path / place / "pyproject.toml").write_text(text, encoding="utf-8")
+        monkeypatch.chdir(tmp_path / place)
+        signed.append(
+            signed_content(store_name(f"{tmp_path / place}/data/production"), NAME, b"{}")
+        )
+    assert signed == [b'{"store": "data/production", "model": "flowers"}\n{}'] * 2
+    assert store_name("s3://bucket/a/") == "s3://bucket/a"
 
 
 @pytest.mark.slow

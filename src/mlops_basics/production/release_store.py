@@ -47,7 +47,7 @@ from mlops_basics.production.release_reference import (
     read_reference,
     read_table,
 )
-from mlops_basics.production.signature import Signatures
+from mlops_basics.production.signature import Signatures, signed_content, store_name
 from mlops_basics.schemas import (
     FileRecord,
     LedgerEntry,
@@ -111,6 +111,7 @@ class ReleaseStore:
         self.model_name = model_name
         self._trusted_types = list(trusted_types)
         self._signatures = signatures or Signatures()
+        self._store_name = store_name(root)
         self._files = StoreFiles(f"{root.rstrip('/')}/{model_name}", credentials, fs_args)
         self._ledger = Ledger(self._files)
         self.patience = PATIENCE  # seconds to wait for another run
@@ -236,7 +237,9 @@ class ReleaseStore:
                 pass  # damaged: the same content is written once more
         else:
             self._refuse_to_change_history(version, sha256(content))
-        signature = self._signatures.sign(content)  # of what was made here, never of what is there
+        signature = self._signatures.sign(
+            self._signed(content)
+        )  # of what was made here, never of what is there
         self._files.sweep()
         for name in sorted(set(self._files.sizes(target)) - kept):
             self._files.remove(f"{target}/{name}")
@@ -403,7 +406,7 @@ class ReleaseStore:
             if manifest_sha256 not in (None, sha256(content)):
                 raise ReleaseError(f"'{MANIFEST}' was changed: it is not the one pointed at.")
             signature = self._files.read(f"{folder}/{SIGNATURE}") if SIGNATURE in sizes else None
-            self._signatures.check(content, signature)
+            self._signatures.check(self._signed(content), signature)
             manifest = parse_manifest(content, self.model_name, version)
             check_listing(sizes, manifest.files)
             for name, record in manifest.files.items():
@@ -418,6 +421,9 @@ class ReleaseStore:
             return manifest
 
         return self._refusing(version, check), sha256(content)
+
+    def _signed(self, manifest: bytes) -> bytes:
+        return signed_content(self._store_name, self.model_name, manifest)
 
     def _refusing(self, version: str, check: Callable[[], Checked]) -> Checked:
         """Run a check; its error gets to say which release it is about, and what to do."""

@@ -1,13 +1,15 @@
 """Whose release it is: detached Ed25519 signatures of the manifests.
 
 A public key is one line of text, ``ed25519:`` and its 32 bytes in Base64, in a file or in
-globals.yml itself. A private key is a PEM file of the machine that publishes.
+globals.yml itself. A private key is a PEM file of the machine that publishes. What is signed names
+the store and the model beside the manifest, so that a release of a test store is none of another.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -100,7 +102,8 @@ class Signatures:
             return
         raise ReleaseError(
             f"'{SIGNATURE}' is no signature of '{MANIFEST}' by a key of `verify_key`: one of the "
-            "two was changed, or somebody else signed it."
+            "two was changed, or somebody else signed it, or it was signed for another store (the "
+            "address in `production`) or model."
         )
 
     def _accepted(self) -> list[str]:
@@ -115,6 +118,28 @@ class Signatures:
                 "public key, or write null to accept releases without a signature."
             )
         return [_read_public(each) for each in named]
+
+
+def store_name(root: str) -> str:
+    """What signatures call a store: its address.
+
+    A folder of the project counts by its place in it, so that a project may be moved.
+    """
+    store, project = root.rstrip("/"), find_kedro_project(Path.cwd())
+    if "://" not in store and project is not None and Path(store).is_relative_to(project):
+        store = Path(store).relative_to(project).as_posix()
+    return store
+
+
+def signed_content(store: str, model_name: str, manifest: bytes) -> bytes:
+    """What the signature of a release is made of.
+
+    Args:
+        store: Name of the store.
+        model_name: Name of the model.
+        manifest: What ``manifest.json`` holds.
+    """
+    return json.dumps({"store": store, "model": model_name}).encode() + b"\n" + manifest
 
 
 def make_key_pair(folder: Path) -> tuple[Path, Path, str]:

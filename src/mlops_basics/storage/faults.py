@@ -87,6 +87,8 @@ def _remedy(error: BaseException, action: str) -> str:
     if code or _is_client_error(error):
         return _remedy_of_s3(error, code, action)
     number = getattr(error, "errno", None)
+    if number == errno.ELOOP:
+        return "Remove the link, and put back what belongs there; nothing behind it was touched."
     if isinstance(error, FileExistsError) and action == "write":
         return "A file stands where a folder should be: move it away."
     if number in _FULL:

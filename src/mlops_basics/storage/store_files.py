@@ -38,6 +38,8 @@ class StoreFiles:
 
     A file is replaced in one step: on a local disk by a temporary file that is flushed and
     renamed, elsewhere by one put. A concurrent reader sees the old or the new content.
+    Below the folder no symbolic link is followed to write or remove anything; the folder itself
+    may be reached by one.
     ``create``, ``replace_if`` and ``lock`` hold between the processes of one machine on a local
     disk, between machines on S3, and within this process on other file systems.
     """
@@ -114,8 +116,9 @@ class StoreFiles:
         """Write or replace a file in one step."""
         with readable_faults("write", self.shown(path)):
             if self._local:
+                target = self._own(path)
                 with self._scratch(lambda file: file.write(content)) as scratch:
-                    _replace(scratch, Path(self._full(path)))
+                    _replace(scratch, target)
             else:
                 self._fs.pipe_file(self._full(path), content)
 
@@ -123,11 +126,12 @@ class StoreFiles:
         """Write or replace a file with the content of a local one."""
         with readable_faults("write", self.shown(path)):
             if self._local:
+                target = self._own(path)
                 with (
                     source.open("rb") as content,
                     self._scratch(lambda file: shutil.copyfileobj(content, file)) as scratch,
                 ):
-                    _replace(scratch, Path(self._full(path)))
+                    _replace(scratch, target)
             else:
                 parts = {"chunksize": _PART} if self._s3 else {}
                 self._fs.put_file(str(source), self._full(path), **parts)
@@ -146,6 +150,7 @@ class StoreFiles:
                 return put_if(self._fs, full, content, None) is not None
             try:
                 if self._local:
+                    self._own(path)
                     with self._scratch(lambda file: file.write(content), lasting) as scratch:
                         Path(full).parent.mkdir(parents=True, exist_ok=True)
                         os.link(scratch, full)
@@ -185,6 +190,7 @@ class StoreFiles:
     def remove(self, path: str) -> None:
         """Remove a file, if it is there."""
         with readable_faults("remove", self.shown(path)):
+            self._own(path)
             try:
                 self._fs.rm_file(self._full(path))
             except FileNotFoundError:
@@ -193,6 +199,8 @@ class StoreFiles:
     def remove_folder(self, path: str) -> None:
         """Remove a folder with all it holds, if it is there; links are not followed."""
         with readable_faults("remove", self.shown(path)):
+            if self._local and self._own(path).is_symlink():
+                raise _link(self._own(path))
             try:
                 self._fs.rm(self._full(path), recursive=True)
             except FileNotFoundError:
@@ -229,7 +237,7 @@ class StoreFiles:
         elif self._local:
             with readable_faults("write", self.shown(name)):
                 Path(self._base).mkdir(parents=True, exist_ok=True)
-                file = (Path(self._base) / name).open("ab")
+                file = _opened(self._own(name))
             with file:
                 _wait_for_lock(file)
                 yield _still_held
@@ -244,6 +252,22 @@ class StoreFiles:
 
     def _full(self, path: str) -> str:
         return f"{self._base}/{path}" if path else self._base
+
+    def _own(self, path: str) -> Path:
+        """Where a file of the store lies, for writing and removing it.
+
+        Raises:
+            OSError: If a folder on the way, below that of the store, is a symbolic link: what lies
+                behind one is not ours. A link in the place of the file itself is replaced or
+                removed, never followed.
+        """
+        place = Path(self._base)
+        if self._local:
+            for part in PurePosixPath(path).parts[:-1]:
+                place /= part
+                if place.is_symlink():
+                    raise _link(place)
+        return Path(self._full(path))
 
     def _exists(self, full: str) -> bool:
         self._fs.invalidate_cache()
@@ -283,6 +307,17 @@ def _local_sizes(base: Path) -> Iterator[tuple[str, int]]:
             status = file.lstat()
             size = status.st_size if stat.S_ISREG(status.st_mode) else -1
             yield file.relative_to(base).as_posix(), size
+
+
+def _link(place: Path) -> OSError:
+    return OSError(errno.ELOOP, f"{place} is a symbolic link, and no link of a store is followed")
+
+
+def _opened(lock: Path) -> IO[bytes]:
+    """Open a lock's file, but none that a link leads to."""
+    no_link = getattr(os, "O_NOFOLLOW", 0)
+    handle = os.open(lock, os.O_WRONLY | os.O_APPEND | os.O_CREAT | no_link, 0o666)
+    return os.fdopen(handle, "ab")
 
 
 def _replace(scratch: Path, target: Path) -> None:
