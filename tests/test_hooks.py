@@ -8,11 +8,19 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline
+from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 from pydantic import ValidationError
 
-from mlops_basics.config.checks import check_environment, check_parameters, readable_validation
+from mlops_basics.config.checks import (
+    check_environment,
+    check_parameters,
+    check_runner,
+    readable_validation,
+)
 from mlops_basics.errors import ConfigurationError
-from mlops_basics.hooks import plain_parameters, shown_address
+from mlops_basics.hooks import RunRecordHooks, plain_parameters, shown_address
 from mlops_basics.schemas import PARAMETER_SECTIONS, PreprocessingParams, TrainingParams
 from tests.support.parameters import configured, sections
 
@@ -148,6 +156,23 @@ def test_a_configuration_elsewhere_is_not_judged(loader_of):
     """An archive or a remote folder is left to Kedro."""
     check_environment("any", loader_of("conf.tar.gz"))
     check_environment("any", SimpleNamespace(conf_source="s3://bucket/conf"))
+
+
+@pytest.mark.parametrize(
+    "runner", [ParallelRunner, ParallelRunner(), "kedro.runner.ParallelRunner"]
+)
+def test_a_runner_of_other_processes_is_refused(runner):
+    """It would end well without metrics, a manifest or a decision."""
+    said = getattr(runner, "__name__", str(runner))  # as Kedro tells its hooks
+    hooks = RunRecordHooks()
+    with pytest.raises(ConfigurationError, match="Leave --runner out"):
+        hooks.before_pipeline_run({"runner": said}, Pipeline([]), DataCatalog())
+
+
+@pytest.mark.parametrize("runner", [None, SequentialRunner(), ThreadRunner()])
+def test_other_runners_pass(runner):
+    """Their nodes run in this process."""
+    check_runner(getattr(runner, "__name__", str(runner)))
 
 
 def test_parameters_are_recorded_as_json_holds_them():

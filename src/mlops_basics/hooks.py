@@ -20,6 +20,7 @@ from mlops_basics.config.checks import (
     check_environment,
     check_globals,
     check_parameters,
+    check_runner,
 )
 from mlops_basics.config.credentials import export_credentials
 from mlops_basics.runs import mlflow_state, versions
@@ -80,6 +81,7 @@ class RunRecordHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
     ) -> None:
         """Make all inputs come from one run, and all outputs belong to this one."""
+        check_runner(str(run_params.get("runner")))
         self._rows: dict[str, int] = {}
         self._artifacts: dict[str, Artifact] = {}
         self._trials: pd.DataFrame | None = None

@@ -118,6 +118,23 @@ def check_parameters(parameters: dict[str, Any]) -> None:
         )
 
 
+def check_runner(runner: str) -> None:
+    """Refuse a runner whose nodes run in other processes, where nothing notes what they do.
+
+    Args:
+        runner: Its name, or how Python shows it.
+
+    Raises:
+        ConfigurationError: If it is one.
+    """
+    if "ParallelRunner" in runner:
+        raise ConfigurationError(
+            "ParallelRunner runs nodes in other processes, whose results no manifest, MLflow run "
+            "or summary would show. Leave --runner out; the search and the models use all cores "
+            "of the machine on tables for which that pays."
+        )
+
+
 def readable_validation(section: str, error: ValueError) -> str:
     """Pydantic's errors as one line each: the parameter, the rule, the value."""
     lines = []
