@@ -244,21 +244,24 @@ def batches(shared_project, project) -> dict[str, Seen]:
     return seen
 
 
-def test_rows_of_new_batches_are_compared_alone(project, batches):
-    """Only test rows of the batch that came after the champion's training are compared."""
+def test_rows_of_new_batches_speak_by_themselves_beside_all_others(project, batches):
+    """All rows that the champion never saw are compared; those of the new batch are told apart."""
     from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN
 
     decision = batches["fresh"].decision
-    assert "batches that came after the champion" in decision.which_rows
-    assert 20 <= decision.rows <= 90  # about a fifth of 300
     assert decision.outcome == "promoted"
     folder = sorted((project.path / "data/batches/reporting/gate_scores.parquet").iterdir())
     gate = pd.read_parquet(next(folder[1].iterdir()))
-    assert len(gate) == decision.rows
     newer = sorted((project.path / "data/batches/silver/labelled_data.parquet").iterdir())
     labelled = pd.read_parquet(next(newer[1].iterdir()))
-    compared = labelled[labelled[ROW_HASH_COLUMN].isin(gate[ROW_HASH_COLUMN])]
-    assert set(compared[BATCH_COLUMN]) == {"b.csv"}
+    fresh = gate.loc[gate["age"] > 0, ROW_HASH_COLUMN]
+    came = labelled[labelled[ROW_HASH_COLUMN].isin(fresh)]
+    assert set(came[BATCH_COLUMN]) == {"b.csv"}
+    assert 20 <= len(fresh) <= 90  # about a fifth of 300
+    assert decision.rows == len(fresh)
+    assert "batches that came after the champion" in decision.which_rows
+    others = labelled[labelled[ROW_HASH_COLUMN].isin(gate.loc[gate["age"] == 0, ROW_HASH_COLUMN])]
+    assert set(others[BATCH_COLUMN]) == {"a.csv"}
 
 
 def test_a_champion_that_lacks_a_column_is_an_outcome_of_its_own(project, batches):

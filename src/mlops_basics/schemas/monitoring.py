@@ -132,7 +132,7 @@ class Watch(Artifact):
     have entered the test. After a search the watch compares with the newest batches, too: the error
     is tolerated up to theirs, ``own`` being the test against the release's reference meanwhile
     (None: it counts), and a column has drifted only if it also differs from ``compared_with``,
-    which are keys of records.
+    which are keys of records. ``passed_rows`` had been tested when the test began anew.
     """
 
     version: str
@@ -140,6 +140,7 @@ class Watch(Artifact):
     loss: WatchedLoss
     sequential: dict[str, Any]
     own: dict[str, Any] | None = None
+    passed_rows: int = 0
     recent: tuple[float, ...] = ()
     compared_with: tuple[tuple[str, int], ...] = ()
     batches: tuple[WatchedBatch, ...] = ()

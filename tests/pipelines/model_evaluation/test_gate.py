@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_basics.errors import LineageError
+from mlops_basics.pipelines.model_evaluation.ages import FRESH, NEWEST, OLDER, row_ages
 from mlops_basics.pipelines.model_evaluation.gate import (
     challenger_scores,
     champion_scores,
@@ -123,7 +124,7 @@ def choose(raw, champion, params=None, test=None, **values):
     info = table_info(**values)
     is_test = np.ones(len(raw), dtype=bool) if test is None else np.array(test)
     rows = labelled_of(raw, info.key_columns)[is_test]
-    mask, which = unseen_rows(rows, champion, info, params or configured(DecisionParams))
+    mask, _, which = unseen_rows(rows, champion, info, params or configured(DecisionParams))
     is_test[is_test] = mask
     return is_test, which
 
@@ -180,19 +181,34 @@ def test_no_row_that_either_model_was_fitted_on_is_ever_compared(
         assert set(compared) == (set(x) & test) - own - fitted
 
 
-def test_enough_fresh_rows_are_compared_alone():
-    """From ``min_fresh_rows`` on, exactly; fitted rows that came again in them do not count."""
+def test_rows_that_the_champion_never_saw_are_all_compared():
+    """Fresh rows take none of the older ones away; fitted rows that came again do not count."""
     x = np.arange(60)
     batches = np.where(x < 30, "old.csv", "new.csv")
     champion = champion_of([*range(10), 59])
-    enough = configured(DecisionParams, min_fresh_rows=29)
-    mask, which = choose(raw_of(x, batches), champion, enough)
-    assert x[mask].tolist() == list(range(30, 59))
+    for least, fresh in ((29, 29), (30, 0)):
+        rows = labelled_of(raw_of(x, batches))
+        params = configured(DecisionParams, min_fresh_rows=least)
+        mask, ages, which = unseen_rows(rows, champion, table_info(), params)
+        assert x[mask].tolist() == list(range(10, 59))
+        assert x[ages != OLDER].tolist() == (list(range(30, 59)) if fresh else [])
+        assert which == "test rows that neither model was trained or tuned on"
+    everything = champion_of(range(30))
+    _, which = choose(raw_of(x, batches), everything, configured(DecisionParams, min_fresh_rows=30))
     assert "batches that came after the champion" in which
-    more = configured(DecisionParams, min_fresh_rows=30)
-    mask, which = choose(raw_of(x, batches), champion, more)
-    assert x[mask].tolist() == list(range(10, 59))
-    assert which == "test rows that neither model was trained or tuned on"
+
+
+def test_the_newest_rows_are_whole_batches_as_many_as_suffice():
+    """Counted from the newest batch on, until there are enough rows, of enough groups."""
+    names = pd.Series(np.repeat(["a", "b", "c", "d"], 10))
+    fresh = (names != "a").to_numpy()
+    ages = row_ages(names, fresh, 15)
+    assert ages.tolist() == [OLDER] * 10 + [FRESH] * 10 + [NEWEST] * 20
+    assert (row_ages(names, fresh, 31) == OLDER).all()
+    groups = np.repeat(np.arange(4), 10)
+    assert (row_ages(names, fresh, 15, groups) == OLDER).all()
+    one_each = np.arange(40)
+    assert (row_ages(names, fresh, 15, one_each) == ages).all()
 
 
 def test_rows_beside_the_test_rows_are_never_chosen():
@@ -200,11 +216,9 @@ def test_rows_beside_the_test_rows_are_never_chosen():
     x = np.arange(80)
     batches = np.where(x < 40, "old.csv", "new.csv")
     test = x % 2 == 0
-    for fresh in (20, 21):
-        params = configured(DecisionParams, min_fresh_rows=fresh)
-        mask, _ = choose(raw_of(x, batches), champion_of([0, 2]), params, test)
-        assert not (mask & ~test).any()
-        assert mask.sum() == (20 if fresh == 20 else 38)
+    mask, _ = choose(raw_of(x, batches), champion_of([0, 2]), None, test)
+    assert not (mask & ~test).any()
+    assert mask.sum() == 38
 
 
 def test_other_key_columns_are_the_champions_to_hash():

@@ -26,6 +26,7 @@ from mlops_basics.stats.paired.result import PairedResult
 from mlops_basics.stats.paired.spending import alpha_at
 from mlops_basics.table.row_groups import counted
 
+from . import ages
 from .gate import GROUP_COLUMN, gate_scores
 
 
@@ -152,16 +153,49 @@ def judge_guards(
     params: DecisionParams,
     rng: np.random.Generator,
 ) -> tuple[Guard, ...]:
-    """Whether any metric that the user cares for is shown to be worse; not being is no proof."""
+    """Whether any metric that the user cares for is shown to be worse; not being is no proof.
+
+    Where rows are of different ages the tested metric is a guard, too, on the newer ones; and what
+    is worse on all rows, but not on the newest, is no veto: they tell what production meets now.
+    """
     kind = kind_of_task(gate_scores(gate, "champion").task)
     names = [_fitting(name, "guards", kind) for name in params.guards or default_guards(kind)]
+    alpha, newer, newest = params.guard_alpha, ages.newer_rows(gate), ages.newest_rows(gate)
     guards = []
+    if newer is not None:
+        result = compare(tested, newer, request, alpha, 0.0, rng)
+        guards.append(ages.veto_of_newer(result, len(newer), alpha))
     for name in dict.fromkeys(names):
         if name != tested:
-            result = compare(name, gate, request, params.guard_alpha, 0.0, rng)
-            guard = shown_worse(result, alpha=params.guard_alpha)
+            guard = shown_worse(compare(name, gate, request, alpha, 0.0, rng), alpha=alpha)
+            if guard.shown_worse and newest is not None:
+                again = compare(name, newest, request, alpha, 0.0, rng)
+                guard = ages.lifted(guard, again, len(newest))
             guards.append(replace(guard, metric=name))  # as asked for; an AUC's own says which
     return tuple(guards)
+
+
+def compare_by_age(
+    metric: str,
+    gate: pd.DataFrame,
+    request: ChallengeRequest,
+    challenge: Challenge,
+    params: DecisionParams,
+    rng: np.random.Generator,
+) -> tuple[PairedResult, pd.DataFrame, ChallengeRequest]:
+    """Test on all rows, and on those that came after the champion, at a share of the level each.
+
+    Returns:
+        What decides: the first result that is significant, that of the newer rows before; else that
+        of all rows. With the rows that it is of, and the request for these.
+    """
+    sets = ages.sets_to_test(gate, request, GROUP_COLUMN)
+    alpha = level_of(challenge, params) / len(sets)
+    found = [
+        (compare(metric, rows, of_rows, alpha, gain_to_exceed(params), rng), rows, of_rows)
+        for rows, of_rows in sets
+    ]
+    return next((each for each in reversed(found) if each[0].significant), found[0])
 
 
 def level_of(challenge: Challenge, params: DecisionParams) -> float:
@@ -223,6 +257,8 @@ def _test_in_words(
     )
     repeated = ", made before and not spent again" if challenge.repeated else ""
     note = f" ({result.level_note})" if result.level_approximate else ""
+    if result.alpha < level_of(challenge, params):
+        note = f"; the rows of newer batches and all rows have a half of it each{note}"
     return (
         f"Against {against} on {_units(request)}, by {result.metric}: "
         f"{result.reason.rstrip('.')}. This is "

@@ -25,8 +25,10 @@ from mlops_basics.scoring.scores import Scores, baseline_scores, score_rows
 from mlops_basics.stats.paired.losses import huber_delta
 from mlops_basics.stats.paired.result import MIN_ROWS
 from mlops_basics.table.columns import typed_features
-from mlops_basics.table.row_groups import Codes, Mask, enough_groups
+from mlops_basics.table.row_groups import Codes, Mask
 from mlops_basics.table.row_hash import row_hashes
+
+from .ages import AGE_COLUMN, FRESH_ROWS, OLDER, Ages, row_ages
 
 #: Of a gate whose rows belong together.
 GROUP_COLUMN = "group"
@@ -38,22 +40,24 @@ def unseen_rows(
     info: TableInfo,
     params: DecisionParams,
     groups: Codes | None = None,
-) -> tuple[Mask, str]:
+) -> tuple[Mask, Ages, str]:
     """Choose the rows to compare on: no model may have been trained or tuned on them.
 
     Args:
         labelled: The challenger's test rows as collected, with their hash, shape (n, columns).
         champion: The champion, with the hashes of its rows and the names of its batches.
         info: The challenger's table.
-        params: How many rows of new batches are enough to compare on these alone.
+        params: How many rows of new batches are enough to speak by themselves, too.
         groups: The group of each row, of which there have to be enough, too; None for none.
 
     Returns:
-        A mask of shape (n,), and in words which rows these are.
+        A mask of shape (n,); the age of each row, shape (n,), ``OLDER`` where those of new batches
+        are too few; and in words which rows these are.
     """
+    older = np.full(len(labelled), OLDER, dtype=np.int8)
     if champion.version == NO_CHAMPION or champion.table is None or champion.fitted_rows is None:
         everything = np.ones(len(labelled), dtype=bool)
-        return everything, "test rows that the challenger was neither trained nor tuned on"
+        return everything, older, "test rows that the challenger was neither trained nor tuned on"
     fresh = ~labelled[BATCH_COLUMN].isin(champion.batches).to_numpy()
     keys = champion.table.key_columns
     if set(keys) == set(info.key_columns):
@@ -61,16 +65,17 @@ def unseen_rows(
     elif set(keys) <= set(labelled.columns):
         fitted = np.isin(row_hashes(labelled, keys), champion.fitted_rows)
     else:
-        return fresh, (
+        words = (
             "test rows of batches that came after the champion (its key columns are gone, so that "
             "nothing else can be told apart from its training rows)"
         )
+        return fresh, older, words
     fresh &= ~fitted
-    if fresh.sum() >= params.min_fresh_rows and enough_groups(groups, fresh):
-        return fresh, (
-            "test rows of batches that came after the champion: what production looks like now"
-        )
-    return ~fitted, "test rows that neither model was trained or tuned on"
+    ages = row_ages(labelled[BATCH_COLUMN], fresh, params.min_fresh_rows, groups)
+    words = "test rows that neither model was trained or tuned on"
+    if (ages[~fitted] != OLDER).all():
+        words = FRESH_ROWS
+    return ~fitted, ages, words
 
 
 def challenger_scores(
@@ -140,12 +145,18 @@ def shared_classes(champion: Champion, info: TableInfo) -> tuple[str, ...]:
 
 
 def gate_table(
-    hashes: Hashes, champion: Scores, challenger: Scores, groups: Codes | None = None
+    hashes: Hashes,
+    champion: Scores,
+    challenger: Scores,
+    groups: Codes | None = None,
+    ages: Ages | None = None,
 ) -> pd.DataFrame:
-    """Both models' predictions, a row a gate row; with the rows' groups if there are any."""
+    """Both models' predictions, a row a gate row; with the rows' groups and ages if they differ."""
     columns: dict[str, Any] = {ROW_HASH_COLUMN: hashes, "y": challenger.y}
     if groups is not None:
         columns[GROUP_COLUMN] = groups
+    if ages is not None and len(np.unique(ages)) > 1:
+        columns[AGE_COLUMN] = ages
     for name, scores in (("champion", champion), ("challenger", challenger)):
         if scores.task == "regression":
             columns[name] = scores.predicted
@@ -216,7 +227,8 @@ def request_challenge(
             "classes": classes,
             "huber_delta": delta,
             "test": f"{params.metric} {params.rule} {params.min_gain:g} {params.margin:g}"
-            + (f" by {grouped_by}" if groups is not None else ""),
+            + (f" by {grouped_by}" if groups is not None else "")
+            + (" by age" if gate is not None and AGE_COLUMN in gate.columns else ""),
             "groups": groups,
             "grouped_by": grouped_by if groups is not None else "",
             "reason": reason,

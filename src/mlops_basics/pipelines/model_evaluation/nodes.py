@@ -157,7 +157,9 @@ def score_gate(
     rows = test_data[~fitted].reset_index(drop=True)
     labelled = rows_by_hash(labelled_data, rows, table_info.target)
     groups = row_groups(rows, preprocessing, least=MIN_ROWS)
-    unseen, which_rows = gate.unseen_rows(labelled, champion, table_info, params, groups.codes)
+    unseen, ages, which_rows = gate.unseen_rows(
+        labelled, champion, table_info, params, groups.codes
+    )
     classes = gate.shared_classes(champion, table_info)
     rows, labelled = (table[unseen].reset_index(drop=True) for table in (rows, labelled))
     if rows.empty:
@@ -176,6 +178,7 @@ def score_gate(
             of_champion,
             of_challenger,
             groups.of(unseen).codes,
+            ages[unseen],
         )
     which_rows = f"{which_rows}; {groups.note}" if groups.note else which_rows
     request = gate.request_challenge(
@@ -203,18 +206,11 @@ def decide(
         untested = decision.decide_untested(challenge_request, challenge, params, metric)
         return decision.with_refit(untested, refit_report)
     rng = np.random.default_rng(params.seed)
-    result = decision.compare(
-        metric,
-        gate_scores,
-        challenge_request,
-        decision.level_of(challenge, params),
-        decision.gain_to_exceed(params),
-        rng,
+    result, rows, request = decision.compare_by_age(
+        metric, gate_scores, challenge_request, challenge, params, rng
     )
-    guards = decision.judge_guards(gate_scores, challenge_request, metric, params, rng)
-    tested = decision.decide_tested(
-        result, guards, challenge_request, challenge, params, test_metrics
-    )
+    guards = decision.judge_guards(rows, request, metric, params, rng)
+    tested = decision.decide_tested(result, guards, request, challenge, params, test_metrics)
     return decision.with_refit(tested, refit_report)
 
 

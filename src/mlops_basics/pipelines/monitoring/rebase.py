@@ -66,7 +66,7 @@ def answered(watch: Watch, attempt: Attempt, *, rebase: bool) -> Watch:
     update: dict[str, object] = {
         "attempts": (*watch.attempts, attempt),
         "pending": (),
-        "sequential": restarted(state).to_dict(),
+        **_begun_anew(watch, restarted(state)),
         "recent": (),
     }
     if rebase:
@@ -74,7 +74,7 @@ def answered(watch: Watch, attempt: Attempt, *, rebase: bool) -> Watch:
         now = _limit_of(_since_rise(np.array(watch.recent), state.mean), state)
         if now.mean > state.mean:
             own = watch.own or restarted(state).to_dict()
-            update |= {"sequential": now.to_dict(), "own": own}
+            update |= _begun_anew(watch, now) | {"own": own}
     return watch.model_copy(update=update)
 
 
@@ -101,14 +101,14 @@ def with_losses(watch: Watch, losses: Floats, *, alarmed: bool) -> Watch:
     if watch.own and state.rows - len(losses) < ENOUGH_ROWS <= state.rows:
         now = _limit_of(recent, state)
         if now.mean < state.mean and state.alarm_row is None:
-            return watch.model_copy(update={"sequential": now.to_dict()})
+            return watch.model_copy(update=_begun_anew(watch, now))
     return watch
 
 
 def without_alarm(watch: Watch) -> Watch:
     """The watch with the test against the release's own reference, before its first row."""
     own = SequentialState.from_dict(watch.own or watch.sequential)
-    return watch.model_copy(update={"sequential": restarted(own).to_dict(), "own": None})
+    return watch.model_copy(update=_begun_anew(watch, restarted(own)) | {"own": None})
 
 
 def newest_batches(batches: Sequence[WatchedBatch]) -> tuple[tuple[str, int], ...]:
@@ -125,6 +125,12 @@ def newest_batches(batches: Sequence[WatchedBatch]) -> tuple[tuple[str, int], ..
         found.append(record.key)
         rows, drifted = rows + record.rows, record.drifted
     return tuple(found)
+
+
+def _begun_anew(watch: Watch, state: SequentialState) -> dict[str, object]:
+    """What changes in a watch whose test begins anew."""
+    passed = watch.passed_rows + SequentialState.from_dict(watch.sequential).rows
+    return {"sequential": state.to_dict(), "passed_rows": passed}
 
 
 def _since_rise(losses: Floats, limit: float) -> Floats:
