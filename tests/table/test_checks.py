@@ -157,10 +157,13 @@ def test_reserved_names_are_refused(name):
     ("values", "expected"),
     [
         ([None, None], ""),
-        ([1, None], "number"),
+        ([1, None], "numbers"),
         (["1", "x"], "text"),
-        ([1, [2]], "a mixture"),
-        (pd.to_datetime(["2024-01-01", None]), "time"),
+        ([1, [2]], "other values"),
+        (pd.to_datetime(["2024-01-01", None]), "times"),
+        (["2024-01-01", None], "times"),
+        (["01/02/2024"], "times"),
+        (["2024-01-01", "soon"], "text"),
     ],
 )
 def test_the_kind_of_a_column(values, expected):
@@ -170,8 +173,9 @@ def test_the_kind_of_a_column(values, expected):
 
 def test_times_are_complete_and_named():
     """Times are converted to UTC; errors name the file if it is known."""
-    times = require_times(pd.Series(["2024-01-01T01:00+01:00", "2024-01-02"], name="day"))
-    assert times.tolist() == [pd.Timestamp(f"2024-01-0{n}", tz="UTC") for n in (1, 2)]
+    times, order = require_times(pd.Series(["2024-01-01T01:00+01:00", "2024-01-02"], name="day"))
+    assert times.tolist() == [pd.Timestamp(f"2024-01-0{n}") for n in (1, 2)]
+    assert order == "year"
     for batch, words in (("", "The time column 'day' is"), ("a.csv", "'day' of the file 'a.csv'")):
         with pytest.raises(DataError, match=f"{words}.*missing in 1 of 2 rows"):
             require_times(pd.Series(["2024-01-01", None], name="day"), batch)

@@ -86,7 +86,7 @@ def test_a_table_is_typed_in_the_order_asked_for():
     table = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0, 0]}, index=[7, 3])
     before = table.copy(deep=True)
     expected = pd.DataFrame({"b": pd.Series(["x", "y"], dtype="str"), "a": [1.0, 2.0]})
-    assert_frame_equal(typed_features(table, ["b", "a"]), expected)
+    assert_frame_equal(typed_features(table, ["b", "a"])[0], expected)
     assert_frame_equal(table, before)
 
 
@@ -98,7 +98,7 @@ def test_missing_columns_are_named():
 
 def test_no_rows_keep_their_types():
     """An empty table is typed like a full one."""
-    typed = typed_features(pd.DataFrame({"x": pd.Series([], dtype="int64")}), ["x"])
+    typed, _ = typed_features(pd.DataFrame({"x": pd.Series([], dtype="int64")}), ["x"])
     assert typed.dtypes.to_dict() == {"x": np.dtype("float64")}
 
 

@@ -29,6 +29,9 @@ Hashes = npt.NDArray[np.uint64]
 
 Task = Literal["binary", "multiclass", "regression"]
 
+#: What comes first in a date that a text writes: the year (ISO 8601), the day or the month.
+DateOrder = Literal["year", "day", "month"]
+
 
 @dataclass(frozen=True)
 class Guess:
@@ -116,7 +119,10 @@ class TargetRange(Artifact):
 class TableInfo(Artifact):
     """What the table is: task, target, classes (sorted, as text) and feature columns.
 
-    ``target_range`` is that of a regression's target; None where it is not known.
+    ``numeric`` are the features that are numbers, ``times`` the columns that are times, each with
+    what comes first where a text writes them; all others are text. ``times`` is None in a release
+    that was made before times were read from text. ``target_range`` is that of a regression's
+    target; None where it is not known.
     """
 
     task: Task
@@ -124,6 +130,7 @@ class TableInfo(Artifact):
     classes: tuple[str, ...] = ()
     features: tuple[str, ...]
     numeric: tuple[str, ...]
+    times: dict[str, DateOrder] | None = None
     key_columns: tuple[str, ...]
     positive_above: float | None = None
     target_range: TargetRange | None = None

@@ -9,11 +9,20 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.schemas import BATCH_COLUMN, GROUP_PREFIX, RESERVED_COLUMNS, Batch, TableInfo
-from mlops_basics.table.columns import read_times, typed_column
+from mlops_basics.schemas import (
+    BATCH_COLUMN,
+    GROUP_PREFIX,
+    RESERVED_COLUMNS,
+    Batch,
+    DateOrder,
+    TableInfo,
+)
+from mlops_basics.table.joined import value_kind
+from mlops_basics.table.plain import plain_column
 from mlops_basics.table.renames import rename_hint
 from mlops_basics.table.row_groups import Mask
 from mlops_basics.table.target import target_values, unit_fault
+from mlops_basics.table.times import date_order, read_times
 
 MIN_ROWS = 3
 MOSTLY_NUMBERS = 0.95  # a text column with a larger share of numbers is a damaged number column
@@ -131,20 +140,23 @@ def require_finite_batch(batch: Batch, exclude: Collection[str]) -> None:
             )
 
 
-def require_times(values: pd.Series, batch: str = "") -> pd.Series:
-    """The time column in UTC.
+def require_times(
+    values: pd.Series, batch: str = "", order: DateOrder | None = None
+) -> tuple[pd.Series, DateOrder]:
+    """The time column in UTC, and what comes first where a text writes it.
 
     Args:
         values: The column, named; shape (rows,).
         batch: Name of its file, if it is of one.
+        order: What comes first, where that is known already.
 
     Raises:
         DataError: If a value is missing or no time.
     """
     name = f"time column '{values.name}'"
     try:
-        times = read_times(values)
-    except (ValueError, TypeError) as error:
+        times, order = read_times(values, order)
+    except ValueError as error:
         if batch:
             fault, remedy = f"The file '{batch}' holds a value in its {name}", "Mend it."
         else:
@@ -157,7 +169,7 @@ def require_times(values: pd.Series, batch: str = "") -> pd.Series:
             f"The {name}{of_file} is missing in {int(times.isna().sum())} of "
             f"{len(times)} rows. Fill it in, or remove these rows."
         )
-    return times
+    return times, order
 
 
 def target_fault(values: pd.Series, table: TableInfo) -> str:
@@ -181,16 +193,13 @@ def target_fault(values: pd.Series, table: TableInfo) -> str:
 
 
 def column_kind(values: pd.Series) -> str:
-    """What a column holds: "number", "time", "text" or "a mixture"; empty if no value is known."""
-    if values.isna().all():
-        return ""
-    try:
-        dtype = typed_column(values).dtype
-    except DataError:
-        return "a mixture"
-    if pd.api.types.is_datetime64_any_dtype(dtype):
-        return "time"
-    return "number" if dtype == np.float64 else "text"
+    """What a column holds: "numbers", "times", also as text, "text" or "other values".
+
+    Empty if no value is known.
+    """
+    plain = plain_column(values)
+    kind = value_kind(plain)
+    return "times" if kind == "text" and date_order(plain) else kind
 
 
 def infinite_rows(values: pd.Series) -> Mask:

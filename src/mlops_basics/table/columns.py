@@ -2,33 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.schemas import Batch, TableInfo
-from mlops_basics.table.plain import plain_column
+from mlops_basics.schemas import Batch, DateOrder, TableInfo
+from mlops_basics.table.plain import plain_column, plain_text
 from mlops_basics.table.renames import rename_hint
+from mlops_basics.table.times import date_order, times_from_text, unclear_dates
 
 
-def typed_features(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+def typed_features(
+    table: pd.DataFrame, columns: Sequence[str], text_columns: Collection[str] = ()
+) -> tuple[pd.DataFrame, dict[str, DateOrder]]:
     """The columns as float64 (numbers, booleans), datetime64 (times, in UTC) or str (the rest).
 
     Every number is a float, so that a first missing value changes no type: an integer column in a
-    model's signature would refuse it.
+    model's signature would refuse it. Text is taken for times where all of it is.
 
     Args:
         table: Any table that holds ``columns``.
         columns: Names of the feature columns.
+        text_columns: Those that are text whatever they look like.
 
     Returns:
-        A new table of shape (rows, columns), rows in the order given, with a fresh index.
+        A new table of shape (rows, columns), rows in the order given, with a fresh index; and the
+        names of those that are times, with what comes first where a text writes them.
 
     Raises:
-        DataError: If a column is missing, or holds lists, bytes or other objects.
+        DataError: If a column is missing, or holds lists, bytes or other objects, or dates whose
+            day and month cannot be told apart.
     """
+    _require_columns(table, columns)
+    typed: dict[str, pd.Series] = {}
+    times: dict[str, DateOrder] = {}
+    for name in columns:
+        values = typed_column(table[name])
+        if isinstance(values.dtype, pd.StringDtype) and name not in text_columns:
+            order = date_order(values)
+            if order == "unclear":
+                raise DataError(
+                    f"{unclear_dates(values)} If they are no dates, add the column to "
+                    "`text_columns`."
+                )
+            if order:
+                values, times[name] = times_from_text(values, order), order
+        elif pd.api.types.is_datetime64_any_dtype(values.dtype):
+            times[name] = "year"
+        typed[name] = values
+    return pd.DataFrame(typed, columns=list(columns)).reset_index(drop=True), times
+
+
+def features_of(table: pd.DataFrame, info: TableInfo) -> pd.DataFrame:
+    """The features of a model in the types that it was trained with, whatever the table's types.
+
+    Args:
+        table: Any table that holds the model's columns, shape (rows, columns).
+        info: Of the model.
+
+    Returns:
+        A new table of shape (rows, features), with a fresh index.
+
+    Raises:
+        DataError: If a column is missing, or holds what is no number, or no time, where the model
+            needs one.
+    """
+    _require_columns(table, info.features)
+    typed = {name: _as_trained(typed_column(table[name]), name, info) for name in info.features}
+    return pd.DataFrame(typed, columns=list(info.features)).reset_index(drop=True)
+
+
+def _as_trained(values: pd.Series, name: str, info: TableInfo) -> pd.Series:
+    is_number, is_text = values.dtype == np.float64, isinstance(values.dtype, pd.StringDtype)
+    times = info.times or {}
+    if values.isna().all():  # without a value there is no type to be seen
+        kind = "float64" if name in info.numeric else "datetime64[us]" if name in times else "str"
+        return pd.Series(None, index=values.index, name=values.name, dtype=kind)
+    if name in info.numeric and not is_number:
+        raise DataError(
+            f"The column '{name}' must hold numbers, but holds {_example(values)!r}. Mend it."
+        )
+    if name in times and is_number:
+        raise DataError(
+            f"The column '{name}' must hold times, but holds {_example(values)!r}. Mend it."
+        )
+    if name in times and is_text:
+        return times_from_text(values, times[name])
+    if name not in info.numeric and name not in times and info.times is not None and not is_text:
+        return plain_text(values)
+    return values
+
+
+def _example(values: pd.Series) -> object:
+    return values.dropna().iloc[0]
+
+
+def _require_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
     missing = [column for column in columns if column not in table.columns]
     if missing:
         unknown = [str(column) for column in table.columns if column not in columns]
@@ -37,8 +108,6 @@ def typed_features(table: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
             f"{', '.join(missing[:5])}. {rename_hint(missing, unknown)}Add them (empty values are "
             "allowed)."
         )
-    typed = {column: typed_column(table[column]) for column in columns}
-    return pd.DataFrame(typed, columns=list(columns)).reset_index(drop=True)
 
 
 def typed_column(values: pd.Series) -> pd.Series:
@@ -61,19 +130,6 @@ def typed_column(values: pd.Series) -> pd.Series:
     )
 
 
-def read_times(values: pd.Series) -> pd.Series:
-    """A column of times in UTC.
-
-    Raises:
-        ValueError: If a value is no time.
-        TypeError: If a value cannot even be one.
-    """
-    try:
-        return pd.to_datetime(values, utc=True, errors="raise", format="ISO8601")
-    except (ValueError, TypeError):
-        return pd.to_datetime(values, utc=True, errors="raise")
-
-
 def batch_features(batch: Batch, table: TableInfo) -> pd.DataFrame:
     """The features of a batch, shape (rows, features); rows with missing values included.
 
@@ -84,18 +140,7 @@ def batch_features(batch: Batch, table: TableInfo) -> pd.DataFrame:
     if batch.fault:
         raise DataError(batch.fault)
     try:
-        features = typed_features(batch.table, table.features)
+        return features_of(batch.table, table)
     except DataError as error:
-        raise DataError(f"The batch '{batch.name}' does not fit the model: {error}") from error
-    for name in table.features:
-        values = features[name]
-        if values.isna().all():
-            # without a value there is no type to be seen
-            features[name] = values.astype("float64" if name in table.numeric else "str")
-        elif name in table.numeric and values.dtype != np.float64:
-            stray = values.dropna().iloc[0]
-            raise DataError(
-                f"The batch '{batch.name}' does not fit the model: its column '{name}' must hold "
-                f"numbers, but holds {stray!r}. Mend the batch."
-            )
-    return features
+        fault = str(error)
+        raise DataError(f"The batch '{batch.name}' does not fit the model: {fault}") from error

@@ -18,11 +18,13 @@ from mlops_basics.schemas import (
     TableInfo,
 )
 
-from .columns import batch_features, read_times
+from .columns import batch_features
 from .copies import copy_sets
+from .joined import join_tables
 from .labels import LabelBook
 from .row_hash import row_hashes
 from .target import target_values
+from .times import read_times
 
 Codes = npt.NDArray[np.int64]
 
@@ -84,13 +86,19 @@ def join_labelled(
     Raises:
         DataError: If a batch does not fit the model, or a label is no number where one is needed.
     """
-    parts = []
+    parts = {}
     for batch in batches:
         part = batch.table.copy()
         part[table.target], part[BATCH_COLUMN] = book.fill(batch)[0], batch.name
-        parts.append(part)
-    position = np.concatenate([np.arange(len(part)) for part in parts])
-    return labelled_rows(pd.concat(parts, ignore_index=True), position, table, params)
+        parts[batch.name] = part
+    columns = list(dict.fromkeys(name for part in parts.values() for name in part.columns))
+    needed = {*table.features, *table.key_columns, *params.group_columns, params.split.time_column}
+    raw = join_tables(
+        {name: part.reindex(columns=columns) for name, part in parts.items()},
+        mixed_allowed=[name for name in columns if name not in needed],
+    )
+    position = np.concatenate([np.arange(len(part)) for part in parts.values()])
+    return labelled_rows(raw, position, table, params)
 
 
 def labelled_rows(
@@ -111,7 +119,7 @@ def labelled_rows(
     target = target_values(raw[table.target], table.task, table.positive_above)
     keys = [name for name in table.key_columns if name in raw.columns]
     known = target.notna().to_numpy()
-    groups = _groups(raw, params)
+    groups = _groups(raw, table, params)
     rows = LabelledRows(
         features=features,
         target=target.to_numpy(),
@@ -140,14 +148,15 @@ def as_learned(target: npt.NDArray[Any], model: Any) -> npt.NDArray[Any]:
     return target.astype(object)
 
 
-def _groups(raw: pd.DataFrame, params: PreprocessingParams) -> Codes | None:
+def _groups(raw: pd.DataFrame, table: TableInfo, params: PreprocessingParams) -> Codes | None:
     """Days of the time column, or what ``group_by`` names."""
     if params.group_by == "none" or raw.empty:
         return None
     if params.group_columns:
         values: Any = row_hashes(raw, params.group_columns)
     elif params.split.time_column:
-        values = read_times(raw[params.split.time_column]).dt.floor("D")
+        name = params.split.time_column
+        values = read_times(raw[name], (table.times or {}).get(name))[0].dt.floor("D")
     else:
         return None
     codes: Codes = pd.factorize(values, use_na_sentinel=False)[0].astype(np.int64)

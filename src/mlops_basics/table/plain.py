@@ -61,6 +61,25 @@ def plain_column(values: pd.Series) -> pd.Series:
     return plain
 
 
+def plain_text(values: pd.Series) -> pd.Series:
+    """A column as text: numbers as Python writes them, whole ones without a point; times in ISO.
+
+    Args:
+        values: Any column that is no list and the like.
+    """
+    plain = plain_column(values)
+    if isinstance(plain.dtype, pd.StringDtype):
+        return plain
+    if pd.api.types.is_datetime64_any_dtype(plain.dtype):
+        return plain.map(lambda time: str(time), na_action="ignore").astype("str")
+    return plain.astype(object).map(_written, na_action="ignore").astype("str")
+
+
+def _written(value: Any) -> str:
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value)
+
+
 def _from_numpy(values: pd.Series) -> pd.Series:
     kind = np.dtype(str(values.dtype)).kind
     if kind == "M":

@@ -147,7 +147,7 @@ def test_labels_that_came_later_are_filled_in():
     """Later labels are joined by the key columns into the batch that waits for them."""
     waiting = Batch("b.csv", "00", pd.DataFrame({"x": [5, 6, 7]}))
     labels = Batch("l.csv", "11", pd.DataFrame({"x": [7, 5], "y": [70, 50]}))
-    table, report = collect_batches([make_batch("a.csv", 2), waiting], [labels], TARGETED)
+    table, report = collect_batches([make_batch("a.csv", 2, y=1), waiting], [labels], TARGETED)
     assert table["y"].tolist()[2:] == pytest.approx([50, np.nan, 70], nan_ok=True)
     assert [batch.labelled for batch in report.batches] == [2, 2]
 

@@ -44,7 +44,7 @@ def test_columns_are_typed():
         "size": "float64",
         "count": "float64",
         "colour": "str",
-        "day": "str",
+        "day": "datetime64[us]",
         "flag": "float64",
         "when": "datetime64[us]",
         "kind": "str",

@@ -71,14 +71,13 @@ BAD = {
     "added": (rows_of(weight=1.0), "adds 'weight'.*to all files"),
     "reserved": (rows_of(__row_hash__=1), "'__row_hash__', a name that is reserved"),
     "text in a number": (rows_of(count="many"), "column 'count' must hold numbers, .*'many'"),
-    "numbers in a text": (rows_of(colour=7), "number in its column 'colour', .*text_columns"),
+    "numbers in a text": (rows_of(colour=7), "numbers in its column 'colour', .*text_columns"),
     "lists": (rows_of(3, colour=pd.Series([[1], [2], [3]])), "'colour' holds values .* list"),
     "infinite": (rows_of(size=np.inf), "infinite in 60 rows of its column 'size'"),
     "only nulls": (rows_of(size=None, count=None, colour=None), "no value in any of the model's 3"),
     "empty": (pd.DataFrame(), "is empty"),
     "unknown classes": (rows_of(kind="ugly"), r"none of the release's classes \(short, tall\)"),
     "numbered classes": (rows_of(kind=1), "none of the release's classes"),
-    "excluded as time": (rows_of(day=5), "number in its column 'day', which held text"),
 }
 
 

@@ -35,7 +35,7 @@ from mlops_basics.schemas import MonitoringParams, PreprocessingParams, Release,
 from mlops_basics.scoring.scores import Scores, class_probabilities, losses, watched_losses
 from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.groups import group_sums
-from mlops_basics.table.columns import typed_features
+from mlops_basics.table.columns import features_of
 from mlops_basics.table.target import target_values
 
 ENV = "demo"
@@ -317,7 +317,7 @@ def _score(truth: pd.DataFrame, first: Release, kept: Release) -> pd.DataFrame:
         known = target_values(truth[table.target], table.task, table.positive_above)
         codes = {label: code for code, label in enumerate(table.classes)}
         y = known.map(codes).to_numpy(dtype=np.int64)
-        p = class_probabilities(release.model, typed_features(truth, table.features), table)
+        p = class_probabilities(release.model, features_of(truth, table), table)
         scores = Scores(table.task, y, p.argmax(axis=1), p)
         rows[f"error_{name}"] = watched_losses(scores, None)["error"]
         rows[f"log_loss_{name}"] = losses(scores)

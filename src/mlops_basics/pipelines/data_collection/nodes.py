@@ -14,6 +14,7 @@ from mlops_basics.schemas import (
     CollectionReport,
 )
 from mlops_basics.table.checks import require_batch_columns
+from mlops_basics.table.joined import join_tables
 from mlops_basics.table.labels import LabelBook, RowKeys
 from mlops_basics.table.row_hash import content_digest, row_hashes
 
@@ -61,13 +62,13 @@ def collect_batches(
             of=f"of '{first.name}'",
             remedy="All batches of a source need the same columns.",
         )
-    tables, records = [], []
+    tables, records = {}, []
     for batch in batches:
         table = batch.table.reindex(columns=order)
         if params.target in table and book is not None:
             table[params.target], _ = book.fill(batch)
         labelled = int(table[params.target].notna().sum()) if params.target in table else None
-        tables.append(table.assign(**{BATCH_COLUMN: batch.name}))
+        tables[batch.name] = table.assign(**{BATCH_COLUMN: batch.name})
         records.append(
             BatchRecord(
                 name=batch.name,
@@ -77,7 +78,7 @@ def collect_batches(
                 content=_content(batch, params),
             )
         )
-    table = pd.concat(tables, ignore_index=True)
+    table = join_tables(tables, params.exclude)
     table[BATCH_COLUMN] = table[BATCH_COLUMN].astype("str")
     rows_in_source = len(table)
     if params.num_instances is not None:

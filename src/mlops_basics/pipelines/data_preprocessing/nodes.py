@@ -17,7 +17,7 @@ from mlops_basics.schemas import (
     TargetInfo,
 )
 from mlops_basics.table.checks import require_columns, require_times
-from mlops_basics.table.columns import typed_column, typed_features
+from mlops_basics.table.columns import typed_features
 from mlops_basics.table.copies import Codes, copy_sets
 from mlops_basics.table.row_hash import row_hashes, salted_fractions
 from mlops_basics.table.target import class_names, read_target, target_range
@@ -84,8 +84,10 @@ def preprocess_data(
     candidates = _candidates(labelled_data, params)
     _require_same_target(target_info, candidates, params)
     time_column = params.split.time_column
-    features = typed_features(
-        labelled_data, [column for column in candidates if column != time_column]
+    features, times = typed_features(
+        labelled_data,
+        [column for column in candidates if column != time_column],
+        params.text_columns,
     )
     dropped = _useless_columns(features)
     features = features.drop(columns=list(dropped))
@@ -101,7 +103,8 @@ def preprocess_data(
     if params.group_column:
         result.insert(2, params.group_column, row_hashes(labelled_data, params.group_columns))
     if time_column:
-        result.insert(2, time_column, typed_column(require_times(labelled_data[time_column])))
+        read, times[time_column] = require_times(labelled_data[time_column])
+        result.insert(2, time_column, read)
     copies = None if params.group_by == "none" else copy_sets(features, target)
     if copies is not None:
         result.insert(2, COPY_COLUMN, copies)
@@ -117,6 +120,7 @@ def preprocess_data(
         classes=class_names(target) if classification else (),
         features=tuple(features.columns),
         numeric=tuple(str(column) for column in features if features[column].dtype == np.float64),
+        times={name: order for name, order in times.items() if name in result},
         key_columns=target_info.key_columns,
         positive_above=params.positive_above,
         target_range=None if classification else target_range(target),

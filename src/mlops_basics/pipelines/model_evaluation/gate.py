@@ -24,7 +24,7 @@ from mlops_basics.schemas import (
 from mlops_basics.scoring.scores import Scores, baseline_scores, score_rows
 from mlops_basics.stats.paired.losses import huber_delta
 from mlops_basics.stats.paired.result import MIN_ROWS
-from mlops_basics.table.columns import typed_features
+from mlops_basics.table.columns import features_of
 from mlops_basics.table.row_groups import Codes, Mask
 from mlops_basics.table.row_hash import row_hashes
 
@@ -109,7 +109,7 @@ def champion_scores(
     ):
         return reason
     try:
-        return score_rows(champion.model, typed_features(labelled, table.features), rows, shared)
+        return score_rows(champion.model, features_of(labelled, table), rows, shared)
     except MlopsError as error:
         return str(error)
     except (ValueError, TypeError, LookupError, AttributeError, ImportError) as error:
@@ -132,7 +132,7 @@ def why_unusable(champion: Champion, labelled: pd.DataFrame, info: TableInfo) ->
         was, now = (", ".join(names[:5]) for names in (table.classes, info.classes))
         return f"its classes ({was}) are not the challenger's ({now}): were they renamed?"
     try:
-        typed_features(labelled.head(0), table.features)
+        features_of(labelled.head(0), table)
     except MlopsError as error:
         return str(error)
     return ""

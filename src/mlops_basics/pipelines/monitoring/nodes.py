@@ -28,9 +28,10 @@ from mlops_basics.schemas import (
 from mlops_basics.schemas.monitoring import settings_digest
 from mlops_basics.stats.concept_drift.sequential import SequentialState
 from mlops_basics.stats.data_drift.result import DriftResult
-from mlops_basics.table.columns import batch_features, read_times
+from mlops_basics.table.columns import batch_features
 from mlops_basics.table.labels import LabelBook, RowKeys
 from mlops_basics.table.row_hash import content_digest, row_hashes
+from mlops_basics.table.times import read_times
 
 from . import concept_drift, data_drift
 from .follow import caught_up
@@ -206,7 +207,8 @@ def _add_labels(
     time_column = preprocessing.split.time_column
     if time_column:  # bursts are seen in the order of time
         times = incoming.batch.table[time_column].iloc[incoming.rows]
-        order = read_times(times).reset_index(drop=True).argsort()
+        written = (release.table.times or {}).get(time_column)
+        order = read_times(times, written)[0].reset_index(drop=True).argsort()
         features, target = features.iloc[order], target.iloc[order]
     try:
         losses, expected = concept_drift.batch_losses(

@@ -25,7 +25,9 @@ from mlops_basics.table.checks import (
     require_times,
     target_fault,
 )
-from mlops_basics.table.columns import batch_features
+from mlops_basics.table.columns import batch_features, typed_column
+from mlops_basics.table.joined import value_kind
+from mlops_basics.table.plain import plain_column
 from mlops_basics.table.target import target_range, target_values
 
 
@@ -47,7 +49,8 @@ def usable_features(
         raise DataError(batch.fault)
     _check_columns(batch, table, params)
     features = batch_features(batch, table)
-    _check_kinds(batch, {name: kind for name, kind in kinds.items() if name != params.target})
+    free = {params.target, params.split.time_column, *params.exclude}
+    _check_kinds(batch, {name: kind for name, kind in kinds.items() if name not in free})
     if features.isna().all(axis=None):
         raise DataError(
             f"The file '{batch.name}' holds no value in any of the model's {len(features.columns)} "
@@ -55,7 +58,8 @@ def usable_features(
         )
     require_finite_batch(batch, params.exclude)
     if params.split.time_column:
-        require_times(batch.table[params.split.time_column], batch.name)
+        known = (table.times or {}).get(params.split.time_column)
+        require_times(batch.table[params.split.time_column], batch.name, known)
     if params.target in batch.table.columns:
         fault = target_fault(batch.table[params.target], table)
         if fault:
@@ -64,8 +68,17 @@ def usable_features(
 
 
 def column_kinds(release: Release, tables: Sequence[pd.DataFrame]) -> dict[str, str]:
-    """What each column holds, "number", "time" or "text", in the reference and in older tables."""
+    """What each column held when the release was trained: "numbers", "times" or "text".
+
+    Args:
+        release: Whose features are known.
+        tables: Batches that it was trained on, for the other columns.
+    """
+    info = release.table
     kinds: dict[str, str] = {}
+    if info.times is not None:
+        kinds = dict.fromkeys(info.features, "text") | dict.fromkeys(info.numeric, "numbers")
+        kinds |= dict.fromkeys(info.times, "times")
     sample = release.reference.sample if release.reference else pd.DataFrame()
     features = [name for name in release.table.features if name in sample]
     for table in (sample[features], *tables):
@@ -132,10 +145,13 @@ def _check_columns(batch: Batch, table: TableInfo, params: PreprocessingParams) 
 
 def _check_kinds(batch: Batch, kinds: Mapping[str, str]) -> None:
     for name, before in kinds.items():
-        now = column_kind(batch.table[name]) if name in batch.table.columns else ""
-        if now and before and now != before:
+        values = batch.table[name] if name in batch.table.columns else pd.Series(dtype="float64")
+        typed_column(values)  # refuses lists and the like, also where nothing was known before
+        kinds_now = {value_kind(plain_column(values)), column_kind(values)}  # "text", and "times"
+        if "" not in kinds_now and before and before not in kinds_now:
+            now = value_kind(plain_column(values))
             hint = ""
-            if {now, before} == {"number", "text"}:
+            if {now, before} == {"numbers", "text"}:
                 hint = ", or, if it is text that looks like numbers, add it to `text_columns`"
             raise DataError(
                 f"The file '{batch.name}' holds {now} in its column '{name}', which held {before} "
