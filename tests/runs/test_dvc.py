@@ -14,6 +14,8 @@ from mlops_basics.runs import dvc
 from mlops_basics.runs.dvc import fetch, pull, push, source_version
 from tests.support.bombs import no_files
 
+MD5 = "0123456789abcdef0123456789abcdef.dir"
+
 
 @pytest.fixture
 def folder(tmp_path):
@@ -174,10 +176,18 @@ def test_a_pipe_in_the_source_is_named_and_not_waited_for(tmp_path):
 
 def test_what_cannot_be_hashed_is_not_as_it_was(tmp_path, monkeypatch):
     """A run whose source has a file without rights records that, and goes on."""
-    (tmp_path / "source.dvc").write_text("outs: [{md5: 0123.dir}]", encoding="utf-8")
+    (tmp_path / "source.dvc").write_text(f"outs: [{{md5: {MD5}}}]", encoding="utf-8")
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / "a.csv").touch()
     monkeypatch.setattr(dvc, "_md5", Mock(side_effect=PermissionError(13, "Permission denied")))
     version = dvc.source_version(tmp_path / "source")
     assert version is not None
-    assert (version.md5, version.unchanged) == ("0123.dir", False)
+    assert (version.md5, version.unchanged) == (MD5, False)
+
+
+@pytest.mark.parametrize("md5", ["0123.dir", "../../elsewhere", "", "null"])
+def test_a_pointer_that_names_no_hash_is_refused(tmp_path, md5):
+    """What a .dvc file names is a hash, and nothing else reaches a path."""
+    (tmp_path / "source.dvc").write_text(f"outs: [{{md5: '{md5}'}}]", encoding="utf-8")
+    with pytest.raises(DataError, match="source.dvc is not readable as a DVC pointer"):
+        source_version(tmp_path / "source")

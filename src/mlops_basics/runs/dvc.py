@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
+from pydantic import ValidationError
 
 from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.schemas import SourceVersion
@@ -35,7 +36,8 @@ def source_version(path: Path) -> SourceVersion | None:
         return None
     try:
         recorded = str(yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"])
-    except (yaml.YAMLError, KeyError, IndexError, TypeError) as error:
+        version = SourceVersion(name=path.name, md5=recorded, unchanged=False)
+    except (yaml.YAMLError, KeyError, IndexError, TypeError, ValidationError) as error:
         raise DataError(
             f"{pointer} is not readable as a DVC pointer. Restore it from git, or write it anew: "
             "make data-push"
@@ -44,7 +46,7 @@ def source_version(path: Path) -> SourceVersion | None:
         unchanged = _md5_of(path) == recorded
     except OSError:  # a file without rights: the folder is not as it was
         unchanged = False
-    return SourceVersion(name=path.name, md5=recorded, unchanged=unchanged)
+    return version.model_copy(update={"unchanged": unchanged})
 
 
 def push(project_path: Path, path: Path, remote: str | None) -> str:

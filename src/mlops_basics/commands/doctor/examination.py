@@ -198,7 +198,7 @@ def _champion(setting: Setting) -> str | None:
 def _source(setting: Setting, reach: _Reach) -> CheckResult:
     source = setting.catalog.get("source")
     reach.require(source._shown_path)
-    files = source._files()  # raises, with the remedy, where there is nothing
+    files, _ = source._listing()  # raises, with the remedy, where there is nothing
     faults = []
     for file in files if source.local_path else files[-1:]:  # elsewhere, each is a request
         try:
