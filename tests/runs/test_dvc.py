@@ -189,5 +189,5 @@ def test_what_cannot_be_hashed_is_not_as_it_was(tmp_path, monkeypatch):
 def test_a_pointer_that_names_no_hash_is_refused(tmp_path, md5):
     """What a .dvc file names is a hash, and nothing else reaches a path."""
     (tmp_path / "source.dvc").write_text(f"outs: [{{md5: '{md5}'}}]", encoding="utf-8")
-    with pytest.raises(DataError, match="source.dvc is not readable as a DVC pointer"):
+    with pytest.raises(DataError, match=r"source\.dvc is not readable as a DVC pointer"):
         source_version(tmp_path / "source")

@@ -128,11 +128,11 @@ def _search(place: Place, verdict: Verdict) -> Outcome:
     _update_state(place.catalog(), searched)
     same = before is not None and before.recipe.digest == recipe.digest
     found = (
-        "the search found the same recipe again."
+        "it is the present one again."
         if same
         else f"a new recipe ({recipe.candidate}) is compared with the present one from now on."
     )
-    text = f"Retrained, and version {verdict.version} is kept: {found}"
+    text = f"Searched for a new recipe, since drift was found: {found}"
     return Outcome(ExitCode.KEPT, "\n".join([text, *verdict.reasons, *verdict.warnings]))
 
 
@@ -325,6 +325,10 @@ def _nothing_new(pointer: Pointer, watch: Watch, out: Sequence[WatchedBatch]) ->
 
 
 def verdict_text(verdict: Verdict) -> str:
-    """What a look found, and what follows for production."""
-    lines = [f"Release {verdict.version}: {verdict.outcome.replace('_', ' ')}.", *verdict.reasons]
-    return "\n".join([*lines, *policy_lines(verdict), *verdict.warnings])
+    """What follows for production, and what a look found."""
+    outcome = f"Release {verdict.version}: {verdict.outcome.replace('_', ' ')}."
+    found = [outcome, *verdict.reasons]
+    follows = policy_lines(verdict)
+    if _is_due(verdict):  # what will happen comes before what else is known
+        found, follows = follows, found
+    return "\n".join([*found, *follows, *verdict.warnings])
