@@ -242,8 +242,25 @@ DOCUMENTED["recipe_search"] = (
         "search_plot",
     },
 )
+DOCUMENTED["recipe_hearing"] = (
+    ("hear_recipe",),
+    {
+        "recipe",
+        "train_data",
+        "valid_data",
+        "table_info",
+        "source",
+        "labels",
+        "watched_release",
+        "monitoring_state",
+        "params:preprocessing",
+        "params:collection",
+        "params:training",
+    },
+    {"policy_state"},
+)
 #: Of the pipelines beside the loop.
-ASIDE = {"batch_inference", "monitoring", "refresh", "recipe_search"}
+ASIDE = {"batch_inference", "monitoring", "refresh", "recipe_search", "recipe_hearing"}
 #: What a run of the whole loop finds: the source, what is in production, and what hooks supply.
 GIVEN = {"source", "labels", "search_monitor", "champion", "run_context"}
 
@@ -357,7 +374,7 @@ def test_what_nodes_make_is_versioned():
     made = {name for node in NODES.values() for name in node.outputs}
     unversioned = {name for name in made if not entries[name].get("versioned")}
     assert unversioned == {
-        *("watched", "findings", "searched_model", "judged_model"),  # in memory
+        *("watched", "findings", "policy_state", "searched_model", "judged_model"),  # in memory
         "monitoring_state_next",  # replaced on purpose
     }
 

@@ -40,6 +40,7 @@ def register_pipelines() -> dict[str, Pipeline]:
         + recipe_search.create_pipeline()
         + model_training.create_pipeline().only_nodes("search_model")
     )
+    pipelines["recipe_hearing"] = monitoring.create_hearing_pipeline()
     # What a policy has planned goes the way of any other release.
     pipelines["refresh"] = sum(
         (

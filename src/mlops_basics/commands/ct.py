@@ -34,7 +34,7 @@ from mlops_basics.schemas import (
     WatchedBatch,
 )
 from mlops_basics.schemas.monitoring import settings_digest
-from mlops_basics.schemas.policy import RELEASES
+from mlops_basics.schemas.policy import RELEASES, PolicyState
 
 _MOST_ATTEMPTS = 5  # to write an outcome down while others write into the state
 
@@ -101,7 +101,7 @@ def _look(place: Place, catalog: Any) -> Outcome:
     outcome = Outcome(ExitCode.NOTHING_TO_DO, verdict_text(verdict))
     if verdict.retrain:
         outcome = _search(place, verdict)
-    if _is_due(verdict):
+    if verdict.retrain or _is_due(verdict):  # what a search has found may be due at once
         outcome = _refresh(place, verdict, outcome)
     return outcome
 
@@ -118,13 +118,17 @@ def _search(place: Place, verdict: Verdict) -> Outcome:
         return _after_training(place, verdict, place.run("__default__", collection={"skip": skip}))
     run_id = place.run("recipe_search", collection={"skip": skip})
     recipe: Recipe = versions.load_of(place.catalog(), "recipe", run_id)
+    before = place.bare_catalog().load("monitoring_state").policy
+    heard = None if before is None else _heard(place, run_id, skip)
 
     def searched(state: MonitoringState) -> MonitoringState:
-        state = attempted(state, verdict, run_id, promoted=False, outcome="searched")
-        policy = challenged(state.policy, recipe) if state.policy else None
-        return state.model_copy(update={"policy": policy})
+        # Whoever has looked meanwhile has tested more: then the recipe speaks from now on.
+        policy = heard if state.policy == before else None
+        if policy is None and state.policy is not None:
+            policy = challenged(state.policy, recipe)
+        state = state.model_copy(update={"policy": policy})
+        return attempted(state, verdict, run_id, promoted=False, outcome="searched")
 
-    before = place.bare_catalog().load("monitoring_state").policy
     _update_state(place.catalog(), searched)
     same = before is not None and before.recipe.digest == recipe.digest
     found = (
@@ -134,6 +138,16 @@ def _search(place: Place, verdict: Verdict) -> Outcome:
     )
     text = f"Searched for a new recipe, since drift was found: {found}"
     return Outcome(ExitCode.KEPT, "\n".join([text, *verdict.reasons, *verdict.warnings]))
+
+
+def _heard(place: Place, run_id: str, skip: list[str]) -> PolicyState:
+    """The policies with the recipe of a search, after it has spoken on rows it has not seen."""
+    catalog = place.bare_catalog(collection={"skip": skip})
+    for name in ("recipe", "train_data", "valid_data", "table_info"):
+        catalog[name] = MemoryDataset(versions.load_of(place.catalog(), name, run_id), "assign")
+    SequentialRunner().run(pipelines["recipe_hearing"], catalog)
+    state: PolicyState = catalog.load("policy_state")
+    return state
 
 
 def _refresh(place: Place, verdict: Verdict, before: Outcome) -> Outcome:

@@ -34,9 +34,9 @@ class Place:
         """A fresh catalog, which sees what other processes have written."""
         return load_context(self.project_path, self.env, self.params | more).catalog
 
-    def bare_catalog(self) -> Any:
+    def bare_catalog(self, **more: Any) -> Any:
         """A fresh catalog without hooks: to find that there is nothing to do takes no MLflow."""
-        return bare_context(self.project_path, self.env, self.params).catalog
+        return bare_context(self.project_path, self.env, self.params | more).catalog
 
     def run(self, pipeline: str, **more: Any) -> str:
         """Run a pipeline as ``kedro run`` does; returns the run's version."""

@@ -1,5 +1,5 @@
 """The monitoring pipeline."""
 
-from .pipeline import create_pipeline
+from .pipeline import create_hearing_pipeline, create_pipeline
 
-__all__ = ["create_pipeline"]
+__all__ = ["create_hearing_pipeline", "create_pipeline"]

@@ -248,7 +248,7 @@ def _tested(
         )
     better = _better(evidence, result.losses)
     if better is not None:
-        state, event = _switched(state, fits, better, evidence)
+        state, event = switched(state, fits, better, evidence)
     elif replayed:
         event = ""
     else:
@@ -311,7 +311,7 @@ def _scores(
         if (of_policy := policy_scores(name, state.recipe)) is not None:
             found[name] = of_policy
     if state.challenger is not None:
-        of_challenger = policy_scores(_policy_of_new_recipe(state), state.challenger)
+        of_challenger = policy_scores(policy_of_new_recipe(state), state.challenger)
         if of_challenger is not None:
             found[NEW_RECIPE] = of_challenger
     newest = fits.learned(learns_from("last 1", past, state.known), before)
@@ -320,12 +320,12 @@ def _scores(
     return found
 
 
-def _policy_of_new_recipe(state: PolicyState) -> str:
+def policy_of_new_recipe(state: PolicyState) -> str:
     """A recipe without weights cannot keep any: under a pin it learns from all batches."""
     return FIRST_POLICY if state.policy == "keep" else state.policy
 
 
-def _switched(
+def switched(
     state: PolicyState, fits: Fits, better: str, evidence: Evidence
 ) -> tuple[PolicyState, str]:
     """Make the better alternative the current policy; all evidence begins anew."""
@@ -333,7 +333,7 @@ def _switched(
     rows = state.tested_rows
     means = {name: total / rows for name, total in state.totals.items()}
     is_recipe = better == NEW_RECIPE
-    policy = _policy_of_new_recipe(state) if is_recipe else better
+    policy = policy_of_new_recipe(state) if is_recipe else better
     recipe = state.challenger if is_recipe and state.challenger else state.recipe
     past = past_batches(state)
     against = "what is in production"

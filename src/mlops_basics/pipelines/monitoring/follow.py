@@ -14,6 +14,7 @@ from mlops_basics.schemas import (
     MonitoringParams,
     MonitoringState,
     PreprocessingParams,
+    Recipe,
     Release,
     TrainingParams,
     Watch,
@@ -63,9 +64,8 @@ def follow_policies(
         return _with(watched, None, nothing, params)
     state = watched.state.policy
     watch = watched.state.watches[watched.verdict.version]
-    for recipe in (production.recipe, *((state.recipe, state.challenger) if state else ())):
-        if recipe is not None:
-            require_known_class(recipe, training.candidates)
+    of_state = (state.recipe, state.challenger) if state else ()
+    require_known_recipes((production.recipe, *of_state), training)
     if state is not None and not watched.entered:
         return _with(watched, state, _nothing_tested(state), params)
     skip = {*collection.skip, *watched.verdict.skip}
@@ -77,7 +77,7 @@ def follow_policies(
     before = sorted(
         ({*watch.trained} | _tested(watch)) - {n for n, row in watched.entered if not row}
     )
-    rows = _rows(source, book, {*before, *new} - skip, production, preprocessing)
+    rows = readable_rows(source, book, {*before, *new} - skip, production, preprocessing)
     if rows is None:
         return _with(watched, state, _nothing_tested(state), params)
     fits = Fits(rows, production)
@@ -89,6 +89,17 @@ def follow_policies(
     entered = [Entered(*key, ends.get(key)) for key in watched.entered]
     state, adaptation = follow(state, fits, entered, params)
     return _with(watched, state, adaptation, params)
+
+
+def require_known_recipes(recipes: Sequence[Recipe | None], training: TrainingParams) -> None:
+    """Refuse recipes, which come from files, of classes that the configuration does not name.
+
+    Raises:
+        ConfigurationError: If there is one.
+    """
+    for recipe in recipes:
+        if recipe is not None:
+            require_known_class(recipe, training.candidates)
 
 
 def caught_up(state: MonitoringState, production: Release) -> MonitoringState:
@@ -119,7 +130,7 @@ def _tested(watch: Watch) -> set[str]:
     return {record.name for record in watch.batches if record.entered}
 
 
-def _rows(
+def readable_rows(
     source: Sequence[Batch],
     book: LabelBook,
     names: Collection[str],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from .follow import follow_policies
+from .hearing import hear_recipe
 from .nodes import (
     draw_monitoring,
     remember,
@@ -67,6 +68,32 @@ def create_pipeline() -> Pipeline:
                 inputs=["findings", "verdict", "monitoring_report"],
                 outputs="monitoring_state_next",
                 name="remember",
+            ),
+        ]
+    )
+
+
+def create_hearing_pipeline() -> Pipeline:
+    """Lets a recipe that a search has found speak at once; run behind the search."""
+    return Pipeline(
+        [
+            Node(
+                func=hear_recipe,
+                inputs=[
+                    "recipe",
+                    "train_data",
+                    "valid_data",
+                    "table_info",
+                    "source",
+                    "labels",
+                    "watched_release",
+                    "monitoring_state",
+                    "params:preprocessing",
+                    "params:collection",
+                    "params:training",
+                ],
+                outputs="policy_state",
+                name="hear_recipe",
             ),
         ]
     )

@@ -9,6 +9,9 @@ from mlops_basics.schemas import BATCH_COLUMN, PreprocessingParams, TableInfo
 
 #: Rows that are enough to tell recipes apart; older ones would say what was, not what is.
 ENOUGH_ROWS = 300
+#: Rows beyond so many hardly tell recipes apart any better: they are left for a recipe to be tested
+#: on at once.
+MOST_ROWS = 1000
 
 
 def hold_out_newest(
@@ -16,7 +19,9 @@ def hold_out_newest(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide the rows into train and valid: the newest labelled batches are valid.
 
-    They are taken from the newest on until they hold 300 rows, or ``valid_fraction`` of all.
+    They are taken from the newest on until they hold 300 rows, or ``valid_fraction`` of all. Where
+    they hold 1,300 rows or more, the first 1,000 of them are valid, and the others in neither:
+    what the search has not seen may speak for or against what it finds.
 
     Returns:
         Train and valid rows, in the order of the table.
@@ -33,6 +38,8 @@ def hold_out_newest(
     train, valid = (
         preprocessed_data[rows].reset_index(drop=True) for rows in (~is_valid, is_valid)
     )
+    if len(valid) >= MOST_ROWS + ENOUGH_ROWS:
+        valid = valid.head(MOST_ROWS)
     if min(len(train), len(valid)) < split.min_rows:
         raise DataError(
             f"A search needs {split.min_rows} rows before the newest labelled batches and in them "
