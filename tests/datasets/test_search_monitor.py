@@ -6,9 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 from kedro.io import DatasetError
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
 
 from mlops_basics.datasets import SearchMonitorDataset
 from mlops_basics.datasets.search_monitor import SearchMonitor
+from mlops_basics.errors import DataError
 
 
 @dataclass
@@ -72,3 +75,12 @@ def test_saving_is_refused():
     dataset = SearchMonitorDataset(time_limit=5)
     with pytest.raises(DatasetError, match="SearchMonitorDataset is a read only dataset type"):
         dataset.save(1)
+
+
+def test_a_model_of_types_that_are_not_trusted_is_refused():
+    """By the catalog's list; without one nothing is looked at."""
+    model = make_pipeline(LinearRegression()).fit([[0.0], [1.0]], [0.0, 1.0])
+    dataset = SearchMonitorDataset(time_limit=1, trusted_types=["sklearn.pipeline.Pipeline"])
+    with pytest.raises(DataError, match="LinearRegression"):
+        dataset.load().require_savable(model)
+    SearchMonitorDataset(time_limit=1).load().require_savable(model)

@@ -1,9 +1,9 @@
-"""What watches a search: the clock and the terminal, which nodes must not know."""
+"""What watches a search: the clock, the terminal and what may be saved; nodes know none of it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -11,14 +11,32 @@ from kedro.io import AbstractDataset, DatasetError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mlops_basics.storage.archive_check import check_archive
+from mlops_basics.storage.skops_archive import canonical_archive
+
 
 class SearchMonitor:
-    """Shows the progress of a search and says when its time is over."""
+    """Shows the progress of a search, and says when its time is over and what cannot be saved."""
 
-    def __init__(self, time_limit: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        time_limit: float,
+        clock: Callable[[], float] = time.monotonic,
+        trusted_types: Sequence[str] | None = None,
+    ) -> None:
         self.time_limit = time_limit
+        self._trusted_types = trusted_types
         self._clock = clock
         self._deadline = float("inf")
+
+    def require_savable(self, model: Any) -> None:
+        """Raises DataError if a fitted model holds a type that may not be saved."""
+        if self._trusted_types is None:
+            return
+        import skops.io
+
+        content = canonical_archive(skops.io.dumps(model))
+        check_archive(content, self._trusted_types, "A model of these data, as it would be saved,")
 
     @contextmanager
     def watch(self, trials: int) -> Iterator[Callable[[str], bool]]:
@@ -58,17 +76,24 @@ class SearchMonitorDataset(AbstractDataset[NoReturn, SearchMonitor]):
     60
     """
 
-    def __init__(self, *, time_limit: float, metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        time_limit: float,
+        trusted_types: list[str] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
         """
         Args:
             time_limit: Seconds after which the search stops; the stop is recorded.
+            trusted_types: Import paths that a saved model may hold; None: it is not looked at.
             metadata: Ignored by Kedro, read by plugins.
         """
-        self._time_limit = time_limit
+        self._time_limit, self._trusted_types = time_limit, trusted_types
         self.metadata = metadata
 
     def load(self) -> SearchMonitor:
-        return SearchMonitor(self._time_limit)
+        return SearchMonitor(self._time_limit, trusted_types=self._trusted_types)
 
     def save(self, data: NoReturn) -> NoReturn:
         raise DatasetError(f"{type(self).__name__} is a read only dataset type")

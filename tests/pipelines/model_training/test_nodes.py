@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from mlops_basics.errors import ConfigurationError
+from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.fitting.recipe import fit_recipe
 from mlops_basics.pipelines.model_training.nodes import (
     list_fitted_rows,
@@ -51,6 +51,22 @@ def probabilities(model, table, info):
 def searched(binary):
     """A search of five trials: both candidates, and some of the sampler's."""
     return search(binary, training_params(n_trials=5))
+
+
+def test_what_cannot_be_saved_is_told_before_the_search(binary):
+    """A small fit of each candidate is shown to the monitor; when it objects, no trial is made."""
+
+    class Strict(NoMonitor):
+        def require_savable(self, model):
+            super().require_savable(model)
+            if len(self.tried) == 2:
+                raise DataError("It holds types that are not trusted.")
+
+    monitor = Strict()
+    with pytest.raises(DataError, match="not trusted"):
+        search(binary, training_params(n_trials=5), monitor)
+    assert monitor.tried == ["LogisticRegression", "HistGradientBoostingClassifier"]
+    assert monitor.lines == []
 
 
 def test_each_candidate_is_tried(searched):

@@ -47,6 +47,10 @@ class Monitor(Protocol):
         """Yields a function to call after each trial; it answers whether to stop."""
         ...
 
+    def require_savable(self, model: Model) -> None:
+        """Raises DataError if a fitted model could not be saved."""
+        ...
+
 
 def search_model(
     train_data: pd.DataFrame,
@@ -65,6 +69,8 @@ def search_model(
         search went, and a figure of it.
     """
     search = Search(train_data, valid_data, table_info, preprocessing, params)
+    for model in search.small_fits():  # what cannot be saved is told now, not after the search
+        search_monitor.require_savable(model)
     with search_monitor.watch(params.n_trials) as after_trial:
         best, rows, stopped = run_search(search, after_trial)
     report = SearchReport(

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mlops_basics.errors import ConfigurationError
+from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.fitting.recipe import (
     fit_encoder,
     fit_estimator,
+    fit_recipe,
     make_estimator,
     pipeline_of,
     recipe_of,
@@ -32,6 +34,10 @@ from mlops_basics.table.row_groups import groups_of_sets
 if TYPE_CHECKING:
     import optuna
     from sklearn.pipeline import Pipeline
+
+
+SMALL_FIT = 300  # rows
+ROWS_OF_CLASS = 5
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,20 @@ class Search:
             tolerance=self.params.gap_tolerance,
         )
 
+    def small_fits(self) -> Iterator[Pipeline]:
+        """Each candidate, fitted on a few rows: of the types that a fit on all rows has."""
+        rows = spread(self._train, SMALL_FIT)
+        if self.info.task != "regression":
+            each_class = self._train.groupby(self.info.target).head(ROWS_OF_CLASS)
+            rows = pd.concat([rows, each_class], ignore_index=True)
+        features, target = rows[list(self.info.features)], rows[self.info.target].to_numpy()
+        for name, candidate in self.candidates.items():
+            hyper_parameters = {key: _cheapest(space) for key, space in candidate.space.items()}
+            recipe = recipe_of(name, candidate, hyper_parameters, self.params, self.info.task)
+            with contextlib.suppress(DataError):  # too few rows for this one: the search will tell
+                model = fit_recipe(recipe, features, target)
+                yield model
+
     def _encoding(self, recipe: Recipe) -> Encoding:
         if recipe.dense not in self._encodings:
             features = list(self.info.features)
@@ -133,6 +153,14 @@ class Search:
                 gap_rows=spread(train, self.params.gap_rows),
             )
         return self._encodings[recipe.dense]
+
+
+def _cheapest(space: SearchRange) -> Any:
+    """A value of a range: which one does not matter for a model's types, and low ones fit fast."""
+    if space.type == "categorical":
+        return space.choices[0]
+    assert space.low is not None  # noqa: S101 (checked by the range itself)
+    return int(space.low) if space.type == "int" else space.low
 
 
 def spread(table: pd.DataFrame, rows: int) -> pd.DataFrame:
