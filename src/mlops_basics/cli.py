@@ -183,12 +183,13 @@ def sample(_place: Place, name: str | None) -> None:
 @command("model")
 @click.option("--all", "every", is_flag=True, help="List every refresh, not the last of a row.")
 def releases(place: Place, every: bool) -> None:
-    """Show every release: when, why, from which data, and which is in production."""
+    """Show every release and what was kept: when, why, from which data; which is in production."""
     from rich.console import Console
 
-    from mlops_basics.commands.releases import releases_table
+    from mlops_basics.commands.releases import releases_table, remembered
 
-    Console().print(releases_table(*place.production(), every=every))
+    state = remembered(place.bare_catalog().get("monitoring_state"))
+    Console().print(releases_table(*place.production(), state, every=every))
 
 
 @command("model")

@@ -12,15 +12,16 @@ import uuid
 from pathlib import Path
 
 import pytest
+from kedro.io import DatasetError
 
 from mlops_basics.commands import serve as serving
-from mlops_basics.commands.releases import releases_table
+from mlops_basics.commands.releases import releases_table, remembered
 from mlops_basics.commands.rollback import rollback
 from mlops_basics.commands.serve import serve
 from mlops_basics.errors import ConfigurationError, ConflictError, ReleaseError, StorageError
 from mlops_basics.production.history import periods
 from mlops_basics.production.release_store import ReleaseStore
-from mlops_basics.schemas import Pointer
+from mlops_basics.schemas import Attempt, MonitoringState, Pointer, Watch
 from tests.support.killed import Killed
 from tests.support.project import ROOT
 from tests.support.releases import (
@@ -328,6 +329,51 @@ def test_the_table_of_releases(small):
     assert "(refused)" in lines[3]
     assert "Registered and never in production: 3." in text
     assert "interrupted" not in text
+
+
+def test_the_table_tells_what_was_kept_and_the_drift_behind_it(small):
+    """Searches and refused retrainings stand between the releases; a promoted one is explained."""
+    store, registry = released(small, "1", "2")
+    store.record(make_entry("3", "2", run_id="the run", at="2026-01-15"))
+    attempts = (
+        Attempt(
+            run_id="2026-01-01T05.00.00.000Z", version="1", batches=3, labelled_batches=3,
+            evidence=("concept_drift", "data_drift: size"), promoted=False, outcome="guard_veto",
+        ),
+        Attempt(
+            run_id="the run", version="1", batches=4, labelled_batches=4,
+            evidence=("data_drift: age",), promoted=True, outcome="promoted",
+        ),
+        Attempt(
+            run_id="2026-02-01T05.00.00.000Z", version="2", batches=9, labelled_batches=9,
+            evidence=("worse_than_constant",), promoted=False, outcome="searched",
+        ),
+    )  # fmt: skip
+    watch = Watch(version="2", loss="error", sequential={}, attempts=attempts)
+    text = shown(releases_table(store, registry, MonitoringState(watches={"2": watch})))
+    words = " ".join(text.split())
+    assert "retraining after concept drift, drift of size: version 1 was kept (guard veto)" in words
+    assert "search after doing worse than a constant: version 2 was kept" in words
+    at = [text.index(part) for part in ("2026-01-01 05:00 (kept)", "2026-02-01 05:00 (kept)")]
+    assert at[0] < text.index("after drift of age") < at[1]
+    assert "(kept)" not in shown(releases_table(store, registry))
+
+
+def test_a_state_that_cannot_be_read_hides_no_release():
+    """What was kept is then not told; releases are."""
+
+    class Unreadable:
+        def load(self):
+            """As of a damaged file."""
+            raise DatasetError("not readable")
+
+    class Readable:
+        def load(self):
+            """As of a good one."""
+            return MonitoringState()
+
+    assert remembered(Unreadable()) is None
+    assert remembered(Readable()) == MonitoringState()
 
 
 def test_the_table_reports_what_does_not_agree(small):

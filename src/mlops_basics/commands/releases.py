@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from mlops_basics.errors import MlopsError
 from mlops_basics.production.history import Period, periods
 from mlops_basics.production.publish import Registry
 from mlops_basics.production.release_store import ReleaseStore
-from mlops_basics.schemas import LedgerEntry, Pointer
+from mlops_basics.schemas import Attempt, LedgerEntry, MonitoringState, Pointer
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
 SHORT_RUN_ID = 8  # characters of a run's id in the table; the commands take so many, too
+MOST_NAMES = 5  # pieces of evidence in a cell
 
 
-def releases_table(store: ReleaseStore, registry: Registry, *, every: bool = False) -> Table:
+def releases_table(
+    store: ReleaseStore,
+    registry: Registry,
+    state: MonitoringState | None = None,
+    *,
+    every: bool = False,
+) -> Table:
     """Which release was in production when and why, the present one last.
+
+    Between them, each search or retraining after which production was kept, with the drift behind
+    it.
 
     Args:
         store: The releases; their ledger tells the history.
         registry: The registry of model versions, for what was not published.
+        state: What the monitor remembers; None: nothing.
         every: Whether refreshes are listed that another refresh has followed, too.
     """
     from rich import box
@@ -44,19 +56,98 @@ def releases_table(store: ReleaseStore, registry: Registry, *, every: bool = Fal
     for column in ("Version", "In production", "Gain (interval)", "Why", "Run, data"):
         table.add_column(column, overflow="fold")
     entries = ledger if every else _without_passing_refreshes(ledger)
-    for entry in entries:
-        period = history.get(id(entry))
-        cells = (
-            plain(entry.version),
-            _when(entry, period, is_present=bool(pointer)),
-            _gain(entry),
-            plain(_why(entry), 200 if entry.policy and entry.action == "switch" else 160),
-            _run_and_data(entry),
-        )
-        present = period is not None and period.until is None and pointer is not None
-        style = "bold" if present else "" if period else "dim"
+    attempts = _attempts(state)
+    behind = {attempt.run_id: attempt for attempt in attempts}
+    kept = sorted(
+        (attempt for attempt in attempts if attempt.promoted is False),
+        key=lambda attempt: _iso(attempt.run_id),
+    )
+    rows: list[tuple[tuple[str, ...], str]] = []
+    for entry in entries:  # in the ledger's order, whatever the clocks said
+        while kept and _iso(kept[0].run_id) < entry.at:
+            rows.append((_kept_row(kept.pop(0)), "dim"))
+        rows.append(_release_row(entry, history.get(id(entry)), pointer, behind))
+    rows += [(_kept_row(attempt), "dim") for attempt in kept]
+    for cells, style in rows:
         table.add_row(*(Text(cell) for cell in cells), style=style)
     return table
+
+
+def remembered(dataset: Any) -> MonitoringState | None:
+    """What the monitor remembers; None where that cannot be read: releases are shown all the same.
+
+    Args:
+        dataset: The catalog's ``monitoring_state``.
+    """
+    from kedro.io import DatasetError
+
+    try:
+        state: MonitoringState = dataset.load()
+    except (DatasetError, MlopsError):
+        return None
+    return state
+
+
+def _attempts(state: MonitoringState | None) -> list[Attempt]:
+    """All searches and retrainings that the monitor remembers."""
+    watches = state.watches.values() if state else ()
+    return [attempt for watch in watches for attempt in watch.attempts]
+
+
+def _iso(run_id: str) -> str:
+    """The time that a run is named by, as the ledger writes times."""
+    return run_id.removesuffix("Z").replace(".", ":", 2)
+
+
+def _release_row(
+    entry: LedgerEntry,
+    period: Period | None,
+    pointer: Pointer | None,
+    behind: Mapping[str, Attempt],
+) -> tuple[tuple[str, ...], str]:
+    """Cells and style of a move."""
+    from mlops_basics.reporting.text import plain
+
+    why = plain(_why(entry), 200 if entry.policy and entry.action == "switch" else 160)
+    attempt = behind.get(entry.run_id or "")
+    if attempt is not None:
+        why += f"\nafter {_evidence(attempt)}"
+    cells = (
+        plain(entry.version),
+        _when(entry, period, is_present=bool(pointer)),
+        _gain(entry),
+        why,
+        _run_and_data(entry),
+    )
+    present = period is not None and period.until is None and pointer is not None
+    return cells, "bold" if present else "" if period else "dim"
+
+
+def _kept_row(attempt: Attempt) -> tuple[str, ...]:
+    """Cells of a search, or of a retraining, after which production was kept."""
+    from mlops_basics.reporting.text import plain
+
+    what = "search" if attempt.outcome == "searched" else "retraining"
+    outcome = attempt.outcome.replace("_", " ")
+    result = "" if outcome in ("searched", "kept") else f" ({plain(outcome)})"
+    version = f"version {plain(attempt.version)}" if attempt.version else "production"
+    return (
+        "",
+        f"{_time(_iso(attempt.run_id))} (kept)",
+        "",
+        f"{what} after {_evidence(attempt)}: {version} was kept{result}",
+        plain(attempt.run_id[:16].replace("T", " ")),
+    )
+
+
+def _evidence(attempt: Attempt) -> str:
+    """What a search or a retraining answers, in words."""
+    from mlops_basics.reporting.monitoring_text import evidence_text
+    from mlops_basics.reporting.text import plain
+
+    named = [plain(evidence_text(piece), 60) for piece in attempt.evidence[:MOST_NAMES]]
+    left = len(attempt.evidence) - len(named)
+    return ", ".join(named) + (f" and {left} more" if left else "")
 
 
 def _why(entry: LedgerEntry) -> str:

@@ -147,4 +147,8 @@ def concept_text(concept: ConceptResult) -> str:
 def evidence_text(piece: str) -> str:
     """A piece of evidence in words."""
     kind, _, column = piece.partition(": ")
-    return f"drift of {column}" if column else kind.replace("_", " ")
+    if column:
+        return f"drift of {column}"
+    return (
+        "doing worse than a constant" if kind == "worse_than_constant" else kind.replace("_", " ")
+    )

@@ -114,9 +114,13 @@ class WatchedBatch(Artifact):
 
 
 class Attempt(Artifact):
-    """A retraining: on which evidence, how far the watch had come, and what became of it."""
+    """A retraining: on which evidence, how far the watch had come, and what became of it.
+
+    ``version`` is the release that the evidence speaks against.
+    """
 
     run_id: str
+    version: str = ""
     evidence: tuple[str, ...]
     batches: int
     labelled_batches: int

@@ -37,6 +37,7 @@ def attempted(
     watch = state.watches[verdict.version]
     attempt = Attempt(
         run_id=run_id,
+        version=verdict.version,
         evidence=verdict.evidence,
         batches=watch.newest,
         labelled_batches=watch.labelled_batches,
