@@ -89,10 +89,11 @@ def look(
     preprocessing: PreprocessingParams = PREPROCESSING,
     run_id: str = "run",
     skip: tuple[str, ...] = (),
+    gone: tuple[str, ...] = (),
     **params,
 ) -> Findings:
-    """One look at a source beside the files that the release was trained on."""
-    names = {batch.name for batch in batches}
+    """One look at a source beside the files that the release was trained on, but those gone."""
+    names = {batch.name for batch in batches} | set(gone)
     source = [*(old for old in trained_batches() if old.name not in names), *batches]
     return watch_batches(
         sorted(source, key=lambda batch: batch.name),

@@ -18,6 +18,7 @@ from scipy import stats
 from mlops_basics.schemas import ROW_HASH_COLUMN
 from mlops_basics.table.row_hash import (
     content_digest,
+    find_run,
     joined_digest,
     row_hashes,
     rows_by_hash,
@@ -267,6 +268,19 @@ def test_the_digest_ignores_order_and_adds_up(table, cut, random):
     assert content_digest(hashes[rows]) == whole
     assert joined_digest([content_digest(hashes[:cut]), content_digest(hashes[cut:])]) == whole
     assert joined_digest([whole]) == whole
+
+
+def test_the_parts_of_a_whole_are_found():
+    """Wherever they stand among others, two at least, and only if they are all of it."""
+    digests = [
+        content_digest(row_hashes(pd.DataFrame({"x": [at, at + 0.5]}), ["x"])) for at in range(9)
+    ]
+    for begin in range(9):
+        for end in range(begin + 2, 10):
+            assert find_run(digests, joined_digest(digests[begin:end])) == slice(begin, end)
+    assert find_run(digests, digests[3]) is None
+    assert find_run(digests, joined_digest([digests[2], digests[4]])) is None
+    assert find_run([], digests[0]) is None
 
 
 def test_the_digest_tells_rows_apart():

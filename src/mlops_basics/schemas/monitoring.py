@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import pandas as pd
@@ -277,7 +278,8 @@ class Findings:
 
     ``profiles`` holds the ``TableProfile`` of each batch that was judged in this run, ``reference``
     that of the release. ``entered`` names the batches whose labels suffice since this look, each
-    with the first of its rows that counts.
+    with the first of its rows that counts. ``renamed`` gives batches that had another name until
+    this look their new one; ``moved`` tells which files hold the rows of a batch whose name stays.
     """
 
     verdict: Verdict
@@ -285,3 +287,5 @@ class Findings:
     profiles: dict[str, Any]
     reference: Any
     entered: tuple[tuple[str, int], ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    moved: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

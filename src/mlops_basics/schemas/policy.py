@@ -50,9 +50,9 @@ class Plan(Artifact):
     """A release that is due: which recipe, fitted on which batches, and why.
 
     ``replaces`` is the release in production that it was decided for. ``batches`` are the names of
-    those it learns from, ``entered`` how many had been tested by then. The mean losses (of the
-    policy and of what is in production, in the unit of ``loss``) are those of the tested batches
-    since the policy began.
+    those it learns from, ``files`` those of the files that hold their rows now; ``entered`` is how
+    many had been tested by then. The mean losses (of the policy and of what is in production, in
+    the unit of ``loss``) are those of the tested batches since the policy began.
     """
 
     action: Literal["refresh", "switch", "new recipe"]
@@ -66,6 +66,7 @@ class Plan(Artifact):
     rows: int = 0
     production_loss: float | None = None
     policy_loss: float | None = None
+    files: tuple[str, ...] = ()
 
     @property
     def plan_id(self) -> str:

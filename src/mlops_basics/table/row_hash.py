@@ -64,8 +64,35 @@ def joined_digest(parts: Sequence[str]) -> str:
     """The digest of all rows of some parts, from the parts' own digests."""
     if len(parts) == 1:
         return parts[0]
-    pairs = [(int(part[:16], 16), int(part[16:], 16)) for part in parts]
-    return _digest_text([sum(column) for column in zip(*pairs, strict=True)])
+    pairs = [_sums(part) for part in parts]
+    return _digest_text([sum(pair[at] for pair in pairs) for at in (0, 1)])
+
+
+def find_run(parts: Sequence[str], whole: str) -> slice | None:
+    """Where neighbouring parts are all the rows of a whole, by their digests.
+
+    Args:
+        parts: Digests, in their order.
+        whole: The digest that they have to add up to.
+
+    Returns:
+        The first run of two parts at least, None where there is none.
+    """
+    before = {joined_digest([]): 0}  # how many parts the rows up to here are
+    total = joined_digest([])
+    for end, part in enumerate(parts, start=1):
+        total = joined_digest([total, part])
+        begin = before.get(
+            _digest_text([t - w for t, w in zip(_sums(total), _sums(whole), strict=True)])
+        )
+        if begin is not None and end - begin > 1:
+            return slice(begin, end)
+        before.setdefault(total, end)
+    return None
+
+
+def _sums(digest: str) -> tuple[int, int]:
+    return int(digest[:16], 16), int(digest[16:], 16)
 
 
 def _digest_text(sums: Sequence[int]) -> str:

@@ -211,6 +211,80 @@ def test_labels_of_a_renamed_batch_still_enter(release):
     assert watch_of(found).sequential["rows"] == 60
 
 
+HALVES = [file_of(f"d{at}.csv", NEW.table.iloc[30 * at : 30 * at + 30]) for at in (0, 1)]
+OTHERS = [file_of("d.csv", rows_of(seed=6)), file_of("dz.csv", rows_of(seed=7))]
+
+
+def judged(record):
+    """Whether the rows count as new ones."""
+    return record.number > 0
+
+
+def test_a_batch_that_was_divided_counts_once(release):
+    """Its halves are no new rows, at no later look either, whatever came with them."""
+    state = look(release, [NEW]).state
+    for _ in range(2):
+        found = look(release, [*OTHERS, *HALVES], state)
+        records = records_of(found)
+        for half in HALVES:
+            record = records[half.name]
+            assert (record.outcome, record.number, record.skip) == ("duplicate", 0, False)
+            assert "Its rows were in 'c.csv' when they were judged" in record.reason
+        assert all(judged(records[other.name]) for other in OTHERS)
+        assert watch_of(found).sequential["rows"] == 180
+        assert found.moved == {"c.csv": ("d0.csv", "d1.csv")}
+        assert found.verdict.skip == ()
+        state = found.state
+
+
+def test_a_half_of_a_batch_is_new(release):
+    """Nothing tells that the rows of one half were there before: the file is judged."""
+    found = look(release, [HALVES[0]], look(release, [NEW]).state)
+    assert judged(records_of(found)["d0.csv"])
+    assert found.moved == {}
+
+
+def test_a_batch_that_was_divided_before_its_labels_came_is_judged_in_its_parts(release):
+    """It was not tested yet: its rows enter the test once, as those of the new files."""
+    state = look(release, [file_of("c.csv", rows_of(labelled=False))]).state
+    found = look(release, HALVES, state)
+    assert all(records_of(found)[half.name].entered for half in HALVES)
+    assert watch_of(found).sequential["rows"] == 60
+    assert found.moved == {}
+
+
+def test_a_divided_batch_that_is_whole_again(release):
+    """Under its own name or another one: it never counts anew."""
+    divided = look(release, HALVES, look(release, [NEW]).state)
+    for name, renames in (("c.csv", {}), ("z.csv", {"c.csv": "z.csv"})):
+        found = look(release, [renamed(NEW, name)], divided.state)
+        assert (found.renamed, found.moved, found.entered) == (renames, {}, ())
+        assert records_of(found)[name].outcome == "used"
+        assert watch_of(found).sequential["rows"] == 60
+
+
+def test_batches_that_were_put_together_count_once(release):
+    """Two batches in one file now."""
+    found = look(release, [OTHERS[0], renamed(NEW, "z.csv")], look(release, HALVES).state)
+    assert records_of(found)["z.csv"].outcome == "duplicate"
+    assert "were in 'd0.csv', 'd1.csv'" in records_of(found)["z.csv"].reason
+    assert found.moved == {"d0.csv": ("z.csv",), "d1.csv": ("z.csv",)}
+    assert watch_of(found).sequential["rows"] == 120
+
+
+def test_where_the_rows_of_a_renamed_batch_are_is_told(release):
+    """Of one that was watched once, and of one that the release was trained on at each look."""
+    state = look(release, [NEW]).state
+    old = renamed(trained_batches()[0], "z.csv")
+    found = look(release, [renamed(NEW, "d.csv"), old], state, gone=("a.csv",))
+    assert (found.renamed, found.moved) == ({"c.csv": "d.csv"}, {"a.csv": ("z.csv",)})
+    assert found.entered == ()
+    again = look(release, [renamed(NEW, "d.csv"), old], found.state, gone=("a.csv",))
+    assert (again.renamed, again.moved) == ({}, {"a.csv": ("z.csv",)})
+    both = look(release, [file_of("a.csv", rows_of(seed=8)), old])
+    assert both.moved == {"a.csv": ("a.csv", "z.csv")}
+
+
 def test_the_copy_takes_over_when_its_original_goes(release):
     """A duplicate was to be left out of trainings only as long as there were two."""
     twin = renamed(NEW, "d.csv")
@@ -443,6 +517,20 @@ def with_contents(release):
     params = configured(CollectionParams, target="kind", exclude=("day",))
     report = collect_batches(trained_batches(), [], params)[1]
     return dataclasses.replace(release, batches=report.batches)
+
+
+def test_trained_files_that_were_divided_or_put_together(release):
+    """They are not watched under their new names, and it is told where their rows are."""
+    release = with_contents(release)
+    first, second = (batch.table for batch in trained_batches())
+    parts = [file_of("m.csv", first.iloc[:70]), file_of("n.csv", first.iloc[70:])]
+    found = look(release, [NEW, *parts], gone=("a.csv",))
+    assert [judged(record) for record in records_of(found).values()] == [True, False, False]
+    assert found.moved == {"a.csv": ("m.csv", "n.csv")}
+    whole = file_of("z.csv", pd.concat([first, second]))
+    found = look(release, [NEW, whole], gone=("a.csv", "b.csv"))
+    assert not judged(records_of(found)["z.csv"])
+    assert found.moved == {"a.csv": ("z.csv",), "b.csv": ("z.csv",)}
 
 
 def test_a_trained_file_that_has_grown(release):

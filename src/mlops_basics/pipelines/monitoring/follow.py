@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mlops_basics.errors import DataError
@@ -26,7 +26,7 @@ from mlops_basics.table.learning import LabelledRows, join_labelled
 
 from .adaptation import Entered, adopted, begin_state, follow, replay, worse_than_constant
 from .intake import rows_of_part
-from .policies import Fits
+from .policies import Fits, names_now, with_names_now
 from .policy import conclude_policy
 
 
@@ -63,10 +63,13 @@ def follow_policies(
         nothing = Adaptation(action="none", policy="", reasons=_why_not(params))
         return _with(watched, None, nothing, params)
     state = watched.state.policy
+    if state is not None:
+        state = with_names_now(state, {old: (new,) for old, new in watched.renamed.items()})
     watch = watched.state.watches[watched.verdict.version]
     of_state = (state.recipe, state.challenger) if state else ()
     require_known_recipes((production.recipe, *of_state), training)
     if state is not None and not watched.entered:
+        state = _with_files(state, watched.moved)
         return _with(watched, state, _nothing_tested(state), params)
     skip = {*collection.skip, *watched.verdict.skip}
     book = LabelBook(
@@ -75,20 +78,24 @@ def follow_policies(
     )
     new = {name for name, _ in watched.entered}
     before = sorted(
-        ({*watch.trained} | _tested(watch)) - {n for n, row in watched.entered if not row}
+        {*names_now({*watch.trained} | _tested(watch), watched.moved)}
+        - {n for n, row in watched.entered if not row}
     )
     rows = readable_rows(source, book, {*before, *new} - skip, production, preprocessing)
     if rows is None:
         return _with(watched, state, _nothing_tested(state), params)
     fits = Fits(rows, production)
-    if state is None:
+    if state is not None:
+        state = with_names_now(state, watched.moved)
+    else:
         known = [name for name in before if name in set(rows.batch)]
         state = begin_state(production, production.recipe, known, params, _pin(production))
         state = replay(state, fits, params)
     ends = {part.key: rows_of_part(part, watch.batches).stop for part in watch.batches}
     entered = [Entered(*key, ends.get(key)) for key in watched.entered]
     state, adaptation = follow(state, fits, entered, params)
-    return _with(watched, state, adaptation, params)
+    state = with_names_now(state, _names_before(watched.moved))
+    return _with(watched, _with_files(state, watched.moved), adaptation, params)
 
 
 def require_known_recipes(recipes: Sequence[Recipe | None], training: TrainingParams) -> None:
@@ -116,6 +123,24 @@ def caught_up(state: MonitoringState, production: Release) -> MonitoringState:
         rows = 0 if production.fitted_rows is None else len(production.fitted_rows)
         return adopted(state, version, rows)
     return state.model_copy(update={"policy": None})
+
+
+def _names_before(moved: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """By file, the batches whose rows it holds: the state keeps their names."""
+    found: dict[str, tuple[str, ...]] = {}
+    for before, files in moved.items():
+        for file in files:
+            found[file] = (*found.get(file, ()), before)
+    return found
+
+
+def _with_files(state: PolicyState, moved: Mapping[str, Sequence[str]]) -> PolicyState:
+    """The state whose plan tells where the rows of its batches are now."""
+    plan = state.plan
+    if plan is None:
+        return state
+    files = names_now(plan.batches, moved)
+    return state.model_copy(update={"plan": plan.model_copy(update={"files": files})})
 
 
 def _pin(production: Release) -> str:

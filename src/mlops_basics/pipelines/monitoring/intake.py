@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from mlops_basics.errors import DataError
 from mlops_basics.schemas import Batch, Hashes, PreprocessingParams, Release, Watch, WatchedBatch
 from mlops_basics.table.columns import batch_features
 from mlops_basics.table.labels import RowKeys
-from mlops_basics.table.row_hash import content_digest, joined_digest, row_hashes
+from mlops_basics.table.row_hash import content_digest, find_run, joined_digest, row_hashes
 
 from .usable import column_kinds, usable_features, with_target_seen
 
@@ -40,12 +41,14 @@ class IncomingBatch:
 class Intake:
     """All that a look at the source gave.
 
-    ``renamed`` maps the old names of files to their new ones; ``forgotten`` are the records
+    ``renamed`` maps the old names of records to their new ones. ``moved`` tells which files hold
+    the rows now that are known by another name, at each look anew. ``forgotten`` are the records
     (``WatchedBatch.key``) that no longer hold.
     """
 
     batches: Incoming = field(default_factory=list)
     renamed: dict[str, str] = field(default_factory=dict)
+    moved: dict[str, tuple[str, ...]] = field(default_factory=dict)
     forgotten: set[tuple[str, int]] = field(default_factory=set)
 
 
@@ -196,6 +199,8 @@ class _Look:
         """The rows of a file from ``begin`` on, which were not there before."""
         content = content_digest(hashes[begin:])
         repeated = self._repeated(batch, features, content, begin)
+        if repeated is None and not begin:
+            repeated = self._divided_or_joined(batch, content)
         if repeated is not None:
             return repeated
         rows = slice(begin, None)
@@ -264,6 +269,7 @@ class _Look:
                 f"{_these(begin, count)} were judged as '{record.title}', which {gone}: they "
                 "count once, and the next training reads all files that there are."
             )
+            self._note_move(record.name, batch.name)
             return [self._duplicate(batch, content, begin, count, reason)]
         for name, sha256 in self._trained.items():
             learned = self._learned.get(name)
@@ -279,8 +285,65 @@ class _Look:
                     f"{_these(begin, count).lower()}, which were in '{name}'. They are not "
                     "watched; the next training reads them here."
                 )
+                self._note_move(name, batch.name)
                 return [self._duplicate(batch, content, begin, count, reason)]
         return None
+
+    def _divided_or_joined(self, batch: Batch, content: str) -> Incoming | None:
+        """What to do with rows of several files, or some of one; None if they are new."""
+        before = self._regrouped.get(batch.name)
+        if before is None:
+            return None
+        for name in before:
+            self._note_move(name, batch.name)
+        names = ", ".join(f"'{name}'" for name in before)
+        reason = (
+            f"Its rows were in {names} when they were judged or learned from: they count once, and "
+            "the next training reads them here."
+        )
+        return [self._duplicate(batch, content, 0, len(batch.table), reason)]
+
+    @cached_property
+    def _regrouped(self) -> dict[str, tuple[str, ...]]:
+        """Files that others were divided or put together into, and which those were."""
+        free = {
+            name: batch
+            for name, batch in self._present.items()
+            if not batch.fault and not self._counts(name)
+        }
+        watched = {
+            name: joined_digest([part.content for part in parts])
+            for name in self._records
+            if (parts := self._parts(name))
+            and name not in self._present
+            and all(part.number and part.entered for part in parts)
+        }
+        learned = {
+            name: record.content
+            for name, record in self._learned.items()
+            if record.content and name not in self._present and name not in self._records
+        }
+        found: dict[str, tuple[str, ...]] = {}
+        for gone, is_watched in ((watched, True), (learned, False)):
+            now = {
+                name: content_digest(self._hashes_of(name))
+                if is_watched
+                else self._delivered(batch.table)
+                for name, batch in (free if gone else {}).items()
+            }
+            for name, whole in gone.items():  # divided
+                if (run := find_run(list(now.values()), whole)) is not None:
+                    found |= dict.fromkeys(list(now)[run], (name,))
+            for name, whole in now.items():  # put together
+                if (run := find_run(list(gone.values()), whole)) is not None:
+                    found[name] = tuple(list(gone)[run])
+        return found
+
+    def _note_move(self, before: str, now: str) -> None:
+        """Rows that were learned from under one name are in a file of another."""
+        stays = (before,) if before in self._present else ()
+        names = (*self.intake.moved.get(before, stays), now)
+        self.intake.moved[before] = tuple(dict.fromkeys(names))
 
     def _twice(self, batch: Batch, content: str, begin: int, other: str) -> Incoming:
         """Rows that two files hold now; a file that holds nothing else is left out."""

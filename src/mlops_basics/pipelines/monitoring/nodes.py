@@ -126,10 +126,15 @@ def watch_batches(
         "label_files": _labels_seen(monitoring_state.label_files, version, labels),
         "settings": settings_digest(params, preprocessing, collection),
     }
+    had_entered = {
+        (intake.renamed.get(record.name, record.name), record.first_row)
+        for record in before.values()
+        if record.entered
+    }
     entered = [
         result.batch.key
         for result in results
-        if result.batch.entered and not _entered(before.get(result.batch.key))
+        if result.batch.entered and result.batch.key not in had_entered
     ]
     return Findings(
         verdict=verdict,
@@ -137,11 +142,9 @@ def watch_batches(
         profiles=profiles,
         reference=profile,
         entered=tuple(entered),
+        renamed=intake.renamed,
+        moved=intake.moved,
     )
-
-
-def _entered(record: WatchedBatch | None) -> bool:
-    return record is not None and record.entered
 
 
 def tell_verdict(findings: Findings) -> Verdict:

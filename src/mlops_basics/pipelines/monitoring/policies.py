@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,34 @@ from mlops_basics.table.learning import LabelledRows, as_learned
 def past_batches(state: PolicyState) -> tuple[str, ...]:
     """All labelled batches so far, each once."""
     return tuple(dict.fromkeys((*state.known, *state.entered)))
+
+
+def names_now(names: Iterable[str], moved: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Names of batches as they are now, each once.
+
+    Args:
+        names: As they were.
+        moved: By old name, the files that hold its rows now.
+    """
+    return tuple(dict.fromkeys(now for name in names for now in moved.get(name, (name,))))
+
+
+def with_names_now(state: PolicyState, moved: Mapping[str, Sequence[str]]) -> PolicyState:
+    """The state with the names that its batches have after files were renamed, divided or joined.
+
+    Args:
+        state: With the names as they were.
+        moved: By old name, the files that hold its rows now.
+    """
+    learned, plan = state.learned, state.plan
+    return state.model_copy(
+        update={
+            "known": names_now(state.known, moved),
+            "entered": names_now(state.entered, moved),
+            "learned": None if learned is None else tuple(sorted(names_now(learned, moved))),
+            "plan": plan and plan.model_copy(update={"batches": names_now(plan.batches, moved)}),
+        }
+    )
 
 
 def grown_enough(rows: int, learned_rows: int) -> bool:

@@ -58,7 +58,7 @@ def refit_release(
     """
     due = read_plan(plan)
     require_known_class(due.recipe, training.candidates)
-    rows = _rows(raw_data, production, preprocessing).of(due.batches)
+    rows = _rows(raw_data, production, preprocessing).of(due.files or due.batches)
     rows = rows.of_classes(production.table.classes)
     model = fit_recipe(due.recipe, rows.features, as_learned(rows.target, production.model))
     table = production.table.model_copy(
