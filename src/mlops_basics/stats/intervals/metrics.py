@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
 from mlops_basics.stats.intervals.result import Interval
 from mlops_basics.stats.paired.auc import compare_auc, rank_scores
+from mlops_basics.stats.paired.cell_sums import sums_for
+from mlops_basics.stats.paired.confusion_metrics import Metric
 from mlops_basics.stats.paired.groups import standard_error
 
 Floats = npt.NDArray[np.float64]
 ONE_GROUP = "all rows are of one group, which tells nothing about others"
+_NUMBERS = 1 << 21  # that a few draws take at a time
 NO_VARIATION = "no variation on these rows to estimate an interval from; see the accuracy's"
 
 
@@ -229,7 +230,7 @@ def logit_interval(value: float, half: float, note: str = "") -> Interval:
 
 def confusion_metric(
     counts: npt.ArrayLike,
-    metric: Callable[[Floats], Floats],
+    metric: Metric,
     confidence: float,
     resamples: int,
     rng: np.random.Generator,
@@ -258,14 +259,27 @@ def confusion_metric(
     table = np.asarray(counts, dtype=np.int64)
     if table.ndim != 2 or table.shape[0] != table.shape[1] or table.sum() < 1:
         raise ValueError(f"counts must be of shape (K, K) with a row, got {table.shape!r}")
-    rows = int(table.sum())
     value = float(metric(table[None].astype(np.float64))[0])
-    drawn = rng.multinomial(rows, table.ravel() / rows, size=resamples)
-    values = metric(drawn.reshape(-1, *table.shape).astype(np.float64))
+    values = _resampled(table, metric, resamples, rng)
     low, high = np.quantile(values, [(1 - confidence) / 2, (1 + confidence) / 2])
     if low == high:
         return Interval(value, None, None, NO_VARIATION)
     return Interval(value, float(low), float(high))
+
+
+def _resampled(
+    table: npt.NDArray[np.int64], metric: Metric, resamples: int, rng: np.random.Generator
+) -> Floats:
+    """The metric on resampled rows; few draws at a time, of the cells that are not empty."""
+    cells = np.argwhere(table)
+    counts = table[tuple(cells.T)]
+    sums = sums_for([metric], cells, len(table))
+    size = max(1, _NUMBERS // (3 * len(cells) + sums.numbers))
+    draws = [min(size, resamples - done) for done in range(0, resamples, size)]
+    shares = counts / counts.sum()
+    return np.concatenate(
+        [metric(sums(rng.multinomial(counts.sum(), shares, size=draw))) for draw in draws]
+    )
 
 
 def _check_values(values: npt.ArrayLike) -> Floats:

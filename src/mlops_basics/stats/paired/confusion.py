@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
 from mlops_basics.stats._special import normal_isf
+from mlops_basics.stats.paired.cell_sums import sums_for
 from mlops_basics.stats.paired.confusion_metrics import Metric
 from mlops_basics.stats.paired.result import FIRM_ROWS, MIN_ROWS, POWER_Z, PairedResult, outcome
 
@@ -145,23 +146,6 @@ class PairedTable:
         return matrix
 
 
-class _Scatter:
-    """Adds counts of cells up to the confusion matrices of one model, for many replicates."""
-
-    def __init__(self, cells: Ints, k: int, model: int) -> None:
-        target = cells[:, 0] * k + cells[:, model]
-        self.k = k
-        self.order = np.argsort(target, kind="stable")
-        self.targets, self.starts = np.unique(target[self.order], return_index=True)
-
-    def __call__(self, counts: Ints) -> Floats:
-        matrices = np.zeros((len(counts), self.k * self.k))
-        if len(self.targets):
-            sums = np.add.reduceat(counts[:, self.order], self.starts, axis=1)
-            matrices[:, self.targets] = sums
-        return matrices.reshape(-1, self.k, self.k)
-
-
 @dataclass(frozen=True, kw_only=True)
 class BootstrapResult(PairedResult):
     """``PairedResult`` of a metric of the confusion matrix, with its inputs.
@@ -189,7 +173,8 @@ def paired_bootstrap(
     Args:
         table: Joint counts of true class and both predictions.
         metrics: Metrics by name; each maps counts of shape (R, K, K) to R values, larger being
-            better (``confusion_metrics``). They share the draws.
+            better (``confusion_metrics``). They share the draws. Those of ``BY_MARGINS`` are taken
+            from 3 K sums instead of K^2 cells.
         rng: Source of the draws.
         alpha: One-sided level, in (0, 0.5).
         min_gain: Gain that has to be exceeded; -margin for non-inferiority.
@@ -327,11 +312,11 @@ def _gains(
 ) -> dict[str, Floats]:
     """Each metric's gain on each replicate."""
     k, cells = draw.k, draw.cells
-    champion, challenger = _Scatter(cells, k, 1), _Scatter(cells, k, 2)
+    of_models = [sums_for(metrics.values(), cells[:, [0, model]], k) for model in (1, 2)]
 
     def chunk(job: tuple[int, np.random.Generator]) -> dict[str, Floats]:
         counts = draw(*job)
-        old, new = champion(counts), challenger(counts)
+        old, new = (sums(counts) for sums in of_models)
         return {
             name: np.asarray(metric(new) - metric(old), dtype=np.float64)
             for name, metric in metrics.items()
@@ -339,7 +324,8 @@ def _gains(
 
     # Chunks bound the memory. Each has its own stream, so the result depends on rng alone and
     # not on the number of threads (numpy draws without holding the interpreter's lock).
-    size = max(1, _CHUNK_BYTES // (8 * (3 * len(cells) + 8 * k * k)))
+    held = 3 * len(cells) + 2 * of_models[0].numbers
+    size = max(1, _CHUNK_BYTES // (8 * held))
     sizes = [min(size, replicates - start) for start in range(0, replicates, size)]
     jobs = zip(sizes, rng.spawn(len(sizes)), strict=True)
     if len(sizes) == 1:

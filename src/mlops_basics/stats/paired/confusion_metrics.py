@@ -6,21 +6,44 @@ is 0, and a class that a macro average cannot judge is left out of it.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Metric = Callable[[Floats], Floats]
-"""Any function from counts of shape (..., K, K) to values of shape (...)."""
+
+
+@dataclass(frozen=True)
+class Margins:
+    """What the metrics here ask of a confusion matrix: 3 K numbers instead of K^2.
+
+    Attributes:
+        hits: Rows of each class that were predicted as that, shape (..., K).
+        true: Rows of each class, shape (..., K).
+        predicted: Rows predicted as each class, shape (..., K).
+    """
+
+    hits: Floats
+    true: Floats
+    predicted: Floats
+
+
+Metric = Callable[..., Floats]
+"""Any function from counts of shape (..., K, K) to values of shape (...).
+
+Those of ``BY_MARGINS`` take ``Margins`` as well.
+"""
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
-def _margins(counts: Floats) -> tuple[Floats, Floats, Floats]:
+def _margins(counts: Floats | Margins) -> tuple[Floats, Floats, Floats]:
     """Hits, true and predicted totals of each class."""
+    if isinstance(counts, Margins):
+        return counts.hits, counts.true, counts.predicted
     hits = np.einsum("...kk->...k", counts).astype(np.float64)
     return hits, counts.sum(axis=-1, dtype=np.float64), counts.sum(axis=-2, dtype=np.float64)
 
@@ -30,7 +53,7 @@ def _mean_of(values: Floats, counted: NDArray[np.bool_]) -> Floats:
     return _ratio(total, counted.sum(axis=-1).astype(np.float64))
 
 
-def accuracy(counts: Floats) -> Floats:
+def accuracy(counts: Floats | Margins) -> Floats:
     """Share of right predictions; 0 without rows.
 
     Example:
@@ -45,7 +68,7 @@ def accuracy(counts: Floats) -> Floats:
     return _ratio(hits.sum(axis=-1), true.sum(axis=-1))
 
 
-def balanced_accuracy(counts: Floats) -> Floats:
+def balanced_accuracy(counts: Floats | Margins) -> Floats:
     """Mean recall of the classes that occur.
 
     Example:
@@ -60,7 +83,7 @@ def balanced_accuracy(counts: Floats) -> Floats:
     return _mean_of(_ratio(hits, true), true > 0)
 
 
-def macro_f1(counts: Floats) -> Floats:
+def macro_f1(counts: Floats | Margins) -> Floats:
     """Mean F1 score of the classes that occur or are predicted.
 
     Example:
@@ -76,7 +99,7 @@ def macro_f1(counts: Floats) -> Floats:
     return _mean_of(_ratio(2 * hits, total), total > 0)
 
 
-def mcc(counts: Floats) -> Floats:
+def mcc(counts: Floats | Margins) -> Floats:
     """Matthews correlation for K classes (Gorodkin's R_K); 0 when a side is constant.
 
     References:
@@ -96,3 +119,7 @@ def mcc(counts: Floats) -> Floats:
     covariance = hits.sum(axis=-1) * n - (true * predicted).sum(axis=-1)
     spread = (n * n - (true**2).sum(axis=-1)) * (n * n - (predicted**2).sum(axis=-1))
     return _ratio(covariance, np.sqrt(spread))
+
+
+#: Metrics of hits, true and predicted totals alone.
+BY_MARGINS = frozenset({accuracy, balanced_accuracy, macro_f1, mcc})
