@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import io
 import logging
 import sys
@@ -199,8 +198,9 @@ def rollback(place: Place, to: str | None, reason: str) -> None:
     """Put an earlier release back into production."""
     from mlops_basics.commands.rollback import rollback as roll_back
     from mlops_basics.production.ledger import utc_now
+    from mlops_basics.storage.holder import user_name
 
-    click.echo(roll_back(*place.production(), to, reason, getpass.getuser(), utc_now()))
+    click.echo(roll_back(*place.production(), to, reason, user_name(), utc_now()))
 
 
 @command("model")
@@ -232,8 +232,9 @@ def promote(place: Place, run_id: str, reason: str) -> None:
     from mlops_basics.commands.promote import promote_run
     from mlops_basics.production.ledger import utc_now
     from mlops_basics.schemas import Override
+    from mlops_basics.storage.holder import user_name
 
-    override = Override(by=getpass.getuser(), at=utc_now(), reason=reason.strip())
+    override = Override(by=user_name(), at=utc_now(), reason=reason.strip())
     click.echo(promote_run(place, run_id, override))
 
 

@@ -283,11 +283,12 @@ def test_a_storage_that_is_down_is_reported_at_once():
 class Answers(BaseHTTPRequestHandler):
     """An MLflow server as far as the doctor asks it."""
 
-    version, health = version("mlflow"), 200
+    version, health, identity = version("mlflow"), 200, None
 
     def do_GET(self):
-        """Health and version."""
-        self.send_response(self.health if self.path == "/health" else 200)
+        """Health is for everybody, the version for who is known."""
+        known = self.headers["Authorization"] == self.identity
+        self.send_response(self.health if self.path == "/health" else 200 if known else 401)
         self.end_headers()
         self.wfile.write(self.version.encode())
 
@@ -312,6 +313,30 @@ def test_a_server_that_fits_is_well():
         answers, found = tracking.tracking(uri)
     assert (answers, found.state) == (True, "ok")
     assert version("mlflow") in found.text
+
+
+@pytest.mark.parametrize(
+    ("identity", "given"),
+    [
+        (
+            "Basic YWRhOnBhc3M=",
+            {"MLFLOW_TRACKING_USERNAME": "ada", "MLFLOW_TRACKING_PASSWORD": "pass"},
+        ),
+        ("Bearer secret", {"MLFLOW_TRACKING_TOKEN": "secret"}),
+    ],
+)
+def test_a_server_behind_a_password_is_asked_with_it(monkeypatch, identity, given):
+    """Its version is told to who is known; who is not is told that, and how to mend it."""
+    for name in ("USERNAME", "PASSWORD", "TOKEN"):
+        monkeypatch.delenv(f"MLFLOW_TRACKING_{name}", raising=False)
+    with server(identity=identity) as uri:
+        with pytest.raises(CheckError, match=r"does not know you \(HTTP 401\)") as unknown:
+            tracking.tracking(uri)
+        assert unknown.value.state == "failed"
+        assert "MLFLOW_TRACKING_PASSWORD" in unknown.value.remedy
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+        assert tracking.tracking(uri)[1].state == "ok"
 
 
 def test_a_server_of_another_version_is_a_warning():

@@ -299,7 +299,12 @@ def test_a_promotion_killed_at_any_step_is_finished(workshop, store, monkeypatch
             alias, pointer = in_production(workshop, store)
             assert alias == pointer or store.is_moving()  # so that `kedro ct` knows
     if last == "promote":
-        promote(store, workshop.registry, challenger)
+        said = promote(store, workshop.registry, challenger)
+        assert said.startswith("Version 2 of ")
+        store.begin_move()  # as if it had been killed right before its last step
+        said = promote(store, workshop.registry, challenger)
+        assert said.startswith("What was interrupted is finished: this run is version 2")
+        assert promote(store, workshop.registry, challenger).startswith("Nothing to do")
     else:
         assert publish(store, workshop.registry, registered(workshop)).changed
     assert in_production(workshop, store) == ("2", "2")

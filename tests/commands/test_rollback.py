@@ -275,7 +275,12 @@ def test_a_store_that_cannot_be_written_leaves_the_alias(small, monkeypatch):
 
 def test_a_rollback_killed_at_any_step_is_finished_by_the_same_call(small, monkeypatch):
     """A rollback killed before any change, or after the last, is finished by the same call."""
-    calls = [(MemoryRegistry, "set_alias"), (ReleaseStore, "record"), (ReleaseStore, "point")]
+    calls = [
+        (MemoryRegistry, "set_alias"),
+        (ReleaseStore, "record"),
+        (ReleaseStore, "point"),
+        (ReleaseStore, "end_move"),  # killed before it is killed after the pointer has moved
+    ]
     left, step, went_on = [0], 0, True
 
     def counted(real):
@@ -302,13 +307,17 @@ def test_a_rollback_killed_at_any_step_is_finished_by_the_same_call(small, monke
         assert store.verify(store.pointer().version).version in ("2", "3")
         pointer, alias = state(store, registry)
         assert pointer == alias or store.is_moving()  # so that `kedro ct` knows
-        rollback(store, registry, None, "complaints", "me", "2026-01-10")
+        unfinished, moved = store.is_moving(), (pointer, alias) == ("2", "2")
+        said = rollback(store, registry, None, "complaints", "me", "2026-01-10")
         assert state(store, registry) == ("2", "2")
+        if unfinished and moved:
+            assert said.startswith("What was interrupted is finished: release 2 of 'flowers' is")
+        assert ("Nothing to do" in said) == (moved and not unfinished)
         ledger = store.ledger()
         assert [e.version for e in ledger if e.action == "rollback"] == ["2"]
         assert [v for v, *_ in spans(ledger)] == ["1", "2", "3", "2"]
         assert not store.is_moving()
-    assert step == 5
+    assert step == 6
 
 
 def test_the_table_of_releases(small):

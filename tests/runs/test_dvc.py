@@ -64,7 +64,14 @@ def test_what_was_pushed_comes_back(folder, tmp_path):
     batches = folder / "data" / "batches"
     message = push(folder, batches, str(tmp_path / "remote"))
     first = source_version(batches)
-    assert f"as {first.md5}" in message
+    # The list of the files is an object, too.
+    sent = f"as version {first.md5}: 4 objects were sent to {tmp_path}/remote. Commit what"
+    assert message.startswith(f"Pushed data/batches {sent}")
+    assert "git add .dvc data/batches.dvc data/.gitignore" in message
+    again = push(folder, batches, None)
+    assert again == (
+        f"data/batches is still version {first.md5}: {tmp_path}/remote has all of it already."
+    )
     (batches / "c.csv").write_text("x\n4\n")
     push(folder, batches, None)
     assert source_version(batches).md5 != first.md5

@@ -73,7 +73,7 @@ def test_an_error_frees_it(bucket):
 
 def test_a_waiter_gets_the_holders_name(bucket, monkeypatch, caplog):
     """The holder is named first in the log, then in the error."""
-    monkeypatch.setattr(lease_module, "_TELL_AFTER", 0.2)
+    monkeypatch.setattr(lease_module, "TELL_AFTER", 0.2)
     who = rf"on .* \(process {os.getpid()}, since "
     with hold(bucket), caplog.at_level(logging.WARNING):
         with pytest.raises(ConflictError, match=who), hold(bucket, patience=0.8):

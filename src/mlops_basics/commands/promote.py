@@ -176,13 +176,14 @@ def promote(
             _prepare(store, registry, version, override)
             store.begin_move()
             registry.move_champion(version, champion, still_held)
-        before = store.pointer()
+        before, interrupted = store.pointer(), store.is_moving() and version == champion
         registered = registry.state("promoted by hand", promoted=True)
         state = publish(store, registry, registered, now)
     if not state.changed:
         since = f" since {before.at}" if before else ""
+        done = "What was interrupted is finished" if interrupted else "Nothing to do"
         return (
-            f"Nothing to do: this run is version {version} of '{store.model_name}', which is the "
+            f"{done}: this run is version {version} of '{store.model_name}', which is the "
             f"champion and in production{since}."
         )
     replaced = before.version if before else None

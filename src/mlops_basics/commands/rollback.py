@@ -55,6 +55,12 @@ def _roll_back(
     target = to or _way_back(store, history, present, registry)
     _require_known(store, registry, target)
     if champion == target == present and pointer is not None:
+        if store.is_moving():  # killed after the pointer had moved: all but the mark was done
+            store.end_move()
+            return (
+                f"What was interrupted is finished: release {target} of '{store.model_name}' is in "
+                f"production since {pointer.at}."
+            )
         return (
             f"Nothing to do: release {target} of '{store.model_name}' is in production since "
             f"{pointer.at}. To go elsewhere, name a release: kedro rollback --to VERSION "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -23,6 +22,7 @@ from mlops_basics.schemas import (
     ReleaseManifest,
     ReleaseState,
 )
+from mlops_basics.storage.holder import user_name
 from mlops_basics.table.row_groups import counted
 
 _ACTIONS: dict[str, Literal["refresh", "switch"]] = {"refreshed": "refresh", "switched": "switch"}
@@ -177,7 +177,7 @@ def _name_the_overtaken(
                 action="refused",
                 version=version,
                 replaced=in_production,
-                by=getpass.getuser(),
+                by=user_name(),
                 reason=f"Version {champion} became the champion before it was published.",
                 mlflow_run_id=registry.run_of(version),
             )
@@ -233,7 +233,7 @@ def _entry(
         action="promoted" if override else _ACTIONS.get(manifest.decision.outcome, "release"),
         version=manifest.version,
         replaced=replaced,
-        by=override.by if override else getpass.getuser(),
+        by=override.by if override else user_name(),
         reason=f"{override.reason} (the decision was: {why})" if override else why,
         **origin_of(manifest),
     )

@@ -10,6 +10,7 @@ import configparser
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -19,6 +20,7 @@ import yaml
 from pydantic import ValidationError
 
 from mlops_basics.errors import ConfigurationError, DataError
+from mlops_basics.safe_text import without_secrets
 from mlops_basics.schemas import SourceVersion
 from mlops_basics.storage.source_files import check_local_file
 
@@ -81,14 +83,19 @@ def push(project_path: Path, path: Path, remote: str | None) -> str:
             "There is no remote to push to. Set data_remote in globals.yml, such as "
             "s3://bucket/dvc; credentials come from the usual AWS variables."
         )
+    before = source_version(path) if _pointer(path).is_file() else None
     _dvc(project_path, "add", "--quiet", str(path))
-    _dvc(project_path, "push", "--quiet", str(_pointer(path)))
+    sent = re.search(r"(\d+) files? pushed", _dvc(project_path, "push", str(_pointer(path))))
     version = source_version(path)
     assert version is not None  # noqa: S101 (it was just added)
-    shown = _pointer(path).relative_to(project_path).as_posix()
+    shown, source = (each.relative_to(project_path).as_posix() for each in (_pointer(path), path))
+    where = _remote_address(project_path)
+    done = f"{sent[1]} objects were sent to {where}" if sent else f"{where} has all of it already"
+    if before is not None and before.md5 == version.md5:
+        return f"{source} is still version {version.md5}: {done}."
+    added = f".dvc {shown} {Path(shown).parent.as_posix()}/.gitignore"
     return (
-        f"Pushed {path.relative_to(project_path).as_posix()} as {version.md5}. "
-        f"Commit what names it: git add .dvc {shown} {Path(shown).parent.as_posix()}/.gitignore"
+        f"Pushed {source} as version {version.md5}: {done}. Commit what names it: git add {added}"
     )
 
 
@@ -171,7 +178,15 @@ def _config(project_path: Path) -> configparser.ConfigParser:
     return config
 
 
-def _dvc(folder: Path, *arguments: str) -> None:
+def _remote_address(project_path: Path) -> str:
+    """Of the remote that is pushed to, without user and password."""
+    config = _config(project_path)
+    section = f"'remote \"{config.get('core', 'remote', fallback=_REMOTE)}\"'"
+    return without_secrets(config.get(section, "url", fallback="the remote"))
+
+
+def _dvc(folder: Path, *arguments: str) -> str:
+    """Call DVC; what it said."""
     if find_spec("dvc") is None:
         raise ConfigurationError(
             "DVC is not installed. Install the extra: pip install 'mlops-basics[dvc]' "
@@ -188,3 +203,4 @@ def _dvc(folder: Path, *arguments: str) -> None:
             f"dvc {arguments[0]} failed: {' '.join(said[:4]) or 'it says nothing'}. Check that the "
             "remote can be reached (data_remote in globals.yml, AWS variables), then run again."
         )
+    return done.stdout

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import logging
-import os
 import random
 import secrets
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from mlops_basics.errors import ConflictError
 from mlops_basics.storage.faults import is_storage_fault, readable_faults
+from mlops_basics.storage.holder import in_words, this_process
 from mlops_basics.storage.s3_objects import Seen, look, put_if
 
 LIFE = 30.0  # seconds after its last sign of life that a holder counts as dead
 PATIENCE = 600.0  # seconds to wait for another holder
-_TELL_AFTER = 3.0  # seconds of waiting in silence
+TELL_AFTER = 3.0  # seconds of waiting in silence
 _LONGEST_PAUSE = 2.0  # seconds between two looks
 _HELD, _FREE = "held", "free"
 _HOLDER = "holder"  # beside the state: who wrote it
@@ -85,12 +82,7 @@ class _Holder:
         self._tag: str | None = None
         self._sign = 0.0  # monotonic time; the last sign of life is no older
         self._turn = threading.Lock()  # the renewing thread's, or the caller's
-        self._who = {
-            "by": _user(),
-            "machine": socket.gethostname(),
-            "process": os.getpid(),
-            "since": datetime.now(UTC).isoformat(timespec="seconds"),
-        }
+        self._who = this_process()
 
     def take(self, seen: Seen | None) -> bool:
         """Make it ours, if it still is as it was seen."""
@@ -196,7 +188,7 @@ def _wait(holder: _Holder, patience: float) -> None:
                 f"Wait until it has ended (if it has died: {holder.life:.0f} seconds), then run "
                 "again."
             )
-        if waited > _TELL_AFTER and not logged:
+        if waited > TELL_AFTER and not logged:
             log.warning("Waiting for %s, who holds %s.", _held_by(holder), holder.shown)
             logged = True
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 (not a secret)
@@ -205,14 +197,6 @@ def _wait(holder: _Holder, patience: float) -> None:
 
 def _held_by(holder: _Holder) -> str:
     try:
-        who = json.loads(holder.fs.cat_file(holder.path, max_concurrency=1))
-        return f"{who['by']} on {who['machine']} (process {who['process']}, since {who['since']})"
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return in_words(json.loads(holder.fs.cat_file(holder.path, max_concurrency=1)))
+    except (FileNotFoundError, ValueError):
         return "somebody"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
-        return f"user {os.getuid()}" if hasattr(os, "getuid") else "somebody"

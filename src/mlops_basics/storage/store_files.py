@@ -23,6 +23,7 @@ from fsspec.implementations.local import LocalFileSystem
 from mlops_basics.safe_text import without_secrets
 from mlops_basics.storage.faults import error_code, readable_faults
 from mlops_basics.storage.lease import PATIENCE, lease
+from mlops_basics.storage.local_lock import local_lock
 from mlops_basics.storage.s3_objects import is_s3, look, put_if
 
 _PART = 8 * 2**20  # bytes of a part of a large file; as boto3 does, many are on their way at once
@@ -223,7 +224,7 @@ class StoreFiles:
 
         Args:
             name: What is locked.
-            patience: Seconds to wait on S3; on a local disk a holder is awaited for ever.
+            patience: Seconds to wait.
 
         Yields:
             What raises ConflictError if the lock was lost, which a lease on S3 can be.
@@ -236,10 +237,8 @@ class StoreFiles:
                 yield still_held
         elif self._local:
             with readable_faults("write", self.shown(name)):
-                Path(self._base).mkdir(parents=True, exist_ok=True)
-                file = _opened(self._own(name))
-            with file:
-                _wait_for_lock(file)
+                place = self._own(name)
+            with local_lock(place, self.shown(name), patience):
                 yield _still_held
         else:
             with _IN_PROCESS[self._full(name)]:
@@ -313,13 +312,6 @@ def _link(place: Path) -> OSError:
     return OSError(errno.ELOOP, f"{place} is a symbolic link, and no link of a store is followed")
 
 
-def _opened(lock: Path) -> IO[bytes]:
-    """Open a lock's file, but none that a link leads to."""
-    no_link = getattr(os, "O_NOFOLLOW", 0)
-    handle = os.open(lock, os.O_WRONLY | os.O_APPEND | os.O_CREAT | no_link, 0o666)
-    return os.fdopen(handle, "ab")
-
-
 def _replace(scratch: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(scratch, target)  # noqa: PTH105 (one name for the call that must be atomic)
@@ -328,18 +320,6 @@ def _replace(scratch: Path, target: Path) -> None:
 
 def _still_held() -> None:
     """A lock of the system or of the process is held until it is given back."""
-
-
-def _wait_for_lock(file: IO[bytes]) -> None:
-    """Lock a file until it is closed, by whichever means the system has."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
@@ -97,7 +98,7 @@ def _server(uri: str) -> CheckResult:
     client, base = version("mlflow"), uri.rstrip("/")
     try:
         health = requests.get(f"{base}/health", timeout=TIMEOUT)
-        answer = requests.get(f"{base}/version", timeout=TIMEOUT)
+        answer = requests.get(f"{base}/version", timeout=TIMEOUT, **_identity())
     except requests.RequestException as error:
         raise CheckError(
             f"{uri} does not answer within {TIMEOUT:g} s ({type(error).__name__}).",
@@ -108,6 +109,12 @@ def _server(uri: str) -> CheckResult:
         raise CheckError(
             f"{uri} answers HTTP {health.status_code} when asked for its health.",
             "Look at the server's log, and whether its list of allowed hosts names this address.",
+        )
+    if answer.status_code in (401, 403):
+        raise CheckError(
+            f"{uri} does not know you (HTTP {answer.status_code}).",
+            "Correct MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+            "conf/local/credentials.yml.",
         )
     server = answer.text.strip()[:40] if answer.ok else "of an unknown version"
     if server.split(".")[:2] != client.split(".")[:2]:
@@ -120,6 +127,16 @@ def _server(uri: str) -> CheckResult:
     return CheckResult(
         CHECK, "ok", f"{uri} is {server}, the client {client}; it starts migrated only"
     )
+
+
+def _identity() -> dict[str, Any]:
+    """User and password, or a token, as MLflow's client sends them."""
+    user = os.environ.get("MLFLOW_TRACKING_USERNAME")
+    password = os.environ.get("MLFLOW_TRACKING_PASSWORD")
+    if user and password:
+        return {"auth": (user, password)}
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    return {"headers": {"Authorization": f"Bearer {token}"}} if token else {}
 
 
 def _sqlite(uri: str) -> tuple[bool, CheckResult]:

@@ -17,6 +17,7 @@ from mlops_basics.commands.services.postgres import PostgresServer
 from mlops_basics.commands.services.s3 import S3Server
 from mlops_basics.commands.services.secret_files import instance_secrets, write_private
 from mlops_basics.errors import ConfigurationError
+from mlops_basics.storage.local_lock import local_lock
 
 S3_PORT = 8333
 MLFLOW_PORT = 5002
@@ -144,9 +145,8 @@ class Instance:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Start and stop one process at a time."""
-        import fasteners
-
-        with fasteners.InterProcessLock(self.folder / ".lock"):
+        path = self.folder / ".lock"
+        with local_lock(path, str(path)):
             yield
 
 
