@@ -92,6 +92,8 @@ def line_chart(
     y_label: str,
     threshold: float | None = None,
     marks: Mapping[int, str] | None = None,
+    styles: Mapping[str, int] | None = None,
+    percent: bool = False,
 ) -> Markup:
     """Draw lines over the same places.
 
@@ -102,6 +104,9 @@ def line_chart(
         y_label: What the values are, with their unit.
         threshold: Where a dashed line is drawn.
         marks: By place, from 0, a word above a vertical line.
+        styles: By name, the number of its line's style, where charts share names; the order of the
+            series counts for the others.
+        percent: Whether values are shares.
 
     Returns:
         The SVG; all texts are escaped.
@@ -114,13 +119,14 @@ def line_chart(
             raise ValueError(f"{name} must be of length {len(x)}, got {len(values)!r}")
     lines = []
     for at, (name, values) in enumerate(series.items()):
-        style = line_style(at)
+        style = line_style((styles or {}).get(name, at))
         points = [(float(place), _finite(value)) for place, value in enumerate(values)]
         lines.append(Line(points, style["color"], name, style["dash"]))
     ends = (-0.5, max(len(x) - 0.5, 0.5))
     if threshold is not None:
         level: list[tuple[float, float | None]] = [(end, threshold) for end in ends]
-        lines.append(Line(level, RED, f"threshold {threshold:.4g}", "dash", 1.5))
+        words = f"{100 * threshold:.4g} %" if percent else f"{threshold:.4g}"
+        lines.append(Line(level, RED, f"threshold {words}", "dash", 1.5))
     heights = [y for line in lines for _, y in line.points if y is not None]
     dots = [
         Dot(place, y, line.colour)
@@ -139,6 +145,7 @@ def line_chart(
             lines=lines,
             dots=dots,
             marks=[(float(at), word) for at, word in (marks or {}).items()],
+            percent_y=percent,
         )
     )
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from mlops_basics.reporting.figures.style import RED, line_style
 from mlops_basics.reporting.pages.monitoring import write_monitoring_page
-from mlops_basics.reporting.pages.policies import policy_section
+from mlops_basics.reporting.pages.policies import (
+    MOST_SHARE,
+    STYLES,
+    _beside_production,
+    _events,
+    policy_section,
+)
 from mlops_basics.schemas.policy import Adaptation, PolicyState, TestedBatch
 from mlops_basics.stats.prequential.evidence import begin
 from tests.support.monitored import make_monitored
@@ -76,3 +85,37 @@ def test_without_a_policy_the_page_has_no_such_section():
     found = make_monitored()
     assert policy_section(found.verdict, found.state) is None
     assert "How production follows" not in write_monitoring_page(*found.page_arguments)
+
+
+def test_each_policy_looks_the_same_in_both_figures(monitored):
+    """And none as another one, nor as the threshold."""
+    section = policy_section(monitored.verdict, monitored.state)
+    colours = [
+        dict(re.findall(r'stroke="(#\w+)"[^>]*/>\n<text[^>]*>(last \d)<', str(figure)))
+        for figure in (section.losses, section.evidence)
+    ]
+    assert colours[0] == colours[1]
+    assert set(colours[0].values()) == {"last 1", "last 3"}
+    looks = [tuple(line_style(at).values()) for at in STYLES.values()]
+    assert len(set(looks)) == len(looks)
+    assert (RED, "dash") not in looks
+
+
+def test_losses_are_drawn_beside_productions(monitored):
+    """As a share of production's mean; what is far off is drawn at the edge, not beyond."""
+    tested = [*monitored.state.policy.tested, _tested(4)]
+    far = tested[-1].model_copy(update={"losses": {"production": 2.0, "last 3": 900.0}})
+    assert _beside_production(tested)["production"] == [1.0] * 5
+    assert _beside_production(tested)["last 3"] == [0.5] * 5
+    assert _beside_production([*tested[:-1], far])["last 3"][-1] == MOST_SHARE
+
+
+def test_refreshes_that_followed_each_other_are_one_line(monitored):
+    """The newest of them stands for all, which are counted; a switch or a veto has its own."""
+    events = [WHY, "Fitted again with m1.", "Fitted again with m2.", "Fitted again with m3.", VETO]
+    tested = [_tested(n, event, changed=event == WHY) for n, event in enumerate(events)]
+    assert _events(tested) == [
+        ("m4.csv", VETO),
+        ("m3.csv", "Fitted again with m3. Before, it was fitted again 2 times in a row."),
+        ("m0.csv", WHY),
+    ]

@@ -12,9 +12,13 @@ from mlops_basics.reporting.monitoring_text import policy_lines
 from mlops_basics.reporting.svg import line_chart
 from mlops_basics.reporting.text import number
 from mlops_basics.schemas import MonitoringState, Verdict
-from mlops_basics.schemas.policy import CONSTANT, PRODUCTION, TestedBatch
+from mlops_basics.schemas.policy import CONSTANT, NEW_RECIPE, POLICIES, PRODUCTION, TestedBatch
 
 MOST_EVENTS = 20
+MOST_SHARE = 2.0  # of production's loss; what is further off is drawn at the edge
+#: Lines of one name look the same in both figures; a constant is dashed, in grey.
+STYLES = {name: at for at, name in enumerate((PRODUCTION, *reversed(POLICIES), NEW_RECIPE))}
+STYLES[CONSTANT] = 13
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class PolicySection:
         policy, why: The present one, and the sentence that says why.
         pin: Why the release stays; empty without a pin.
         lines: What follows from this look.
-        losses: Cumulative mean loss, production beside each policy; empty before the first batch.
+        losses: Mean loss so far of each policy beside production; empty before the first batch.
         evidence: How far the evidence for each alternative has come; 1 is enough.
         means: Name and mean loss over the batches that are shown, the least first.
         events: Batch and sentence of each switch, refresh and veto, the newest first.
@@ -52,7 +56,6 @@ def policy_section(verdict: Verdict, state: MonitoringState) -> PolicySection | 
     if policy is None:
         return None
     tested = policy.tested
-    events = [(batch.name, batch.event) for batch in reversed(tested) if batch.event]
     return PolicySection(
         policy=policy.policy,
         why=policy.why,
@@ -61,17 +64,19 @@ def policy_section(verdict: Verdict, state: MonitoringState) -> PolicySection | 
         losses=_losses_figure(tested) if tested else None,
         evidence=_evidence_figure(tested) if tested else None,
         means=[(name, number(value)) for name, value in _means(tested)],
-        events=events[:MOST_EVENTS],
+        events=_events(tested)[:MOST_EVENTS],
     )
 
 
 def _losses_figure(tested: Sequence[TestedBatch]) -> Markup:
     return line_chart(
-        _cumulative(tested),
+        _beside_production(tested),
         x=[batch.name for batch in tested],
-        title="Mean loss so far, by policy",
-        y_label="mean loss",
+        title="Mean loss so far, as a share of production's, by policy",
+        y_label="mean loss so far, % of production's",
         marks={at: "change" for at, batch in enumerate(tested) if batch.changed},
+        styles=STYLES,
+        percent=True,
     )
 
 
@@ -80,9 +85,53 @@ def _evidence_figure(tested: Sequence[TestedBatch]) -> Markup:
         _strengths(tested),
         x=[batch.name for batch in tested],
         title="Evidence for each policy",
-        y_label="share of what is needed",
+        y_label="% of what is needed",
         threshold=1.0,
+        styles=STYLES,
+        percent=True,
     )
+
+
+def _beside_production(tested: Sequence[TestedBatch]) -> dict[str, list[float | None]]:
+    """Each policy's mean loss so far as a share of production's, cut where it is far off.
+
+    In units of the loss, whatever is far off would press all that matters into one line.
+    """
+    means = _cumulative(tested)
+    of_production = means[PRODUCTION]
+    return {
+        name: [
+            min(value / known, MOST_SHARE) if value is not None and known else None
+            for value, known in zip(values, of_production, strict=True)
+        ]
+        for name, values in means.items()
+    }
+
+
+def _events(tested: Sequence[TestedBatch]) -> list[tuple[str, str]]:
+    """What followed, the newest first; of refreshes that followed each other the newest alone."""
+    found: list[tuple[str, str]] = []
+    passed = 0
+    newer = None  # whether what followed the batch after this one was a refresh
+    for batch in reversed(tested):
+        if not batch.event:
+            continue
+        is_refresh = not batch.changed and not batch.event.startswith("Not refreshed")
+        if is_refresh and newer:
+            passed += 1
+            continue
+        found = _with_passed(found, passed)
+        passed, newer = 0, is_refresh
+        found.append((batch.name, batch.event))
+    return _with_passed(found, passed)
+
+
+def _with_passed(events: list[tuple[str, str]], passed: int) -> list[tuple[str, str]]:
+    if not passed:
+        return events
+    times = "once" if passed == 1 else f"{passed} times"
+    name, event = events[-1]
+    return [*events[:-1], (name, f"{event} Before, it was fitted again {times} in a row.")]
 
 
 def _names(tested: Sequence[TestedBatch]) -> list[str]:
