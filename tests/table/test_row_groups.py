@@ -20,13 +20,13 @@ def rows_of(times=None, hashes=None, n=100):
     return table if times is None else table.assign(when=times)
 
 
-def find(rows, keys=(), sets=(), least=20):
+def find(rows, keys=(), sets=(), for_proof=True):
     """The groups of these rows."""
     split = {"time_column": "when"} if "when" in rows else {}
     params = configured(
         PreprocessingParams, **{"target": "kind", "key_columns": keys, "split": split}
     )
-    return row_groups(rows, params, sets, least)
+    return row_groups(rows, params, sets, for_proof=for_proof)
 
 
 def hours(n, every):
@@ -43,20 +43,11 @@ def test_days_of_a_split_by_time_belong_together():
     assert len(set(found.codes)) == 25
 
 
-def test_of_few_days_the_hours_belong_together():
-    """Two rows an hour, fifty hours."""
-    found = find(rows_of(pd.Series(hours(50, 1).repeat(2).to_numpy())))
-    assert found.name == "hour of when"
-    assert "hours of one day may still err together" in found.note
-    assert len(set(found.codes)) == 50
-
-
-def test_the_rows_that_may_be_compared_choose_the_unit():
-    """Of 100 days ten have test rows, which are grouped by hours."""
-    times = hours(1000, 2.4)
-    is_test = np.arange(1000) >= 900
-    assert find(rows_of(times, n=1000)).name == "day of when"
-    assert find(rows_of(times, n=1000), sets=[is_test]).name == "hour of when"
+@pytest.mark.parametrize("days", [1, 3, 19])
+def test_few_days_are_days_where_something_is_to_be_proved(days):
+    """Hours of one day err together: three days prove nothing of the next, however many rows."""
+    found = find(rows_of(hours(24 * days, 1), n=24 * days))
+    assert (found.name, found.number, found.note) == ("day of when", days, "")
 
 
 def test_one_moment_has_no_groups_and_says_so():
@@ -126,14 +117,14 @@ def test_rows_keep_their_groups_when_they_are_divided():
         assert len(pairs) == len(set(codes)) == sites_of.nunique()
 
 
-def test_intervals_are_content_with_few_days():
-    """A week has seven, which say more of the next week than its hours do; the gate needs more."""
+def test_the_interval_of_a_single_day_takes_its_hours():
+    """A week has seven days, which say more of the next week than its hours do."""
     week = rows_of(hours(168, 1), n=168)
-    assert find(week).name == "hour of when"
-    few = find(week, least=2)
+    few = find(week, for_proof=False)
     assert (few.name, few.number, few.note) == ("day of when", 7, "")
-    a_day = find(rows_of(hours(24, 1), n=24), least=2)
-    assert a_day.name == "hour of when"
+    a_day = find(rows_of(hours(24, 1), n=24), for_proof=False)
+    assert (a_day.name, a_day.number) == ("hour of when", 24)
+    assert "hours of one day may still err together" in a_day.note
 
 
 def test_sets_are_judged_by_one_kind_of_groups():

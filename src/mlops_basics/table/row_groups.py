@@ -50,7 +50,8 @@ def row_groups(
     rows: pd.DataFrame,
     params: PreprocessingParams,
     sets: Sequence[Mask] = (),
-    least: int = 2,
+    *,
+    for_proof: bool = False,
 ) -> RowGroups:
     """Find the groups by ``group_by``; without any, copies of a row are one.
 
@@ -58,7 +59,8 @@ def row_groups(
         rows: Rows as preprocessing left them, shape (n, columns).
         params: What the table means.
         sets: Those of them that something is to be said of, each of shape (n,); none: all.
-        least: Of how many groups each of these sets has to be, where there is a choice.
+        for_proof: Whether days are wanted however few they are. An interval of one day's rows may
+            take hours instead, and says so; a proof must not rest on these.
 
     Raises:
         LineageError: If the rows were preprocessed under another ``group_by``.
@@ -66,14 +68,14 @@ def row_groups(
     if params.group_by == "none":
         return NO_GROUPS
     sets = sets or [np.ones(len(rows), dtype=bool)]
-    found = _named_groups(rows, params, sets, least)
+    found = _named_groups(rows, params, sets, for_proof)
     if found.codes is None and COPY_COLUMN in rows:
         return replace(found, codes=_codes(rows[COPY_COLUMN]), name="copies of one row")
     return found
 
 
 def _named_groups(
-    rows: pd.DataFrame, params: PreprocessingParams, sets: Sequence[Mask], least: int
+    rows: pd.DataFrame, params: PreprocessingParams, sets: Sequence[Mask], for_proof: bool
 ) -> RowGroups:
     if params.group_column is not None:
         if params.group_column not in rows:
@@ -83,7 +85,7 @@ def _named_groups(
             )
         return RowGroups(_codes(rows[params.group_column]), params.group_by)
     if params.split.time_column:
-        return _by_time(rows[params.split.time_column], sets, least)
+        return _by_time(rows[params.split.time_column], sets, for_proof)
     hashes = rows[ROW_HASH_COLUMN]
     if params.key_columns and not all(hashes[rows_of_set].is_unique for rows_of_set in sets):
         return RowGroups(_codes(hashes), ", ".join(params.key_columns))
@@ -121,17 +123,21 @@ def enough_groups(codes: Codes | None, rows: Mask, least: int = MIN_ROWS) -> boo
     return codes is None or len(np.unique(codes[rows])) >= least
 
 
-def _by_time(times: pd.Series, sets: Sequence[Mask], least: int) -> RowGroups:
+def _by_time(times: pd.Series, sets: Sequence[Mask], for_proof: bool) -> RowGroups:
     """Days, or else hours: the weather, the news, a failing supplier meet all rows of a day."""
     for unit, word in TIME_UNITS.items():
         codes = _codes(times.dt.floor(unit))
-        if all(enough_groups(codes, rows_of_set, least) for rows_of_set in sets):
-            note = "" if unit == "D" else "hours of one day may still err together"
-            return RowGroups(codes, f"{word} of {times.name}", note)
-    words = " or ".join(TIME_UNITS.values())
+        if all(enough_groups(codes, rows_of_set, 2) for rows_of_set in sets):
+            if unit == "D":
+                return RowGroups(codes, f"{word} of {times.name}")
+            if for_proof:
+                return RowGroups(_codes(times.dt.floor("D")), f"day of {times.name}")
+            return RowGroups(
+                codes, f"{word} of {times.name}", "hours of one day may still err together"
+            )
     return RowGroups(
-        note=f"rows are taken as independent: they lie in fewer than {least} groups by {words}; "
-        "`group_by` in globals.yml may name a column of others"
+        note="rows are taken as independent: they are all of one time; `group_by` in globals.yml "
+        "may name a column of what belongs together"
     )
 
 

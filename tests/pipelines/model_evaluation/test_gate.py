@@ -307,6 +307,20 @@ def test_a_repeated_key_of_the_past_is_not_compared():
     assert (request.rows, request.groups, request.grouped_by) == (40, 40, "day of when")
 
 
+def test_three_days_are_told_that_they_are_too_few():
+    """Nor are their 72 hours more: what three days share is not known of the next."""
+    times = pd.date_range("2024-01-01", periods=112, freq="h")
+    rows = labelled_of(raw_of(np.arange(112), ["new.csv"] * 112)).assign(when=times)
+    train, test = rows[:40], rows[40:].reset_index(drop=True)
+    params = configured(PreprocessingParams, target="kind", split={"time_column": "when"})
+    given = (rows, train, train, test, table_info(), FIT, params, configured(DecisionParams))
+    _, request, _ = score_gate(champion_of(), Logistic(), *given)
+    assert request.status == "too_few_rows"
+    assert "72 rows" in request.reason
+    assert "are of 4 groups only (day of when)" in request.reason
+    assert "take a longer `period`" in request.reason
+
+
 @pytest.mark.parametrize(
     ("labelled", "message"),
     [

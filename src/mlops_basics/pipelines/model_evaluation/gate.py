@@ -206,7 +206,9 @@ def request_challenge(
         reason = (
             f"The {rows} rows that neither model was trained or tuned on are of {groups} groups "
             f"only ({grouped_by}); at least {MIN_ROWS} are needed, since rows of one group may err "
-            "together. Collect others, or say in globals.yml what belongs together (group_by)."
+            "together. Collect others"
+            + (", take a longer `period`" if grouped_by.startswith("day of ") else "")
+            + ", or say in globals.yml what belongs together (group_by)."
         )
     else:
         challenger, of_champion = gate_scores(gate, "challenger"), gate_scores(gate, "champion")

@@ -33,7 +33,6 @@ from mlops_basics.schemas import (
 from mlops_basics.schemas.metrics import Kind
 from mlops_basics.scoring.metrics import compute_metrics
 from mlops_basics.scoring.scores import Scores, confusion_counts, losses, score_rows
-from mlops_basics.stats.paired.result import MIN_ROWS
 from mlops_basics.table.row_groups import row_groups
 from mlops_basics.table.row_hash import rows_by_hash
 
@@ -156,7 +155,7 @@ def score_gate(
     fitted = test_data[ROW_HASH_COLUMN].isin(learned)
     rows = test_data[~fitted].reset_index(drop=True)
     labelled = rows_by_hash(labelled_data, rows, table_info.target)
-    groups = row_groups(rows, preprocessing, least=MIN_ROWS)
+    groups = row_groups(rows, preprocessing, for_proof=True)
     unseen, ages, which_rows = gate.unseen_rows(
         labelled, champion, table_info, params, groups.codes
     )
