@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from mlops_basics.schemas import ConceptResult, Verdict, WatchedBatch, WatchedLoss
-from mlops_basics.schemas.policy import RELEASES, WORSE_THAN_CONSTANT
+from mlops_basics.schemas.policy import PRODUCTION, RELEASES, WORSE_THAN_CONSTANT, PolicyState
+from mlops_basics.scoring.policy_loss import LOSS_NAMES
 
 from .text import Badge, Tone, limits, number, share_text
 
+LATELY = 6  # batches that tell how production does by now
 OUTCOMES = {
     "retrain": "retrain",
     "no_drift": "no drift",
@@ -101,6 +103,31 @@ def policy_lines(verdict: Verdict) -> list[str]:
     if adaptation.worse_than_constant and WORSE_THAN_CONSTANT not in verdict.reasons:
         lines.append(WORSE_THAN_CONSTANT)
     return lines
+
+
+def lately_text(verdict: Verdict, policy: PolicyState | None) -> str:
+    """What production's error is by now; empty before the first labelled batch.
+
+    Of the last batches, each scored before it was learned from: what the next one may be like. A
+    reference, or a test period, only tells of its own time.
+
+    Args:
+        verdict: This look's.
+        policy: How the policies did; None where none is followed.
+    """
+    tested = policy.tested[-LATELY:] if policy else ()
+    rows = sum(batch.rows for batch in tested)
+    if policy is not None and rows:
+        total = sum(batch.losses[PRODUCTION] * batch.rows for batch in tested)
+        name, value = LOSS_NAMES[policy.recipe.task], number(total / rows)
+        batches = "labelled batch" if len(tested) == 1 else f"{len(tested)} labelled batches"
+        where = f"on the last {batches} ({rows:,} rows)"
+    elif verdict.concept.newest is not None:
+        name, value = LOSSES[verdict.concept.loss], scaled(verdict.concept.newest, verdict.concept)
+        where = f"on the newest {verdict.concept.newest_rows:,} labelled rows"
+    else:
+        return ""
+    return f"{name[0].upper()}{name[1:]} {value} {where}, scored before they were learned from."
 
 
 def watched_text(concept: ConceptResult) -> str:

@@ -7,6 +7,7 @@ import re
 import pytest
 
 from mlops_basics.reporting.figures.style import RED, line_style
+from mlops_basics.reporting.monitoring_text import lately_text
 from mlops_basics.reporting.pages.monitoring import write_monitoring_page
 from mlops_basics.reporting.pages.policies import (
     MOST_SHARE,
@@ -119,3 +120,27 @@ def test_refreshes_that_followed_each_other_are_one_line(monitored):
         ("m3.csv", "Fitted again with m3. Before, it was fitted again 2 times in a row."),
         ("m0.csv", WHY),
     ]
+
+
+def test_the_headline_is_the_error_of_the_last_batches(monitored):
+    """Each scored before it was learned from; a long-gone reference is no headline."""
+    page = write_monitoring_page(*monitored.page_arguments)
+    head = page[: page.index("<h2>Why</h2>")]
+    words = "Mean absolute error 2.000 on the last 4 labelled batches (100 rows), scored before"
+    assert words in head
+    assert head.index(words) < head.index('class="badge')
+    tested = tuple(_tested(n).model_copy(update={"rows": 1}) for n in range(9))
+    policy = monitored.state.policy.model_copy(update={"tested": tested})
+    assert "on the last 6 labelled batches (6 rows)" in lately_text(monitored.verdict, policy)
+    one = policy.model_copy(update={"tested": tested[:1]})
+    assert "on the last labelled batch (1 rows)" in lately_text(monitored.verdict, one)
+
+
+def test_without_policies_the_headline_is_the_newest_rows(monitored):
+    """In the watched loss's own words; before the first labels nothing is claimed."""
+    update = {"newest": 0.25, "newest_rows": 340}
+    concept = monitored.verdict.concept.model_copy(update=update)
+    verdict = monitored.verdict.model_copy(update={"concept": concept})
+    text = "Share of wrong predictions 0.250 on the newest 340 labelled rows, scored before"
+    assert lately_text(verdict, None).startswith(text)
+    assert lately_text(monitored.verdict, None) == ""
