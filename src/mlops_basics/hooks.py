@@ -90,7 +90,7 @@ class RunRecordHooks:
         self._catalog, self._pipeline = catalog, pipeline
         self._code = describe_code(self._project_path)
         reproduces = self._parameters.get("reproduces")
-        self._parent = None if reproduces else versions.latest_manifest(catalog)
+        self._parent, self._highest = (None, None) if reproduces else versions.runs_before(catalog)
         self._sources = self._parent.sources if self._parent else {}
         if "source" in pipeline.inputs():
             self._sources = describe_sources(catalog, self._project_path)
@@ -162,6 +162,7 @@ class RunRecordHooks:
                 self._project_path,
             ),
             sources=self._sources,
+            highest_before=self._highest,
         )
         reproduces = self._parameters.get("reproduces")
         catalog.save(versions.REPRODUCTION if reproduces else versions.MANIFEST, manifest)

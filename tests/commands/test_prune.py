@@ -53,10 +53,21 @@ def removed(plan: Plan) -> set[tuple[str, str]]:
     return {(name, gone) for name, gone, _ in plan.removed}
 
 
+def test_a_run_of_a_clock_that_was_ahead_takes_no_other_ones_place():
+    """What has just ended is kept by --keep 1, and the one in the future with its reason."""
+    ahead = version(-30)
+    there = stored({name: [*RUNS, ahead] for name in NAMES[:3]})
+    kept = kept_runs(there, 1, NOW)
+    assert kept == {RUNS[-1]: "newest run", ahead: "lies in the future: a clock was ahead"}
+    plan = make_plan(there, [Reference(why, run) for run, why in kept.items()], NOW)
+    assert {run for _, run in removed(plan)} == set(RUNS[:-1])
+    assert plan.kept[ahead] == ("lies in the future: a clock was ahead",)
+
+
 def test_the_newest_runs_stay_and_older_ones_go():
     """Data sets first, each run's manifest after all the rest of it, the oldest run first."""
     there = everything()
-    assert sorted(kept_runs(there, 2)) == RUNS[-2:]
+    assert sorted(kept_runs(there, 2, NOW)) == RUNS[-2:]
     plan = make_plan(there, [run_reference(run) for run in RUNS[-2:]], NOW)
     assert [(name, gone) for name, gone, _ in plan.removed] == [
         (name, run) for run in RUNS[:3] for name in ("model", "raw_data", "manifest")
@@ -108,7 +119,7 @@ def test_a_run_that_has_its_manifest_but_not_let_go_of_its_claim_stays():
 def test_what_a_working_run_may_have_begun_from_stays():
     """It reads from the run that was the newest when it began."""
     began_before_the_last = version(7)
-    found = kept_runs(everything([began_before_the_last]), 1)
+    found = kept_runs(everything([began_before_the_last]), 1, NOW)
     assert set(found) == {RUNS[-1], RUNS[-2]}
 
 
@@ -117,7 +128,7 @@ def test_a_manifest_folder_without_a_manifest_is_no_run():
     empty = version(3)
     there = stored({"manifest": [*RUNS, empty]})
     there = Stored(there.folders, {"manifest": RUNS})
-    assert set(kept_runs(there, 1)) == {RUNS[-1]}
+    assert set(kept_runs(there, 1, NOW)) == {RUNS[-1]}
     plan = make_plan(there, [run_reference(RUNS[-1])], NOW)
     assert ("manifest", empty) in removed(plan)
 
@@ -182,7 +193,7 @@ def test_everything_that_is_referred_to_stays(folders, pool, keep, data):
             max_size=4,
         )
     )
-    needed = [Reference(why, run) for run, why in kept_runs(there, keep).items()] + others
+    needed = [Reference(why, run) for run, why in kept_runs(there, keep, NOW).items()] + others
     plan = make_plan(there, needed, NOW)
     gone = removed(plan)
     for reference in needed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -21,12 +22,13 @@ from mlops_basics.runs.versions import (
     latest_manifest,
     pin_inputs,
     pin_outputs,
+    runs_before,
     versioned,
     with_free_version,
 )
 from mlops_basics.schemas import Code, DataVersion, Manifest
 
-V1, V2, V3 = (f"2024-01-0{day}T00.00.00.000Z" for day in (1, 2, 3))
+V1, V2, V3, V4, V5 = (f"2024-01-0{day}T00.00.00.000Z" for day in range(1, 6))
 CODE = Code(git_commit=None, git_dirty=None, lock_sha256=None, python="3", libraries={})
 
 
@@ -94,10 +96,52 @@ def test_the_newest_manifest_is_found(catalog_of):
     assert latest_manifest(catalog_of(V1)) is None
     catalog_of(V1).save("manifest", make_manifest(raw=V1))
     catalog_of(V2).save("manifest", make_manifest(raw=V2))
+    (Path(catalog_of(V1).get("manifest")._filepath) / V1 / "manifest.json").write_text("{")
     found = latest_manifest(catalog_of(V3))
     assert found is not None
     assert found.run_id == V2
     assert latest_manifest(DataCatalog({})) is None
+
+
+def test_a_run_that_lies_in_the_future_is_told_and_later_ones_are_newer(catalog_of, caplog):
+    """Of a run whose clock was ahead, until one has begun after it; a killed run's folder is none.
+
+    What began before it came, and knows nothing of it, is older.
+    """
+    catalog_of(V1).save("manifest", make_manifest(raw=V1))
+    catalog_of(V4).save("manifest", make_manifest(raw=V4))  # made on the first day, too
+    (Path(catalog_of(V1).get("manifest")._filepath) / V2).mkdir()
+    assert newest(catalog_of(V2)) == (V4, V4)
+    (told,) = caplog.messages
+    assert told.startswith(f"The run {V4} lies in the future: the clock of the machine that made")
+    assert told.endswith("No run has begun after it: it is the newest one.")
+    after = make_manifest(raw=V2).model_copy(update={"highest_before": V4})
+    catalog_of(V2).save("manifest", after)
+    assert newest(catalog_of(V3)) == (V2, V4)
+    assert caplog.messages[-1].endswith(f"The newest run is {V2}, which began after it.")
+    later = make_manifest(raw=V3).model_copy(update={"highest_before": V4})
+    catalog_of(V3).save("manifest", later)
+    assert newest(catalog_of(V3)) == (V3, V4)
+    assert len(caplog.messages) == 3
+    assert newest(catalog_of(V5)) == (V3, V4)  # that time has come: nothing to tell
+    assert len(caplog.messages) == 3
+
+
+def test_inputs_come_from_the_run_that_is_newer_than_one_of_the_future(catalog_of):
+    """Not from the one of the highest version, as Kedro alone would take it."""
+    for version in (V1, V4):
+        save(catalog_of(version), raw=int(version[9]), manifest=make_manifest(raw=version))
+    after = make_manifest(raw=V2).model_copy(update={"highest_before": V4})
+    save(catalog_of(V2), raw=2, manifest=after)
+    catalog = catalog_of(V3)
+    pin_inputs(catalog, FIRST, latest_manifest(catalog), {}, WHOLE)
+    assert catalog.load("raw") == 2
+
+
+def newest(catalog):
+    """The version of the newest run, and the highest version."""
+    manifest, highest = runs_before(catalog)
+    return manifest.run_id, highest
 
 
 def test_only_versioned_data_sets_have_versions(catalog_of):

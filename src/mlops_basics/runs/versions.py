@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from kedro.io import CatalogProtocol
+from kedro.io import CatalogProtocol, DatasetError
 from kedro.io.core import AbstractVersionedDataset, Version, get_filepath_str
 from kedro.pipeline import Pipeline
 
@@ -33,10 +33,35 @@ log = logging.getLogger(__name__)
 
 def latest_manifest(catalog: Catalog) -> Manifest | None:
     """The newest run's manifest, or None before the first run."""
+    return runs_before(catalog)[0]
+
+
+def runs_before(catalog: Catalog) -> tuple[Manifest | None, str | None]:
+    """The newest run's manifest and the highest version of a run, None before the first run.
+
+    Versions are times. One that lies in the future is of a clock that was ahead, and is told. A
+    run that began when it was there already is newer, although its version is lower, also when
+    that time has come.
+    """
     if MANIFEST not in catalog or not catalog.exists(MANIFEST):
-        return None
-    manifest: Manifest = catalog.load(MANIFEST)
-    return manifest
+        return None, None
+    highest: Manifest = catalog.load(MANIFEST)
+    dataset = versioned(catalog, MANIFEST)
+    if dataset is None:
+        return highest, highest.run_id
+    own = str(dataset.resolve_save_version())
+    below = _next_below(dataset, highest.run_id, own)
+    newest = below if below and below.highest_before == highest.run_id else highest
+    if highest.run_id > own:
+        log.warning(
+            "The run %s lies in the future: the clock of the machine that made it was ahead, or "
+            "that of this one is behind. %s",
+            highest.run_id,
+            f"The newest run is {newest.run_id}, which began after it."
+            if newest is below
+            else "No run has begun after it: it is the newest one.",
+        )
+    return newest, highest.run_id
 
 
 def versioned(catalog: Catalog, name: str) -> AbstractVersionedDataset[Any, Any] | None:
@@ -246,6 +271,26 @@ def file_hash(catalog: Catalog, name: str, version: str, file: str) -> str | Non
     path = f"{content_path(dataset, 'read')}/{file}"
     fs: Any = getattr(dataset, "_fs", None)
     return content_hash(fs, path) if fs.isfile(path) else None
+
+
+def _next_below(
+    dataset: AbstractVersionedDataset[Any, Any], version: str, now: str
+) -> Manifest | None:
+    """The manifest of the highest version below another one and not in the future."""
+    protocol = getattr(dataset, "_protocol", "file")
+    folder = shown_path(protocol, get_filepath_str(dataset._filepath, protocol))
+    names = StoreFiles(folder, fs=getattr(dataset, "_fs", None)).names("")
+    try:
+        for name in sorted((name for name in names if name < version), reverse=True):
+            _pin(dataset, name)
+            if name <= now and dataset.exists():  # a killed run may have left no more than a folder
+                manifest: Manifest = dataset.load()
+                return manifest
+        return None
+    except DatasetError:  # damaged: who needs it says so
+        return None
+    finally:
+        _pin(dataset, None)
 
 
 def _pin(dataset: AbstractVersionedDataset[Any, Any], version: str | None) -> None:

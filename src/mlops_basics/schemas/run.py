@@ -50,7 +50,11 @@ class Code(Artifact):
 
 
 class Manifest(Artifact):
-    """A run: the one set of versions that belong together, and how they came about."""
+    """A run: the one set of versions that belong together, and how they came about.
+
+    ``highest_before`` is the highest version of a run that there was when this one began: a higher
+    one than its own where a clock was ahead.
+    """
 
     run_id: PathPart
     mlflow_run_id: str | None
@@ -61,6 +65,7 @@ class Manifest(Artifact):
     parameters: dict[str, Any]
     datasets: dict[str, DataVersion]
     sources: dict[Inlet, SourceVersion] = {}
+    highest_before: str | None = None
 
 
 class RunContext(Artifact):

@@ -77,16 +77,16 @@ def prune(
 
 def look(catalog: versions.Catalog, storage: _ModelStorage, keep: int) -> tuple[Plan, Stored]:
     """Decide what goes, and say what there is; nothing is removed."""
-    stored = storage.stored()
+    stored, now = storage.stored(), datetime.now(UTC)
     release: Any = catalog.get("release")
     needed: list[Reference] = [
         references.of_run(why, storage.manifest(run))
-        for run, why in kept_runs(stored, keep).items()
+        for run, why in kept_runs(stored, keep, now).items()
     ]
     needed += references.releases(release.store)
     needed += references.registered(release.registry, release.store.ledger())
     needed += references.monitored(catalog.load("monitoring_state"))
-    return make_plan(stored, needed, datetime.now(UTC)), stored
+    return make_plan(stored, needed, now), stored
 
 
 class _ModelStorage:

@@ -15,6 +15,7 @@ LIFE = timedelta(days=1)
 CLAIMED_LIFE = timedelta(days=7)
 
 NEWEST_RUN = "newest run"
+FUTURE_RUN = "lies in the future: a clock was ahead"
 NEWEST_OF_ITS_KIND = "newest of its data set"
 YOUNG = "may be of a run that still works"
 PARENT_OF_A_RUN = "a run that works may read it"
@@ -71,15 +72,20 @@ class Plan:
     kept: Mapping[str, tuple[str, ...]]
 
 
-def kept_runs(stored: Stored, keep: int) -> dict[str, str]:
+def kept_runs(stored: Stored, keep: int, now: datetime) -> dict[str, str]:
     """The runs whose manifests have to be asked what they need, with the reason.
 
     They are the newest ones of each kind, and those that a run that works may have begun from.
+    What lies in the future is kept and counts for none of these: whether it is newer than a run
+    that has just ended is not to be seen from its version.
     """
     reasons: dict[str, str] = {}
+    latest = f"{now.astimezone(UTC):%Y-%m-%dT%H.%M.%S}.999Z"
     for recorded in stored.runs.values():
         versions = sorted(recorded)
-        reasons |= dict.fromkeys(versions[-keep:], NEWEST_RUN)
+        past = [version for version in versions if version <= latest]
+        reasons |= dict.fromkeys(versions[len(past) :], FUTURE_RUN)
+        reasons |= dict.fromkeys(past[-keep:], NEWEST_RUN)
         for claim in stored.claimed:
             before = [version for version in versions if version < claim]
             if before:
