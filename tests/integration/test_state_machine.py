@@ -34,6 +34,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from mlops_basics.commands import ct
 from mlops_basics.commands.ct import ExitCode, Outcome, look_and_train
 from mlops_basics.commands.promote import promote_recorded
 from mlops_basics.commands.prune.command import prune
@@ -46,6 +47,7 @@ from mlops_basics.errors import (
 )
 from mlops_basics.production.history import periods
 from mlops_basics.schemas import MonitoringState, Override, Watch
+from mlops_basics.schemas.policy import REMEMBERED
 from mlops_basics.stats.concept_drift.sequential import SequentialState
 from mlops_basics.storage import store_files
 from mlops_basics.storage.store_files import StoreFiles
@@ -73,6 +75,8 @@ MOVING = ["set_model_version_tag", "set_registered_model_alias", "create", "repl
 PUBLISHING = [*MOVING, "log_artifacts", "create_model_version", "upload", "write"]
 TRAINING = [*PUBLISHING, "log_model", "log_text", "create_run", "save", "remove"]
 PRUNING = ["remove_folder", "remove"]
+#: Outcomes of decisions for a release, whichever way production follows the data.
+SHOWN = ("first_release", "promoted", "refreshed", "switched")
 
 
 def kills(changes: list[str]) -> st.SearchStrategy[Kill]:
@@ -105,12 +109,15 @@ class File:
 class Loop(RuleBasedStateMachine):
     """The project as its users see it, and what they are promised."""
 
+    adapt = "release"
+
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(prefix="loop-")
         self.killer, self.clock = Killer(), Clock()
         self.server = MemoryServer(self.killer)
-        self.place = SmallPlace(Path(self.folder.name), self.server, self.clock, self.killer)
+        root = Path(self.folder.name)
+        self.place = SmallPlace(root, self.server, self.clock, self.killer, self.adapt)
         for name in ("source", "labels"):
             (self.place.root / name).mkdir()
         self.patch = pytest.MonkeyPatch()
@@ -126,6 +133,7 @@ class Loop(RuleBasedStateMachine):
 
     def _let_it_be_killed(self) -> None:
         patch = self.patch.setattr
+        patch(ct, "pipelines", small_pipelines())
         patch(store_files.os, "fsync", lambda _handle: None)  # no power is cut here
         for name in ("write", "upload", "create", "replace_if", "remove", "remove_folder"):
             patch(StoreFiles, name, self.killer.around(getattr(StoreFiles, name)))
@@ -427,7 +435,7 @@ class Loop(RuleBasedStateMachine):
         assert len(set(tested)) == len(tested)
         for version in versions:
             assert json.loads(version.tags["reasons"])
-            by_test = version.tags["outcome"] in ("first_release", "promoted")
+            by_test = version.tags["outcome"] in SHOWN
             assert by_test or json.loads(version.tags["override"])["by"] == "me"
         assert set(self._store().versions()) <= set(self.server.versions)
 
@@ -545,19 +553,46 @@ def _content(path: Path) -> bytes | None:
     return path.read_bytes() if path.exists() else None
 
 
-def test_the_promises_hold_in_any_sequence() -> None:
+class PolicyLoop(Loop):
+    """The same, with production that follows the newest labelled batches by a policy."""
+
+    adapt = "policy"
+
+    @invariant()
+    def no_batch_is_tested_twice(self) -> None:
+        """Of the state of the policies, which is that of a release that was or is in production."""
+        policy = self._state().policy
+        if policy is None:
+            return
+        assert policy.version in self.history
+        tested = [batch.name for batch in policy.tested]
+        assert policy.batches_tested <= len(tested) or len(tested) == REMEMBERED
+        assert len(set(policy.entered)) == len(policy.entered)
+        assert sum(batch.rows for batch in policy.tested) >= policy.tested_rows
+
+    def _check_look(self, ended: Outcome) -> None:
+        """What the state says of production is so once a call has ended well."""
+        super()._check_look(ended)
+        policy = self._state().policy
+        if policy is not None:
+            assert policy.version == self._present()
+            assert policy.plan is None
+
+
+@pytest.mark.parametrize(("loop", "examples"), [(Loop, 9), (PolicyLoop, 5)])
+def test_the_promises_hold_in_any_sequence(loop: type[Loop], examples: int) -> None:
     """Sequences that are the same every time; or, on request, new ones until the time is over."""
     seconds = float(os.environ.get("STATE_MACHINE_SECONDS", "0"))
     outcomes.clear()
     # A sequence that fails is short enough to be read; making it shorter takes many minutes.
     how: dict[str, Any] = {"phases": [Phase.generate], "stateful_step_count": 30}
     if not seconds:
-        run_state_machine_as_test(Loop, settings=settings(max_examples=9, **how))
-        assert outcomes["steps"] >= 200
+        run_state_machine_as_test(loop, settings=settings(max_examples=examples, **how))
+        assert outcomes["steps"] >= 22 * examples
         return
     how |= {"derandomize": False, "database": None, "suppress_health_check": list(HealthCheck)}
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        run_state_machine_as_test(Loop, settings=settings(max_examples=10, **how))
+        run_state_machine_as_test(loop, settings=settings(max_examples=10, **how))
     for what, count in sorted(outcomes.items()):
         print(f"{what}: {count}")

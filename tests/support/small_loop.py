@@ -29,6 +29,7 @@ from mlops_basics.schemas import (
     CollectionParams,
     DecisionParams,
     EvaluationParams,
+    FittedModel,
     Manifest,
     MonitoringParams,
     OverfitCheck,
@@ -125,6 +126,15 @@ def stump_files(regime: int) -> dict[str, bytes]:
     return {"MLmodel": MLMODEL, "model.skops": skops.io.dumps(stump(regime))}
 
 
+def model_files(model: int | FittedModel) -> dict[str, bytes]:
+    """A release's model folder: of a stump, by its regime, or of what a policy has fitted."""
+    import skops.io
+
+    if isinstance(model, int):
+        return stump_files(model)
+    return {"MLmodel": MLMODEL, "model.skops": skops.io.dumps(model.pipeline)}
+
+
 def stump(regime: int) -> Any:
     """A model that knows one regime."""
     from sklearn.linear_model import LogisticRegression
@@ -179,6 +189,20 @@ def search_stump(train_data: pd.DataFrame) -> tuple[int, SearchReport, Recipe, R
     return regime, report, make_recipe(), RefitReport(rule="none", rows=len(train_data))
 
 
+def search_recipe(train_data: pd.DataFrame) -> tuple[Recipe, SearchReport]:
+    """Stands for the search after an alarm: another recipe for rows of another number."""
+    strength = 0.5 if len(train_data) % 2 else 0.1
+    report = SearchReport(
+        best_candidate="linear",
+        best_params={"C": strength},
+        best_valid_loss=0.1,
+        loss="log_loss",
+        trials_requested=1,
+        trials_run=1,
+    )
+    return make_recipe(parameters={"C": strength, "random_state": 0}), report
+
+
 def check_stump(train_data: pd.DataFrame) -> OverfitCheck:
     """A stump does not overfit."""
     return make_overfit_check()
@@ -196,10 +220,16 @@ def small_pipelines() -> dict[str, Pipeline]:
         ),
         Node(check_stump, "train_data", "overfit_check", name="check_stump"),
     ]
+    instead = {
+        "__default__": training,
+        "recipe_search": [
+            Node(search_recipe, "train_data", ["recipe", "search_report"], name="search_recipe")
+        ],
+    }
     found = {}
     for name, pipeline in register_pipelines().items():
         nodes = [node for node in pipeline.nodes if node.name not in LEFT_OUT]
-        found[name] = Pipeline(nodes + (training if name == "__default__" else []))
+        found[name] = Pipeline(nodes + instead.get(name, []))
     return found
 
 
@@ -220,12 +250,16 @@ def _catalog_entries() -> str:
 
 @dataclass
 class SmallPlace:
-    """A project's folder, seen by one process at a time; nothing is remembered but on disk."""
+    """A project's folder, seen by one process at a time; nothing is remembered but on disk.
+
+    ``adapt`` is how production follows the data (``monitoring.adapt``).
+    """
 
     root: Path
     server: MemoryServer
     clock: Clock
     killer: Killer
+    adapt: str = "release"
 
     def catalog(self, version: str | None = None, **more: Any) -> Any:
         """A fresh catalog, which sees what other processes have written."""
@@ -236,8 +270,10 @@ class SmallPlace:
         entries["release"]["now"] = lambda: self.clock.now()
         catalog = DataCatalog.from_config(entries, save_version=version or self.clock.version())
         for name, section in PARAMS.items():
-            given = section.model_copy(update=more.get(name, {}))
+            own = {"adapt": self.adapt} if name == "monitoring" else {}
+            given = section.model_copy(update=own | more.get(name, {}))
             catalog[f"params:{name}"] = MemoryDataset(given, copy_mode="assign")
+        catalog["params:plan"] = MemoryDataset(more.get("plan"))
         return catalog
 
     bare_catalog = catalog  # there are no hooks here
@@ -284,10 +320,11 @@ class SmallPlace:
             if name == "model":
                 folder = Path(versions.content_path(catalog.get(name), "written"))
                 folder.mkdir(parents=True)
-                for file, content in stump_files(value).items():
+                files = model_files(value)
+                for file, content in files.items():
                     (folder / file).write_bytes(content)
                     self.killer.step("save")
-                self.server.log_model(mlflow_run, stump_files(value))
+                self.server.log_model(mlflow_run, files)
             elif name in catalog:
                 catalog.save(name, value)
             else:
