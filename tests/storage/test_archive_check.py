@@ -106,7 +106,15 @@ def set_in(of, name, new):
 ADDRESS = {"data": [140_000_000_000_000, True], "shape": [1 << 40], "typestr": "|u1", "version": 3}
 EMPTY = node("TupleNode", "builtins.tuple", 78, content=[])
 CALL = node("FunctionNode", "sklearn.utils.validation.check_array", 79)
+def twice(schema):
+    """A change: an array is read once more, under another number."""
+    held = find(schema, "LogisticRegression")
+    array = {**held["coef_"], "__id__": 1_000_009}
+    held["intercept_"] = array
+
+
 HOSTILE = {
+    "one file as many arrays": (twice, "in the file of another one"),
     "an address of the memory": (
         attribute("__array_interface__", node=value(ADDRESS)),
         "'__array_interface__' as an attribute",

@@ -8,6 +8,7 @@ compiled code follows without looking. Here each node has its few forms, and all
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import io
 import json
@@ -134,6 +135,7 @@ class _Walk:
         self._packed, self._names = packed, set(packed.namelist())
         self._trusted = frozenset(trusted)
         self._known: dict[int, Node] = {}
+        self._hashes: dict[str, str] = {}
         self._owners: list[dict[str, Node]] = []  # attributes of the objects above, from the root
         self._has_trees = False
         self._predictors: set[int] = set()
@@ -260,7 +262,16 @@ class _Walk:
         name = node.get("file")
         if not isinstance(name, str) or name not in self._names or name == SCHEMA:
             raise FileError("holds an array whose file is missing.")
+        if name != f"{node['__id__']}.npy":
+            # skops reads it once a number: a thousand of one file would be a thousand arrays.
+            raise FileError("holds an array that is in the file of another one.")
         return NpyFile(self._packed.read(name))
+
+    def _hash(self, name: str) -> str:
+        """Of what a file holds; each is unpacked once, however often it is compared."""
+        if name not in self._hashes:
+            self._hashes[name] = hashlib.sha256(self._packed.read(name)).hexdigest()
+        return self._hashes[name]
 
     def _dtype(self, node: Node) -> Iterator[Node]:
         _require_keys(node, "content")
@@ -365,7 +376,7 @@ class _Walk:
             self._require_same(part["__id__"], part)
 
     def _require_same(self, ident: int, node: Node) -> None:
-        if not _same(self._known[ident], node, self._packed.read):
+        if not _same(self._known[ident], node, self._hash):
             raise FileError(f"holds two nodes of the number {ident}, which differ.")
 
     def _tree(self, node: Node) -> Iterator[Node]:
@@ -477,22 +488,22 @@ def _named(name: str) -> Any:
     return getattr(importlib.import_module(module), last)
 
 
-def _same(first: Any, second: Any, read: Callable[[str], bytes]) -> bool:
+def _same(first: Any, second: Any, hash_of: Callable[[str], str]) -> bool:
     """Whether two nodes say the same, whatever the numbers of what they hold.
 
     Args:
         first, second: Nodes, or values in them.
-        read: Gives the content of a file that a node names.
+        hash_of: Gives the hash of a file that a node names.
     """
     if isinstance(first, dict) and isinstance(second, dict):
         return set(first) == set(second) and all(
             key == "__id__"
-            or _same(value, second[key], read)
-            or (key == "file" and read(value) == read(second[key]))
+            or _same(value, second[key], hash_of)
+            or (key == "file" and hash_of(value) == hash_of(second[key]))
             for key, value in first.items()
         )
     if isinstance(first, list) and isinstance(second, list):
         return len(first) == len(second) and all(
-            _same(one, other, read) for one, other in zip(first, second, strict=True)
+            _same(one, other, hash_of) for one, other in zip(first, second, strict=True)
         )
     return type(first) is type(second) and bool(first == second)
