@@ -106,6 +106,8 @@ def set_in(of, name, new):
 ADDRESS = {"data": [140_000_000_000_000, True], "shape": [1 << 40], "typestr": "|u1", "version": 3}
 EMPTY = node("TupleNode", "builtins.tuple", 78, content=[])
 CALL = node("FunctionNode", "sklearn.utils.validation.check_array", 79)
+
+
 def twice(schema):
     """A change: an array is read once more, under another number."""
     held = find(schema, "LogisticRegression")

@@ -6,6 +6,8 @@ import io
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pandas.testing import assert_frame_equal
 
@@ -45,6 +47,32 @@ def test_few_bytes_of_many_rows_are_refused():
         read_parquet(zeros)
     with pytest.raises(FileError, match="long texts"):
         read_parquet(texts)
+
+
+MANY = pa.ListArray.from_arrays([0, 5_000_000], pa.array(np.zeros(5_000_000, dtype=np.int64)))
+LONG = pa.array(["x" * 300_000])
+FEW = pa.array(np.zeros(1_000, dtype=np.int32))
+REPEATED = pa.DictionaryArray.from_arrays(FEW, LONG)
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        ({"one row": MANY}, "'one row' of the type list"),
+        ({"nested": pa.StructArray.from_arrays([pa.array([1])], ["a"])}, "type struct"),
+        ({"bytes": pa.DictionaryArray.from_arrays(FEW, LONG.cast("binary"))}, "type binary"),
+        ({"wide": pa.array([b"x" * 10_000] * 9, pa.binary(10_000))}, "fixed_size_binary"),
+        ({str(at): REPEATED for at in range(9)}, "long texts"),
+        ({str(at): REPEATED.cast("string") for at in range(9)}, "long texts"),
+    ],
+    ids=["a list", "a struct", "bytes", "bytes of one length", "categories", "many columns"],
+)
+def test_a_column_of_few_bytes_and_much_memory_is_refused(columns, words):
+    """What has any length counts, whatever its type, and all columns together."""
+    target = io.BytesIO()
+    pq.write_table(pa.table(columns), target, compression="zstd")
+    with pytest.raises(FileError, match=words):
+        read_parquet(target.getvalue())
 
 
 @pytest.mark.parametrize("read", [read_fitted_rows, read_recipe, read_table])
