@@ -204,6 +204,14 @@ def rollback(place: Place, to: str | None, reason: str) -> None:
 
 
 @command("model")
+def adopt(place: Place) -> None:
+    """Take the release in production into this registry, which has lost it or is another one."""
+    from mlops_basics.commands.adopt import adopt as take
+
+    click.echo(take(*place.production()))
+
+
+@command("model")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=5001, show_default=True, type=int)
 def serve(place: Place, host: str, port: int) -> int:

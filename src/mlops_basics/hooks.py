@@ -23,6 +23,7 @@ from mlops_basics.config.checks import (
     check_runner,
 )
 from mlops_basics.config.credentials import export_credentials
+from mlops_basics.production.publish import require_own
 from mlops_basics.runs import mlflow_state, versions
 from mlops_basics.runs.claim import RunClaim
 from mlops_basics.runs.code_version import describe_code
@@ -102,6 +103,9 @@ class RunRecordHooks:
             registered["__default__"],
         )
         versions.pin_outputs(catalog, pipeline, run_params.get("load_versions") or {})
+        if "champion" in pipeline.inputs() and not reproduces:  # before minutes of searching
+            release: Any = catalog.get("release")
+            require_own(release.store, release.registry)
         name = versions.REPRODUCTION if reproduces else versions.MANIFEST
         self._claim = versions.claim_run(catalog, name)
 

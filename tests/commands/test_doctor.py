@@ -411,29 +411,38 @@ def test_the_champion_of_a_database_is_the_registrys(mlflow_store, tmp_path):
     shutil.copy(mlflow_store, tmp_path / "mlflow.db")
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     mlflow.set_tracking_uri(uri)
-    assert tracking.champion_in_sqlite(uri, "mine") is None
+    assert tracking.registered_in_sqlite(uri, "mine") == (None, {})
     client = MlflowClient()
     for name, versions in (("mine", 2), ("other", 1)):
         client.create_registered_model(name)
-        for _ in range(versions):
-            client.create_model_version(name, source=str(tmp_path))
+        for number in range(versions):
+            client.create_model_version(name, source=str(tmp_path), run_id=f"run{number}")
         client.set_registered_model_alias(name, "champion", str(versions))
-    found = tracking.champion_in_sqlite(uri, "mine")
-    assert found == ModelRegistry("mine").champion() == "2"
+    found = tracking.registered_in_sqlite(uri, "mine")
+    assert found == ("2", {"1": "run0", "2": "run1"})
+    client.set_model_version_tag("mine", "2", "release", "7")
+    client.set_model_version_tag("mine", "2", "fitted_by", "elsewhere")
+    client.delete_model_version("mine", "1")
+    assert tracking.registered_in_sqlite(uri, "mine") == ("7", {"7": "elsewhere"})
+    registry = ModelRegistry("mine")
+    assert (registry.champion(), registry.run_of("7")) == ("7", "elsewhere")
 
 
 def test_registry_and_production_have_to_agree():
     """They are compared in both directions: either may be ahead."""
     pointer = Pointer(version="1", manifest_sha256="0", at="x")
-    assert production.agreement(pointer, "1").state == "ok"
-    assert "not yet" in production.agreement(None, None).text
-    for at, champion, words in (
-        (pointer, "2", "model_publishing, or go back: kedro rollback --to 1"),
-        (None, "1", "production holds nothing.*model_publishing"),
-        (pointer, None, "champion is none.*belongs to"),
+    assert production.agreement(pointer, "1", known=True).state == "ok"
+    assert "not yet" in production.agreement(None, None, known=False).text
+    for at, champion, known, words in (
+        (pointer, "2", True, "model_publishing, or go back: kedro rollback --to 1"),
+        (None, "1", False, "production holds nothing.*model_publishing"),
+        (pointer, None, False, "champion is none.*belongs to.*kedro adopt"),
+        (pointer, None, True, "kedro adopt"),
+        (pointer, "1", False, "kedro adopt"),
+        (pointer, "3", False, "kedro adopt"),
     ):
         with pytest.raises(CheckError, match=words):
-            production.agreement(at, champion)
+            production.agreement(at, champion, known=known)
 
 
 def test_a_pending_retraining_is_a_warning():

@@ -8,7 +8,7 @@ import pytest
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS
 
-from mlops_basics.runs.challenges import _experiment
+from mlops_basics.runs.challenges import experiment_of
 
 
 class Client:
@@ -30,10 +30,10 @@ class Client:
 
 def test_an_experiment_that_another_run_has_made_is_used():
     """The request was refused, so that the experiment is there."""
-    assert _experiment(Client(shown=True), "mine") == "7"
+    assert experiment_of(Client(shown=True), "mine") == "7"
 
 
 def test_an_experiment_that_may_not_be_seen_is_an_error():
     """It is asked for once more, not for ever."""
     with pytest.raises(MlflowException, match="exists"):
-        _experiment(Client(shown=False), "mine")
+        experiment_of(Client(shown=False), "mine")

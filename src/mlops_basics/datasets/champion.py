@@ -12,7 +12,7 @@ import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.errors import MlopsError
-from mlops_basics.production.publish import fetch_registered
+from mlops_basics.production.publish import fetch_registered, require_own
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_check import MODEL_FOLDER
 from mlops_basics.production.release_store import ReleaseStore
@@ -90,6 +90,7 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
         self.metadata = metadata
 
     def load(self) -> Champion:
+        require_own(self._store, self._registry)
         version = self._registry.champion()
         if version is None:
             return Champion(version=NO_CHAMPION)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.errors import ConflictError
-from mlops_basics.production.publish import register
+from mlops_basics.production.publish import register, require_own
 from mlops_basics.production.registry import ModelRegistry, require_unchanged
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs.tracking import MLFLOW, Tracking
@@ -68,6 +68,7 @@ class RegisteredVersionDataset(ArtifactDataset):
         if not decision.promote:
             return False, decision.reasons[-1]
         expected = None if decision.champion_version == NO_CHAMPION else decision.champion_version
+        require_own(self._store, self._registry)
         try:
             known = self._registry.find(data)
             if known is None:

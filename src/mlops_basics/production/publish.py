@@ -95,7 +95,29 @@ def register(store: ReleaseStore, registry: ModelRegistry, registration: Registr
     """
     if registry.find(registration) is None or not store.remembers(registration):
         store.remember(registration)
-    return registry.register(registration)
+    return registry.register(registration, store.taken())
+
+
+def require_own(store: ReleaseStore, registry: ModelRegistry) -> None:
+    """Refuse to go on where production holds what the registry does not know.
+
+    The version, the registered model or the database was deleted, or production belongs to another
+    registry: a run would take its model for the first one, or replace the other's.
+
+    Raises:
+        ReleaseError: If so, with the command that takes the release into the registry.
+    """
+    pointer = store.pointer()
+    if pointer is None:
+        return
+    run_id = store.fitted_by(pointer)
+    if registry.champion() is None or not registry.knows(pointer.version, run_id):
+        raise ReleaseError(
+            f"Production holds release {pointer.version} of '{store.model_name}' (MLflow run "
+            f"{run_id}, {store.path(pointer.version)}), which this registry does not know: it was "
+            "deleted there, or production belongs to another registry. Take it into this one by "
+            "`kedro adopt`, or name another `production` in globals.yml."
+        )
 
 
 def prepare(
@@ -123,11 +145,12 @@ def prepare(
 def _publish(
     store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion, now: Clock
 ) -> ReleaseState:
+    require_own(store, registry)
     pointer, champion = store.pointer(), registry.champion()
     if champion is None:
         return ReleaseState(version=None, changed=False, reason=registered.reason, path="")
     in_production = pointer.version if pointer else None
-    if in_production == champion and _is_intact(store, registry, champion):
+    if in_production == champion and _is_intact(store, champion):
         return ReleaseState(
             version=champion, changed=False, reason=registered.reason, path=store.path(champion)
         )
@@ -184,25 +207,12 @@ def _name_the_overtaken(
             store.record(overtaken)
 
 
-def _is_intact(store: ReleaseStore, registry: ModelRegistry, version: str) -> bool:
-    """Whether the release in production is the registry's version, and undamaged.
-
-    Raises:
-        ReleaseError: If it is another model of the same number: the registry is not the one that
-            the production folder belongs to.
-    """
+def _is_intact(store: ReleaseStore, version: str) -> bool:
+    """Whether the release in production is undamaged."""
     try:
-        manifest = store.verify(version)
+        store.verify(version)
     except (ReleaseError, StorageError):
         return False  # the registry has all of it: it is written once more
-    fitted_by = registry.run_of(version)
-    if manifest.mlflow_run_id != fitted_by:
-        raise ReleaseError(
-            f"Production holds version {version} of the MLflow run {manifest.mlflow_run_id}, but "
-            f"the registry's version {version} is of the run {fitted_by}: this production folder "
-            f"({store.path(version)}) belongs to another registry. Point mlflow.yml at that one, "
-            "or name another `production` in globals.yml."
-        )
     return True
 
 

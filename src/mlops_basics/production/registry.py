@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.production.recorded_files import OVERRIDE_FILE, release_files
-from mlops_basics.production.release_check import MODEL_FOLDER
+from mlops_basics.production.release_check import MANIFEST, MODEL_FOLDER, SIGNATURE
+from mlops_basics.runs.challenges import experiment_of
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import (
@@ -21,6 +22,7 @@ from mlops_basics.schemas import (
     Override,
     RegisteredVersion,
     Registration,
+    ReleaseManifest,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +34,11 @@ RELEASE_FOLDER = "release"  # of a run's artifacts: what a release needs beside 
 CHALLENGE_TAG = "challenge_id"
 FORMER_TAG = "was_champion"
 OVERRIDE_TAG = "override"
+#: Name of the release where it is not the number that MLflow gave: numbers are of one database,
+#: releases of the production store.
+NAME_TAG = "release"
+#: The run that fitted a version that was taken from production, whose own run holds copies.
+FITTED_TAG = "fitted_by"
 
 
 class ModelRegistry:
@@ -55,8 +62,20 @@ class ModelRegistry:
         return self._alias(PREVIOUS)
 
     def versions(self) -> list[str]:
-        """All versions, oldest first."""
-        return [str(version.version) for version in self._all()]  # MLflow gives numbers here
+        """Names of all versions, oldest first."""
+        return [_name(version) for version in self._all()]
+
+    def knows(self, version: str, mlflow_run_id: str | None) -> bool:
+        """Whether a release is one of these versions: of this name, fitted by this run.
+
+        Args:
+            version: Name of the release.
+            mlflow_run_id: The run that fitted it; None: not known, the name has to do.
+        """
+        return any(
+            _name(known) == version and mlflow_run_id in (None, _fitted_by(known))
+            for known in self._all()
+        )
 
     def state(self, reason: str, *, promoted: bool) -> RegisteredVersion:
         """What the registry holds now, and why."""
@@ -70,13 +89,13 @@ class ModelRegistry:
 
     def run_of(self, version: str) -> str:
         """Id of the MLflow run that fitted a version."""
-        return str(self._server.client().get_model_version(self.model_name, version).run_id)
+        return _fitted_by(self._named(version))
 
     def origin(self, version: str) -> ModelRecord | None:
         """Which run fitted a version, and from which data; None where MLflow has lost it."""
         from mlflow.exceptions import MlflowException
 
-        uri = f"runs:/{self.run_of(version)}/{RELEASE_FOLDER}/model_record.json"
+        uri = f"runs:/{self._named(version).run_id}/{RELEASE_FOLDER}/model_record.json"
         try:
             return ModelRecord.model_validate_json(self._server.load_text(uri))
         except (MlflowException, OSError) as error:
@@ -85,11 +104,18 @@ class ModelRegistry:
                 raise
             return None
 
-    def register(self, registration: Registration) -> str:
+    def register(self, registration: Registration, taken: Collection[str] = ()) -> str:
         """Register a decided challenger, with its reasons; the same one again is the same version.
 
         Everything that a release needs is stored first, so that any process that finds the version
         can finish the work.
+
+        Args:
+            registration: The challenger.
+            taken: Names that releases have in production.
+
+        Returns:
+            The version's name.
 
         Raises:
             ReleaseError: If the challenger's run or model is not in MLflow.
@@ -106,7 +132,7 @@ class ModelRegistry:
             source=f"models:/{model_id}",
             run_id=run_id,
             model_id=model_id,
-            tags=_tags(decision) | _override_tags(registration.override),
+            tags=_tags(decision) | _override_tags(registration.override) | self._next_name(taken),
             description="\n".join(decision.reasons),
         )
 
@@ -118,31 +144,65 @@ class ModelRegistry:
         """
         for version in self._all():
             if CHALLENGE_TAG in version.tags and _is_same(version, registration):
-                return str(version.version)
+                return _name(version)
         return None
+
+    def adopt(self, manifest: ReleaseManifest, folder: Path, *, champion: bool) -> None:
+        """Take a verified release of production as a version; what is there already is kept.
+
+        Args:
+            manifest: Of the release.
+            folder: Its files.
+            champion: Whether it is what production holds; else it was there before.
+        """
+        client, name = self._server.client(), manifest.version
+        if not self.knows(name, manifest.mlflow_run_id):
+            self._make_way(name)
+            experiment = experiment_of(client, self.model_name)
+            run_name = f"release {name}, taken from production"
+            run_id = client.create_run(experiment, run_name=run_name).info.run_id
+            for file in folder.iterdir():
+                if file.is_file() and file.name not in (MANIFEST, SIGNATURE):
+                    client.log_artifact(run_id, str(file), RELEASE_FOLDER)
+            model = client.create_logged_model(experiment, name=MODEL_FOLDER, source_run_id=run_id)
+            client.log_model_artifacts(model.model_id, str(folder / MODEL_FOLDER))
+            client.finalize_logged_model(model.model_id, "READY")
+            client.set_terminated(run_id)
+            _create_name(client, self.model_name)
+            fitted = {} if manifest.mlflow_run_id is None else {FITTED_TAG: manifest.mlflow_run_id}
+            client.create_model_version(
+                self.model_name,
+                source=f"models:/{model.model_id}",
+                run_id=run_id,
+                model_id=model.model_id,
+                tags=_tags(manifest.decision) | fitted | {NAME_TAG: name},
+                description="\n".join([run_name, *manifest.decision.reasons]),
+            )
+        if champion:
+            self._set_alias(CHAMPION, name)
+        else:
+            self._tag(name, FORMER_TAG, "true")
+            self._set_alias(PREVIOUS, name)
 
     def override(self, version: str) -> Override | None:
         """Who promoted a version by hand, when and why; None if its test did."""
-        return _override_of(self._server.client().get_model_version(self.model_name, version))
+        return _override_of(self._named(version))
 
     def note_override(self, version: str, override: Override) -> None:
         """Note that a version is promoted by hand; the first user stays noted."""
         if self.override(version) is None:
             for name, value in _override_tags(override).items():
-                self._server.client().set_model_version_tag(self.model_name, version, name, value)
+                self._tag(version, name, value)
 
     def former_champions(self) -> list[str]:
         """Versions that were champion and are no longer, oldest first."""
         champion = self.champion()
-        former = [
-            str(registered.version) for registered in self._all() if FORMER_TAG in registered.tags
-        ]
+        former = [_name(known) for known in self._all() if FORMER_TAG in known.tags]
         return [version for version in former if version != champion]
 
     def was_champion(self, version: str) -> bool:
         """Whether a version was champion before, and was replaced or taken back."""
-        registered = self._server.client().get_model_version(self.model_name, version)
-        return FORMER_TAG in registered.tags and version != self.champion()
+        return FORMER_TAG in self._named(version).tags and version != self.champion()
 
     def move_champion(
         self, to: str, expected: str | None, still_held: Callable[[], None] = lambda: None
@@ -157,15 +217,15 @@ class ModelRegistry:
         Raises:
             ConflictError: If another process was faster.
         """
-        client, now = self._server.client(), self.champion()
+        now = self.champion()
         if now == to:
             return
         require_unchanged(now, expected)
         if now is not None:
-            client.set_model_version_tag(self.model_name, now, FORMER_TAG, "true")
-            client.set_registered_model_alias(self.model_name, PREVIOUS, now)
+            self._tag(now, FORMER_TAG, "true")
+            self._set_alias(PREVIOUS, now)
         still_held()  # MLflow moves no alias on a condition
-        client.set_registered_model_alias(self.model_name, CHAMPION, to)
+        self._set_alias(CHAMPION, to)
 
     def download(self, version: str, target: Path) -> None:
         """Write a version's model folder and its release files into ``target``.
@@ -173,7 +233,7 @@ class ModelRegistry:
         Raises:
             ReleaseError: If MLflow has them no longer.
         """
-        registered = self._server.client().get_model_version(self.model_name, version)
+        registered = self._named(version)
         release = f"runs:/{registered.run_id}/{RELEASE_FOLDER}"
         folder = _downloaded(self._server, release, target / "files", version)
         for file in folder.iterdir():
@@ -187,6 +247,11 @@ class ModelRegistry:
         model = _downloaded(self._server, str(registered.source), target / MODEL_FOLDER, version)
         if model != target / MODEL_FOLDER:
             raise ReleaseError(f"MLflow stored version {version} in an unknown layout, at {model}.")
+        meta = model / "registered_model_meta"  # of MLflow's client, with MLflow's number
+        if NAME_TAG in registered.tags and meta.is_file():
+            text = meta.read_text(encoding="utf-8")
+            named = text.replace(f"'{registered.version}'", f"'{version}'")
+            meta.write_text(named, encoding="utf-8")
 
     def _create(self, registration: Registration, **version: Any) -> str:
         """Make a version once, also where MLflow's answer is lost on the way."""
@@ -195,7 +260,7 @@ class ModelRegistry:
         def create() -> str:
             with _not_repeated():
                 made = self._server.client().create_model_version(self.model_name, **version)
-            return str(made.version)
+            return _name(made)
 
         try:
             return create()
@@ -208,11 +273,42 @@ class ModelRegistry:
 
         try:
             version = self._server.client().get_model_version_by_alias(self.model_name, alias)
-            return str(version.version)
+            return _name(version)
         except MlflowException as error:
             if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
                 return None
             raise
+
+    def _set_alias(self, alias: str, version: str) -> None:
+        number = str(self._named(version).version)
+        self._server.client().set_registered_model_alias(self.model_name, alias, number)
+
+    def _tag(self, version: str, key: str, value: str) -> None:
+        number = str(self._named(version).version)
+        self._server.client().set_model_version_tag(self.model_name, number, key, value)
+
+    def _named(self, name: str) -> ModelVersion:
+        found = next((version for version in self._all() if _name(version) == name), None)
+        if found is None:
+            raise ReleaseError(
+                f"The registry has no version {name} of '{self.model_name}' (any more). "
+                "`kedro doctor` says what production holds, and `kedro adopt` takes it."
+            )
+        return found
+
+    def _next_name(self, taken: Collection[str]) -> dict[str, str]:
+        """A name that no release has, as a tag; none where MLflow's own numbers are the names."""
+        known = self._all()
+        if not any(NAME_TAG in version.tags for version in known):
+            return {}
+        names = {*taken, *map(_name, known)}
+        return {NAME_TAG: str(1 + max(int(name) for name in names if name.isdecimal()))}
+
+    def _make_way(self, name: str) -> None:
+        """Rename a version of ours that production has another release of the same name of."""
+        for version in self._all():
+            if _name(version) == name:
+                self._tag(name, NAME_TAG, f"{name}-{_fitted_by(version)[:8]}")
 
     def _all(self) -> list[ModelVersion]:
         quote = "'" if '"' in self.model_name else '"'
@@ -220,6 +316,14 @@ class ModelRegistry:
             f"name={quote}{self.model_name}{quote}"
         )
         return sorted(versions, key=lambda version: int(version.version))
+
+
+def _name(version: ModelVersion) -> str:
+    return str(version.tags.get(NAME_TAG) or version.version)
+
+
+def _fitted_by(version: ModelVersion) -> str:
+    return str(version.tags.get(FITTED_TAG) or version.run_id)
 
 
 def require_unchanged(champion: str | None, expected: str | None) -> None:
@@ -262,7 +366,7 @@ def _downloaded(server: Tracking, uri: str, target: Path, version: str) -> Path:
 
 
 def _is_same(version: ModelVersion, registration: Registration) -> bool:
-    if version.run_id == registration.record.mlflow_run_id:
+    if _fitted_by(version) == registration.record.mlflow_run_id:
         return True
     challenge_id = registration.decision.challenge.challenge_id
     return registration.override is None and version.tags[CHALLENGE_TAG] == challenge_id

@@ -208,6 +208,18 @@ class ReleaseStore:
         names = [name for name in self._files.names(_RELEASES) if is_component(name)]
         return sorted(names, key=lambda name: (not name.isdecimal(), name.zfill(20)))
 
+    def fitted_by(self, pointer: Pointer) -> str | None:
+        """The MLflow run of what is in production, from the ledger; else as the release says."""
+        move = self._last_move(pointer.version)
+        if move is not None and move.mlflow_run_id is not None:
+            return move.mlflow_run_id
+        manifest = self.origin(pointer.version)
+        return manifest.mlflow_run_id if manifest else None
+
+    def taken(self) -> set[str]:
+        """Names that releases have, or had: none is given to another one."""
+        return {*self.versions(), *(entry.version for entry in self.ledger())}
+
     def upload(self, folder: Path, manifest_without_files: ReleaseManifest) -> ReleaseManifest:
         """Store a release, or keep it if it is there already; production does not change.
 

@@ -44,7 +44,7 @@ def record_challenge(
             mlflow_run_id=None,
         )
     client = server.client()
-    experiment = _experiment(client, experiment_name)
+    experiment = experiment_of(client, experiment_name)
     challenges = _challenges(client, experiment, request.champion_version)
     # Another metric or rule on the same rows is another look at them, and spends again.
     spent = f"{challenge_id}|{request.test}"
@@ -85,7 +85,8 @@ def _spent(run: Run) -> str:
     return f"{run.data.tags[ID_TAG]}|{run.data.tags.get(TEST_TAG, '')}"
 
 
-def _experiment(client: MlflowClient, name: str) -> str:
+def experiment_of(client: MlflowClient, name: str) -> str:
+    """Id of the experiment of a name, which is made where it is missing."""
     experiment = client.get_experiment_by_name(name)
     if experiment is None:
         try:

@@ -173,12 +173,13 @@ def _records(setting: Setting, reach: _Reach) -> Iterator[CheckResult]:
         if not read or not (answers or empty):
             which = "MLflow" if read else "production"
             raise CheckError(f"Not compared: {which} cannot be asked.", state="warning")
-        champion = None if empty else _champion(setting)
+        fitted_by = release.store.fitted_by(pointer) if pointer else None
+        champion, known = (None, False) if empty else _champion(setting, pointer, fitted_by)
         if champion is None and reach.only_reads:
             text = "not compared: this MLflow has no champion (a scorer needs none)"
             results.append(CheckResult("champion", "ok", text))
         else:
-            results.append(production.agreement(pointer, champion))
+            results.append(production.agreement(pointer, champion, known=known))
     with reported("monitoring", results):
         reach.require(setting.storage)
         state = setting.catalog.load("monitoring_state")
@@ -186,13 +187,18 @@ def _records(setting: Setting, reach: _Reach) -> Iterator[CheckResult]:
     yield from results
 
 
-def _champion(setting: Setting) -> str | None:
+def _champion(
+    setting: Setting, pointer: Pointer | None, fitted_by: str | None
+) -> tuple[str | None, bool]:
+    """The registry's champion, and whether it knows what production holds."""
+    present = pointer.version if pointer else ""
     if setting.tracking_uri.startswith("sqlite:") and setting.registry_uri is None:
-        return tracking.champion_in_sqlite(setting.tracking_uri, setting.model_name)
+        champion, runs = tracking.registered_in_sqlite(setting.tracking_uri, setting.model_name)
+        return champion, present in runs and fitted_by in (None, runs[present])
     with tracking.impatient():
         set_servers(setting.tracking_uri, setting.registry_uri or setting.tracking_uri)
-        champion: str | None = setting.catalog.get("release").registry.champion()
-    return champion
+        registry = setting.catalog.get("release").registry
+        return registry.champion(), registry.knows(present, fitted_by)
 
 
 def _source(setting: Setting, reach: _Reach) -> CheckResult:

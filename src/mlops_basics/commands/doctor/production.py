@@ -20,19 +20,30 @@ class Store(Protocol):
         """Check every file of a release."""
 
 
-def agreement(pointer: Pointer | None, champion: str | None) -> CheckResult:
-    """Whether the registry's champion is what production holds."""
+def agreement(pointer: Pointer | None, champion: str | None, *, known: bool) -> CheckResult:
+    """Whether the registry's champion is what production holds.
+
+    Args:
+        pointer: What production holds.
+        champion: The registry's.
+        known: Whether the registry has a version of the release in production, of the same run.
+    """
     present = pointer.version if pointer else None
     if champion is None and present is None:
         return CheckResult(_AGREEMENT, "ok", "not yet: no run was promoted")
+    if present is not None and (champion is None or not known):
+        raise CheckError(
+            f"Production holds release {present}, which the registry does not know (its champion "
+            f"is {champion or 'none'}): it was deleted there, or production belongs to another "
+            "registry. Runs are refused.",
+            "Take it into this registry: kedro adopt (or name another `production`).",
+        )
     if champion != present:
         back = f", or go back: kedro rollback --to {present}" if present else ""
         raise CheckError(
             f"The registry's champion is {champion or 'none'}, production holds "
             f"{present or 'nothing'}: a publishing or a rollback was interrupted.",
-            f"Finish it: kedro run --pipeline model_publishing{back}"
-            if champion
-            else "Point mlflow.yml at the registry that this production folder belongs to.",
+            f"Finish it: kedro run --pipeline model_publishing{back}",
         )
     return CheckResult(_AGREEMENT, "ok", f"version {champion} in the registry and in production")
 

@@ -41,15 +41,28 @@ def tracking(uri: str) -> tuple[bool, CheckResult]:
     return True, CheckResult(CHECK, "ok", f"{uri} (not looked at)")
 
 
-def champion_in_sqlite(uri: str, model_name: str) -> str | None:
-    """The registry's champion, from a database that was found migrated.
+def registered_in_sqlite(uri: str, model_name: str) -> tuple[str | None, dict[str, str]]:
+    """The registry's champion, and the run of each version by name, from a migrated database.
 
     MLflow's own way imports all of its database layer, which takes longer than all other checks.
     """
-    query = "SELECT version FROM registered_model_aliases WHERE name = ? AND alias = 'champion'"
+    query = """
+        SELECT v.version, v.run_id, n.value, f.value, a.alias FROM model_versions v
+        LEFT JOIN model_version_tags n
+          ON n.name = v.name AND n.version = v.version AND n.key = 'release'
+        LEFT JOIN model_version_tags f
+          ON f.name = v.name AND f.version = v.version AND f.key = 'fitted_by'
+        LEFT JOIN registered_model_aliases a
+          ON a.name = v.name AND a.version = v.version AND a.alias = 'champion'
+        WHERE v.name = ? AND v.current_stage != 'Deleted_Internal'
+    """
+    champion, runs = None, {}
     with closing(_opened(uri)) as database:
-        row = database.execute(query, (model_name,)).fetchone()
-    return str(row[0]) if row else None
+        for number, run_id, name, fitted_by, alias in database.execute(query, (model_name,)):
+            named = str(name or number)
+            runs[named] = str(fitted_by or run_id)
+            champion = named if alias else champion
+    return champion, runs
 
 
 @contextmanager
