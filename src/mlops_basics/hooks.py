@@ -132,6 +132,8 @@ class RunRecordHooks:
     def begin(self, run_id: str, mlflow_run_id: str | None) -> RunContext:
         """Note the MLflow run that has begun; returns what the run knows of itself."""
         self._mlflow_run_id = mlflow_run_id
+        if self._claim is not None:
+            self._claim.note(mlflow_run_id)
         return RunContext(
             run_id=run_id,
             mlflow_run_id=mlflow_run_id,

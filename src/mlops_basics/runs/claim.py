@@ -6,17 +6,25 @@ import json
 import logging
 import os
 import socket
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from mlops_basics.errors import StorageError, VersionTakenError
+from mlops_basics.runs import mlflow_state
 from mlops_basics.storage.store_files import StoreFiles
 
 FOLDER = "running"  # of the manifests
+#: After so long, a run of another machine, which cannot be asked, counts as dead.
+LIFE = timedelta(days=7)
 
 log = logging.getLogger(__name__)
 
 
 class RunClaim:
     """A small file ``running/<run id>.json`` while a run works; killed, a run leaves it behind.
+
+    It names the MLflow run, so that the next run ends what a killed one has left running there.
 
     Kedro takes the time in milliseconds for a version, and would let two runs of the same
     millisecond overwrite each other without a word.
@@ -30,6 +38,7 @@ class RunClaim:
         """
         self._files, self._run_id = files, run_id
         self._path = f"{FOLDER}/{run_id}.json"
+        self.mlflow_run_id: str | None = None
 
     def take(self) -> None:
         """Claim the version.
@@ -37,16 +46,82 @@ class RunClaim:
         Raises:
             VersionTakenError: If another run has claimed it; nothing was written yet.
         """
-        who = {"machine": socket.gethostname(), "process": os.getpid()}
-        if not self._files.create(self._path, json.dumps(who).encode(), lasting=False):
+        self._end_dead()
+        if not self._files.create(self._path, self._content(), lasting=False):
             raise taken(self._run_id, self._files.shown(self._path))
+        _OWN[self._path] = self
+
+    def note(self, mlflow_run_id: str | None) -> None:
+        """Note the MLflow run that has begun."""
+        self.mlflow_run_id = mlflow_run_id
+        self._files.write(self._path, self._content())
 
     def drop(self) -> None:
         """Remove the claim; what cannot be removed does no harm."""
+        _OWN.pop(self._path, None)
         try:
             self._files.remove(self._path)
         except StorageError as error:
             log.debug("The claim stays: %s", error)
+
+    def _content(self) -> bytes:
+        who = {"machine": socket.gethostname(), "process": os.getpid()}
+        return json.dumps({**who, "mlflow_run_id": self.mlflow_run_id}).encode()
+
+    def _end_dead(self) -> None:
+        """End what killed runs have left: their MLflow runs, and then their claims."""
+        with suppress(StorageError):  # who may not list, or remove, works all the same
+            for name in self._files.names(FOLDER):
+                path = f"{FOLDER}/{name}"
+                try:
+                    who = json.loads(self._files.read(path) or b"{}")
+                except ValueError:
+                    who = {}
+                if isinstance(who, dict) and _is_dead(path, who):
+                    mlflow_state.end_left("KILLED", who.get("mlflow_run_id"))
+                    self._files.remove(path)
+
+
+#: The claims of this process, by path.
+_OWN: dict[str, RunClaim] = {}
+
+
+def end_own(status: str) -> None:
+    """End what this process has open, in MLflow and among the claims.
+
+    Args:
+        status: Of MLflow: "FAILED" or "KILLED".
+    """
+    for claim in list(_OWN.values()):
+        mlflow_state.end_left(status, claim.mlflow_run_id)
+        claim.drop()
+
+
+def _is_dead(path: str, who: dict[str, Any]) -> bool:
+    """Whether the process of a claim has ended without letting go of it."""
+    if path in _OWN:
+        return False
+    process = who.get("process")
+    if who.get("machine") == socket.gethostname() and isinstance(process, int):
+        # One of the same number is another one: in a container, most are the first process.
+        return process == os.getpid() or not _is_alive(process)
+    try:
+        begun = datetime.strptime(path.split("/")[-1], "%Y-%m-%dT%H.%M.%S.%fZ.json")
+    except ValueError:
+        return False
+    return datetime.now(UTC) - begun.replace(tzinfo=UTC) > LIFE
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":  # signal 0 would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 def taken(run_id: str, where: str) -> VersionTakenError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 
 def keep_quiet() -> None:
@@ -33,6 +34,24 @@ def active_run_id() -> str | None:
 
     run = mlflow.active_run()
     return run.info.run_id if run else None
+
+
+def end_left(status: str, run_id: str | None) -> None:
+    """End a run that is still running, wherever it was begun; what is gone needs no end.
+
+    Args:
+        status: "FAILED" or "KILLED".
+        run_id: The run; None: there is none.
+    """
+    if run_id is None:
+        return
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    client = MlflowClient()
+    with suppress(MlflowException):  # of another server, or removed
+        if client.get_run(run_id).info.status == "RUNNING":
+            client.set_terminated(run_id, status)
 
 
 def end_runs(status: str, outer_run_id: str | None) -> None:

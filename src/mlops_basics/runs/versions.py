@@ -19,6 +19,7 @@ from kedro.pipeline import Pipeline
 
 from mlops_basics.errors import LineageError, VersionTakenError
 from mlops_basics.runs.claim import RunClaim, taken
+from mlops_basics.runs.ending import ended_as_it_was
 from mlops_basics.schemas import DataVersion, Manifest
 from mlops_basics.storage.store_files import StoreFiles
 
@@ -169,12 +170,13 @@ def with_free_version(run: Callable[[], T]) -> T:
     Raises:
         VersionTakenError: If the version was taken each time.
     """
-    for _ in range(_MOST_ATTEMPTS - 1):
-        try:
-            return run()
-        except VersionTakenError as error:
-            log.debug("%s", error)
-    return run()
+    with ended_as_it_was():
+        for _ in range(_MOST_ATTEMPTS - 1):
+            try:
+                return run()
+            except VersionTakenError as error:
+                log.debug("%s", error)
+        return run()
 
 
 def shown_path(protocol: str, path: str) -> str:
