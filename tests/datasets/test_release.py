@@ -6,6 +6,7 @@ With a real MLflow store and a real release store.
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from kedro.io import DatasetError
@@ -15,6 +16,7 @@ from mlops_basics.datasets.release import ProductionDataset, ReleaseDataset
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.production.history import periods
 from mlops_basics.production.publish import publish
+from mlops_basics.production.release_check import sha256
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import ReleaseState
 from tests.support.challengers import INFO, ROWS, TRUSTED, registered
@@ -253,3 +255,29 @@ def test_a_version_of_which_nothing_is_known_is_not_published(workshop, store):
     with pytest.raises(ReleaseError, match="It is not known what the run"):
         run_publish(workshop, store)
     assert store.pointer().version == "1"
+
+
+def test_an_older_release_that_was_changed_and_resealed_is_not_gone_back_to(workshop, store):
+    """The ledger holds the SHA-256 of each manifest; what MLflow has is the published release."""
+    for _ in range(2):
+        workshop.promote()
+        run_publish(workshop, store)
+    file = Path(store.path("1")) / "table_info.json"
+    manifest = Path(store.path("1")) / "manifest.json"
+    content = manifest.read_bytes()
+    changed = file.read_bytes().replace(b"answer", b"secret")
+    file.write_bytes(changed)
+    old, new = (sha256(each) for each in (changed.replace(b"secret", b"answer"), changed))
+    manifest.write_bytes(content.replace(old.encode(), new.encode()))
+    assert manifest.read_bytes() != content
+    with pytest.raises(ReleaseError, match="its SHA-256 is not the one that was published"):
+        store.verify("1")
+    text = rollback(store, workshop.registry, "1", "back", "me", "2026-02-02")
+    assert "written anew from MLflow, since it was refused: 'manifest.json' was changed" in text
+    assert store.load().table == INFO
+    assert manifest.read_bytes() == content
+    workshop.swap("2", "same")
+    (Path(store.path("2")) / "table_info.json").unlink()
+    with pytest.raises(ReleaseError, match="is missing"):
+        rollback(store, workshop.registry, "2", "again", "me", "2026-02-03")
+    assert (store.pointer().version, workshop.registry.champion()) == ("1", "1")

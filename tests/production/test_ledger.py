@@ -87,3 +87,36 @@ def test_a_key_that_s3_reports_as_invalid_is_taken(monkeypatch):
     monkeypatch.setattr(MemoryFileSystem, "pipe_file", broken)
     with pytest.raises(StorageError, match=r"Cannot write .*000003\.json: InvalidArgument"):
         ledger.record(make_entry("3"))
+
+
+def test_entries_are_chained(files):
+    """A gap, a removed first entry and a change of any but the newest are told, with the file."""
+    ledger = Ledger(files)
+    for number in (1, 2, 3, 4):
+        ledger.record(make_entry(str(number)))
+    assert Ledger(files).faults() == []
+    whole = {number: files.read(f"ledger/00000{number}.json") for number in (1, 2, 3, 4)}
+    files.write("ledger/000002.json", whole[2].replace(b"better", b"nicer!"))
+    [told] = Ledger(files).faults()
+    assert "000002.json was changed" in told
+    assert Ledger(files).entries()[1].reason == "nicer!"
+    files.write("ledger/000002.json", whole[2])
+    for number in (1, 3):
+        files.remove(f"ledger/00000{number}.json")
+        [told] = Ledger(files).faults()
+        assert f"Entries {number} to {number} are missing before" in told
+        files.write(f"ledger/00000{number}.json", whole[number])
+    assert Ledger(files).faults() == []
+
+
+def test_entries_of_before_the_chain_are_no_fault(files):
+    """They say nothing of the one before; from then on the chain holds."""
+    for number in (1, 2):
+        content = make_entry(str(number)).model_dump_json(exclude={"manifest_sha256"})
+        files.write(f"ledger/00000{number}.json", content.encode())
+    ledger = Ledger(files)
+    ledger.record(make_entry("3"))
+    assert ledger.faults() == []
+    assert [entry.version for entry in ledger.entries()] == ["1", "2", "3"]
+    files.write("ledger/000002.json", b"{}")
+    assert len(Ledger(files).faults()) == 1

@@ -48,6 +48,19 @@ def test_a_release_is_stored_pointed_at_and_loaded(bucket, small, tmp_path):
     assert store.fetch(None, tmp_path / "copy") == manifest
 
 
+def test_an_empty_object_that_stands_for_a_folder_is_no_file(bucket, small):
+    """A console of S3 makes one for each folder that is opened; one with content is refused."""
+    store, fs = store_of(bucket), bucket.fs()
+    store.upload(small, make_manifest())
+    folder = f"{bucket.root}/production/{NAME}/releases/1/".removeprefix("s3://")
+    for path in (folder, f"{folder}model/", f"{folder}empty/"):
+        name, key, _ = fs.split_path(path)
+        fs.call_s3("put_object", Bucket=name, Key=f"{key.rstrip('/')}/", Body=b"")
+    store.point("1", None, NOW)
+    assert store.load().manifest.version == "1"
+    assert store.versions() == ["1"]
+
+
 def test_of_many_publishers_with_different_champions_one_wins(bucket, small):
     """Of eight publishers one moves the pointer; the others' errors name the winning release."""
     store = store_of(bucket)

@@ -47,7 +47,7 @@ def releases_table(
     history = {id(period.entry): period for period in periods(ledger, pointer)}
     table = Table(
         title=Text(f"Releases of {plain(store.model_name, 40)}"),
-        caption=Text(_caption(ledger, pointer, champion, registry.versions(), every=every)),
+        caption=Text(_caption(store, pointer, champion, registry.versions(), every=every)),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
@@ -161,14 +161,15 @@ def _why(entry: LedgerEntry) -> str:
 
 
 def _caption(
-    ledger: Sequence[LedgerEntry],
+    store: ReleaseStore,
     pointer: Pointer | None,
     champion: str | None,
     versions: Sequence[str],
     *,
     every: bool,
 ) -> str:
-    lines = ["" if pointer else "Nothing is in production."]
+    ledger = store.ledger()
+    lines = ["" if pointer else "Nothing is in production.", *store.ledger_faults()]
     left_out = 0 if every else len(ledger) - len(_without_passing_refreshes(ledger))
     if left_out:
         lines.append(f"{left_out} refreshes that others have followed: kedro releases --all")

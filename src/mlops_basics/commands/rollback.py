@@ -7,7 +7,6 @@ from contextlib import suppress
 
 from mlops_basics.errors import ConflictError, MlopsError, ReleaseError, StorageError
 from mlops_basics.production.history import Period, periods, without_refused
-from mlops_basics.production.ledger import origin_of
 from mlops_basics.production.publish import Registry, prepare
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import LedgerEntry, ReleaseManifest
@@ -71,7 +70,7 @@ def _roll_back(
     )
     try:
         manifest, restored = _whole(store, registry, target)
-        entry = announced.model_copy(update=origin_of(manifest))
+        entry = announced.model_copy(update=store.origin_of(manifest))
         store.begin_move(entry)
         registry.move_champion(target, champion, still_held)
     except MlopsError as error:

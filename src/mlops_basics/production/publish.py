@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from mlops_basics.errors import ConflictError, ReleaseError, StorageError
-from mlops_basics.production.ledger import Clock, origin_of, utc_now
+from mlops_basics.production.ledger import Clock, utc_now
 from mlops_basics.production.recorded_files import OVERRIDE_FILE
 from mlops_basics.production.registry import ModelRegistry, require_unchanged
 from mlops_basics.production.release_store import ReleaseStore
@@ -156,7 +156,7 @@ def _publish(
         )
     manifest, override = prepare(store, registry, champion)
     # Before the pointer moves: an unrecorded release must not be in production.
-    entry = _entry(manifest, in_production, override, now())
+    entry = _entry(store, manifest, in_production, override, now())
     intended = store.intended()  # by a rollback that was killed on its way
     if intended and (intended.version, intended.replaced) == (champion, in_production):
         entry = intended
@@ -235,7 +235,11 @@ def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:
 
 
 def _entry(
-    manifest: ReleaseManifest, replaced: str | None, override: Override | None, at: str
+    store: ReleaseStore,
+    manifest: ReleaseManifest,
+    replaced: str | None,
+    override: Override | None,
+    at: str,
 ) -> LedgerEntry:
     why = _why(manifest.decision)
     return LedgerEntry(
@@ -245,7 +249,7 @@ def _entry(
         replaced=replaced,
         by=override.by if override else user_name(),
         reason=f"{override.reason} (the decision was: {why})" if override else why,
-        **origin_of(manifest),
+        **store.origin_of(manifest),
     )
 
 

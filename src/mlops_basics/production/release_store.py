@@ -20,7 +20,7 @@ from mlops_basics.errors import (
     StorageError,
 )
 from mlops_basics.production.history import without_refused
-from mlops_basics.production.ledger import Ledger
+from mlops_basics.production.ledger import Ledger, origin_of
 from mlops_basics.production.recorded_files import recorded_hashes, require_recorded
 from mlops_basics.production.release_check import (
     ARCHIVE,
@@ -387,6 +387,15 @@ class ReleaseStore:
         with suppress(MlopsError):
             self.record(move.model_copy(update=changes))
 
+    def origin_of(self, manifest: ReleaseManifest) -> dict[str, Any]:
+        """What an entry tells of a release that was just verified, by the entry's fields."""
+        content = self._files.read(f"{self._folder(manifest.version)}/{MANIFEST}") or b""
+        return {**origin_of(manifest), "manifest_sha256": sha256(content)}
+
+    def ledger_faults(self) -> list[str]:
+        """What is missing in the history, or was changed; a sentence each."""
+        return self._ledger.faults()
+
     def ledger(self) -> list[LedgerEntry]:
         """The history of production, the oldest entry first."""
         return self._ledger.entries()
@@ -403,6 +412,8 @@ class ReleaseStore:
             pointer = self.pointer()
             if pointer is not None and pointer.version == version:
                 manifest_sha256 = pointer.manifest_sha256
+            else:
+                manifest_sha256 = self._published_manifest(version)
         sizes = self._files.sizes(folder)
         whole = can_be_manifest(sizes.get(MANIFEST, 0))
         content = self._files.read(f"{folder}/{MANIFEST}") if whole else b""
@@ -416,7 +427,9 @@ class ReleaseStore:
         def check() -> ReleaseManifest:
             check_manifest_file(sizes)
             if manifest_sha256 not in (None, sha256(content)):
-                raise ReleaseError(f"'{MANIFEST}' was changed: it is not the one pointed at.")
+                raise ReleaseError(
+                    f"'{MANIFEST}' was changed: its SHA-256 is not the one that was published."
+                )
             signature = self._files.read(f"{folder}/{SIGNATURE}") if SIGNATURE in sizes else None
             self._signatures.check(self._signed(content), signature)
             manifest = parse_manifest(content, self.model_name, version)
@@ -452,6 +465,8 @@ class ReleaseStore:
         pointer = self.pointer()
         if pointer is not None and pointer.version == version:
             published = pointer.manifest_sha256 != manifest_sha256
+        elif (recorded := self._published_manifest(version)) is not None:
+            published = recorded != manifest_sha256
         else:
             published = self._was_published(version)
         if published:
@@ -460,6 +475,15 @@ class ReleaseStore:
                 f"({self.path(version)}); a published release never changes. Publish under a new "
                 "version."
             )
+
+    def _published_manifest(self, version: str) -> str | None:
+        """SHA-256 of a release's manifest, as the ledger has it; None where it does not tell."""
+        told = [
+            entry.manifest_sha256
+            for entry in without_refused(self.ledger())
+            if entry.version == version and entry.manifest_sha256 is not None
+        ]
+        return told[-1] if told else None
 
     def _was_published(self, version: str) -> bool:
         return any(entry.version == version for entry in without_refused(self.ledger()))

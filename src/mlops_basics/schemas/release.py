@@ -95,6 +95,7 @@ class LedgerEntry(Artifact):
     run_id: str | None = None
     mlflow_run_id: str | None = None
     data_versions: dict[str, str] = {}
+    manifest_sha256: str | None = None
     metric: str = ""
     value: float | None = None
     low: float | None = None

@@ -92,7 +92,11 @@ class StoreFiles:
             except FileNotFoundError as error:
                 _refuse_missing_bucket(error)
                 return {}
-        return {name.removeprefix(f"{base}/"): info["size"] or 0 for name, info in files.items()}
+        return {
+            name.removeprefix(f"{base}/"): info["size"] or 0
+            for name, info in files.items()
+            if not _is_marker(name, base, info)
+        }
 
     def hashes(self, folder: str = "") -> dict[str, str]:
         """SHA-256 of every file below a folder, by its path relative to the folder."""
@@ -286,6 +290,12 @@ class StoreFiles:
             yield scratch
         finally:
             scratch.unlink(missing_ok=True)
+
+
+def _is_marker(name: str, base: str, info: dict[str, Any]) -> bool:
+    """Whether it is an empty object that stands for a folder, as consoles of object stores make."""
+    folder = name.endswith("/") or name == base or info.get("type") == "directory"
+    return folder and not info["size"]
 
 
 def _refuse_missing_bucket(error: OSError) -> None:

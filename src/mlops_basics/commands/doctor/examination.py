@@ -169,6 +169,9 @@ def _records(setting: Setting, reach: _Reach) -> Iterator[CheckResult]:
         reach.require(setting.production)
         pointer, read = release.store.pointer(), True
         results.append(production.release(release.store, pointer))
+    with reported("ledger", results):
+        reach.require(setting.production)
+        results.append(production.ledger(release.store))
     with reported("champion", results):
         if not read or not (answers or empty):
             which = "MLflow" if read else "production"

@@ -16,6 +16,9 @@ class Store(Protocol):
     def pointer(self) -> Pointer | None:
         """Which release is in production."""
 
+    def ledger_faults(self) -> list[str]:
+        """What is missing in the history, or was changed."""
+
     def verify(self, version: str) -> ReleaseManifest:
         """Check every file of a release."""
 
@@ -55,6 +58,17 @@ def release(store: Store, pointer: Pointer | None) -> CheckResult:
     manifest = store.verify(pointer.version)
     text = f"{pointer.version}, since {pointer.at}: all {len(manifest.files)} files verified"
     return CheckResult(_RELEASE, "ok", text)
+
+
+def ledger(store: Store) -> CheckResult:
+    """Whether the history of production is whole."""
+    if faults := store.ledger_faults():
+        raise CheckError(
+            " ".join(faults[:3]),
+            "Restore the ledger from a backup, or from the bucket's older versions; until then "
+            "believe `kedro releases` only as far as it goes back without a gap.",
+        )
+    return CheckResult("ledger", "ok", "no gap, no change")
 
 
 def monitoring(state: MonitoringState, pointer: Pointer | None) -> CheckResult:
