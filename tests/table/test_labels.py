@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_basics.schemas import Batch
+from mlops_basics.schemas import Batch, Guess
 from mlops_basics.table.labels import PREDICTION_ID, LabelBook, RowKeys, prediction_ids
 
 KEYS = RowKeys("kind", exclude=("landed",))
@@ -171,3 +171,39 @@ def test_texts_that_look_like_one_number_are_several_keys():
     assert len(set(prediction_ids(batch, BY_ORDER))) == 6
     target, _ = LabelBook([file_of(order=orders[:1], kind=["good"])], BY_ORDER).fill(batch)
     assert target.dropna().to_dict() == {0: "good"}
+
+
+def test_contradictions_between_two_files_are_counted():
+    """Also where the batch itself says nothing, or agrees with the later one; repeats do not."""
+    batch = batch_of()
+    ids = prediction_ids(batch, KEYS)
+    first = file_of("1.csv", prediction_id=ids[:4], kind=["good", "good", "bad", "1"])
+    later = file_of("2.csv", prediction_id=ids[:4], kind=["bad", "good", "good", 1.0])
+    target, count = LabelBook([first, later], KEYS).fill(batch)
+    assert target.iloc[:3].tolist() == ["bad", "good", "good"]
+    assert count.conflicting == 2
+    assert LabelBook([first, later], KEYS).fill(batch, slice(1, 2))[1].conflicting == 0
+
+
+def test_labels_that_match_no_row_are_counted_by_file():
+    """Of all batches together; a file that is about these rows is not named."""
+    batches = [batch_of(order=range(10)), batch_of(order=range(10, 20), name="b.csv")]
+    good = file_of("1.csv", order=[3, 13], kind=["good", "bad"])
+    lost = file_of("2.csv", order=range(100, 900), kind="good")
+    part = file_of("3.csv", order=[4, 901], kind=["good", "bad"])
+    book = LabelBook([good, lost, part], BY_ORDER)
+    told = book.unmatched(batches)
+    assert [line.split(":")[0] for line in told] == [
+        "800 of 800 labels in '2.csv' match no row",
+        "1 of 2 labels in '3.csv' match no row",
+    ]
+    assert book.unmatched(batches, ["1.csv", "3.csv"]) == told[1:]
+
+
+def test_keys_that_were_read_as_numbers_are_refused():
+    """0071 and 71 would be one row's key: the file says to read them as text."""
+    table = pd.DataFrame({"order": [71, 71], "kind": ["good", "bad"]})
+    guess = Guess("digits", "order", "0071", 1)
+    book = LabelBook([Batch("l.csv", "ab", table, guesses=(guess,))], BY_ORDER)
+    assert "such as '0071' in its column 'order'" in book.faults["l.csv"]
+    assert "`text_columns`" in book.faults["l.csv"]

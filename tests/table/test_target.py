@@ -12,6 +12,7 @@ from mlops_basics.schemas import TargetRange
 from mlops_basics.table.target import (
     class_names,
     read_target,
+    spelling_fault,
     target_range,
     target_values,
     unit_fault,
@@ -208,3 +209,30 @@ def test_another_unit_is_told(factor, words):
 def test_what_is_no_other_unit(labels, known):
     """Fewer than 5 rows, less than 20 times, within the known range, or nothing known."""
     assert unit_fault(pd.Series(labels), known) == ""
+
+
+@pytest.mark.parametrize(
+    ("values", "known", "message"),
+    [
+        (["Yes ", "yes", "yes", "no"], (), "is 'Yes ' in 1 rows, which seems to be 'yes'"),
+        (["yes ", "yes ", "yes", "no"], (), "is 'yes ' in 2 rows, which seems to be 'yes'"),
+        (["Yes ", "no", None], ("no", "yes"), "is 'Yes ' in 1 rows, which seems to be 'yes'"),
+        (["YES", "no"], ("no", "yes"), "is 'YES' in 1 rows, which seems to be 'yes'"),
+        (["a", "A", "b"], (), ""),
+        (["a", "A", "b"], ("A", "a"), ""),
+        (["maybe", "no"], ("no", "yes"), ""),
+        ([" x", "y"], (), ""),
+        ([1, 0], ("0", "1"), ""),
+    ],
+)
+def test_one_class_that_is_written_in_two_ways(values, known, message):
+    """White space is never meant; another case only counts against the classes of a model."""
+    fault = spelling_fault(pd.Series(values, name="y"), known)
+    assert message in fault
+    assert bool(fault) == bool(message)
+
+
+def test_a_class_that_is_written_in_two_ways_is_not_learned():
+    """A training names it instead of making two classes."""
+    with pytest.raises(DataError, match=r"'y' is 'yes ' in 2 rows.*Write it alike"):
+        read_target(pd.Series(["yes", "yes ", "no", "no"] * 2, name="y"))

@@ -62,7 +62,7 @@ def run_summary(
         report_path: Where the HTML report is.
         mlflow_uri: Tracking URI.
         run_id: MLflow's id of the run.
-        warnings: What came up on the way; the table's own are put first.
+        warnings: What came up on the way; they come before the table's own.
         decision: Whether it deserves to become a version.
         release: What production holds.
     """
@@ -82,7 +82,7 @@ def run_summary(
         facts.append(("Data", Text(_data(table, versions))))
     if table:
         title += f": {table.task} model of {plain(table.target, 30)}"
-        warnings = [*table.warnings, *warnings]
+        warnings = [*warnings, *table.warnings]
     facts += _warnings(warnings)
     facts.append(("MLflow", Text(_where(mlflow_uri, run_id))))
     measured = any(of_set.metrics for of_set in metrics.values())

@@ -18,10 +18,11 @@ from mlops_basics.schemas import (
     TableInfo,
 )
 from mlops_basics.table.joined import value_kind
+from mlops_basics.table.number_text import number_fault
 from mlops_basics.table.plain import plain_column
 from mlops_basics.table.renames import rename_hint
 from mlops_basics.table.row_groups import Mask
-from mlops_basics.table.target import target_values, unit_fault
+from mlops_basics.table.target import spelling_fault, target_values, unit_fault
 from mlops_basics.table.times import date_order, read_times
 
 MIN_ROWS = 3
@@ -77,7 +78,11 @@ def require_finite(table: pd.DataFrame, column: str) -> None:
 
 
 def require_one_type(table: pd.DataFrame, column: str) -> None:
-    """Raises DataError for text among numbers."""
+    """Raises DataError for text among numbers, or for numbers that are written as text."""
+    if isinstance(table[column].dtype, pd.StringDtype) and (
+        fault := number_fault(table[column], MOSTLY_NUMBERS)
+    ):
+        raise DataError(fault)
     position = _stray_position(table[column])
     if position is not None:
         raise DataError(
@@ -183,6 +188,8 @@ def target_fault(values: pd.Series, table: TableInfo) -> str:
         if infinite:
             return f"its target is infinite in {infinite} rows. Mend it."
         return unit_fault(labels, table.target_range)
+    if fault := spelling_fault(labels, table.classes):
+        return fault
     if labels.empty or labels.isin(table.classes).any():
         return ""
     return (

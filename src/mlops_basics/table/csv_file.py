@@ -13,6 +13,7 @@ from mlops_basics.schemas import Guess
 
 from .csv_lines import CsvFile, guessed_separator, header_of, refuse_ragged_lines
 from .csv_text import looked_at_again
+from .labels import PREDICTION_ID
 from .plain import plain_table
 
 
@@ -66,7 +67,7 @@ def _arguments(file: CsvFile, text_columns: list[str]) -> dict[str, Any]:
     options = file.options
     in_c = len(file.separator) == 1 or file.separator == r"\s+"
     engine = options.get("engine") or ("c" if in_c and not options.get("skipfooter") else "python")
-    types: Any = dict.fromkeys(text_columns, "str")
+    types: Any = dict.fromkeys([*text_columns, PREDICTION_ID], "str")
     given = options.get("dtype")
     types = types | given if isinstance(given, dict) else given or types
     own = {"index_col": False}  # never the first column, in silence, where lines are longer

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from mlops_basics.errors import DataError
 from mlops_basics.schemas import Batch, LabelCount
+from mlops_basics.table.guesses import require_exact_keys
 from mlops_basics.table.row_hash import row_hashes
 
 PREDICTION_ID = "prediction_id"
@@ -66,11 +68,15 @@ class LabelBook:
             if fault := file.fault or self._fault_of(file):
                 self.faults[file.name] = fault
             elif PREDICTION_ID in file.table.columns:
-                by_id.append(_known(file.table[PREDICTION_ID].map(str), file.table[keys.target]))
+                ids = file.table[PREDICTION_ID].map(str)
+                by_id.append(_known(ids, file.table[keys.target], file.name))
             else:
                 hashes = row_hashes(file.table, list(keys.key_columns))
-                by_key.append(_known(pd.Series(hashes), file.table[keys.target]))
+                by_key.append(_known(pd.Series(hashes), file.table[keys.target], file.name))
         self._by_id, self._by_key = _latest(by_id), _latest(by_key)
+        self._ids: dict[
+            tuple[str, bool], pd.Series
+        ] = {}  # of batches: they take a second a million
 
     def fill(self, batch: Batch, rows: slice | None = None) -> tuple[pd.Series, LabelCount]:
         """The target of a batch's rows, raw as it was delivered.
@@ -92,10 +98,9 @@ class LabelBook:
         for latest, by_key in ((self._by_id, False), (self._by_key, True)):
             if latest.empty:
                 continue
-            ids = row_hashes(table, list(self._keys.key_columns)) if by_key else None
-            labels = pd.Series(prediction_ids(batch, self._keys) if ids is None else ids).map(
-                latest
-            )
+            ids = self._ids_of(batch, by_key=by_key)
+            labels = ids.map(latest["label"])
+            conflicts |= ids.isin(latest.index[latest["contradicted"]]).to_numpy()
             is_labelled = labels.notna().to_numpy()
             differs = np.array(
                 [
@@ -114,7 +119,49 @@ class LabelBook:
         values.index = table.index[rows]
         return values, count
 
+    def unmatched(
+        self, batches: Sequence[Batch], files: Collection[str] | None = None
+    ) -> list[str]:
+        """A line for each label file of which some labels match no row.
+
+        Args:
+            batches: All that there are.
+            files: Names of the label files that are asked about, all if none are named.
+        """
+        counts: dict[str, list[int]] = {}
+        for latest, by_key in ((self._by_id, False), (self._by_key, True)):
+            if latest.empty:
+                continue
+            matched = np.zeros(len(latest), dtype=bool)
+            for batch in batches:
+                if not batch.fault:
+                    matched |= latest.index.isin(self._ids_of(batch, by_key=by_key))
+            for name, of_file in pd.Series(matched).groupby(latest["file"].to_numpy()):
+                counts[str(name)] = [int((~of_file).sum()), len(of_file)]
+        by = "prediction_id or key columns" if self._keys.key_columns else PREDICTION_ID
+        return [
+            f"{none:,} of {every:,} labels in '{name}' match no row: check their {by}."
+            for name, (none, every) in counts.items()
+            if none and (files is None or name in files)
+        ]
+
+    def _ids_of(self, batch: Batch, *, by_key: bool) -> pd.Series:
+        known = (batch.name, by_key)
+        if known not in self._ids:
+            if by_key and not set(self._keys.key_columns) <= set(batch.table.columns):
+                ids: pd.Series = pd.Series(np.zeros(0, dtype=np.uint64))  # it cannot be used at all
+                return ids
+            keys = list(self._keys.key_columns)
+            self._ids[known] = pd.Series(
+                row_hashes(batch.table, keys) if by_key else prediction_ids(batch, self._keys)
+            )
+        return self._ids[known]
+
     def _fault_of(self, file: Batch) -> str:
+        try:
+            require_exact_keys(file, self._keys.key_columns)
+        except DataError as error:
+            return str(error)
         columns, target = file.table.columns, self._keys.target
         if target not in columns:
             return f"The label file '{file.name}' lacks the target column '{target}'."
@@ -131,16 +178,22 @@ class LabelBook:
         return ""
 
 
-def _known(ids: pd.Series, labels: pd.Series) -> pd.Series:
+def _known(ids: pd.Series, labels: pd.Series, file: str) -> pd.DataFrame:
     present = labels.notna().to_numpy()
-    return pd.Series(labels.astype(object).to_numpy()[present], index=ids.to_numpy()[present])
+    known = labels.astype(object).to_numpy()[present]
+    return pd.DataFrame({"label": known, "file": file}, index=ids.to_numpy()[present])
 
 
-def _latest(parts: Sequence[pd.Series]) -> pd.Series:
+def _latest(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The label of each id in the last file that has one, and whether another one was before."""
     if not parts:
-        return pd.Series(dtype=object)
-    joined: pd.Series = pd.concat(parts)
-    return joined[~joined.index.duplicated(keep="last")]
+        return pd.DataFrame({"label": [], "file": [], "contradicted": []}).astype(object)
+    joined = pd.concat(parts)
+    latest = joined[~joined.index.duplicated(keep="last")]
+    again = joined[joined.index.duplicated(keep="last")]
+    counts = latest["label"].reindex(again.index)
+    differs = [not _same(a, b) for a, b in zip(again["label"], counts, strict=True)]
+    return latest.assign(contradicted=latest.index.isin(again.index[differs]))
 
 
 def _same(delivered: Any, filed: Any) -> bool:

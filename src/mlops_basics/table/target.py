@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import cast
 
 import numpy as np
@@ -70,6 +71,8 @@ def read_target(
             "identifies rows rather than classes. Name another column as `target`, or set "
             "task: regression if it is a quantity."
         )
+    if fault := spelling_fault(present):
+        raise DataError(fault)
     if posed == "binary" and distinct != 2:
         raise DataError(
             f"The target '{name}' has {distinct} classes, but task: binary needs 2. "
@@ -171,6 +174,33 @@ def _class_name(value: object) -> str:
         number = float(value)
         return str(int(number)) if number.is_integer() else str(value)
     return str(value)
+
+
+def spelling_fault(target: pd.Series, known: Collection[str] = ()) -> str:
+    """Why a class seems to be another one that is written in another way; empty if none does.
+
+    White space around a name is never meant. Another case alone may be, and counts only against
+    the classes of a model.
+
+    Args:
+        target: Raw, missing values included.
+        known: Classes of a model.
+    """
+    counts = target.value_counts()
+    names = [name for name in counts.index if isinstance(name, str)]
+    usual = {name.strip().casefold(): name for name in known or reversed(names)}
+    for name in names:
+        if name in known or not (known or name != name.strip()):
+            continue
+        other = usual.get(name.strip().casefold(), name)
+        if other == name:  # the most frequent way of writing it, or the only one
+            other = next((each for each in names if each == name.strip()), name)
+        if other != name:
+            return (
+                f"The target '{target.name}' is {name!r} in {int(counts[name]):,} rows, which "
+                f"seems to be {other!r} written in another way. Write it alike in all rows."
+            )
+    return ""
 
 
 def class_names(target: pd.Series) -> tuple[str, ...]:

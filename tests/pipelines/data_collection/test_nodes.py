@@ -9,7 +9,7 @@ from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.data_collection.nodes import collect_batches
-from mlops_basics.schemas import BATCH_COLUMN, RESERVED_COLUMNS, Batch, CollectionParams
+from mlops_basics.schemas import BATCH_COLUMN, RESERVED_COLUMNS, Batch, CollectionParams, Guess
 from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
 
@@ -185,3 +185,29 @@ def test_a_batch_is_known_by_its_rows_whatever_their_order_and_labels():
     assert content(table, exclude=()) != whole
     assert content(table[:3], exclude=("seen",)) != whole
     assert content(table.assign(x=[[1]] * 4)) == ""
+
+
+def test_what_was_guessed_or_matched_nothing_is_in_the_report():
+    """Words for missing values, files that were passed over, labels of no row, contradictions."""
+    guesses = (Guess("missing", "y", "None", 3), Guess("passed over", "._a.csv", "hidden"))
+    batch = make_batch("a.csv", 3, y=[1, 2, None])
+    batch = Batch(batch.name, batch.sha256, batch.table, guesses=guesses)
+    labels = [
+        Batch("1.csv", "11", pd.DataFrame({"x": [2, 77], "y": [70, 50]})),
+        Batch("2.csv", "22", pd.DataFrame({"x": [2], "y": [71]})),
+    ]
+    table, report = collect_batches([batch], labels, TARGETED)
+    assert table["y"].tolist() == [1, 2, 71]
+    told = " ".join(report.warnings)
+    for words in ("'None' (3 rows) read as missing", "'._a.csv' (hidden)"):
+        assert words in told
+    assert "1 of 1 labels in '1.csv' match no row" in told
+    assert "1 labels were contradicted by a later file" in told
+
+
+def test_keys_that_are_others_as_numbers_stop_the_collection():
+    """Rows of 0071 and 71 would be one."""
+    batch = make_batch("a.csv", 3, y=1)
+    guessed = Batch("a.csv", "0", batch.table, guesses=(Guess("digits", "x", "0071", 1),))
+    with pytest.raises(DataError, match=r"'a\.csv' has keys such as '0071'"):
+        collect_batches([guessed], [], TARGETED)

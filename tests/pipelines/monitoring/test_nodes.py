@@ -177,7 +177,9 @@ def test_unknown_ids_and_a_skipped_file_change_nothing(release):
     found = look(release, [UNLABELLED], None, [unknown, good], skip=("labels.csv",))
     assert records_of(found)["c.csv"].labels.labelled == 0
     assert found.verdict.skip == ()
-    assert found.verdict.warnings == ()
+    assert found.verdict.warnings == (
+        "2 of 2 labels in 'u.csv' match no row: check their prediction_id.",
+    )
 
 
 def test_concept_drift_leads_to_a_retraining_and_stays_known(release):

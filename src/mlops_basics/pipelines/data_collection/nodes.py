@@ -14,6 +14,7 @@ from mlops_basics.schemas import (
     CollectionReport,
 )
 from mlops_basics.table.checks import require_batch_columns
+from mlops_basics.table.guesses import guess_warnings, require_exact_keys
 from mlops_basics.table.joined import join_tables
 from mlops_basics.table.labels import LabelBook, RowKeys
 from mlops_basics.table.row_hash import content_digest, row_hashes
@@ -47,6 +48,7 @@ def collect_batches(
     for batch in batches:
         if batch.fault:
             raise DataError(batch.fault)
+        require_exact_keys(batch, params.key_columns)
     if not batches:
         raise DataError(
             f"All {len(source)} files of the source are left out (collection.skip): nothing is "
@@ -62,11 +64,12 @@ def collect_batches(
             of=f"of '{first.name}'",
             remedy="All batches of a source need the same columns.",
         )
-    tables, records = {}, []
+    tables, records, conflicting = {}, [], 0
     for batch in batches:
         table = batch.table.reindex(columns=order)
         if params.target in table and book is not None:
-            table[params.target], _ = book.fill(batch)
+            table[params.target], count = book.fill(batch)
+            conflicting += count.conflicting
         labelled = int(table[params.target].notna().sum()) if params.target in table else None
         tables[batch.name] = table.assign(**{BATCH_COLUMN: batch.name})
         records.append(
@@ -79,6 +82,11 @@ def collect_batches(
             )
         )
     table = join_tables(tables, params.exclude)
+    warnings += guess_warnings([*batches, *labels], params.exclude)
+    if book is not None:
+        warnings += book.unmatched(batches)
+    if conflicting:
+        warnings.append(f"{conflicting:,} labels were contradicted by a later file, which counts.")
     table[BATCH_COLUMN] = table[BATCH_COLUMN].astype("str")
     rows_in_source = len(table)
     if params.num_instances is not None:

@@ -29,6 +29,7 @@ from mlops_basics.schemas.monitoring import settings_digest
 from mlops_basics.stats.concept_drift.sequential import SequentialState
 from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.table.columns import batch_features
+from mlops_basics.table.guesses import guess_warnings
 from mlops_basics.table.labels import LabelBook, RowKeys
 from mlops_basics.table.row_hash import content_digest, row_hashes
 from mlops_basics.table.times import read_times
@@ -115,6 +116,9 @@ def watch_batches(
     rows = _labelled_rows(watch, source, book)
     present = {batch.name for batch in source}
     verdict = _verdict(watch, reference, results, book, run_context, params, rows, present)
+    new = {each.batch.name for each in intake.batches if each.is_new}
+    guessed = _guessed(source, labels, book, new, monitoring_state, version, collection)
+    verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *guessed)})
     pending = verdict.evidence if verdict.retrain else ()
     watches = {
         **monitoring_state.watches,
@@ -288,6 +292,26 @@ def _labels_seen(before: Mapping[str, str], version: str, files: Sequence[Batch]
     """The label files that the watch of each release has seen; a rollback resumes an older one."""
     others = {key: sha for key, sha in before.items() if not key.startswith(f"{version}/")}
     return others | {f"{version}/{file.name}": file.sha256 for file in files}
+
+
+def _guessed(
+    source: Sequence[Batch],
+    labels: Sequence[Batch],
+    book: LabelBook,
+    new: Collection[str],
+    before: MonitoringState,
+    version: str,
+    collection: CollectionParams,
+) -> list[str]:
+    """What was guessed of the batches and label files that are new, and which labels match nothing.
+
+    Once each: what is known already is told no more.
+    """
+    seen = before.label_files
+    files = [file for file in labels if seen.get(f"{version}/{file.name}") != file.sha256]
+    batches = [batch for batch in source if batch.name in new]
+    lines = guess_warnings([*batches, *files], collection.exclude)
+    return lines + (book.unmatched(source, [file.name for file in files]) if files else [])
 
 
 def _labelled_rows(watch: Watch, source: Sequence[Batch], book: LabelBook) -> int:

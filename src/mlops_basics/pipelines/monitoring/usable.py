@@ -26,6 +26,7 @@ from mlops_basics.table.checks import (
     target_fault,
 )
 from mlops_basics.table.columns import batch_features, typed_column
+from mlops_basics.table.guesses import require_exact_keys
 from mlops_basics.table.joined import value_kind
 from mlops_basics.table.plain import plain_column
 from mlops_basics.table.target import target_range, target_values
@@ -48,6 +49,7 @@ def usable_features(
     if batch.fault:
         raise DataError(batch.fault)
     _check_columns(batch, table, params)
+    require_exact_keys(batch, params.key_columns)
     features = batch_features(batch, table)
     free = {params.target, params.split.time_column, *params.exclude}
     _check_kinds(batch, {name: kind for name, kind in kinds.items() if name not in free})
