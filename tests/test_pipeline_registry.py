@@ -78,6 +78,7 @@ DOCUMENTED = {
             "decide",
             "sample_reference",
             "describe_reference",
+            "measure_in_order",
             "explain_model",
             "plot_evaluation",
             "write_report",
@@ -107,6 +108,7 @@ DOCUMENTED = {
         },
         {
             "judged_model",
+            "order_check",
             "test_metrics",
             "scores",
             "confusion_matrix",

@@ -38,6 +38,7 @@ from mlops_basics.schemas import (
     Inlet,
     Manifest,
     Metrics,
+    OrderCheck,
     OverfitCheck,
     ReleaseState,
     RunContext,
@@ -235,6 +236,7 @@ class RunRecordHooks:
                 if version.access != "kept"
             },
             decision=_of_type(self._artifacts, Decision),
+            in_order=_of_type(self._artifacts, OrderCheck),
             release=self._release_state(),
             report_path=report.path if report and report.access == "written" else "",
             mlflow_uri=shown_address(mlflow_state.tracking_uri(), self._project_path),

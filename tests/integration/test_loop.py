@@ -32,6 +32,7 @@ LAYERS = {
         "valid_metrics",
     },
     "reporting": {
+        "order_check",
         "test_metrics",
         "scores",
         "confusion_matrix",

@@ -21,6 +21,7 @@ from mlops_basics.schemas import (
     ChallengeRequest,
     CollectionParams,
     EvaluationParams,
+    OrderCheck,
 )
 from tests.support.artifacts import REFIT, make_decision
 from tests.support.parameters import configured
@@ -67,6 +68,7 @@ def report_inputs(data, model, candidates):
         "train_metrics": train,
         "valid_metrics": valid,
         "test_metrics": metrics,
+        "order_check": OrderCheck(loss="log loss"),
         "decision": FIRST_RELEASE,
         "challenge_request": NO_CHALLENGE,
         "gate_scores": pd.DataFrame({ROW_HASH_COLUMN: np.array([], dtype=np.uint64)}),

@@ -89,6 +89,7 @@ CODE = Code(git_commit=None, git_dirty=None, lock_sha256=None, python="3", libra
 #: What only people look at, and what is replaced below.
 LEFT_OUT = {
     "explain_model",
+    "measure_in_order",
     "plot_evaluation",
     "write_report",
     "draw_monitoring",

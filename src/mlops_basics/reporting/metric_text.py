@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mlops_basics.schemas import METRICS, Estimate, Metrics, OverfitCheck
+from mlops_basics.schemas import METRICS, Estimate, Metrics, OrderCheck, OverfitCheck
 
-from .text import Badge, limits
+from .text import Badge, limits, number
 
 
 @dataclass(frozen=True)
@@ -63,3 +63,13 @@ def overfit_badge(overfit: OverfitCheck) -> Badge:
     if overfit.overfitted:
         return Badge("overfitted: may not be promoted", "bad")
     return Badge("no overfitting shown", "good")
+
+
+def order_text(check: OrderCheck | None) -> tuple[str, str, str]:
+    """What the next batch may be like: claim, value and on what; empty where nothing is known."""
+    if check is None or check.mean is None:
+        return "", "", ""
+    batches = "batch" if len(check.batches) == 1 else f"{len(check.batches)} batches"
+    claim = f"{check.loss[0].upper()}{check.loss[1:]} on the newest {batches}:"
+    rows = f"({sum(check.rows):,} rows, each batch predicted from those before it)"
+    return claim, number(check.mean), rows

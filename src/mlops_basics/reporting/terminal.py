@@ -13,6 +13,7 @@ from mlops_basics.schemas import (
     Decision,
     Estimate,
     Metrics,
+    OrderCheck,
     OverfitCheck,
     ReleaseState,
     SearchReport,
@@ -23,7 +24,7 @@ from mlops_basics.table.row_groups import counted
 
 from . import monitoring_text
 from .decision_text import decision_badge
-from .metric_text import metric_name, metric_rows, overfit_badge, reading_order
+from .metric_text import metric_name, metric_rows, order_text, overfit_badge, reading_order
 from .monitoring_text import policy_lines
 from .text import Badge, number, plain
 
@@ -47,6 +48,7 @@ def run_summary(
     warnings: Sequence[str] = (),
     decision: Decision | None = None,
     release: ReleaseState | None = None,
+    in_order: OrderCheck | None = None,
 ) -> Group:
     """Make the summary of a run: about 20 lines of 80 columns, no markup from the data.
 
@@ -65,9 +67,12 @@ def run_summary(
         warnings: What came up on the way; they come before the table's own.
         decision: Whether it deserves to become a version.
         release: What production holds.
+        in_order: How the recipe did on the newest batches.
     """
     title = plain(model_name, 40)
     facts = []
+    if (expected := order_text(in_order))[1]:
+        facts.append(("Next batch", Text(" ".join(expected))))
     if decision:
         facts += _decision(decision)
     if release:

@@ -132,3 +132,23 @@ class OverfitCheck(Artifact):
     baseline_loss: float
     overfitted: bool
     reason: str
+
+
+class OrderCheck(Artifact):
+    """How the recipe did on the newest batches, fitted on the batches before each of them.
+
+    Batches are in the order of their names. Empty where a table has one batch alone, or none could
+    be learned from. ``losses`` are means in the unit of ``loss``, one a batch.
+    """
+
+    loss: str
+    batches: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
+    losses: tuple[float, ...] = ()
+
+    @property
+    def mean(self) -> float | None:
+        """Mean loss of all rows; None where no batch was measured."""
+        total = sum(self.rows)
+        pairs = zip(self.losses, self.rows, strict=True)
+        return sum(loss * rows for loss, rows in pairs) / total if total else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlops_basics.pipelines.model_evaluation import create_pipeline
-from mlops_basics.schemas import EvaluationParams
+from mlops_basics.schemas import EvaluationParams, OrderCheck
 from tests.support.parameters import configured
 from tests.support.run_report import report_inputs
 from tests.support.tables import LINEAR, run_slice
@@ -19,6 +19,7 @@ def test_model_to_report(binary, binary_model):
         "params:evaluation": configured(EvaluationParams, resamples=100, importance_repeats=2),
         "params:model_name": "mine",
     }
+    known["order_check"] = OrderCheck(loss="log loss")
     pipeline = create_pipeline().only_nodes(
         "evaluate_model", "explain_model", "plot_evaluation", "write_report"
     )

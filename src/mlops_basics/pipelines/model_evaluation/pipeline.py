@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from .in_order import measure_in_order
 from .nodes import (
     decide,
     evaluate_model,
@@ -95,6 +96,19 @@ def create_pipeline() -> Pipeline:
                 name="describe_reference",
             ),
             Node(
+                func=measure_in_order,
+                inputs=[
+                    "recipe",
+                    "train_data",
+                    "valid_data",
+                    "test_data",
+                    "table_info",
+                    "params:training",
+                ],
+                outputs="order_check",
+                name="measure_in_order",
+            ),
+            Node(
                 func=explain_model,
                 inputs=["judged_model", "test_data", "table_info", "params:evaluation"],
                 outputs="importance",
@@ -124,6 +138,7 @@ def create_pipeline() -> Pipeline:
                     "train_metrics",
                     "valid_metrics",
                     "test_metrics",
+                    "order_check",
                     "decision",
                     "challenge_request",
                     "gate_scores",

@@ -14,6 +14,7 @@ from mlops_basics.reporting.metric_text import (
     leading_metric,
     metric_name,
     metric_rows,
+    order_text,
     overfit_badge,
     reading_order,
 )
@@ -23,6 +24,7 @@ from mlops_basics.schemas import (
     CollectionReport,
     Decision,
     Metrics,
+    OrderCheck,
     OverfitCheck,
     RefitReport,
     SearchReport,
@@ -45,6 +47,7 @@ class RunResult:
         metrics: By set of rows (``train``, ``valid``, ``test``).
         figures: By heading, in reading order.
         decision, request, gate: Whether it deserves to become a version, and the rows compared.
+        in_order: How the recipe did on the newest batches; None, or empty, where there is no order.
     """
 
     model_name: str
@@ -59,6 +62,7 @@ class RunResult:
     decision: Decision | None = None
     request: ChallengeRequest | None = None
     gate: pd.DataFrame | None = None
+    in_order: OrderCheck | None = None
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ def run_report(run: RunResult) -> str:
         "run_report.html",
         title=f"Run report: {run.model_name}",
         task=_task(run.table),
+        in_order=order_text(run.in_order),
+        by_batch=_by_batch(run.in_order),
         leading=_leading(run.metrics),
         badges=badges,
         warnings=Shortened(warnings, ""),
@@ -126,6 +132,14 @@ def run_report(run: RunResult) -> str:
             "more",
         ),
     )
+
+
+def _by_batch(check: OrderCheck | None) -> list[tuple[str, str, str]]:
+    """Name, rows and mean loss of each batch that was measured."""
+    if check is None:
+        return []
+    each = zip(check.batches, check.rows, check.losses, strict=True)
+    return [(name, f"{rows:,}", number(loss)) for name, rows, loss in each]
 
 
 def _task(info: TableInfo) -> str:
