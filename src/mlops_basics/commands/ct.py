@@ -12,7 +12,7 @@ from kedro.framework.project import pipelines
 from kedro.io import MemoryDataset
 from kedro.runner import SequentialRunner
 
-from mlops_basics.errors import ConflictError
+from mlops_basics.errors import ConflictError, DataError
 from mlops_basics.pipelines.monitoring.adaptation import adopted, challenged
 from mlops_basics.pipelines.monitoring.rebase import attempted
 from mlops_basics.reporting.monitoring_text import policy_lines
@@ -116,7 +116,10 @@ def _search(place: Place, verdict: Verdict) -> Outcome:
     skip = _left_out(place, verdict)
     if not verdict.follows_policies:
         return _after_training(place, verdict, place.run("__default__", collection={"skip": skip}))
-    run_id = place.run("recipe_search", collection={"skip": skip})
+    try:
+        run_id = place.run("recipe_search", collection={"skip": skip})
+    except DataError as error:  # these rows choose no recipe: what is due all the same goes on
+        return _not_searched(place, verdict, str(error))
     recipe: Recipe = versions.load_of(place.catalog(), "recipe", run_id)
     before = place.bare_catalog().load("monitoring_state").policy
     heard = None if before is None else _heard(place, run_id, skip)
@@ -137,6 +140,19 @@ def _search(place: Place, verdict: Verdict) -> Outcome:
         else f"a new recipe ({recipe.candidate}) is compared with the present one from now on."
     )
     text = f"Searched for a new recipe, since drift was found: {found}"
+    return Outcome(ExitCode.KEPT, "\n".join([text, *verdict.reasons, *verdict.warnings]))
+
+
+def _not_searched(place: Place, verdict: Verdict, reason: str) -> Outcome:
+    """Remember a search that these rows did not allow: without new evidence it is not repeated."""
+
+    def tried(state: MonitoringState) -> MonitoringState:
+        return attempted(
+            state, verdict, verdict.run_id, promoted=False, outcome="search_not_possible"
+        )
+
+    _update_state(place.catalog(), tried)
+    text = f"Version {verdict.version} is kept: no recipe could be searched for. {reason}"
     return Outcome(ExitCode.KEPT, "\n".join([text, *verdict.reasons, *verdict.warnings]))
 
 

@@ -127,7 +127,7 @@ def _kept_row(attempt: Attempt) -> tuple[str, ...]:
     """Cells of a search, or of a retraining, after which production was kept."""
     from mlops_basics.reporting.text import plain
 
-    what = "search" if attempt.outcome == "searched" else "retraining"
+    what = "search" if attempt.outcome.startswith("search") else "retraining"
     outcome = attempt.outcome.replace("_", " ")
     result = "" if outcome in ("searched", "kept") else f" ({plain(outcome)})"
     version = f"version {plain(attempt.version)}" if attempt.version else "production"

@@ -1,0 +1,76 @@
+"""A search that the rows do not allow ends neither the call nor those to come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kedro.io import DataCatalog, MemoryDataset
+
+from mlops_basics.commands.ct import ExitCode, _search
+from mlops_basics.errors import DataError
+from mlops_basics.schemas import MonitoringState, Verdict, Watch, WatchedBatch
+from mlops_basics.schemas.policy import Adaptation
+from mlops_basics.stats.concept_drift.sequential import start_monitor
+from tests.support.monitored import make_monitored
+
+
+class NothingToLearn:
+    """A project in which no recipe can be searched for."""
+
+    def __init__(self, state: MonitoringState) -> None:
+        self.state = MemoryDataset(state, copy_mode="assign")
+        self.asked: list[str] = []
+
+    def catalog(self, **_more: Any) -> Any:
+        """One file behind two entries."""
+        given = {"skip": (), "target": None, "exclude": (), "key_columns": ()}
+        return DataCatalog(
+            {
+                "monitoring_state": self.state,
+                "monitoring_state_next": self.state,
+                "params:collection": MemoryDataset(
+                    given | {"num_instances": None, "seed": 0}, copy_mode="assign"
+                ),
+            }
+        )
+
+    bare_catalog = catalog
+
+    def run(self, pipeline: str, **_more: Any) -> str:
+        """Fails as too few rows do."""
+        self.asked.append(pipeline)
+        raise DataError("A search needs 20 rows before the newest labelled batches.")
+
+
+def verdict_of(watch: Watch) -> Verdict:
+    """An alarm under policies."""
+    return make_monitored().verdict.model_copy(
+        update={
+            "version": watch.version,
+            "retrain": True,
+            "evidence": ("concept_drift",),
+            "adaptation": Adaptation(action="none", policy="all"),
+        }
+    )
+
+
+def test_a_search_that_is_not_possible_is_told_and_not_repeated() -> None:
+    """The reason is named, the exit code is that of a kept release, the evidence has ended."""
+    record = WatchedBatch(
+        name="c.csv", sha256="0", outcome="used", seen_by="run", number=1, rows=9, entered=True
+    )
+    watch = Watch(
+        version="3",
+        loss="error",
+        sequential=start_monitor([0.0, 1.0] * 50).to_dict(),
+        batches=(record,),
+        pending=("concept_drift",),
+    )
+    place: Any = NothingToLearn(MonitoringState(watches={"3": watch}))
+    outcome = _search(place, verdict_of(watch))
+    assert outcome.code == ExitCode.KEPT
+    assert "no recipe could be searched for. A search needs 20 rows" in outcome.text
+    assert place.asked == ["recipe_search"]
+    after = place.state.load().watches["3"]
+    assert after.pending == ()
+    assert [attempt.outcome for attempt in after.attempts] == ["search_not_possible"]
