@@ -322,11 +322,9 @@ def data_pull(place: Place) -> None:
 
 @command("project")
 @click.option("--months", default=12, show_default=True, help="How much of the year, at least 4.")
-@click.option(
-    "--rows", default=10_000, show_default=True, help="Flights a month; there are 28,000."
-)
+@click.option("--rows", default=4_000, show_default=True, help="Flights a month; there are 28,000.")
 def demo(place: Place, months: int, rows: int) -> None:
-    """A year of production on real flights: predict, watch, retrain, and a page about it."""
+    """A year of production on real flights: predict, watch, keep up, and a page about it."""
     from mlops_basics.commands.demo.year import page_path, run_demo, summary
 
     result = run_demo(place.project_path, months, rows, click.echo)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
+from mlops_basics.commands.demo.figures import KEPT_UP
+from mlops_basics.commands.demo.rivals import NEVER
 from mlops_basics.commands.demo.year import FOLDER, KNOWN_LATER, _gain, run_demo
 from mlops_basics.errors import ConfigurationError
 from tests.support.project import ROOT
@@ -59,23 +62,23 @@ def make_rows(days: int, flights: int, rng: np.random.Generator, storms: float) 
     day = np.repeat(np.arange(days), flights)
     storm = np.repeat(rng.normal(0, storms, days), flights)
     first = rng.normal(0.5, 0.1, len(day)) + storm
-    return pd.DataFrame(
-        {
-            "day": day,
-            "error_first": first,
-            "error_kept": rng.normal(0.5, 0.1, len(day)),
-            "version_first": "1",
-            "version_kept": "2",
-        }
-    )
+    kept = rng.normal(0.5, 0.1, len(day))
+    values = {f"error, {NEVER}": first, f"error, {KEPT_UP}": kept}
+    return pd.DataFrame({"day": day, **values}).assign(**_log_losses(first, kept))
+
+
+def _log_losses(first: Any, kept: Any) -> dict[str, Any]:
+    """That tell one model from another; here the errors themselves."""
+    return {f"log_loss, {NEVER}": first, f"log_loss, {KEPT_UP}": kept}
 
 
 def test_gain_is_the_difference_of_the_means() -> None:
     """The gain is the difference of the mean losses for days of any size."""
     rows = make_rows(20, 10, np.random.default_rng(0), 0.1).sample(150, random_state=0)
-    gain = _gain(rows, "error")
-    assert gain.gain == pytest.approx(rows["error_first"].mean() - rows["error_kept"].mean())
-    assert gain.gain == pytest.approx(gain.first - gain.kept)
+    gain = _gain(rows, "error", NEVER)
+    means = rows[[f"error, {NEVER}", f"error, {KEPT_UP}"]].mean()
+    assert [gain.rival, gain.kept] == pytest.approx(means.tolist())
+    assert gain.gain == pytest.approx(gain.rival - gain.kept)
     assert gain.low < gain.gain < gain.high
     assert not gain.same
 
@@ -88,9 +91,9 @@ def test_interval_covers_also_where_days_err_together(storms: float) -> None:
     covered, naive = 0, 0
     for _ in range(400):
         rows = make_rows(30, 40, rng, storms)
-        gain = _gain(rows, "error")
+        gain = _gain(rows, "error", NEVER)
         covered += gain.low <= 0 <= gain.high
-        d = rows["error_first"] - rows["error_kept"]
+        d = rows[f"error, {NEVER}"] - rows[f"error, {KEPT_UP}"]
         naive += abs(d.mean()) <= 1.96 * d.std() / np.sqrt(len(d))
     assert covered / 400 == pytest.approx(0.95, abs=0.035)
     if storms:
@@ -99,14 +102,23 @@ def test_interval_covers_also_where_days_err_together(storms: float) -> None:
 
 def test_of_few_days_nothing_is_certain() -> None:
     """A few days do not give an interval of width zero."""
-    gain = _gain(make_rows(15, 10, np.random.default_rng(3), 0.1), "error")
+    gain = _gain(make_rows(15, 10, np.random.default_rng(3), 0.1), "error", NEVER)
     assert gain.low < -1e9
     assert gain.high > 1e9
 
 
 def test_one_model_has_no_gain() -> None:
-    """The same release on both sides: no difference, no interval."""
+    """The same model on both sides: no difference, no interval."""
     rows = make_rows(5, 10, np.random.default_rng(2), 0.1)
-    rows["error_kept"], rows["version_kept"] = rows["error_first"], "1"
-    gain = _gain(rows, "error")
+    first = rows[f"error, {NEVER}"]
+    gain = _gain(
+        rows.assign(**{f"error, {KEPT_UP}": first}, **_log_losses(first, first)), "error", NEVER
+    )
     assert (gain.gain, gain.low, gain.high, gain.same) == (0, 0, 0, True)
+
+
+def test_models_that_are_equally_often_wrong_are_still_two() -> None:
+    """Other probabilities without another class are no difference in error, and no single model."""
+    rows = make_rows(20, 10, np.random.default_rng(2), 0.1)
+    gain = _gain(rows.assign(**{f"error, {KEPT_UP}": rows[f"error, {NEVER}"]}), "error", NEVER)
+    assert (gain.gain, gain.low, gain.high, gain.same) == (0, 0, 0, False)

@@ -1,124 +1,106 @@
-"""Figures of the demo: two models month by month, and what keeping up gained."""
+"""Figures of the demo: four models month by month, and what keeping up gained."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
-import plotly.graph_objects as go
+from markupsafe import Markup
 
-from mlops_basics.reporting.figures.monitoring import LONGEST_TICK, distinct_parts
-from mlops_basics.reporting.figures.style import BLUE, GREY, RED, figure
-from mlops_basics.reporting.text import label
+from mlops_basics.commands.demo.rivals import ALWAYS, NEVER, WINDOW
+from mlops_basics.reporting.figures.style import BLUE, GREY, PALETTE, RED
+from mlops_basics.reporting.svg import Chart, Dot, Line, draw, padded
+
+KEPT_UP = "kept up"
+#: Colour, dash and width of each model's line.
+STYLES = {
+    KEPT_UP: (BLUE, "solid", 3.0),
+    NEVER: (RED, "dash", 2.0),
+    ALWAYS: (PALETTE[2], "solid", 1.5),
+    WINDOW: (PALETTE[3], "dot", 2.0),
+}
+_APART = 0.18  # of a month, between the marks of two models
 
 
-def loss_figure(
+def loss_chart(
     months: Sequence[str],
-    first: Sequence[float],
-    kept: Sequence[float],
+    losses: Mapping[str, Sequence[float]],
+    *,
+    title: str,
     unit: str,
-    changes: Sequence[tuple[str, str]],
+    changes: Mapping[str, str],
     guess: tuple[str, Sequence[float]] | None = None,
-) -> go.Figure:
-    """Draw the mean loss of both models.
+) -> Markup:
+    """Draw the mean loss of each model.
 
     Args:
         months: Names, in the order of time.
-        first, kept: Mean loss of each month.
+        losses: Of each month, by model.
+        title: For those who do not see it.
         unit: Of the loss.
-        changes: Month and version of each release that replaced another.
+        changes: Month in which another policy took over, and its name.
         guess: Name and mean losses of a prediction that needs no model.
     """
-    fig = figure(
-        unit,
-        "Lower is better. A dotted line marks a new release: it predicts from the next month on.",
-        height=420,
-        hovermode="x unified",
+    lines = [] if guess is None else [Line(_points(guess[1]), GREY, guess[0], "dot", 1.5)]
+    for name, values in losses.items():
+        colour, dash, width = STYLES[name]
+        lines.append(Line(_points(values), colour, name, dash, width))
+    marks = [(float(months.index(month)), name) for month, name in changes.items()]
+    return draw(
+        Chart(
+            title=title,
+            y_label=unit,
+            x_range=(-0.5, len(months) - 0.5),
+            y_range=padded([y for line in lines for _, y in line.points if y is not None]),
+            x_names=dict(enumerate(months)),
+            lines=lines[::-1],  # what is in production on top of the others
+            marks=marks,
+        )
     )
-    if guess is not None:
-        fig.add_scatter(
-            x=list(months),
-            y=list(guess[1]),
-            mode="lines",
-            name=label(guess[0]),
-            line={"color": GREY, "dash": "dot", "width": 1.5},
-            hovertemplate="%{y:.4f}",
-        )
-    for name, values, style in (
-        ("never retrained", first, {"color": RED, "dash": "dash", "width": 2}),
-        ("kept up", kept, {"color": BLUE, "width": 2.5}),
-    ):
-        fig.add_scatter(
-            x=list(months),
-            y=list(values),
-            mode="lines+markers",
-            name=name,
-            line=style,
-            hovertemplate="%{y:.4f}",
-        )
-    for month, version in changes:
-        if month in months:
-            fig.add_vline(x=month, line={"dash": "dot", "color": BLUE, "width": 1})
-            fig.add_annotation(
-                x=month,
-                y=1,
-                yref="paper",
-                yanchor="bottom",
-                text=label(version, 8),
-                showarrow=False,
-                font={"color": BLUE, "size": 12},
-            )
-    _name_months(fig, months)
-    return fig
 
 
-def gain_figure(
-    months: Sequence[str], gains: Sequence[tuple[float, float, float] | None], unit: str
-) -> go.Figure:
-    """Draw each month's gain with its interval.
+def gain_chart(
+    months: Sequence[str],
+    gains: Mapping[str, Sequence[tuple[float, float, float] | None]],
+    *,
+    title: str,
+    unit: str,
+) -> Markup:
+    """Draw each month's gain over each rival with its interval.
 
     Args:
         months: Names, in the order of time.
-        gains: Gain, lower and upper limit of each; None where both models are one.
+        gains: By rival: gain, lower and upper limit of each month; None where both are one model.
+        title: For those who do not see it.
         unit: Of the gain.
     """
-    fig = figure(
-        unit,
-        "Above 0, keeping up was worth it. Bars are 95 % intervals with days as the independent "
-        "units; a month without a mark was predicted by one and the same model.",
-        height=420,
+    dots, lines = [], [Line([(-0.5, 0.0), (len(months) - 0.5, 0.0)], GREY, width=1.0)]
+    for place, (rival, of_months) in enumerate(gains.items()):
+        shift = _APART * (place - (len(gains) - 1) / 2)
+        for at, gain in enumerate(of_months):
+            if gain is None:
+                continue
+            value, low, high = gain
+            words = f"{months[at]}, over {rival}: {value:+.4f} ({low:+.4f} to {high:+.4f})"
+            dots.append(Dot(at + shift, value, STYLES[rival][0], words))
+            ends = [(at + shift, value), (at + shift, value)]
+            if math.isfinite(low) and math.isfinite(high):
+                ends = [(at + shift, low), (at + shift, high)]
+            lines.append(Line(ends, STYLES[rival][0], width=1.4))
+    heights = [y for line in lines for _, y in line.points if y is not None]
+    return draw(
+        Chart(
+            title=title,
+            y_label=unit,
+            x_range=(-0.5, len(months) - 0.5),
+            y_range=padded(heights),
+            x_names=dict(enumerate(months)),
+            lines=lines,
+            dots=dots,
+            keys=[(f"over {rival}", STYLES[rival][0]) for rival in gains],
+        )
     )
-    fig.add_hline(y=0, line={"color": GREY, "width": 1})
-    shown = [(name, *gain) for name, gain in zip(months, gains, strict=True) if gain is not None]
-    fig.add_scatter(
-        x=[name for name, _, _, _ in shown],
-        y=[gain for _, gain, _, _ in shown],
-        mode="markers",
-        marker={"size": 9, "color": BLUE},
-        error_y={
-            "type": "data",
-            "symmetric": False,
-            "array": [high - gain for _, gain, _, high in shown],
-            "arrayminus": [gain - low for _, gain, low, _ in shown],
-            "thickness": 1.6,
-            "width": 4,
-        },
-        customdata=[(low, high) for _, _, low, high in shown],
-        hovertemplate="%{x}: %{y:+.4f}, %{customdata[0]:+.4f} to %{customdata[1]:+.4f}"
-        "<extra></extra>",
-        showlegend=False,
-    )
-    _name_months(fig, months)
-    return fig
 
 
-def _name_months(fig: go.Figure, months: Sequence[str]) -> None:
-    """All months in their order, also those without a mark."""
-    fig.update_xaxes(
-        type="category",
-        categoryorder="array",
-        categoryarray=list(months),
-        range=[-0.5, len(months) - 0.5],
-        tickvals=list(months),
-        ticktext=[label(name, LONGEST_TICK) for name in distinct_parts(list(months))],
-        showgrid=False,
-    )
+def _points(values: Sequence[float]) -> list[tuple[float, float | None]]:
+    return [(float(at), value) for at, value in enumerate(values)]

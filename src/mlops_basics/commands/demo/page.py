@@ -1,34 +1,37 @@
-"""The page of the demo: what a year of production came to, with retraining and without."""
+"""The page of the demo: what a year of production came to, beside simpler ways of keeping up."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import plotly.graph_objects as go
+from markupsafe import Markup
 
 from mlops_basics.reporting.decision_text import champion_text, decision_badge
 from mlops_basics.reporting.metric_text import metric_name
-from mlops_basics.reporting.monitoring_text import OUTCOMES, outcome_badge
+from mlops_basics.reporting.monitoring_text import OUTCOMES, outcome_badge, policy_lines
 from mlops_basics.reporting.pages.render import render
 from mlops_basics.reporting.text import Badge, Shortened, Tone, shorten
 from mlops_basics.schemas import Decision, Verdict
 from mlops_basics.table.row_groups import counted
 
-from .figures import gain_figure, loss_figure
+from .figures import KEPT_UP, gain_chart, loss_chart
+from .rivals import RIVALS
 
 MOST_REASONS = 4
-EXIT_CODES = {0: "nothing to do", 3: "retrained and promoted", 4: "retrained and kept"}
+EXIT_CODES = {0: "production stays", 3: "a new release", 4: "retrained, and production stays"}
+Gains = Mapping[str, "Gain"]  # by rival
 
 
 @dataclass(frozen=True)
 class Gain:
-    """Mean losses of both models on the same rows, and first minus kept-up with its interval.
+    """Mean losses of a rival and of the model kept up on the same rows, and their difference.
 
-    A gain above 0 speaks for the model that was kept up. ``same``: both are one model.
+    A gain above 0, with its interval, speaks for the model that was kept up. ``same``: both are
+    one model.
     """
 
-    first: float
+    rival: float
     kept: float
     gain: float
     low: float
@@ -45,7 +48,8 @@ class MonthResult:
         rows, labelled: Flights, and how many of them have a label.
         positive: Share of the labelled flights that were late.
         version: The release that was in production when the month's flights arrived.
-        error, log_loss: Both models on these flights.
+        policy: Which it followed.
+        error, log_loss: On these flights, beside each rival.
     """
 
     month: str
@@ -53,8 +57,9 @@ class MonthResult:
     labelled: int
     positive: float
     version: str
-    error: Gain
-    log_loss: Gain
+    policy: str
+    error: Gains
+    log_loss: Gains
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,8 @@ class LookResult:
         exit_code, text: What it returned and printed.
         before, after: The release in production.
         verdict: None for the first release: there was nothing to watch.
-        decision: None where nothing was trained.
+        policy: That production follows from then on; empty where none is followed.
+        learned: Months that a model which this look fitted has learned from.
         cpu_seconds, seconds: What it took, of all threads and by the clock.
     """
 
@@ -78,18 +84,35 @@ class LookResult:
     before: str | None
     after: str | None
     verdict: Verdict | None
-    decision: Decision | None
+    policy: str
+    learned: tuple[str, ...]
     cpu_seconds: float
     seconds: float
+
+    @property
+    def searched(self) -> bool:
+        """Whether it trained on all rows anew."""
+        return self.verdict is not None and self.verdict.retrain
+
+    @property
+    def released(self) -> bool:
+        """Whether it replaced what was in production."""
+        return self.before is not None and self.before != self.after
 
 
 @dataclass(frozen=True)
 class ReleaseResult:
-    """A release: since when it is in production, from which months it came, and why."""
+    """A release: since when it is in production, from which months it came, and why.
+
+    Attributes:
+        months: That it learned from, or, of the first, that it was made of.
+        policy: Which it follows; empty where none is followed.
+    """
 
     version: str
     since: str
     months: tuple[str, ...]
+    policy: str
     decision: Decision
 
 
@@ -99,7 +122,7 @@ class YearResult:
 
     Attributes:
         months, looks, releases: In the order of time.
-        error, log_loss: Both models on all months.
+        error, log_loss: On all months, beside each rival.
         first_months: On which the first release was made.
         about: Settings and the like, for the reader.
     """
@@ -107,8 +130,8 @@ class YearResult:
     months: Sequence[MonthResult]
     looks: Sequence[LookResult]
     releases: Sequence[ReleaseResult]
-    error: Gain
-    log_loss: Gain
+    error: Gains
+    log_loss: Gains
     first_months: Sequence[str]
     about: dict[str, str] = field(default_factory=dict)
 
@@ -121,8 +144,7 @@ class LookRow:
     badge: Badge
     reasons: Shortened[str]
     outcome: str
-    decision: Badge | None
-    evidence: str
+    followed: Shortened[str]
 
 
 @dataclass(frozen=True)
@@ -142,17 +164,31 @@ class ReleaseRow:
     served: int
 
 
+@dataclass(frozen=True)
+class RivalRow:
+    """A way of keeping up, or not, over the whole year, and whether production did better."""
+
+    name: str
+    about: str
+    error: Gain
+    error_badge: Badge
+    log_loss: Gain
+    log_loss_badge: Badge
+
+
 def demo_page(year: YearResult) -> str:
     """Write the page; the same results give the same bytes, and it opens without a network."""
-    trained = retrainings(year)
     total = _all_months(year)
     return render(
         "demo.html",
         title="A year of production: flights",
         year=year,
-        badges=[_gain_badge(year.error, "error"), _gain_badge(year.log_loss, "log loss")],
-        trained=len(trained),
-        promoted=sum(1 for look in trained if look.before != look.after),
+        kept_up=KEPT_UP,
+        kept=_kept,
+        rivals=Shortened([_rival_row(name, year) for name in year.error], ""),
+        changes=changes_of_policy(year),
+        searches=len(searches(year)),
+        replaced=sum(look.released for look in year.looks),
         cpu_seconds=sum(look.cpu_seconds for look in year.looks),
         figures=_figures(year),
         total=total,
@@ -163,9 +199,18 @@ def demo_page(year: YearResult) -> str:
     )
 
 
-def retrainings(year: YearResult) -> list[LookResult]:
-    """The looks that trained, without the first release."""
-    return [look for look in year.looks if look.decision is not None and look.before is not None]
+def searches(year: YearResult) -> list[LookResult]:
+    """The looks that searched for a new recipe, without the first release."""
+    return [look for look in year.looks if look.searched]
+
+
+def changes_of_policy(year: YearResult) -> dict[str, str]:
+    """The month of each look that put another policy into force, and the policy."""
+    changes = {}
+    for before, look in zip(year.looks, year.looks[1:], strict=False):
+        if look.released and before.policy and look.policy != before.policy:
+            changes[look.month] = look.policy
+    return changes
 
 
 def verdict_text(look: LookResult) -> str:
@@ -175,50 +220,93 @@ def verdict_text(look: LookResult) -> str:
     return OUTCOMES[look.verdict.outcome]
 
 
-def _gain_badge(gain: Gain, what: str) -> Badge:
+def verdict_on(gain: Gain) -> Badge:
+    """Whether keeping up was better than a rival, as far as that is shown."""
     if gain.low > 0:
-        return Badge(f"{what}: kept up is better", "good")
+        return Badge("kept up is better", "good")
     if gain.high < 0:
-        return Badge(f"{what}: kept up is worse", "bad")
-    return Badge(f"{what}: no difference shown", "neutral")
+        return Badge("kept up is worse", "bad")
+    return Badge("no difference shown", "neutral")
 
 
-def _figures(year: YearResult) -> dict[str, go.Figure]:
-    """By heading, in reading order."""
+def _rival_row(name: str, year: YearResult) -> RivalRow:
+    error, loss = year.error[name], year.log_loss[name]
+    return RivalRow(name, RIVALS[name], error, verdict_on(error), loss, verdict_on(loss))
+
+
+def _figures(year: YearResult) -> dict[str, tuple[str, Markup]]:
+    """Reading aid and chart by heading, in reading order."""
     names = [month.month for month in year.months]
-    changes = [
-        (look.month, look.after or "")
-        for look in year.looks
-        if look.before not in (None, look.after)
-    ]
-    errors = [month.error for month in year.months]
+    changes = {month: name for month, name in changes_of_policy(year).items() if month in names}
+    of_loss = (
+        "Lower is better. A dotted vertical line marks a look that put another policy into force: "
+        "it predicts from the next month on."
+    )
+    of_gain = (
+        "Above 0, the model that was kept up did better. Bars are 95 % intervals with days as the "
+        "independent units; a month without a mark was predicted by one and the same model."
+    )
     losses = [month.log_loss for month in year.months]
-    late = [month.positive for month in year.months]
+    errors = [month.error for month in year.months]
+    late = ("always “on time”", [month.positive for month in year.months])
     return {
-        "Share of wrong predictions": loss_figure(
-            names,
-            [error.first for error in errors],
-            [error.kept for error in errors],
-            "share of wrong predictions",
-            changes,
-            ("always “on time”", late),
+        "Log loss": (
+            of_loss,
+            loss_chart(
+                names, _lines(losses), title="Log loss by month", unit="nats", changes=changes
+            ),
         ),
-        "Gain in the share of wrong predictions": gain_figure(
-            names, _intervals(errors), "wrong predictions, first minus kept up"
+        "Gain in log loss": (
+            of_gain,
+            gain_chart(
+                names,
+                _intervals(losses),
+                title="Gain in log loss",
+                unit="nats, rival minus kept up",
+            ),
         ),
-        "Log loss": loss_figure(
-            names,
-            [loss.first for loss in losses],
-            [loss.kept for loss in losses],
-            "log loss, nats",
-            changes,
+        "Share of wrong predictions": (
+            of_loss,
+            loss_chart(
+                names,
+                _lines(errors),
+                title="Share of wrong predictions by month",
+                unit="share of wrong predictions",
+                changes=changes,
+                guess=late,
+            ),
         ),
-        "Gain in log loss": gain_figure(names, _intervals(losses), "nats, first minus kept up"),
+        "Gain in the share of wrong predictions": (
+            of_gain,
+            gain_chart(
+                names,
+                _intervals(errors),
+                title="Gain in the share of wrong predictions",
+                unit="share, rival minus kept up",
+            ),
+        ),
     }
 
 
-def _intervals(gains: Sequence[Gain]) -> list[tuple[float, float, float] | None]:
-    return [None if gain.same else (gain.gain, gain.low, gain.high) for gain in gains]
+def _kept(gains: Gains) -> float:
+    """The loss of the model that was kept up: the same beside each rival."""
+    return next(iter(gains.values())).kept
+
+
+def _lines(months: Sequence[Gains]) -> dict[str, list[float]]:
+    """The loss of each model in each month."""
+    rivals = {name: [gains[name].rival for gains in months] for name in months[0]}
+    return {KEPT_UP: [_kept(gains) for gains in months], **rivals}
+
+
+def _intervals(months: Sequence[Gains]) -> dict[str, list[tuple[float, float, float] | None]]:
+    return {
+        name: [
+            None if gains[name].same else (gains[name].gain, gains[name].low, gains[name].high)
+            for gains in months
+        ]
+        for name in months[0]
+    }
 
 
 def _all_months(year: YearResult) -> MonthResult:
@@ -230,13 +318,13 @@ def _all_months(year: YearResult) -> MonthResult:
         labelled=labelled,
         positive=sum(month.positive * month.labelled for month in year.months) / labelled,
         version="",
+        policy="",
         error=year.error,
         log_loss=year.log_loss,
     )
 
 
 def _look_row(look: LookResult) -> LookRow:
-    decision = look.decision
     tone: Tone = "neutral" if look.verdict is None else outcome_badge(look.verdict).tone
     code = "trained and published" if look.before is None else EXIT_CODES.get(look.exit_code, "")
     return LookRow(
@@ -244,9 +332,18 @@ def _look_row(look: LookResult) -> LookRow:
         badge=Badge(verdict_text(look), tone),
         reasons=_reasons(look),
         outcome=f"exit {look.exit_code}: {code}",
-        decision=None if decision is None else decision_badge(decision),
-        evidence="" if decision is None else _evidence(decision),
+        followed=Shortened(_followed(look), ""),
     )
+
+
+def _followed(look: LookResult) -> list[str]:
+    """What came of a look, in sentences: what it told, but not once more what it had found."""
+    if look.verdict is None:
+        return []
+    if look.exit_code == 0:
+        return policy_lines(look.verdict)
+    found = {*look.verdict.reasons, *look.verdict.warnings}
+    return [line for line in look.text.splitlines() if line not in found]
 
 
 def _reasons(look: LookResult) -> Shortened[str]:
@@ -264,25 +361,24 @@ def _reasons(look: LookResult) -> Shortened[str]:
 
 
 def _evidence(decision: Decision) -> str:
-    if decision.gain is None:
+    if decision.gain is None or decision.rule == "prequential":
         return decision.reasons[0] if decision.reasons else ""
     interval = ""
     if decision.low is not None and decision.high is not None:
         interval = f" ({decision.low:+.4f} to {decision.high:+.4f})"
-    vetoes = [metric_name(guard.metric) for guard in decision.guards if guard.shown_worse]
-    veto = f"; shown to be worse: {', '.join(vetoes)}" if vetoes else ""
     return (
         f"{metric_name(decision.metric)}: gain over {champion_text(decision.champion_version)} "
-        f"{decision.gain:+.4f}{interval} on {counted(decision.rows, decision.groups, 'days')}{veto}"
+        f"{decision.gain:+.4f}{interval} on {counted(decision.rows, decision.groups, 'days')}"
     )
 
 
 def _release_row(release: ReleaseResult, year: YearResult) -> ReleaseRow:
     months: Sequence[str] = release.months
-    if len(months) > 2:
+    if release.decision.rule != "prequential" and len(months) > 2:
         *fitted, tuned, tested = months
-        span = fitted[0] if len(fitted) == 1 else f"{fitted[0]} to {fitted[-1]}"
-        months = [f"fitted on {span}", f"tuned on {tuned}", f"tested on {tested}"]
+        months = [f"fitted on {_span([*fitted, tuned])}", f"tested on {tested}"]
+    else:
+        months = [f"fitted on {_span(months)}"]
     return ReleaseRow(
         release=release,
         months=Shortened(months, ""),
@@ -292,12 +388,22 @@ def _release_row(release: ReleaseResult, year: YearResult) -> ReleaseRow:
     )
 
 
+def _span(months: Sequence[str]) -> str:
+    return months[0] if len(months) == 1 else f"{months[0]} to {months[-1]}"
+
+
 def _costs(year: YearResult) -> list[list[str]]:
     """Number, CPU seconds, mean of these and clock seconds of each kind of look."""
+    later = [look for look in year.looks if look.before is not None]
     looks_of_kind = {
         "First release": [look for look in year.looks if look.before is None],
-        "Looks that did not retrain": [look for look in year.looks if look.decision is None],
-        "Retrainings, each with its look": retrainings(year),
+        "Looks that changed nothing": [
+            look for look in later if not look.searched and not look.released
+        ],
+        "Looks that fitted a new release": [
+            look for look in later if not look.searched and look.released
+        ],
+        "Looks that searched for a new recipe": [look for look in later if look.searched],
         "All": list(year.looks),
     }
     rows = []

