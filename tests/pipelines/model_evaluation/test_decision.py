@@ -19,6 +19,7 @@ from mlops_basics.pipelines.model_evaluation.decision import (
 from mlops_basics.pipelines.model_evaluation.gate import gate_table
 from mlops_basics.schemas import (
     NO_CHAMPION,
+    ROW_HASH_COLUMN,
     Decision,
     DecisionParams,
 )
@@ -252,7 +253,8 @@ def test_a_guard_may_veto():
     assert decision.p_value <= decision.alpha
     assert decision.outcome == "guard_veto"
     assert not decision.promote
-    assert [guard.metric for guard in decision.guards] == ["accuracy", "macro_f1", "roc_auc"]
+    names = [guard.metric for guard in decision.guards]
+    assert names == ["accuracy", "macro_f1", "roc_auc", "recall of class 'b'"]
     assert decision.guards[0].shown_worse
     assert decision.guards[0].high < 0
     vetoes = [guard.reason for guard in decision.guards if guard.shown_worse]
@@ -270,7 +272,7 @@ def test_configured_guards_replace_the_default_ones():
     values = conclude(make_gate("regression", champion=1.0, challenger=0.5))
     assert [guard.metric for guard in values.guards] == ["absolute_error", "squared_error"]
     named = conclude(gate, metric="accuracy")
-    assert [guard.metric for guard in named.guards] == ["macro_f1", "roc_auc"]
+    assert [guard.metric for guard in named.guards][:2] == ["macro_f1", "roc_auc"]
 
 
 def test_an_automatic_guard_is_the_tasks_own_metric():
@@ -287,6 +289,41 @@ def test_the_guards_level_is_not_spent():
     assert conclude(gate, 60).guards[0].p_worse == conclude(gate, 1).guards[0].p_worse
     lenient = conclude(gate, guards=["accuracy"], guard_alpha=1e-12)
     assert lenient.outcome == "promoted"
+
+
+def class_gate(rng, rows, old, new, gain=0.0):
+    """Both models' probabilities; the second of two classes is rare, found with these chances."""
+    rare = rng.random(rows) < 0.05
+    gate = pd.DataFrame({ROW_HASH_COLUMN: np.arange(rows, dtype=np.uint64), "y": rare.astype(int)})
+    sure = rng.random(rows)
+    for name, recall, sureness in (("champion", old, 0.0), ("challenger", new, gain)):
+        found = np.where(rare, sure < recall, rng.random(rows) < 0.02)
+        p = np.where(found, 0.8, 0.12 - sureness)
+        gate[f"{name}_0"], gate[f"{name}_1"] = 1 - p, p
+    return gate
+
+
+def test_a_rare_class_that_is_no_longer_found_is_a_veto():
+    """What is better on the whole, since the frequent class is surer, loses a fifth of the rare."""
+    gate = class_gate(np.random.default_rng(0), 4_000, 0.8, 0.6, gain=0.09)
+    decision = conclude(gate)
+    assert decision.p_value <= decision.alpha
+    assert decision.outcome == "guard_veto"
+    worst = decision.guards[-1]
+    assert (worst.metric, worst.shown_worse) == ("recall of class 'b'", True)
+    assert worst.effect == pytest.approx(-0.2, abs=0.08)
+    assert "recall of class 'b': the challenger is shown to be worse" in " ".join(decision.reasons)
+
+
+@pytest.mark.slow
+def test_guards_share_their_level():
+    """Of challengers that are equally good by each of them, few are vetoed by any."""
+    rng = np.random.default_rng(1)
+    vetoed = [
+        any(guard.shown_worse for guard in conclude(class_gate(rng, 1_000, 0.8, 0.8)).guards)
+        for _ in range(200)
+    ]
+    assert np.mean(vetoed) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 200)
 
 
 def test_a_first_release_knows_no_veto():

@@ -22,7 +22,7 @@ from mlops_basics.schemas import (
 from mlops_basics.schemas.metrics import Kind, default_guards, kind_of_task, metrics_to_test
 from mlops_basics.scoring.comparison import compare_scores
 from mlops_basics.stats.paired.guards import Guard, shown_worse
-from mlops_basics.stats.paired.result import PairedResult
+from mlops_basics.stats.paired.result import MIN_ROWS, PairedResult
 from mlops_basics.stats.paired.spending import alpha_at
 from mlops_basics.table.row_groups import counted
 
@@ -157,22 +157,47 @@ def judge_guards(
 
     Where rows are of different ages the tested metric is a guard, too, on the newer ones; and what
     is worse on all rows, but not on the newest, is no veto: they tell what production meets now.
+    All guards share one level, so that more of them do not veto more often by chance. Unless guards
+    are named, the class whose recall has fallen most is one, too: overall metrics hardly move when
+    a rare class is no longer found.
     """
     kind = kind_of_task(gate_scores(gate, "champion").task)
-    names = [_fitting(name, "guards", kind) for name in params.guards or default_guards(kind)]
-    alpha, newer, newest = params.guard_alpha, ages.newer_rows(gate), ages.newest_rows(gate)
+    asked = [_fitting(name, "guards", kind) for name in params.guards or default_guards(kind)]
+    names = [name for name in dict.fromkeys(asked) if name != tested]
+    newer, newest = ages.newer_rows(gate), ages.newest_rows(gate)
+    by_class = bool(request.classes) and not params.guards
+    count = len(names) + (newer is not None) + by_class
+    if not count:
+        return ()
+    alpha = params.guard_alpha / count
     guards = []
     if newer is not None:
         result = compare(tested, newer, request, alpha, 0.0, rng)
         guards.append(ages.veto_of_newer(result, len(newer), alpha))
-    for name in dict.fromkeys(names):
-        if name != tested:
-            guard = shown_worse(compare(name, gate, request, alpha, 0.0, rng), alpha=alpha)
-            if guard.shown_worse and newest is not None:
-                again = compare(name, newest, request, alpha, 0.0, rng)
-                guard = ages.lifted(guard, again, len(newest))
-            guards.append(replace(guard, metric=name))  # as asked for; an AUC's own says which
+    for name in names:
+        guard = shown_worse(compare(name, gate, request, alpha, 0.0, rng), alpha=alpha)
+        if guard.shown_worse and newest is not None:
+            again = compare(name, newest, request, alpha, 0.0, rng)
+            guard = ages.lifted(guard, again, len(newest))
+        guards.append(replace(guard, metric=name))  # as asked for; an AUC's own says which
+    if by_class and (worst := _worst_class(gate, request, alpha, rng)) is not None:
+        guards.append(worst)
     return tuple(guards)
+
+
+def _worst_class(
+    gate: pd.DataFrame, request: ChallengeRequest, alpha: float, rng: np.random.Generator
+) -> Guard | None:
+    """The class whose recall is most clearly worse, at a share of the level for each class."""
+    found = []
+    for code, name in enumerate(request.classes):
+        rows = gate[gate["y"] == code]
+        if len(rows) >= MIN_ROWS:
+            result = compare("accuracy", rows, request, alpha, 0.0, rng)
+            found.append(replace(result, metric=f"recall of class '{name}'"))
+    if not found:
+        return None
+    return shown_worse(min(found, key=lambda each: each.p_worse), alpha=alpha / len(found))
 
 
 def compare_by_age(
