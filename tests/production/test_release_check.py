@@ -19,6 +19,7 @@ from mlops_basics.production.release_check import (
     check_listing,
     check_manifest_file,
     check_mlmodel,
+    check_requirements,
     is_component,
     manifest_bytes,
     parse_manifest,
@@ -250,6 +251,17 @@ def test_an_mlmodel_that_would_run_something_is_refused(flavor, values, message)
     """Another loader, format, file or function, code, and types beyond ours."""
     with pytest.raises(ReleaseError, match=message):
         check_mlmodel(mlmodel_with(flavor, **values), ["numpy.dtype"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["-r /etc/passwd", "--requirement=x", "-c x", "--index-url http://x", "a @ file:///x", "a>=1"],
+)
+def test_requirements_name_packages_and_versions_alone(line):
+    """MLflow opens the files that such a list names, when it loads the model beside it."""
+    check_requirements(b"mlflow==3.1.0\nscikit-learn==1.7.0\n")
+    with pytest.raises(ReleaseError, match="no package and its version"):
+        check_requirements(f"mlflow==3.1.0\n{line}\n".encode())
 
 
 @pytest.mark.parametrize(

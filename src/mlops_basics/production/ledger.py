@@ -16,6 +16,7 @@ from mlops_basics.schemas import LedgerEntry, ReleaseManifest
 from mlops_basics.storage.store_files import StoreFiles
 
 _FOLDER = "ledger"
+_MOST_BYTES = 2**20  # of an entry
 _CHAIN = "before_sha256"
 _ENTRY = re.compile(r"(\d{6,})\.json")
 
@@ -59,7 +60,7 @@ class Ledger:
             path = self._path(number)
             try:
                 if number not in self._read:
-                    self._read[number] = _parsed(self._files.read(path) or b"")
+                    self._read[number] = _parsed(self._files.read(path, _MOST_BYTES) or b"")
                 entries.append(self._read[number])
             except (ValidationError, ValueError, TypeError):
                 log.warning("%s is not a whole entry and is skipped.", self._files.shown(path))
@@ -70,7 +71,7 @@ class Ledger:
         told, before, digest = [], 0, ""
         for number in self._numbers():
             path = self._files.shown(self._path(number))
-            content = self._files.read(self._path(number)) or b""
+            content = self._files.read(self._path(number), _MOST_BYTES) or b""
             if number != before + 1:
                 told.append(f"Entries {before + 1} to {number - 1} are missing before {path}.")
             elif (named := _chain_of(content)) is not None and named != digest:
@@ -81,7 +82,7 @@ class Ledger:
 
     def _chained(self, entry: LedgerEntry, number: int) -> bytes:
         tree = json.loads(entry.model_dump_json())
-        before = self._files.read(self._path(number - 1)) if number > 1 else None
+        before = self._files.read(self._path(number - 1), _MOST_BYTES) if number > 1 else None
         tree[_CHAIN] = sha256(before) if before is not None else ""
         return json.dumps(tree, indent=2).encode()
 

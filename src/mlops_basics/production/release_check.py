@@ -26,15 +26,19 @@ TABLE_FILE = "table_info.json"
 MODEL_FOLDER = "model"
 MLMODEL = f"{MODEL_FOLDER}/MLmodel"
 ARCHIVE = f"{MODEL_FOLDER}/model.skops"
+REQUIREMENTS = f"{MODEL_FOLDER}/requirements.txt"
 REQUIRED = (MLMODEL, ARCHIVE, TABLE_FILE)
 
+MOST_MANIFEST_BYTES = 16 * 2**20
+_MOST_FILE_BYTES = 2 * 2**30
 _MOST_SIGNATURE_BYTES = 200
-_MOST_MANIFEST_BYTES = 16 * 2**20
 _MOST_MLMODEL_BYTES = 2**20
 _MOST_MLMODEL_DEPTH = 20
+_MOST_REQUIREMENTS_BYTES = 2**16
 _MOST_NAME_BYTES = 200
 _MOST_SHOWN = 100  # characters of what a file says, in an error about it
 _NOT_IN_NAMES = re.compile(r"[/\\:*?\[\]{}#]")  # folders, globs, drives
+_PINNED = re.compile(r"[A-Za-z0-9][\w.-]*(\[[\w,.-]*\])?==[\w.!+-]+", re.ASCII)
 #: Devices of Windows, with any ending.
 _DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 
@@ -137,7 +141,7 @@ def parse_manifest(content: bytes, model_name: str, version: str) -> ReleaseMani
 
 def can_be_manifest(size: int) -> bool:
     """Whether a file of this size may be read as a manifest; links have a size below 0."""
-    return 0 <= size <= _MOST_MANIFEST_BYTES
+    return 0 <= size <= MOST_MANIFEST_BYTES
 
 
 def check_manifest_file(sizes: Mapping[str, int]) -> None:
@@ -184,6 +188,8 @@ def check_listing(sizes: Mapping[str, int], files: Mapping[str, FileRecord]) -> 
         if name not in sizes:
             raise ReleaseError(f"'{name}' is missing.")
         _refuse_link(name, sizes[name])
+        if sizes[name] > _MOST_FILE_BYTES:
+            raise ReleaseError(f"'{name}' has {sizes[name]:,} bytes, which no release needs.")
         if sizes[name] != record.size:
             raise ReleaseError(
                 f"'{name}' has {sizes[name]:,} bytes instead of {record.size:,}: it was changed."
@@ -208,6 +214,8 @@ def check_file(name: str, content: bytes, record: FileRecord, trusted: Collectio
         check_mlmodel(content, trusted)
     elif name == ARCHIVE:
         check_archive(content, trusted)
+    elif name == REQUIREMENTS:
+        check_requirements(content)
 
 
 def check_mlmodel(content: bytes, trusted: Collection[str]) -> None:
@@ -242,6 +250,21 @@ def check_mlmodel(content: bytes, trusted: Collection[str]) -> None:
         if path is not None and not (isinstance(path, str) and is_component(path)):
             raise ReleaseError(
                 f"'{MLMODEL}' names {_shown(path)} as its example, which is elsewhere."
+            )
+
+
+def check_requirements(content: bytes) -> None:
+    """Refuse what MLflow would read beside the versions of packages: `-r` opens any file.
+
+    Args:
+        content: What the file holds.
+    """
+    if len(content) > _MOST_REQUIREMENTS_BYTES:
+        raise ReleaseError(f"'{REQUIREMENTS}' has {len(content):,} bytes, which no list needs.")
+    for line in content.decode("utf-8", "replace").splitlines():
+        if line.strip() and not _PINNED.fullmatch(line.strip()):
+            raise ReleaseError(
+                f"'{REQUIREMENTS}' has {_shown(line)}, which is no package and its version."
             )
 
 

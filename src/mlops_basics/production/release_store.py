@@ -25,6 +25,7 @@ from mlops_basics.production.recorded_files import recorded_hashes, require_reco
 from mlops_basics.production.release_check import (
     ARCHIVE,
     MANIFEST,
+    MOST_MANIFEST_BYTES,
     SIGNATURE,
     TABLE_FILE,
     can_be_manifest,
@@ -147,12 +148,12 @@ class ReleaseStore:
 
     def is_moving(self) -> bool:
         """Whether a move was begun that has not ended: it goes on just now, or was killed."""
-        return bool(self._files.read(_MOVE))
+        return bool(self._note(_MOVE))
 
     def intended(self) -> LedgerEntry | None:
         """What the ledger is to say of the move that was begun, if that was noted."""
         try:
-            return LedgerEntry.model_validate_json(self._files.read(_MOVE) or b"{}")
+            return LedgerEntry.model_validate_json(self._note(_MOVE) or b"{}")
         except ValidationError:
             return None
 
@@ -168,7 +169,7 @@ class ReleaseStore:
 
     def remembers(self, registration: Registration) -> bool:
         """Whether that was done for a challenger of this run."""
-        return self._files.read(_recorded_path(registration.record.mlflow_run_id)) is not None
+        return self._note(_recorded_path(registration.record.mlflow_run_id)) is not None
 
     def require_recorded(self, version: str, mlflow_run_id: str, folder: Path) -> None:
         """Refuse what MLflow gives of a version if its run has not made it so.
@@ -181,7 +182,7 @@ class ReleaseStore:
         Raises:
             ReleaseError: If anything is not as recorded, or nothing was.
         """
-        content = self._files.read(_recorded_path(mlflow_run_id))
+        content = self._note(_recorded_path(mlflow_run_id))
         if content is None:
             if self._was_published(version):
                 return  # by an older release of this project; its manifest is compared later
@@ -201,7 +202,7 @@ class ReleaseStore:
 
     def pointer(self) -> Pointer | None:
         """Which release is in production, None before the first one."""
-        return self._parse_pointer(self._files.read(_POINTER))
+        return self._parse_pointer(self._note(_POINTER))
 
     def versions(self) -> list[str]:
         """Versions that have a folder, complete or not; numbers in their order."""
@@ -241,7 +242,7 @@ class ReleaseStore:
         target = self._folder(version)
         self._refusing(version, lambda: parse_manifest(content, self.model_name, version))
         kept = {*files, MANIFEST}
-        if self._files.read(f"{target}/{MANIFEST}") == content:
+        if self._note(f"{target}/{MANIFEST}") == content:
             kept.add(SIGNATURE)
             try:
                 return self.verify(version, sha256(content))
@@ -268,7 +269,7 @@ class ReleaseStore:
         Returns:
             Its manifest, None where it has none that can be read.
         """
-        content = self._files.read(f"{self._folder(version)}/{MANIFEST}")
+        content = self._note(f"{self._folder(version)}/{MANIFEST}")
         try:
             return None if content is None else ReleaseManifest.model_validate_json(content)
         except ValidationError:
@@ -359,7 +360,7 @@ class ReleaseStore:
             StorageError: If the pointer cannot be written.
         """
         _, manifest_sha256 = self._checked(version, None)
-        before = self._files.read(_POINTER)
+        before = self._note(_POINTER)
         current = self._parse_pointer(before)
         if current != expected:
             raise self._conflict(current, expected)
@@ -389,7 +390,7 @@ class ReleaseStore:
 
     def origin_of(self, manifest: ReleaseManifest) -> dict[str, Any]:
         """What an entry tells of a release that was just verified, by the entry's fields."""
-        content = self._files.read(f"{self._folder(manifest.version)}/{MANIFEST}") or b""
+        content = self._note(f"{self._folder(manifest.version)}/{MANIFEST}") or b""
         return {**origin_of(manifest), "manifest_sha256": sha256(content)}
 
     def ledger_faults(self) -> list[str]:
@@ -446,6 +447,10 @@ class ReleaseStore:
             return manifest
 
         return self._refusing(version, check), sha256(content)
+
+    def _note(self, path: str) -> bytes | None:
+        """What one of the store's own small files holds."""
+        return self._files.read(path, MOST_MANIFEST_BYTES)
 
     def _signed(self, manifest: bytes) -> bytes:
         return signed_content(self._store_name, self.model_name, manifest)

@@ -9,6 +9,11 @@ from contextlib import contextmanager
 from mlops_basics.errors import StorageError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # space, a quota, a limit on a file's size
+_STRANGE = {  # what a store does not make
+    errno.ELOOP: "Remove the link, and put back what belongs there; nothing behind it was touched.",
+    errno.ENXIO: "Remove it, and put back what belongs there.",
+    errno.EOVERFLOW: "Put back what belongs there, from a backup.",
+}
 _FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
 #: Packages below s3fs whose errors come through as they are.
 _CLIENTS = ("botocore", "aiobotocore", "aiohttp", "urllib3", "fsspec", "s3fs")
@@ -87,8 +92,8 @@ def _remedy(error: BaseException, action: str) -> str:
     if code or _is_client_error(error):
         return _remedy_of_s3(error, code, action)
     number = getattr(error, "errno", None)
-    if number == errno.ELOOP:
-        return "Remove the link, and put back what belongs there; nothing behind it was touched."
+    if number in _STRANGE:
+        return _STRANGE[number]
     if isinstance(error, FileExistsError) and action == "write":
         return "A file stands where a folder should be: move it away."
     if number in _FULL:

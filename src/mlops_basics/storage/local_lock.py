@@ -16,8 +16,10 @@ from mlops_basics.errors import ConflictError
 from mlops_basics.storage.faults import readable_faults
 from mlops_basics.storage.holder import in_words, this_process
 from mlops_basics.storage.lease import PATIENCE, TELL_AFTER
+from mlops_basics.storage.plain_file import link_fault, open_plain
 
 _LONGEST_PAUSE = 0.25  # seconds between two tries
+_MOST_BYTES = 2**16  # of what a holder says of itself
 _OUT_OF_THE_WAY = 1 << 30  # Windows lets nobody read the byte that is locked
 
 log = logging.getLogger(__name__)
@@ -51,10 +53,12 @@ def local_lock(path: Path, shown: str, patience: float = PATIENCE) -> Iterator[N
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """Open a lock's file, but none that a link leads to: it is written into."""
-    no_link = getattr(os, "O_NOFOLLOW", 0)
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | no_link, 0o666)
-    return os.fdopen(handle, "r+b", buffering=0)
+    """Open a lock's file, but none that is another file, too: it is written into."""
+    file = os.fdopen(open_plain(path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
+    if os.fstat(file.fileno()).st_nlink > 1:
+        file.close()
+        raise link_fault(path)
+    return file
 
 
 def _wait(file: IO[bytes], shown: str, patience: float) -> None:
@@ -77,7 +81,7 @@ def _wait(file: IO[bytes], shown: str, patience: float) -> None:
 def _held_by(file: IO[bytes]) -> str:
     try:
         file.seek(0)
-        return in_words(json.loads(file.read()))
+        return in_words(json.loads(file.read(_MOST_BYTES)))
     except (OSError, ValueError):
         return "somebody"
 

@@ -24,6 +24,7 @@ from mlops_basics.safe_text import without_secrets
 from mlops_basics.storage.faults import error_code, readable_faults
 from mlops_basics.storage.lease import PATIENCE, lease
 from mlops_basics.storage.local_lock import local_lock
+from mlops_basics.storage.plain_file import link_fault, plain_content
 from mlops_basics.storage.s3_objects import is_s3, look, put_if
 
 _PART = 8 * 2**20  # bytes of a part of a large file; as boto3 does, many are on their way at once
@@ -39,8 +40,8 @@ class StoreFiles:
 
     A file is replaced in one step: on a local disk by a temporary file that is flushed and
     renamed, elsewhere by one put. A concurrent reader sees the old or the new content.
-    Below the folder no symbolic link is followed to write or remove anything; the folder itself
-    may be reached by one.
+    Below the folder no symbolic link is followed, and nothing is read that is no plain file: a
+    pipe would be waited for, a device never ends. The folder itself may be reached by a link.
     ``create``, ``replace_if`` and ``lock`` hold between the processes of one machine on a local
     disk, between machines on S3, and within this process on other file systems.
     """
@@ -68,12 +69,19 @@ class StoreFiles:
         self._local = isinstance(self._fs, LocalFileSystem)
         self._s3 = is_s3(self._fs)
 
-    def read(self, path: str) -> bytes | None:
-        """The content of a file, None where there is none."""
+    def read(self, path: str, most: int | None = None) -> bytes | None:
+        """The content of a file, None where there is none.
+
+        Args:
+            path: The file.
+            most: Bytes that such a file may have on a local disk; a larger one is not read.
+        """
         # On S3 one GET, which is repeated when it breaks; several at once would not be.
         options = {"max_concurrency": 1} if self._s3 else {}
         with readable_faults("read", self.shown(path)):
             try:
+                if self._local:
+                    return plain_content(self._own(path), most)
                 content: bytes = self._fs.cat_file(self._full(path), **options)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 _refuse_missing_bucket(error)
@@ -86,6 +94,7 @@ class StoreFiles:
         with readable_faults("list", self.shown(folder)):
             self._fs.invalidate_cache()  # another process may have written since
             if self._local:
+                self._refuse_links(folder)
                 return dict(_local_sizes(Path(base)))
             try:
                 files = self._fs.find(base, detail=True)
@@ -110,6 +119,7 @@ class StoreFiles:
         """Names of what a folder holds, sorted; none if it does not exist."""
         with readable_faults("list", self.shown(folder)):
             self._fs.invalidate_cache()
+            self._refuse_links(folder)
             try:
                 paths = self._fs.ls(self._full(folder), detail=False)
             except (FileNotFoundError, NotADirectoryError) as error:
@@ -205,7 +215,7 @@ class StoreFiles:
         """Remove a folder with all it holds, if it is there; links are not followed."""
         with readable_faults("remove", self.shown(path)):
             if self._local and self._own(path).is_symlink():
-                raise _link(self._own(path))
+                raise link_fault(self._own(path))
             try:
                 self._fs.rm(self._full(path), recursive=True)
             except FileNotFoundError:
@@ -257,20 +267,23 @@ class StoreFiles:
         return f"{self._base}/{path}" if path else self._base
 
     def _own(self, path: str) -> Path:
-        """Where a file of the store lies, for writing and removing it.
+        """Where a file of the store lies.
 
         Raises:
             OSError: If a folder on the way, below that of the store, is a symbolic link: what lies
                 behind one is not ours. A link in the place of the file itself is replaced or
                 removed, never followed.
         """
-        place = Path(self._base)
-        if self._local:
-            for part in PurePosixPath(path).parts[:-1]:
-                place /= part
-                if place.is_symlink():
-                    raise _link(place)
+        self._refuse_links(str(PurePosixPath(path).parent))
         return Path(self._full(path))
+
+    def _refuse_links(self, folder: str) -> None:
+        """Raise OSError if a folder below that of the store, or one on the way, is a link."""
+        place = Path(self._base)
+        for part in PurePosixPath(folder).parts if self._local else ():
+            place /= part
+            if place.is_symlink():
+                raise link_fault(place)
 
     def _exists(self, full: str) -> bool:
         self._fs.invalidate_cache()
@@ -316,10 +329,6 @@ def _local_sizes(base: Path) -> Iterator[tuple[str, int]]:
             status = file.lstat()
             size = status.st_size if stat.S_ISREG(status.st_mode) else -1
             yield file.relative_to(base).as_posix(), size
-
-
-def _link(place: Path) -> OSError:
-    return OSError(errno.ELOOP, f"{place} is a symbolic link, and no link of a store is followed")
 
 
 def _replace(scratch: Path, target: Path) -> None:
