@@ -23,6 +23,7 @@ from mlops_basics.config.checks import (
     check_runner,
 )
 from mlops_basics.config.credentials import export_credentials
+from mlops_basics.config.places import require_database, require_writable
 from mlops_basics.production.publish import require_own
 from mlops_basics.runs import mlflow_state, versions
 from mlops_basics.runs.claim import RunClaim
@@ -73,6 +74,8 @@ class RunRecordHooks:
         for name in ("mlflow", "parameters"):
             context.config_loader[name] = context.config_loader[name]
         check_artifact_location(self._env, context.config_loader)
+        self._mlflow = context.config_loader["mlflow"]
+        require_database(str(self._mlflow["server"]["mlflow_tracking_uri"]), written=False)
         # As configured: Kedro makes sections of its own, and what it says of them is hard to read.
         self._parameters = copy.deepcopy(context.config_loader["parameters"])
         check_parameters(self._parameters)
@@ -90,6 +93,7 @@ class RunRecordHooks:
         self._mlflow_run_id: str | None = None
         self._claim: RunClaim | None = None
         self._catalog, self._pipeline = catalog, pipeline
+        self._require_places(run_params.get("pipeline_names") or ["__default__"])
         self._code = describe_code(self._project_path)
         reproduces = self._parameters.get("reproduces")
         self._parent, self._highest = (None, None) if reproduces else versions.runs_before(catalog)
@@ -180,6 +184,26 @@ class RunRecordHooks:
         finally:
             self._drop_claim()
         self._print_summary(manifest)
+
+    def _require_places(self, names: list[str]) -> None:
+        """Refuse a run whose results could not be written, before it does anything."""
+        silent = self._mlflow["tracking"]["disable_tracking"]["pipelines"]
+        if not set(names) <= set(silent):
+            uri = str(self._mlflow["server"]["mlflow_tracking_uri"])
+            require_database(uri, written=True)
+        for name in sorted(self._pipeline.all_outputs() | {versions.MANIFEST}):
+            dataset = versions.versioned(self._catalog, name)
+            if dataset is not None and getattr(dataset, "_protocol", "file") == "file":
+                folder = self._project_path / dataset._filepath
+                require_writable(folder, f"'{name}'", "`storage` in globals.yml")
+        if (
+            "registered_version" in self._pipeline.outputs()
+            or "release" in self._pipeline.outputs()
+        ):
+            release: Any = self._catalog.get("release")
+            folder = release.store.local_folder
+            if folder is not None:
+                require_writable(folder, "A release", "`production` in globals.yml")
 
     def _drop_claim(self) -> None:
         if self._claim is not None:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import tempfile
 
 from kedro.config import OmegaConfigLoader
 
@@ -16,6 +17,10 @@ os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "CRITICAL")  # what it logs as an 
 # minutes a request, of which a failed run makes several.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
 
+
+# skrub makes a folder for data sets, of which we use none, in the user's home as soon as it is
+# imported: a home that cannot be written to would end a run in the middle. This one is there.
+os.environ.setdefault("SKB_DATA_DIRECTORY", tempfile.gettempdir())
 
 _record = RunRecordHooks()
 HOOKS = (MlflowRunHooks(_record), _record)

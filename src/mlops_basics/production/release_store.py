@@ -129,6 +129,11 @@ class ReleaseStore:
         """
         return self._files.lock(_RUN_LOCK, self.patience)
 
+    @property
+    def local_folder(self) -> Path | None:
+        """Where everything is on this machine; None if it is elsewhere."""
+        return self._files.local_folder
+
     def begin_move(self, entry: LedgerEntry | None = None) -> None:
         """Leave a mark until ``end_move``: the registry's champion is about to change.
 

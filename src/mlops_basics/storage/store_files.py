@@ -258,6 +258,11 @@ class StoreFiles:
             with _IN_PROCESS[self._full(name)]:
                 yield _still_held
 
+    @property
+    def local_folder(self) -> Path | None:
+        """The folder on this machine, None where it is elsewhere."""
+        return Path(self._base) if self._local else None
+
     def shown(self, path: str = "") -> str:
         """The path for messages."""
         folder = without_secrets(self.folder)
