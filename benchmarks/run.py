@@ -12,7 +12,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from tests.conftest import make_mlflow_store, make_project  # noqa: E402
 
-from benchmarks import drift_speed, gate, loop, policies, proof, storage  # noqa: E402
+from benchmarks import drift_speed, gate, look_cost, loop, policies, proof, storage  # noqa: E402
 
 
 def main() -> None:
@@ -22,7 +22,17 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=20, help="trials of the flights search")
     parser.add_argument(
         "--only",
-        choices=["iris", "idle", "flights", "gate", "proof", "policies", "drift", "storage"],
+        choices=[
+            "iris",
+            "idle",
+            "flights",
+            "gate",
+            "proof",
+            "policies",
+            "looks",
+            "drift",
+            "storage",
+        ],
         help="one part instead of all",
     )
     given = parser.parse_args()
@@ -43,6 +53,8 @@ def main() -> None:
             most += proof.measure()
         if given.only in (None, "policies"):
             most += policies.measure(given.runs)
+        if given.only in (None, "looks"):
+            most += look_cost.measure(folder, folder / "mlflow.db", given.runs)
         if given.only in (None, "drift"):
             least += drift_speed.measure(folder, turns=given.runs)
         if given.only in (None, "storage"):
