@@ -42,7 +42,9 @@ def run_result() -> RunResult:
     probabilities = rng.dirichlet([1, 1, 1], 60)
     counts = pd.DataFrame(np.arange(9).reshape(3, 3), columns=list(HOSTILE))
     counts.insert(0, "actual", list(HOSTILE))
-    importance = pd.DataFrame({"feature": HOSTILE, "rise": [0.3, 0.2, 0.1], "spread": 0.01})
+    importance = pd.DataFrame(
+        {"feature": HOSTILE, "rise": [0.3, 0.2, 0.1], "spread": 0.01, "rows": 9}
+    )
     return RunResult(
         model_name=HOSTILE[0],
         collection=CollectionReport(

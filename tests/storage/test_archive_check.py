@@ -457,6 +457,52 @@ def test_deep_nesting_is_refused():
     refuse(changed(LINEAR, deep), "nested more than 100 deep")
 
 
+def reference(number):
+    """A node that only names another."""
+    return {"__id__": number}
+
+
+def test_a_number_for_a_node_that_there_is_not_is_refused():
+    """Or for one that it is part of: skops would go in a circle."""
+
+    def unknown(schema):
+        find(schema, "LogisticRegression")["C"] = reference(2_000_000)
+
+    def circle(schema):
+        find(schema, "LogisticRegression")["C"] = reference(schema["__id__"])
+
+    for change in (unknown, circle):
+        refuse(changed(LINEAR, change), "which there is not, or not yet")
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_a_tower_of_numbers_takes_no_time(twice):
+    """Few bytes stand for two to the power of ninety nodes; two such towers are compared."""
+
+    def tower(first):
+        level = node("ListNode", "builtins.list", first, content=[])
+        for number in range(first + 1, first + 40):
+            inner = [level, reference(number - 1)]
+            level = node("ListNode", "builtins.list", number, content=inner)
+        return level
+
+    def built(schema):
+        one, other = tower(2_000_000), tower(3_000_000)
+        if twice:
+            other["__id__"] = one["__id__"]
+        held = find(schema, "LogisticRegression")
+        held["C"], held["tol"] = one, other
+
+    began = time.monotonic()
+    archive = changed(LINEAR, built)
+    if twice:
+        refuse(archive, "which differ")
+    else:
+        check_archive(archive, TRUSTED, "It")
+    refuse(changed(archive, as_class("os.system")), "of the class os.system")
+    assert time.monotonic() - began < 20
+
+
 def test_an_error_repeats_little_of_the_file():
     """A name may be endless."""
 

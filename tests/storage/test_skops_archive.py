@@ -9,10 +9,11 @@ import sys
 import zipfile
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from mlops_basics.storage.skops_archive import canonical_archive
-from tests.support.fitted import fit_pipeline, make_table
+from mlops_basics.storage.skops_archive import canonical_archive, load_model
+from tests.support.fitted import TRUSTED, fit_pipeline, make_table
 from tests.support.project import ROOT
 
 PRINT_HASH = """
@@ -69,6 +70,24 @@ def test_the_archive_is_small_and_has_no_time(archive):
     assert len(canonical) < len(archive) / 2
     with zipfile.ZipFile(io.BytesIO(canonical)) as packed:
         assert {entry.date_time for entry in packed.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+def test_the_archive_of_a_wide_model_stays_small():
+    """An object is written once, however often it is held: some kilobytes a column."""
+    import skops.io
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from skrub import TableVectorizer
+
+    rows = np.random.default_rng(0).normal(size=(30, 60))
+    wide = pd.DataFrame(rows, columns=[f"c{i}" for i in range(60)])
+    model = make_pipeline(TableVectorizer(), LogisticRegression()).fit(wide, [0, 1] * 15)
+    written = skops.io.dumps(model)
+    canonical = canonical_archive(written)
+    with zipfile.ZipFile(io.BytesIO(canonical)) as packed:
+        assert packed.getinfo("schema.json").file_size < 60 * 20_000 < len(written) / 20
+    loaded = load_model(canonical, TRUSTED, "of a test")
+    assert (loaded.predict_proba(wide) == model.predict_proba(wide)).all()
 
 
 def test_arrays_keep_their_order_and_values():

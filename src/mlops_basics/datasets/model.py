@@ -95,6 +95,7 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
         import mlflow.sklearn
         import skops.io
         from mlflow.models import infer_signature
+        from sklearn.dummy import DummyClassifier
 
         if data.example.empty:
             raise DataError("A model must be saved with at least one example row, got none.")
@@ -103,8 +104,10 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
         signature = infer_signature(data.example, data.pipeline.predict(data.example))
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "model"
+            # What MLflow writes beside the model says nothing of it: so that a wide model, which
+            # takes skops a while, is not written twice, another one stands in for it.
             mlflow.sklearn.save_model(
-                data.pipeline,
+                DummyClassifier(),
                 folder,
                 signature=signature,
                 input_example=data.example,

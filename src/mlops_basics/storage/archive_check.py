@@ -27,6 +27,7 @@ from mlops_basics.storage.archive_nodes import (
     content_of,
     items,
     scalar,
+    without_references,
 )
 from mlops_basics.storage.archive_ranges import RANGES, TREE_NODE, check_tree
 from mlops_basics.storage.npy_file import FileError, NpyFile
@@ -38,14 +39,13 @@ _ARRAY_NAME = re.compile(r"[\w-]{1,80}\.npy", re.ASCII)
 _MOST_BYTES = 2 * 2**30
 _MOST_SCHEMA_BYTES = 256 * 2**20
 _MOST_FILES = 500_000
-_MOST_DEPTH = 100  # nodes within nodes; skops goes down three calls for each
 _MOST_JOBS = 64
 _MOST_SHOWN = 800  # characters of what is wrong
 _MOST_POOL = 8  # words of a seed; numpy takes 4
 #: Bytes that each packed byte may become, beyond the first megabytes; a vocabulary has about 40.
 _MOST_RATIO, _ALWAYS_BYTES = 64, 32 * 2**20
-#: Bytes of JSON for each value; skops' own has about 90, and Python takes about 80 for a value.
-_LEAST_PER_VALUE, _ALWAYS_VALUES = 24, 10_000
+#: Bytes of JSON for each value; ours has about 16, and Python takes about 80 for a value.
+_LEAST_PER_VALUE, _ALWAYS_VALUES, _MOST_VALUES = 10, 10_000, 12_000_000
 
 _CONTAINERS = {
     "DictNode": "builtins.dict",
@@ -120,7 +120,7 @@ def _read_schema(packed: zipfile.ZipFile) -> Node:
         raise FileError(f"has a {SCHEMA} of {size:,} bytes, more than a model needs.")
     text = packed.read(SCHEMA)
     values = sum(text.count(mark) for mark in (b",", b"[", b"{"))
-    if values > size / _LEAST_PER_VALUE + _ALWAYS_VALUES:
+    if values > min(size / _LEAST_PER_VALUE + _ALWAYS_VALUES, _MOST_VALUES):
         raise FileError(f"has a {SCHEMA} of {values:,} values, too many for its size.")
     schema = json.loads(text)
     if not isinstance(schema, dict):
@@ -164,17 +164,16 @@ class _Walk:
         plain = {key: value for key, value in root.items() if key != "protocol"}
         plain.pop("_skops_version", None)
         self._root = plain
-        self._visit(plain, 1)
+        without_references(plain)
+        self._visit(plain)
         if root["__loader__"] != "ObjectNode" or "predict" not in _behaviour(class_of(root)):
             raise FileError(f"holds a {class_of(root)[:80]}, which predicts nothing.")
         if self._predictors - self._checked_predictors:
             raise FileError("holds a TreePredictor that is no part of a boosting model.")
 
-    def _visit(self, node: Any, depth: int) -> None:
+    def _visit(self, node: Any) -> None:
         if not isinstance(node, dict):
             raise FileError("holds a value where a node belongs.")
-        if depth > _MOST_DEPTH:
-            raise FileError(f"is nested more than {_MOST_DEPTH} deep.")
         ident = node.get("__id__")
         if type(ident) is not int or ident < 1:
             raise FileError("holds a node without a number.")
@@ -196,7 +195,7 @@ class _Walk:
             raise FileError(f"holds a {loader} of the class {class_of(node)[:80]}.")
         above = len(self._owners)
         for child in kind(node):
-            self._visit(child, depth + 1)
+            self._visit(child)
         del self._owners[above:]
 
     def _json(self, node: Node) -> Iterator[Node]:
@@ -376,7 +375,7 @@ class _Walk:
             self._require_same(part["__id__"], part)
 
     def _require_same(self, ident: int, node: Node) -> None:
-        if not _same(self._known[ident], node, self._hash):
+        if not _same(self._known[ident], node, self._hash, set()):
             raise FileError(f"holds two nodes of the number {ident}, which differ.")
 
     def _tree(self, node: Node) -> Iterator[Node]:
@@ -421,18 +420,21 @@ def _checked_partial(node: Node) -> Node:
     return function
 
 
-def _numbered(node: Any) -> Iterator[Node]:
-    """A node and all below it that have a number."""
-    if isinstance(node, dict):
-        if "__id__" in node:
-            if type(node["__id__"]) is not int:
-                raise FileError("holds a node without a number.")
-            yield node
-        for value in node.values():
-            yield from _numbered(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _numbered(value)
+def _numbered(root: Any) -> Iterator[Node]:
+    """A node and all below it that have a number, each once."""
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, dict):
+            if "__id__" in node and type(node["__id__"]) is int:
+                yield node
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
 
 
 def _name_of(node: Node) -> str:
@@ -488,22 +490,29 @@ def _named(name: str) -> Any:
     return getattr(importlib.import_module(module), last)
 
 
-def _same(first: Any, second: Any, hash_of: Callable[[str], str]) -> bool:
+def _same(
+    first: Any, second: Any, hash_of: Callable[[str], str], compared: set[tuple[int, int]]
+) -> bool:
     """Whether two nodes say the same, whatever the numbers of what they hold.
 
     Args:
         first, second: Nodes, or values in them.
         hash_of: Gives the hash of a file that a node names.
+        compared: What has been compared before; a node may be in several places.
     """
+    if first is second or (id(first), id(second)) in compared:
+        return True
     if isinstance(first, dict) and isinstance(second, dict):
+        compared.add((id(first), id(second)))
         return set(first) == set(second) and all(
             key == "__id__"
-            or _same(value, second[key], hash_of)
+            or _same(value, second[key], hash_of, compared)
             or (key == "file" and hash_of(value) == hash_of(second[key]))
             for key, value in first.items()
         )
     if isinstance(first, list) and isinstance(second, list):
+        compared.add((id(first), id(second)))
         return len(first) == len(second) and all(
-            _same(one, other, hash_of) for one, other in zip(first, second, strict=True)
+            _same(one, other, hash_of, compared) for one, other in zip(first, second, strict=True)
         )
     return type(first) is type(second) and bool(first == second)

@@ -1,13 +1,14 @@
 """A skops archive: made reproducible and small, and loaded without trust.
 
-skops names objects by their memory address, stamps files with the time of day and does not
-compress; the same fitted model would get other bytes on each save, and a text vocabulary of a
-few thousand n-grams would take ten megabytes of JSON.
+skops names objects by their memory address, stamps files with the time of day, writes an object
+again wherever it is held, and does not compress; the same fitted model would get other bytes on
+each save, and half a megabyte of JSON for each column of its table.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from typing import TYPE_CHECKING
@@ -15,12 +16,13 @@ from typing import TYPE_CHECKING
 from mlops_basics.errors import DataError
 from mlops_basics.safe_text import short_text
 from mlops_basics.storage.archive_check import SCHEMA, check_archive
+from mlops_basics.storage.archive_nodes import with_references
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 MODEL_FILE = "model.skops"
-_ADDRESS = re.compile(r'("__id__": |"file": ")(\d+)')
+_ADDRESS = re.compile(r'("__id__":|"file":")(\d+)')
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time a zip archive can hold
 
 
@@ -39,12 +41,14 @@ def canonical_archive(archive: bytes) -> bytes:
         return match[1] + numbers.setdefault(match[2], str(len(numbers) + 1))
 
     with zipfile.ZipFile(io.BytesIO(archive)) as source:
-        schema = _ADDRESS.sub(renumber, source.read(SCHEMA).decode())
-        files = {SCHEMA: schema.encode()}
+        schema = json.loads(source.read(SCHEMA))
+        with_references(schema)
+        text = _ADDRESS.sub(renumber, json.dumps(schema, separators=(",", ":")))
+        files = {SCHEMA: text.encode()}
         for name in source.namelist():
-            if name != SCHEMA:
-                stem, dot, suffix = name.partition(".")
-                files[numbers.get(stem, stem) + dot + suffix] = source.read(name)
+            stem, dot, suffix = name.partition(".")
+            if stem in numbers:  # others are of nodes that are written once now
+                files[numbers[stem] + dot + suffix] = source.read(name)
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as packed:
         for name in sorted(files):

@@ -187,7 +187,7 @@ def importance(binary, binary_model):
 def test_the_leading_column_comes_first(importance, binary):
     """The size decides; noise has an importance near 0."""
     rises = importance.set_index("feature")["rise"]
-    assert list(importance.columns) == ["feature", "rise", "spread"]
+    assert list(importance.columns) == ["feature", "rise", "spread", "rows"]
     assert set(rises.index) == set(binary.info.features)
     assert rises.index[0] == "size"
     assert rises["size"] > 0.3

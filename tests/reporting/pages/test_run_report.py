@@ -120,6 +120,15 @@ def test_report_holds_data_and_search(report: str) -> None:
     assert "0123456789abc" not in words
 
 
+def test_report_says_what_is_left_out_of_a_wide_table(run_result: RunResult) -> None:
+    """Pairs of columns beyond the first hundred are not compared by the monitor."""
+    assert "correlations" not in run_report(run_result)
+    numeric = tuple(f"c{i}" for i in range(1_234))
+    table = run_result.table.model_copy(update={"numeric": numeric})
+    page = run_report(dataclasses.replace(run_result, table=table))
+    assert "each of 1,234 numeric columns, but of their correlations those of the first 100" in page
+
+
 def test_report_bounds_long_lists(run_result: RunResult) -> None:
     """A thousand batches do not make a thousand lines."""
     batches = tuple(BatchRecord(name=f"b{i}.csv", sha256="0" * 64, rows=1) for i in range(1_000))

@@ -104,6 +104,14 @@ def test_at_most_so_many_rows_are_used():
     assert sums[0, 0, 1] == 100
 
 
+def test_at_most_so_many_columns_are_paired():
+    """Of more columns the first ones are taken, on both sides the same."""
+    x = np.random.default_rng(0).normal(size=(150, 50))
+    moments = JointMoments.from_columns({f"c{i}": x[i] for i in range(150)})
+    assert moments.names == tuple(f"c{i}" for i in range(100))
+    assert moments.sums.shape == (9, 100, 100)
+
+
 def test_state_comes_back(tmp_path):
     """The moments survive npz."""
     moments = JointMoments.from_columns(_columns(0))

@@ -72,6 +72,34 @@ def test_profile_comes_back(tmp_path):
     assert judge_table(again, now, 1) == judge_table(profile, now, 1)
 
 
+def test_the_profile_of_a_wide_table_is_smaller_than_the_table(tmp_path):
+    """Of 400 rows and 2,000 columns, whose pairs alone would take 300 megabytes."""
+    rows = np.random.default_rng(0).normal(size=(80, 2_000))  # what is test of 400 rows
+    profile = TableProfile.from_columns({f"c{i}": rows[:, i] for i in range(2_000)})
+    np.savez(tmp_path / "reference.npz", **profile.to_dict())
+    assert (tmp_path / "reference.npz").stat().st_size < 400 * 2_000 * 8 * 0.6
+    with np.load(tmp_path / "reference.npz") as stored:
+        again = TableProfile.from_dict(stored)
+    assert list(again.columns) == list(profile.columns)
+    for name in ("c0", "c1999"):
+        for field, values in vars(profile.columns[name]).items():
+            np.testing.assert_array_equal(getattr(again.columns[name], field), values)
+
+
+def test_profiles_of_older_releases_are_read():
+    """They have an array of its own for each field of each column."""
+    profile = _profile(_table(0))
+    old = {"names": list(profile.columns)}
+    for at, column in enumerate(profile.columns.values()):
+        kind = "categorical" if hasattr(column, "counts") else "numeric"
+        fields = vars(column) if kind == "numeric" else column.to_dict()
+        old |= {f"{kind}/{at}/{key}": value for key, value in fields.items()}
+    old |= {f"joint/{key}": value for key, value in profile.joint.to_dict().items()}
+    now = _profile(_table(1, shift=0.2))
+    again = TableProfile.from_dict(old)
+    assert judge_table(again, now, 1) == judge_table(profile, now, 1)
+
+
 def test_absent_and_changed_columns_are_named_as_not_judged():
     """A column that is gone, or has become text, is a change of the schema, not a drift."""
     columns = _table(1)

@@ -32,6 +32,7 @@ from mlops_basics.schemas import (
     TrainingParams,
 )
 from mlops_basics.schemas.metrics import Kind
+from mlops_basics.scoring.importance import permutation_importance
 from mlops_basics.scoring.metrics import compute_metrics
 from mlops_basics.scoring.scores import Scores, confusion_counts, losses, score_rows
 from mlops_basics.table.row_groups import row_groups
@@ -111,27 +112,15 @@ def explain_model(
     """Measure how much the loss rises when one column's values are shuffled among the rows.
 
     Returns:
-        A row a feature: its name, mean rise of the loss, and the standard deviation of the
-        repeats; largest first.
+        A row a feature: its name, mean rise of the loss, the standard deviation of the repeats,
+        and how many rows were predicted; largest first.
     """
     rng = np.random.default_rng(params.seed)
     rows = test_data
     if len(rows) > params.importance_rows:
         drawn = np.sort(rng.choice(len(rows), params.importance_rows, replace=False))
         rows = rows.iloc[drawn].reset_index(drop=True)
-    features = rows[list(table_info.features)]
-    before = losses(score_rows(judged_model, features, rows, table_info)).mean()
-    importance = []
-    for column in table_info.features:
-        # All repeats in one call: a pipeline's cost is mostly per call, not per row.
-        shuffled = pd.concat([features] * params.importance_repeats, ignore_index=True)
-        orders = [rng.permutation(len(rows)) for _ in range(params.importance_repeats)]
-        shuffled[column] = features[column].iloc[np.concatenate(orders)].reset_index(drop=True)
-        targets = pd.concat([rows] * params.importance_repeats, ignore_index=True)
-        after = losses(score_rows(judged_model, shuffled, targets, table_info))
-        rises = after.reshape(params.importance_repeats, -1).mean(axis=1) - before
-        importance.append({"feature": column, "rise": rises.mean(), "spread": rises.std()})
-    return pd.DataFrame(importance).sort_values("rise", ascending=False, ignore_index=True)
+    return permutation_importance(judged_model, rows, table_info, params.importance_repeats, rng)
 
 
 def score_gate(

@@ -17,7 +17,8 @@ def importance_figure(importance: pd.DataFrame) -> go.Figure:
     """Draw how much the loss rises when a feature's values are shuffled.
 
     Args:
-        importance: Columns ``feature``, ``rise`` and ``spread`` (standard deviation of repeats).
+        importance: Columns ``feature``, ``rise``, ``spread`` (standard deviation of the repeats)
+            and ``rows`` (how many it was measured on).
     """
     if importance.empty:
         return empty_figure("Importance of the features", "There are no features.")
@@ -27,7 +28,8 @@ def importance_figure(importance: pd.DataFrame) -> go.Figure:
     fig = figure(
         f"Rise of the loss when shuffled{shown}",
         "The longer a bar, the more the model depends on that feature; a bar around zero means "
-        "that the model does as well without it.",
+        f"that the model does as well without it. Measured on {int(ordered['rows'].iloc[0]):,} "
+        "test rows.",
         height=140 + 26 * max(3, len(names)),
     )
     fig.add_bar(

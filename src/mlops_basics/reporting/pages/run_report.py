@@ -31,6 +31,7 @@ from mlops_basics.schemas import (
     SplitReport,
     TableInfo,
 )
+from mlops_basics.stats.data_drift.joint import MAX_COLUMNS
 from mlops_basics.table.row_groups import counted
 
 from .decision import view_decision
@@ -95,6 +96,7 @@ def run_report(run: RunResult) -> str:
         *run.collection.warnings,
         *run.table.warnings,
         *run.split.warnings,
+        *_left_out(run.table),
     )
     badges = [overfit_badge(run.overfit)]
     decision = None
@@ -140,6 +142,17 @@ def _by_batch(check: OrderCheck | None) -> list[tuple[str, str, str]]:
         return []
     each = zip(check.batches, check.rows, check.losses, strict=True)
     return [(name, f"{rows:,}", number(loss)) for name, rows, loss in each]
+
+
+def _left_out(table: TableInfo) -> tuple[str, ...]:
+    """What is not looked at of a wide table, in words."""
+    columns = len(table.numeric)
+    if columns <= MAX_COLUMNS:
+        return ()
+    return (
+        f"Monitoring will compare each of {columns:,} numeric columns, but of their correlations "
+        f"those of the first {MAX_COLUMNS} alone.",
+    )
 
 
 def _task(info: TableInfo) -> str:

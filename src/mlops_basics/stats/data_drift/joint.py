@@ -22,6 +22,7 @@ from mlops_basics.stats.paired.result import MIN_ROWS, POWER_Z
 Floats = NDArray[np.float64]
 
 MAX_ROWS = 20_000  # rows that the correlations are computed from
+MAX_COLUMNS = 100  # whose pairs are compared; their moments take 0.7 MB
 _LARGEST_R = 0.99  # beyond, Fisher's z measures rounding and single rows
 _POWERS = ((0, 0), (1, 0), (2, 0), (3, 0), (4, 0), (1, 1), (2, 1), (3, 1), (2, 2))
 _HUGE = 1e300  # stands for infinity among the values that are ranked
@@ -50,7 +51,8 @@ class JointMoments:
         """Summarise the joint distribution of numeric columns.
 
         Args:
-            columns: Numeric columns of the same rows; NaN is missing. Shape (n,).
+            columns: Numeric columns of the same rows; NaN is missing. Of more than ``MAX_COLUMNS``
+                the first ones are taken: time and memory grow with the pairs. Shape (n,).
             max_rows: Of more rows as many are taken, evenly spaced over all. This bounds time and
                 memory (two matrices of max_rows x columns); 20,000 rows on each side measure every
                 Fisher's z to 0.05, at the level of 20 columns. At least 1.
@@ -59,7 +61,7 @@ class JointMoments:
             ValueError: If a column is not one-dimensional or the lengths differ.
         """
         max_rows = _check.count(max_rows, "max_rows", at_least=1)
-        names = tuple(columns)
+        names = tuple(columns)[:MAX_COLUMNS]
         n = -1
         scores: list[Floats] = []
         for name in names:

@@ -12,7 +12,7 @@ from mlops_basics.stats import _check
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-MAX_POINTS = 8192  # 0.26 MB a column, ranks known to 0.012 % of the rows
+MAX_POINTS = 8192  # 0.13 MB a column, ranks known to 0.012 % of the rows
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -175,8 +175,17 @@ class NumericProfile:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Arrays and plain numbers, for ``numpy.savez``, Parquet, or (as lists) JSON."""
-        return dict(vars(self))
+        """Arrays and plain numbers, for ``numpy.savez``, Parquet, or (as lists) JSON.
+
+        What follows from the rest is left out: ``high`` where it is ``low``, and ``below`` of an
+        exact profile.
+        """
+        state = dict(vars(self))
+        if np.array_equal(self.high, self.low):
+            del state["high"]
+        if self.exact:
+            del state["below"]
+        return state
 
     @classmethod
     def from_dict(cls, state: Mapping[str, Any]) -> Self:
@@ -185,11 +194,14 @@ class NumericProfile:
         Args:
             state: What ``to_dict`` returned, or what came back from a file.
         """
+        low = np.asarray(state["low"], dtype=np.int64)
+        high = np.asarray(state.get("high", low), dtype=np.int64)
+        before = np.concatenate([[0], low])[:-1]
         return cls(
             points=np.asarray(state["points"], dtype=np.float64),
-            low=np.asarray(state["low"], dtype=np.int64),
-            high=np.asarray(state["high"], dtype=np.int64),
-            below=np.asarray(state["below"], dtype=np.int64),
+            low=low,
+            high=high,
+            below=np.asarray(state.get("below", before), dtype=np.int64),
             n=int(state["n"]),
             missing=int(state["missing"]),
             exact=bool(state["exact"]),

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
 from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
@@ -82,12 +83,19 @@ class TableProfile:
     def to_dict(self) -> dict[str, Any]:
         """One flat dictionary of arrays and numbers, for ``numpy.savez``.
 
-        The keys are ``"<kind>/<position>/<field>"``; column names are an array of their own.
+        The keys are ``"<kind>/<position>/<field>"``; column names are an array of their own. A
+        field of all numeric columns is one array, ``"numeric/<field>"``, with the columns'
+        ``lengths`` in it: an array of its own for each would take more bytes than a short column.
         """
         state: dict[str, Any] = {"names": list(self.columns)}
+        numeric: dict[int, dict[str, Any]] = {}
         for at, profile in enumerate(self.columns.values()):
-            kind = "numeric" if isinstance(profile, NumericProfile) else "categorical"
-            state |= {f"{kind}/{at}/{key}": value for key, value in profile.to_dict().items()}
+            fields = profile.to_dict()
+            if isinstance(profile, NumericProfile):
+                numeric[at] = fields
+            else:
+                state |= {f"categorical/{at}/{key}": value for key, value in fields.items()}
+        state |= {f"numeric/{key}": value for key, value in _packed(numeric).items()}
         return state | {f"joint/{key}": value for key, value in self.joint.to_dict().items()}
 
     @classmethod
@@ -97,21 +105,62 @@ class TableProfile:
         Args:
             state: What ``to_dict`` returned, or what ``numpy.load`` gives back.
         """
-        keys = list(state)
-        names = [str(name) for name in state["names"]]
+        parts: dict[str, dict[str, Any]] = {}
+        for key in state:
+            prefix, _, field = key.rpartition("/")
+            parts.setdefault(prefix, {})[field] = state[key]
+        numeric = _unpacked(parts.get("numeric", {}))
         columns: dict[str, NumericProfile | CategoricalProfile] = {}
-        for at, name in enumerate(names):
-            if f"numeric/{at}/n" in keys:
-                columns[name] = NumericProfile.from_dict(_part(state, keys, f"numeric/{at}/"))
-            else:
-                part = _part(state, keys, f"categorical/{at}/")
-                columns[name] = CategoricalProfile.from_dict(part)
-        joint = JointMoments.from_dict(_part(state, keys, "joint/"))
-        return cls(columns=columns, joint=joint)
+        for at, name in enumerate(state["names"]):
+            # Profiles of older releases have arrays of their own for each numeric column.
+            fields = numeric.get(at) or parts.get(f"numeric/{at}")
+            columns[str(name)] = (
+                NumericProfile.from_dict(fields)
+                if fields
+                else CategoricalProfile.from_dict(parts[f"categorical/{at}"])
+            )
+        return cls(columns=columns, joint=JointMoments.from_dict(parts["joint"]))
 
 
-def _part(state: Mapping[str, Any], keys: list[str], prefix: str) -> dict[str, Any]:
-    return {key.removeprefix(prefix): state[key] for key in keys if key.startswith(prefix)}
+#: Fields of a numeric profile: arrays, of which a column may lack some, and numbers.
+_ARRAYS, _NUMBERS = ("points", "low", "high", "below"), ("n", "missing", "exact", "max_points")
+
+
+def _packed(fields: Mapping[int, Mapping[str, Any]]) -> dict[str, NDArray[Any]]:
+    """The fields of many numeric profiles, by position of the column, in one array each."""
+    if not fields:
+        return {}
+    rows = fields.values()
+    state: dict[str, NDArray[Any]] = {
+        "positions": np.array(list(fields), dtype=np.int64),
+        "numbers": np.array([[one[key] for key in _NUMBERS] for one in rows], dtype=np.int64),
+        "lengths": np.array([[len(one.get(key, ())) for key in _ARRAYS] for one in rows]),
+    }
+    return state | {
+        key: np.concatenate([np.asarray(one.get(key, ()), dtype=_kind(key)) for one in rows])
+        for key in _ARRAYS
+    }
+
+
+def _unpacked(state: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+    """What ``_packed`` was given."""
+    if not state:
+        return {}
+    lengths = np.asarray(state["lengths"], dtype=np.int64)
+    found: dict[int, dict[str, Any]] = {}
+    for at, numbers in zip(state["positions"], state["numbers"], strict=True):
+        found[int(at)] = dict(zip(_NUMBERS, numbers, strict=True))
+    for column, key in enumerate(_ARRAYS):
+        ends = lengths[:, column].cumsum()
+        values = np.asarray(state[key], dtype=_kind(key))
+        for fields, end, length in zip(found.values(), ends, lengths[:, column], strict=True):
+            if length or key not in ("high", "below"):
+                fields[key] = values[end - length : end]
+    return found
+
+
+def _kind(key: str) -> type[np.generic]:
+    return np.float64 if key == "points" else np.int64
 
 
 def judge_table(
