@@ -19,6 +19,7 @@ from mlops_basics.config.checks import (
     check_artifact_location,
     check_environment,
     check_globals,
+    check_mlflow_variables,
     check_parameters,
     check_runner,
 )
@@ -31,6 +32,7 @@ from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.dvc import source_version
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.mlflow_log import MODEL, log_model, log_run
+from mlops_basics.runs.moved import follow_move
 from mlops_basics.runs.versions import Catalog
 from mlops_basics.schemas import (
     Artifact,
@@ -74,8 +76,12 @@ class RunRecordHooks:
         for name in ("mlflow", "parameters"):
             context.config_loader[name] = context.config_loader[name]
         check_artifact_location(self._env, context.config_loader)
+        check_mlflow_variables(context.config_loader)
         self._mlflow = context.config_loader["mlflow"]
-        require_database(str(self._mlflow["server"]["mlflow_tracking_uri"]), written=False)
+        uri = str(self._mlflow["server"]["mlflow_tracking_uri"])
+        require_database(uri, written=False)
+        made = self._mlflow["tracking"]["experiment"].get("create_experiment_kwargs") or {}
+        follow_move(uri, made.get("artifact_location"), context.project_path)
         # As configured: Kedro makes sections of its own, and what it says of them is hard to read.
         self._parameters = copy.deepcopy(context.config_loader["parameters"])
         check_parameters(self._parameters)

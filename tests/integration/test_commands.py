@@ -136,3 +136,16 @@ def test_sample_writes_a_table_or_lists_those_there_are(project):
     assert (project.path / "data" / "source" / "breast_cancer.csv").exists()
     is_a_short_error(project.command("sample"), "breast_cancer, diabetes, flights")
     is_a_short_error(project.command("sample", "none"), "'none'", "flights")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("MLFLOW_RUN_ID", "0" * 32), ("MLFLOW_REGISTRY_URI", "http://user:word@elsewhere:5000")],
+)
+def test_a_variable_of_somebodys_shell_does_not_redirect_a_run(project, monkeypatch, name, value):
+    """It would log into another run, or register elsewhere, without a word: it is refused."""
+    monkeypatch.setenv(name, value)
+    is_a_short_error(project.command("run", "--pipeline", "data_collection"), name, "unset")
+    result = project.command("releases")
+    is_a_short_error(result, name, "unset")
+    assert "word" not in result.stderr

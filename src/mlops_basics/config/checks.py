@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import yaml
 from kedro.config import AbstractConfigLoader
 
 from mlops_basics.errors import ConfigurationError
+from mlops_basics.safe_text import without_secrets
 from mlops_basics.schemas import (
     PARAMETER_SECTIONS,
     Section,
@@ -90,6 +92,28 @@ def check_artifact_location(env: str, config_loader: AbstractConfigLoader) -> No
             f"conf/{env}/mlflow.yml names an MLflow server, but artifacts would go to the folder "
             f"{location} of this machine, which conf/base names. Write into it: "
             "tracking: {experiment: {create_experiment_kwargs: {artifact_location: null}}}"
+        )
+
+
+def check_mlflow_variables(config_loader: AbstractConfigLoader) -> None:
+    """Raise ConfigurationError for a variable of the shell that would lead a run elsewhere.
+
+    MLflow would log into the run that MLFLOW_RUN_ID names, and register in another registry than
+    mlflow.yml names, without a word.
+    """
+    server = config_loader["mlflow"]["server"]
+    if run_id := os.environ.get("MLFLOW_RUN_ID"):
+        raise ConfigurationError(
+            f"MLFLOW_RUN_ID is set to {run_id[:40]!r}: MLflow would log into that run instead of "
+            "one of its own. Remove it from the environment: unset MLFLOW_RUN_ID"
+        )
+    registry = os.environ.get("MLFLOW_REGISTRY_URI")
+    known = (server.get("mlflow_registry_uri"), server["mlflow_tracking_uri"])
+    if registry and registry not in known:
+        raise ConfigurationError(
+            f"MLFLOW_REGISTRY_URI is set to {without_secrets(registry)}, which is not what "
+            "mlflow.yml names. Remove it from the environment (unset MLFLOW_REGISTRY_URI), or "
+            "write it into mlflow.yml as server.mlflow_registry_uri."
         )
 
 

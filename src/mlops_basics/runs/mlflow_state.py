@@ -17,8 +17,11 @@ def set_servers(tracking_uri: str, registry_uri: str) -> None:
     """Ask these servers from now on."""
     import mlflow
 
+    before = os.environ.get("MLFLOW_REGISTRY_URI")
     mlflow.set_tracking_uri(tracking_uri)
     mlflow.set_registry_uri(registry_uri)
+    if before is None:  # MLflow sets it, which would redirect another project of this process
+        os.environ.pop("MLFLOW_REGISTRY_URI", None)
 
 
 def tracking_uri() -> str:
