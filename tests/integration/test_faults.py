@@ -298,12 +298,12 @@ def test_a_store_that_cannot_be_written(template, tmp_path, monkeypatch, call, n
 
 
 def files_of(project: Project) -> dict[str, bytes]:
-    """Everything that production holds except the lock."""
+    """Everything that production holds except the locks, which say who held them last."""
     root = project.path / "data" / "production"
     return {
         str(file.relative_to(root)): file.read_bytes()
         for file in root.rglob("*")
-        if file.is_file() and file.name != ".lock"
+        if file.is_file() and file.name not in (".lock", ".run-lock")
     }
 
 

@@ -52,9 +52,12 @@ class RunClaim:
         _OWN[self._path] = self
 
     def note(self, mlflow_run_id: str | None) -> None:
-        """Note the MLflow run that has begun."""
+        """Note the MLflow run that has begun; without the note a killed one stays open there."""
         self.mlflow_run_id = mlflow_run_id
-        self._files.write(self._path, self._content())
+        try:
+            self._files.write(self._path, self._content())
+        except StorageError as error:  # a run that can write what matters is not ended by it
+            log.debug("The MLflow run is not noted: %s", error)
 
     def drop(self) -> None:
         """Remove the claim; what cannot be removed does no harm."""
