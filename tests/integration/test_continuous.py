@@ -80,8 +80,9 @@ def runs_of(project: Project) -> int:
 
 
 def contents(project: Project) -> dict[str, bytes]:
-    """All files that runs have produced."""
-    return {str(file): file.read_bytes() for file in project.produced()}
+    """All files that runs have produced, but for the lock, which names its last holder."""
+    produced = [file for file in project.produced() if file.name != ".ct-lock"]
+    return {str(file): file.read_bytes() for file in produced}
 
 
 def ct(project: Project, *options: str) -> Said:
