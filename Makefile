@@ -91,6 +91,8 @@ lock: venv ## resolve the dependencies anew
 	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra flights \
 	  --extra services --extra dvc --group dev --generate-hashes --no-annotate --no-emit-index-url \
 	  --upgrade -o requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group scorer -c requirements.txt \
+	  --generate-hashes --no-annotate --no-emit-index-url --upgrade -o requirements-scorer.txt
 
 # By name: tables, releases, databases and keys are ignored by git as caches are, but cannot be made
 # again. What is no environment stays, whatever VENV names.

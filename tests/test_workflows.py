@@ -62,12 +62,14 @@ class Job:
         """Run the steps up to the first that fails; what the repository does not set is empty."""
         flow = workflow("continuous-training.yml")
         job = flow["jobs"]["ct"]
-        given = dict.fromkeys(job["env"], "") | {"CT_ENV": "s3"} | variables
         files = {"GITHUB_STEP_SUMMARY": str(self.summary), "GITHUB_OUTPUT": str(self.output)}
         place = {"PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}"}
         for step in (step for step in job["steps"] if "run" in step):
             script = self.folder / "step.sh"
             script.write_text(step["run"], encoding="utf-8")
+            given = {"CODE": variables.get("CODE", "")}  # of the fake kedro
+            given |= {name: variables.get(name, "") for name in step.get("env", {})}
+            given |= {"CT_ENV": "s3"} if "CT_ENV" in given else {}
             ended = subprocess.run(
                 [*SHELLS[shell_of(flow, job, step)], str(script)],
                 cwd=self.folder,
@@ -150,9 +152,38 @@ def test_what_the_repository_does_not_set_is_not_set_for_kedro(job: Job) -> None
     }
 
 
+def keyed_step() -> dict[str, Any]:
+    """The step of continuous training that has the keys."""
+    steps = workflow("continuous-training.yml")["jobs"]["ct"]["steps"]
+    [found] = [step for step in steps if "env" in step]
+    return found
+
+
+def test_keys_are_where_they_are_needed_alone() -> None:
+    """No other step, and no action or package that it runs, sees a secret."""
+    for file in WORKFLOWS.glob("*.yml"):
+        flow = workflow(file.name)
+        for owner in (flow, *flow["jobs"].values()):
+            assert "secrets." not in str(owner.get("env", ""))
+        for step in (step for job in flow["jobs"].values() for step in job["steps"]):
+            outside = {key: text for key, text in step.items() if key != "env"}
+            assert "secrets." not in str(outside)
+    assert keyed_step()["name"] == "kedro ct"
+
+
+def test_both_locks_are_audited() -> None:
+    """Each change, and each week; with the hashes that are installed."""
+    flow = workflow("ci.yml")
+    step = flow["jobs"]["audit"]["steps"][-1]
+    assert step["uses"].startswith("pypa/gh-action-pip-audit@")
+    assert step["with"]["inputs"].split() == ["requirements.txt", "requirements-scorer.txt"]
+    assert step["with"]["require-hashes"] is True
+    assert "schedule" in flow[True]  # YAML's reading of `on`
+
+
 def test_the_job_has_what_the_configuration_asks_for() -> None:
     """Each variable by its own name; AWS's endpoint is the client's own matter (docs/aws.md)."""
-    given = workflow("continuous-training.yml")["jobs"]["ct"]["env"]
+    given = keyed_step()["env"]
     texts = [file.read_text(encoding="utf-8") for file in (ROOT / "conf" / "s3").glob("*.yml")]
     needed = {name for text in texts for name in re.findall(r"\$\{env:\s*(\w+)\s*\}", text)}
     assert needed >= {"MLOPS_BUCKET", "MLFLOW_TRACKING_URI"}
