@@ -213,6 +213,7 @@ def life(shared_project, begun, tmp_path_factory) -> tuple[Project, dict[str, An
     (source_of(project) / "empty.csv").write_bytes(b"")
     (source_of(project) / "broken.parquet").write_bytes(b"PAR1")
     no_files(source_of(project))
+    (source_of(project) / "cut.csv").write_text(bad.to_csv(index=False)[:-2], encoding="utf-8")
     os.mkfifo(labels / "6-pipe.csv")
     write(project, "a.csv", normal(40))
     write(project, "spoilt.csv", bad.assign(visits="?"))
@@ -261,7 +262,8 @@ OUTCOMES = {
     "duplicate": ["twin.csv"],
     "quarantined": [
         "lacking.csv", "added.csv", "text.csv", "numbers.csv", "infinite.csv", "header.csv",
-        "nulls.csv", "classes.csv", "empty.csv", "broken.parquet", *NO_FILES,
+        "nulls.csv", "classes.csv", "empty.csv", "broken.parquet", "cut.csv",
+        *NO_FILES,
     ],
 }  # fmt: skip
 LEFT_OUT = {*OUTCOMES["duplicate"], *OUTCOMES["quarantined"], "spoilt.csv"}

@@ -85,6 +85,7 @@ def test_threads_of_one_process_wait_for_each_other(tmp_path):
         pytest.fail("the lock was taken twice")
     with files.lock(patience=0.1):
         pass
+    assert (tmp_path / ".lock").read_bytes() == b""  # nobody holds it
 
 
 def test_a_holder_that_cannot_be_read_is_somebody(tmp_path):

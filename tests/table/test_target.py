@@ -11,6 +11,7 @@ from mlops_basics.errors import DataError
 from mlops_basics.schemas import TargetRange
 from mlops_basics.table.target import (
     class_names,
+    new_class_fault,
     read_target,
     spelling_fault,
     target_range,
@@ -236,3 +237,24 @@ def test_a_class_that_is_written_in_two_ways_is_not_learned():
     """A training names it instead of making two classes."""
     with pytest.raises(DataError, match=r"'y' is 'yes ' in 2 rows.*Write it alike"):
         read_target(pd.Series(["yes", "yes ", "no", "no"] * 2, name="y"))
+
+
+CUT = "'setosa' cut off at the end of the file"
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        (["setosa"] * 9 + ["setos"], ["holds 'setos' in 1 row, a class that was not there", CUT]),
+        (["s"] + ["setosa"] * 9, ["holds 's' in 1 row, a class that was not there before. Mend"]),
+        (["setosa"] * 9 + ["other"] * 4, ["holds 'other' in 4 rows, a class", "kedro run"]),
+        (["setosa"] * 9 + ["other"] * 5, []),
+        (["setosa"] * 9 + ["virginica"], []),
+        ([], []),
+    ],
+)
+def test_a_new_class_of_few_rows_is_asked_about(labels, said):
+    """A word that was cut, or mistyped, is no class; five rows of one may be."""
+    fault = new_class_fault(pd.Series(labels, dtype=object), ("setosa", "virginica"))
+    assert all(words in fault for words in said)
+    assert bool(fault) == bool(said)

@@ -45,11 +45,19 @@ def local_lock(path: Path, shown: str, patience: float = PATIENCE) -> Iterator[N
         file = _opened(path)
     with file:
         _wait(file, shown, patience)
-        with suppress(OSError):  # a full disk
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps(this_process()).encode())
-        yield
+        _write(file, json.dumps(this_process()).encode())
+        try:
+            yield
+        finally:
+            _write(file, b"")  # nobody holds it
+
+
+def _write(file: IO[bytes], content: bytes) -> None:
+    """Replace what a lock's file holds; what cannot be written (a full disk) does no harm."""
+    with suppress(OSError):
+        file.seek(0)
+        file.truncate()
+        file.write(content)
 
 
 def _opened(path: Path) -> IO[bytes]:

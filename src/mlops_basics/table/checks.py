@@ -22,7 +22,7 @@ from mlops_basics.table.number_text import number_fault
 from mlops_basics.table.plain import plain_column
 from mlops_basics.table.renames import rename_hint
 from mlops_basics.table.row_groups import Mask
-from mlops_basics.table.target import spelling_fault, target_values, unit_fault
+from mlops_basics.table.target import new_class_fault, spelling_fault, target_values, unit_fault
 from mlops_basics.table.times import date_order, read_times
 
 MIN_ROWS = 3
@@ -191,7 +191,7 @@ def target_fault(values: pd.Series, table: TableInfo) -> str:
     if fault := spelling_fault(labels, table.classes):
         return fault
     if labels.empty or labels.isin(table.classes).any():
-        return ""
+        return new_class_fault(labels, table.classes)
     return (
         f"its target holds none of the release's classes ({', '.join(table.classes[:5])}), but "
         f"{str(labels.iloc[0])[:60]!r}. Were they renamed? Mend it; to learn new classes on "

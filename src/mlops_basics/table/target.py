@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import cast
 
 import numpy as np
@@ -12,7 +12,7 @@ import pandas as pd
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import TargetRange, Task
 
-FEWEST_LABELS = 5  # of a batch, for its unit to be judged
+FEWEST_LABELS = 5  # of a batch, for its unit to be judged; of a new class, for it to be learned
 LEAST_FACTOR = 20  # between the medians of two units
 WIDER = 3  # times the known range, which is no other unit
 USUAL_FACTORS = (24, 60, 100, 1_000, 3_600, 10_000, 1_000_000, 1_000_000_000)
@@ -153,6 +153,31 @@ def unit_fault(labels: pd.Series, known: TargetRange | None) -> str:
         f"(98 % lay from {known.low:,.6g} to {known.high:,.6g}){_looks_like(factor)}. Mend its "
         "unit, or leave it out (collection.skip); if the target has truly changed, train with it, "
         "which sets a new range: kedro run"
+    )
+
+
+def new_class_fault(labels: pd.Series, known: Sequence[str]) -> str:
+    """Why a class that is new may be none, empty if there is none or it has enough rows.
+
+    A file that was cut ends in the middle of a word, and a typing error occurs once: neither is
+    to be learned without being asked about.
+
+    Args:
+        labels: Names of classes, shape (rows,), no value missing.
+        known: The classes of before.
+    """
+    counts = labels[~labels.isin(known)].value_counts()
+    few = counts[counts < FEWEST_LABELS]
+    if few.empty:
+        return ""
+    name, rows = str(few.index[0]), int(few.iloc[0])
+    whole = next((each for each in known if name and each.startswith(name)), None)
+    last = str(labels.iloc[-1]) == name
+    hint = f", as '{whole}' cut off at the end of the file" if whole and last else ""
+    return (
+        f"its target holds {name[:60]!r} in {rows} row{'s' if rows > 1 else ''}, a class that was "
+        f"not there before{hint}. Mend it; to learn a new class from so few rows on purpose: "
+        "kedro run"
     )
 
 
