@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -52,6 +53,25 @@ def test_a_missing_password_or_another_host_is_refused(mlflow_server: MlflowServ
         assert session.get(url, auth=user, timeout=30).status_code == 200
         other = session.get(url, auth=user, headers={"Host": "evil.example"}, timeout=30)
         assert other.status_code == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_the_door_behind_s3_has_a_lock(s3_server: S3Server, method: str) -> None:
+    """What S3 guards by keys cannot be listed, written or removed through the inner servers."""
+    import requests
+
+    bucket = f"door-{os.getpid()}-{method.lower()}"
+    s3_server.create_bucket(bucket)
+    client = s3_server.client()
+    client.put_object(Bucket=bucket, Key="private.txt", Body=b"private")
+    known = json.loads((s3_server._folder / "s3_ports.json").read_text(encoding="utf-8"))
+    url = f"http://127.0.0.1:{known['filer']}/buckets/{bucket}/private.txt"
+    with requests.Session() as session:
+        session.trust_env = False
+        assert session.request(method, url, data=b"changed", timeout=30).status_code == 401
+        if method == "GET":
+            assert session.get(url.removesuffix("private.txt"), timeout=30).status_code == 401
+    assert client.get_object(Bucket=bucket, Key="private.txt")["Body"].read() == b"private"
 
 
 def test_secrets_are_on_no_command_line_and_in_no_public_file(

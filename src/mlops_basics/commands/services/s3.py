@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import secrets
 import shutil
 import sys
 import urllib.error
@@ -53,7 +54,7 @@ class S3Server:
         self._folder.mkdir(parents=True, exist_ok=True)
         require_free(self.port, "The S3 server", "--s3-port")
         require_free(self.port + GRPC, "The S3 server's gRPC", "--s3-port")
-        self.daemon.launch(self._command(), server_environment())
+        self.daemon.launch(self._command(), {**server_environment(), **door_keys()})
         self.daemon.await_answer(self.answers, START_SECONDS)
 
     def stop(self) -> None:
@@ -180,6 +181,15 @@ def server_environment() -> dict[str, str]:
     """This process's environment without anybody's secrets or addresses."""
     hidden = ("AWS_", "MLFLOW_", "PG")
     return {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
+
+
+def door_keys() -> dict[str, str]:
+    """Keys of this start for the HTTP doors behind S3 (filer and volumes): S3 alone has them.
+
+    Without, whoever reaches the ports reads and writes each object beside the guarded door.
+    """
+    doors = ("FILER_SIGNING", "FILER_SIGNING_READ", "SIGNING", "SIGNING_READ")
+    return {f"WEED_JWT_{door}_KEY": secrets.token_hex(32) for door in doors}
 
 
 def _weed() -> str:
