@@ -10,7 +10,7 @@ from pandas.testing import assert_frame_equal
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.batch_inference import create_pipeline
 from mlops_basics.pipelines.batch_inference.nodes import score_batches
-from mlops_basics.schemas import BATCH_COLUMN, Batch, PreprocessingParams, Release
+from mlops_basics.schemas import BATCH_COLUMN, Batch, Guess, PreprocessingParams, Release
 from mlops_basics.table.labels import PREDICTION_ID
 from tests.support.parameters import configured
 from tests.support.releases import make_manifest
@@ -161,6 +161,17 @@ def test_ids_do_not_depend_on_the_other_batches(release):
     assert ids[0].tolist() == ids[1].tolist()
     alone = score_batches([two], release, PARAMS)
     assert alone["prediction_id"].tolist() == back["prediction_id"][:10].tolist()
+
+
+def test_keys_that_are_others_as_numbers_are_refused(release):
+    """Rows of 0071 and 71 would share a prediction id, and each other's labels."""
+    batch = batch_of()
+    guess = Guess("digits", "count", "0071", 1)
+    guessed = Batch(batch.name, batch.sha256, batch.table, guesses=(guess,))
+    params = configured(PreprocessingParams, target="kind", key_columns=("count",))
+    with pytest.raises(DataError, match=r"'new\.csv' has keys such as '0071'.*text_columns"):
+        score_batches([guessed], release, params)
+    assert len(score_batches([guessed], release, PARAMS)) == 40
 
 
 def test_the_pipeline_scores_with_production_alone(release):

@@ -10,6 +10,7 @@ from mlops_basics.safe_text import short_text
 from mlops_basics.schemas import BATCH_COLUMN, Batch, PreprocessingParams, Release
 from mlops_basics.scoring.scores import class_probabilities
 from mlops_basics.table.columns import batch_features
+from mlops_basics.table.guesses import require_exact_keys
 from mlops_basics.table.labels import PREDICTION_ID, RowKeys, prediction_ids
 
 
@@ -36,6 +37,7 @@ def score_batches(
 def _score(batch: Batch, release: Release, keys: RowKeys) -> pd.DataFrame:
     table = release.table
     features = batch_features(batch, table)
+    require_exact_keys(batch, keys.key_columns)  # two rows would share an id
     scored = pd.DataFrame(
         {
             PREDICTION_ID: prediction_ids(batch, keys),
