@@ -442,7 +442,9 @@ def test_registry_and_production_have_to_agree():
         (pointer, "3", False, "kedro adopt"),
     ):
         with pytest.raises(CheckError, match=words):
-            production.agreement(at, champion, known=known)
+            production.agreement(at, champion, known=known, moving=True)
+    with pytest.raises(CheckError, match=r"somebody moved the alias.*kedro rollback --to 1"):
+        production.agreement(pointer, "2", known=True)
 
 
 def test_a_pending_retraining_is_a_warning():

@@ -209,7 +209,7 @@ def test_a_champion_that_was_never_published_is_in_the_ledger(released, store):
     """A champion that was replaced before it was published is recorded as refused."""
     for version in ("2", "3"):
         released.register(released.challenger(str(int(version) - 1)))
-        released.registry.move_champion(version, str(int(version) - 1))
+        released.move(version, str(int(version) - 1))
     publish(store, released.registry, registered(released))
     moves = [(entry.action, entry.version) for entry in store.ledger()]
     assert moves == [("release", "1"), ("refused", "2"), ("release", "3")]

@@ -222,6 +222,7 @@ def test_rollback_drops_a_champion_that_never_was_in_production(small):
     """An interrupted publishing is taken back, and the ledger says so."""
     store, registry = released(small, "1", "2")
     registry.known.append("3")
+    store.begin_move()
     registry.move_champion("3", "2")
     store.upload(small, make_manifest("3"))
     store.record(make_entry("3", "2"))

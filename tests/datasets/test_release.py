@@ -12,6 +12,8 @@ import pytest
 from kedro.io import DatasetError
 
 from mlops_basics.commands.rollback import rollback
+from mlops_basics.datasets.champion import ChampionDataset
+from mlops_basics.datasets.registered_version import RegisteredVersionDataset
 from mlops_basics.datasets.release import ProductionDataset, ReleaseDataset
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.production.history import periods
@@ -168,7 +170,7 @@ def test_a_rollback_is_not_undone_by_publishing(workshop, store):
     rollback(store, workshop.registry, None, "it errs", "tests", "2026-01-03T00:00:00.000+00:00")
     assert not run_publish(workshop, store).changed
     assert store.pointer().version == "1"
-    workshop.registry.move_champion("2", "1")
+    workshop.move("2", "1")
     assert run_publish(workshop, store).changed
     assert [entry.version for entry in store.ledger()] == ["1", "2", "1", "2"]
 
@@ -220,6 +222,37 @@ def test_a_model_of_untrusted_types_is_not_published(workshop):
     assert (store.pointer(), store.ledger()) == (None, [])
 
 
+def test_an_alias_that_was_moved_in_mlflow_moves_nothing(workshop, store, tmp_path):
+    """Else an earlier champion would be compared with, and published, by whoever writes there."""
+    for _ in range(3):
+        workshop.promote()
+        run_publish(workshop, store)
+    workshop.registry.move_champion("1", "3")
+    champion = ChampionDataset(
+        production=workshop.production, model_name=workshop.name, trusted_types=TRUSTED
+    )
+    registering = RegisteredVersionDataset(
+        production=workshop.production,
+        models=str(tmp_path / "model"),
+        model_name=workshop.name,
+        filepath=str(tmp_path / "registered_version.json"),
+    )
+    for act in (
+        champion.load,
+        lambda: registering.save(workshop.challenger("1")),
+        lambda: run_publish(workshop, store),
+    ):
+        with pytest.raises((DatasetError, ReleaseError), match="somebody moved the alias"):
+            act()
+    assert store.pointer().version == "3"
+    # Nor does it choose where an operator goes back to, and the command of the message mends it.
+    assert "2" in rollback(store, workshop.registry, None, "worse", "me", "2026-02-02")
+    assert store.pointer().version == "2"
+    workshop.registry.move_champion("3", "2")
+    rollback(store, workshop.registry, "2", "the alias was moved", "me", "2026-02-03")
+    assert (workshop.registry.champion(), champion.load().unusable) == ("2", "")
+
+
 @pytest.mark.parametrize("what", ["same", "decision.json", "fitted_rows.parquet", "more.json"])
 def test_what_was_swapped_in_mlflow_is_not_published(workshop, store, what):
     """Between registering and publishing, or after a kill: what is published is what was judged."""
@@ -251,7 +284,7 @@ def test_a_version_of_which_nothing_is_known_is_not_published(workshop, store):
     workshop.promote()
     run_publish(workshop, store)
     workshop.registry.register(workshop.challenger("1"))
-    workshop.registry.move_champion("2", "1")
+    workshop.move("2", "1")
     with pytest.raises(ReleaseError, match="It is not known what the run"):
         run_publish(workshop, store)
     assert store.pointer().version == "1"

@@ -211,15 +211,18 @@ def ill(project, check: str, *words: str) -> None:
 
 
 def test_the_doctor_finds_alias_and_pointer_apart(life):
-    """The doctor names the command that finishes the work."""
-    _, registry = production_of(life.project)
+    """The doctor names the command that finishes the work, or takes the alias back."""
+    store, registry = production_of(life.project)
     now = registry.champion()
     other = "1" if now == "2" else "2"
     registry.move_champion(other, now)
+    words = f"champion is {other}, production holds {now}"
     try:
-        remedy = "kedro run --pipeline model_publishing"
-        ill(life.project, "champion", f"champion is {other}, production holds {now}", remedy)
+        ill(life.project, "champion", words, f"kedro rollback --to {now}")
+        store.begin_move()
+        ill(life.project, "champion", words, "kedro run --pipeline model_publishing")
     finally:
+        store.end_move()
         production_of(life.project)[1].move_champion(now, other)
 
 

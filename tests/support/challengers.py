@@ -179,8 +179,13 @@ class Workshop:
         """Make a new challenger the champion; returns its version."""
         now = self.registry.champion()
         version = self.register(self.challenger(now))
-        self.registry.move_champion(version, now)
+        self.move(version, now)
         return version
+
+    def move(self, version: str, before: str | None) -> None:
+        """Make a version the champion, as a promotion or a rollback does."""
+        self.store.begin_move()
+        self.registry.move_champion(version, before)
 
 
 @pytest.fixture(scope="module")

@@ -112,14 +112,14 @@ def _way_back(
 ) -> str:
     """Where a rollback without a named release goes; to the present one if all is done."""
     champion, released = registry.champion(), [period.entry.version for period in history]
-    if champion is not None and champion != present:
+    if champion is not None and champion != present and (store.is_moving() or present is None):
         # An interrupted rollback goes on; a release that never came into production is dropped.
         return champion if champion in released or present is None else present
     if history and history[-1].entry.action == "rollback" and present is not None:
         return present
     previous = registry.previous()
-    # What never was in production is no way back, although the alias may have passed over it.
-    first = [previous] if previous is not None and (previous in released or not released) else []
+    # The ledger says what was in production before; where there is none, the alias has to do.
+    first = [previous] if previous is not None and not released else []
     earlier = (version for version in [*first, *reversed(released)] if version != present)
     target = next(earlier, None)
     if target is None:

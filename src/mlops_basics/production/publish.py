@@ -102,21 +102,33 @@ def require_own(store: ReleaseStore, registry: ModelRegistry) -> None:
     """Refuse to go on where production holds what the registry does not know.
 
     The version, the registered model or the database was deleted, or production belongs to another
-    registry: a run would take its model for the first one, or replace the other's.
+    registry: a run would take its model for the first one, or replace the other's. Or somebody
+    moved the alias ``champion`` in MLflow: challengers would be compared with what production does
+    not hold, and the next run would publish it.
 
     Raises:
-        ReleaseError: If so, with the command that takes the release into the registry.
+        ReleaseError: If so, with the command that takes the release into the registry, or the alias
+            back.
     """
     pointer = store.pointer()
     if pointer is None:
         return
-    run_id = store.fitted_by(pointer)
-    if registry.champion() is None or not registry.knows(pointer.version, run_id):
+    run_id, champion = store.fitted_by(pointer), registry.champion()
+    if champion is None or not registry.knows(pointer.version, run_id):
         raise ReleaseError(
             f"Production holds release {pointer.version} of '{store.model_name}' (MLflow run "
             f"{run_id}, {store.path(pointer.version)}), which this registry does not know: it was "
             "deleted there, or production belongs to another registry. Take it into this one by "
             "`kedro adopt`, or name another `production` in globals.yml."
+        )
+    # Each move of ours leaves its mark first, and keeps it until the pointer has followed.
+    if champion != pointer.version and not store.is_moving() and store.pointer() == pointer:
+        raise ReleaseError(
+            f"Production holds release {pointer.version} of '{store.model_name}', but the "
+            f"registry's champion is {champion}, and no promotion or rollback has moved it there: "
+            "somebody moved the alias in MLflow. Move it back by "
+            f"`kedro rollback --to {pointer.version}`, or put the other one into production by "
+            f"`kedro rollback --to {champion}`."
         )
 
 

@@ -182,7 +182,8 @@ def _records(setting: Setting, reach: _Reach) -> Iterator[CheckResult]:
             text = "not compared: this MLflow has no champion (a scorer needs none)"
             results.append(CheckResult("champion", "ok", text))
         else:
-            results.append(production.agreement(pointer, champion, known=known))
+            moving = release.store.is_moving()
+            results.append(production.agreement(pointer, champion, known=known, moving=moving))
     with reported("monitoring", results):
         reach.require(setting.storage)
         state = setting.catalog.load("monitoring_state")

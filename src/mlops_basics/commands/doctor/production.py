@@ -23,13 +23,16 @@ class Store(Protocol):
         """Check every file of a release."""
 
 
-def agreement(pointer: Pointer | None, champion: str | None, *, known: bool) -> CheckResult:
+def agreement(
+    pointer: Pointer | None, champion: str | None, *, known: bool, moving: bool = False
+) -> CheckResult:
     """Whether the registry's champion is what production holds.
 
     Args:
         pointer: What production holds.
         champion: The registry's.
         known: Whether the registry has a version of the release in production, of the same run.
+        moving: Whether a promotion or a rollback has begun that has not ended.
     """
     present = pointer.version if pointer else None
     if champion is None and present is None:
@@ -40,6 +43,12 @@ def agreement(pointer: Pointer | None, champion: str | None, *, known: bool) -> 
             f"is {champion or 'none'}): it was deleted there, or production belongs to another "
             "registry. Runs are refused.",
             "Take it into this registry: kedro adopt (or name another `production`).",
+        )
+    if present is not None and champion != present and not moving:
+        raise CheckError(
+            f"The registry's champion is {champion}, production holds {present}, and no promotion "
+            "or rollback has moved it: somebody moved the alias in MLflow. Runs are refused.",
+            f"Move it back: kedro rollback --to {present}",
         )
     if champion != present:
         back = f", or go back: kedro rollback --to {present}" if present else ""
