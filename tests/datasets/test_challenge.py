@@ -120,6 +120,24 @@ def test_another_champion_starts_at_one(ask):
     assert len(set(same)) == 2
 
 
+@pytest.mark.parametrize("number", ["0", "-1", "x", "", "99", "²"])
+def test_a_number_that_cannot_be_is_counted_anew(ask, request, number):
+    """Whoever may write into MLflow can spoil a number, but neither a run nor its level."""
+    ask()
+    spoilt = ask(predictions_hash="b")
+    MlflowClient().set_tag(spoilt.mlflow_run_id, "challenge.number", number)
+    assert ask(predictions_hash="b").number == 2
+
+
+def test_a_run_that_is_no_challenge_is_not_counted(ask, request):
+    """One with a champion's tag alone, made by hand."""
+    ask()
+    client = MlflowClient()
+    experiment = client.get_experiment_by_name(f"{request.node.name}-challenges")
+    client.create_run(experiment.experiment_id, tags={"challenge.champion": "3"})
+    assert ask(predictions_hash="b").number == 2
+
+
 @pytest.mark.parametrize("status", ["identical", "overfitted", "too_few_rows", "champion_unusable"])
 def test_what_cannot_be_tested_costs_nothing(ask, request, status):
     """It has the number 0, and neither run nor experiment is made."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
 from mlflow import MlflowClient
@@ -171,6 +172,29 @@ def test_a_version_is_downloaded_whole(workshop, tmp_path):
     text = {name: (tmp_path / f"{name}.json").read_text() for name in ("decision", "table_info")}
     assert Decision.model_validate_json(text["decision"]) == challenger.decision
     assert TableInfo.model_validate_json(text["table_info"]) == INFO
+
+
+@pytest.mark.parametrize(
+    "source", ["file:///etc", "http://127.0.0.1:9/latest", "models:/m-1/../x", "s3://bucket/model"]
+)
+def test_a_version_that_names_another_place_is_not_fetched(workshop, tmp_path, monkeypatch, source):
+    """Whoever may write into MLflow chooses no address and no folder that is read here."""
+    registry = workshop.registry
+    version = registry.register(workshop.challenger())
+    found = registry._named(version)
+    forged = SimpleNamespace(run_id=found.run_id, source=source, tags={}, version=found.version)
+    monkeypatch.setattr(registry, "_named", lambda _: forged)
+    with pytest.raises(ReleaseError, match="which is no logged model of MLflow's"):
+        registry.download(version, tmp_path)
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_override_that_is_none_is_named(workshop):
+    """A tag that somebody has written by hand ends in words, with what to do."""
+    version = workshop.registry.register(workshop.challenger())
+    MlflowClient().set_model_version_tag(workshop.name, version, "override", "{")
+    with pytest.raises(ReleaseError, match=r"The tag 'override' of version 1.*kedro promote"):
+        workshop.registry.override(version)
 
 
 def test_a_run_without_a_model_is_refused(workshop):

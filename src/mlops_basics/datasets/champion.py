@@ -8,7 +8,6 @@ from typing import Any, NoReturn
 from zipfile import BadZipFile
 
 import numpy as np
-import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.errors import MlopsError
@@ -25,6 +24,7 @@ from mlops_basics.schemas import (
     CollectionReport,
     TableInfo,
 )
+from mlops_basics.storage.parquet import read_parquet
 from mlops_basics.storage.skops_archive import MODEL_FILE, load_model
 
 #: What a champion raises that was damaged, or whose libraries have changed or gone since.
@@ -113,7 +113,7 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
         def text(name: str) -> str:
             return (folder / f"{name}.json").read_text(encoding="utf-8")
 
-        rows = pd.read_parquet(folder / "fitted_rows.parquet")
+        rows = read_parquet((folder / "fitted_rows.parquet").read_bytes())
         collected = CollectionReport.model_validate_json(text("collection_report"))
         content = (folder / MODEL_FOLDER / MODEL_FILE).read_bytes()
         return Champion(

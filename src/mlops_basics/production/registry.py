@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.production.recorded_files import OVERRIDE_FILE, release_files
@@ -16,6 +19,7 @@ from mlops_basics.production.release_check import MANIFEST, MODEL_FOLDER, SIGNAT
 from mlops_basics.runs.challenges import experiment_of
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.tracking import MLFLOW, Tracking
+from mlops_basics.safe_text import short_text
 from mlops_basics.schemas import (
     Decision,
     ModelRecord,
@@ -34,6 +38,7 @@ RELEASE_FOLDER = "release"  # of a run's artifacts: what a release needs beside 
 CHALLENGE_TAG = "challenge_id"
 FORMER_TAG = "was_champion"
 OVERRIDE_TAG = "override"
+_LOGGED_MODEL = re.compile(r"models:/m-[0-9a-f]{32}")
 #: Name of the release where it is not the number that MLflow gave: numbers are of one database,
 #: releases of the production store.
 NAME_TAG = "release"
@@ -244,6 +249,12 @@ class ModelRegistry:
         if (override := _override_of(registered)) is not None:
             text = override.model_dump_json(indent=2)
             (target / OVERRIDE_FILE).write_text(text, encoding="utf-8")
+        if not _LOGGED_MODEL.fullmatch(str(registered.source)):  # an address would be asked
+            raise ReleaseError(
+                f"Version {version} in MLflow names '{short_text(str(registered.source))}' as its "
+                "model, which is no logged model of MLflow's. Register the run again: kedro "
+                "promote RUN_ID --reason ..."
+            )
         model = _downloaded(self._server, str(registered.source), target / MODEL_FOLDER, version)
         if model != target / MODEL_FOLDER:
             raise ReleaseError(f"MLflow stored version {version} in an unknown layout, at {model}.")
@@ -374,7 +385,14 @@ def _is_same(version: ModelVersion, registration: Registration) -> bool:
 
 def _override_of(version: ModelVersion) -> Override | None:
     text = version.tags.get(OVERRIDE_TAG)
-    return Override.model_validate_json(text) if text else None
+    try:
+        return Override.model_validate_json(text) if text else None
+    except ValidationError as error:
+        raise ReleaseError(
+            f"The tag '{OVERRIDE_TAG}' of version {_name(version)} in MLflow is not as `kedro "
+            "promote` wrote it: who promoted it, and why, is not known. Remove the tag there, and "
+            "promote the run again: kedro promote RUN_ID --reason ..."
+        ) from error
 
 
 def _override_tags(override: Override | None) -> dict[str, str]:

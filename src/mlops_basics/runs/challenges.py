@@ -65,12 +65,13 @@ def record_challenge(
         # Read again, so that concurrent writes are counted too.
         challenges = _challenges(client, experiment, request.champion_version)
     own = next(run for run in challenges if _spent(run) == spent)
-    number = own.data.tags.get(NUMBER_TAG)
-    if number is None:
+    count = len({_spent(run) for run in challenges})
+    number = own.data.tags.get(NUMBER_TAG, "")
+    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= count):
         # How many there are now, not a place in an order by time: clocks of two machines differ,
         # and of two that write at once both would be the first. The j-th to be written reads at
         # least j, so that all of them together spend at most what the first ones in a row would.
-        number = str(len({_spent(run) for run in challenges}))
+        number = str(count)
         client.set_tag(own.info.run_id, NUMBER_TAG, number)
     return Challenge(
         champion_version=request.champion_version,
@@ -111,7 +112,7 @@ def _challenges(client: MlflowClient, experiment: str, champion: str) -> list[Ru
             run_view_type=ViewType.ALL,  # what was tidied away was spent all the same
             page_token=token,
         )
-        challenges += page
+        challenges += [run for run in page if run.data.tags.get(ID_TAG)]
         token = page.token
         if not token:
             return sorted(challenges, key=lambda run: (run.info.start_time, run.info.run_id))
