@@ -314,6 +314,35 @@ def test_a_promotion_killed_at_any_step_is_finished(workshop, store, monkeypatch
     assert not store.is_moving()
 
 
+def test_a_word_that_no_operator_said_is_not_believed(workshop, store):
+    """A tag that somebody writes into MLflow makes no promotion by hand of a decision's release."""
+    registry = workshop.registry
+    workshop.promote()
+    tag = ("override", WORD.model_copy(update={"by": "ceo"}).model_dump_json())
+    mlflow.MlflowClient().set_model_version_tag(workshop.name, "1", *tag)
+    publish(store, registry, registered(workshop))
+    assert [(e.action, e.by == "ceo") for e in store.ledger()] == [("release", False)]
+    assert "override.json" not in store.verify("1").files
+
+
+def test_what_an_operator_said_is_not_changed_in_mlflow(released, store, monkeypatch):
+    """The ledger's word is the one that was kept in production, whatever the tag says by then."""
+    registry, challenger = released.registry, kept(released)
+    tag = ("override", WORD.model_copy(update={"by": "ceo"}).model_dump_json())
+
+    def forge(*_):
+        mlflow.MlflowClient().set_model_version_tag(released.name, "2", *tag)
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ReleaseStore, "upload", forge)
+        with pytest.raises(Killed):
+            promote(store, registry, challenger)
+    promote(store, registry, challenger)
+    assert store.ledger()[-1].by == "ada"
+    assert registry.override("2") == WORD
+
+
 def test_promotion_waits_for_a_run_that_registers_or_publishes(released, store, monkeypatch):
     """The same lock is held from the first read to the last write."""
     held = []

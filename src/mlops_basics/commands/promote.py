@@ -171,6 +171,8 @@ def promote(
                     f"This run is version {version} of '{store.model_name}', which was champion "
                     f"before. Put it back into production by: kedro rollback --to {version}"
                 )
+            override = store.remember_override(registration.record.mlflow_run_id, override)
+            registration = replace(registration, override=override)
             version = register(store, registry, registration)
             registry.note_override(version, override)
             _prepare(store, registry, version, override)

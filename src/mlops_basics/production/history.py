@@ -59,4 +59,5 @@ def without_refused(ledger: Sequence[LedgerEntry]) -> list[LedgerEntry]:
 
 def _latest(moves: Sequence[LedgerEntry], before: int, version: str) -> int:
     """Position of a version's latest move before a position, -1 if there is none."""
-    return max((at for at in range(before) if moves[at].version == version), default=-1)
+    backwards = range(before - 1, -1, -1)
+    return next((at for at in backwards if moves[at].version == version), -1)

@@ -84,7 +84,9 @@ def fetch_registered(store: ReleaseStore, registry: Registry, version: str, fold
         ReleaseError: If it is not, or MLflow has it no longer.
     """
     registry.download(version, folder)
-    store.require_recorded(version, registry.run_of(version), folder)
+    run_id = registry.run_of(version)
+    store.require_recorded(version, run_id, folder)
+    store.take_override(version, run_id, folder)
 
 
 def register(store: ReleaseStore, registry: ModelRegistry, registration: Registration) -> str:

@@ -194,9 +194,10 @@ class ModelRegistry:
         return _override_of(self._named(version))
 
     def note_override(self, version: str, override: Override) -> None:
-        """Note that a version is promoted by hand; the first user stays noted."""
-        if self.override(version) is None:
-            for name, value in _override_tags(override).items():
+        """Note that a version is promoted by hand, whatever its tag said before."""
+        tags = self._named(version).tags
+        for name, value in _override_tags(override).items():
+            if tags.get(name) != value:
                 self._tag(version, name, value)
 
     def former_champions(self) -> list[str]:

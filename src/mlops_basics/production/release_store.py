@@ -21,7 +21,11 @@ from mlops_basics.errors import (
 )
 from mlops_basics.production.history import without_refused
 from mlops_basics.production.ledger import Ledger, origin_of
-from mlops_basics.production.recorded_files import recorded_hashes, require_recorded
+from mlops_basics.production.recorded_files import (
+    OVERRIDE_FILE,
+    recorded_hashes,
+    require_recorded,
+)
 from mlops_basics.production.release_check import (
     ARCHIVE,
     MANIFEST,
@@ -52,6 +56,7 @@ from mlops_basics.production.signature import Signatures, signed_content, store_
 from mlops_basics.schemas import (
     FileRecord,
     LedgerEntry,
+    Override,
     Pointer,
     RecordedFiles,
     Registration,
@@ -175,6 +180,31 @@ class ReleaseStore:
     def remembers(self, registration: Registration) -> bool:
         """Whether that was done for a challenger of this run."""
         return self._note(_recorded_path(registration.record.mlflow_run_id)) is not None
+
+    def remember_override(self, mlflow_run_id: str | None, override: Override) -> Override:
+        """Keep who promotes a run by hand, and why, where only publishers write.
+
+        Returns:
+            What is kept: the first word, where a promotion was interrupted and is made again.
+        """
+        path = _override_path(mlflow_run_id)
+        self._files.create(path, override.model_dump_json(indent=2).encode())
+        content = self._note(path)
+        return override if content is None else Override.model_validate_json(content)
+
+    def take_override(self, version: str, mlflow_run_id: str, folder: Path) -> None:
+        """Put the override that was kept in the place of what MLflow says about one.
+
+        Args:
+            version: The registered version.
+            mlflow_run_id: The run that has fitted it.
+            folder: What was downloaded of it.
+        """
+        content, file = self._note(_override_path(mlflow_run_id)), folder / OVERRIDE_FILE
+        if content is not None:
+            file.write_bytes(content)
+        elif not self._was_published(version):  # by an older release of this project
+            file.unlink(missing_ok=True)
 
     def require_recorded(self, version: str, mlflow_run_id: str, folder: Path) -> None:
         """Refuse what MLflow gives of a version if its run has not made it so.
@@ -543,6 +573,10 @@ def _recorded_path(mlflow_run_id: str | None) -> str:
             f"A version needs the MLflow run that made it, got {str(mlflow_run_id)[:60]!r}."
         )
     return f"{_REGISTERED}/{mlflow_run_id}.json"
+
+
+def _override_path(mlflow_run_id: str | None) -> str:
+    return _recorded_path(mlflow_run_id).removesuffix(".json") + ".override.json"
 
 
 def _made(folder: Path) -> Path:
