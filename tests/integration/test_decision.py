@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,8 @@ OVERFITTED = {
         "fixed": {"probability": True, "gamma": 2.0, "max_iter": -1},
     },
 }
+#: Its type, which a project that uses it would have reviewed.
+TRUSTED = "sklearn.svm._classes.SVC"
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ class Seen:
 def project(shared_project):
     """A project whose environment learns from a folder of batches."""
     set_up(shared_project)
+    catalog = shared_project.path / "conf" / "base" / "catalog_models.yml"
+    text = catalog.read_text(encoding="utf-8")
+    trusting = re.sub(r"(?m)^(_trusted_types:.*)$", rf"\1\n  - {TRUSTED}", text)
+    assert trusting != text
+    catalog.write_text(trusting, encoding="utf-8")
     return shared_project
 
 

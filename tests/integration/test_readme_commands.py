@@ -52,6 +52,9 @@ _SERVERS = (
 )
 #: What ends elsewhere: by the test of this name, or in a workflow that runs the same line.
 ELSEWHERE = {
+    "kedro adopt": (
+        "tests/commands/test_adopt.py::test_what_was_deleted_in_mlflow_is_taken_from_production"
+    ),
     "make test": ".github/workflows/ci.yml",
     "python -m venv venv": ".github/workflows/ci.yml",
     "pip install -r requirements.txt": ".github/workflows/ci.yml",

@@ -36,7 +36,7 @@ def followed(shared_project) -> Project:
 def run_of(project: Project, version: str) -> Manifest:
     """The run that a release came from."""
     store, _ = production_of(project, ENV)
-    return manifest_of(find_run(ENV, store.verify(version).run_id))
+    return manifest_of(find_run(ENV, store.verify(version).run_id), ENV)
 
 
 def archive_of(project: Project, run: Manifest) -> bytes:

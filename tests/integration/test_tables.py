@@ -133,10 +133,10 @@ def test_a_users_table_in_five_lines(project, suffix, target, task, leading, at_
     metrics = project.load("test_metrics", env="mine").metrics
     assert metrics[leading].value > at_least
     unseen = table.drop(columns=[target]).head(3).assign(city="Atlantis", income=np.nan)
-    from mlops_basics.table.columns import typed_features
+    from mlops_basics.table.columns import features_of
 
     model = project.load("model", env="mine")
-    assert len(model.predict(typed_features(unseen, info.features))) == 3
+    assert len(model.predict(features_of(unseen, info))) == 3
 
 
 def test_csv_and_parquet_are_divided_alike(project):

@@ -115,7 +115,7 @@ def test_promote_refuses_what_is_no_model(life):
         assert result.exit_code == 1
         assert words in result.stderr, result.stderr
     result = life.project.command("promote", life.kept.mlflow_run_id, "--reason", "x")
-    assert "--env mine" in result.stderr
+    assert "is of the experiment 'mine', not of the model" in result.stderr
     result = life.project.command("promote", life.old.run_id, "--reason", " ", "--env", ENV)
     assert "needs a reason" in result.stderr
 
