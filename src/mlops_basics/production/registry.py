@@ -38,7 +38,7 @@ RELEASE_FOLDER = "release"  # of a run's artifacts: what a release needs beside 
 CHALLENGE_TAG = "challenge_id"
 FORMER_TAG = "was_champion"
 OVERRIDE_TAG = "override"
-_LOGGED_MODEL = re.compile(r"models:/m-[0-9a-f]{32}")
+_LOGGED_MODEL = re.compile(r"models:/m-[0-9a-f]{6,64}")
 #: Name of the release where it is not the number that MLflow gave: numbers are of one database,
 #: releases of the production store.
 NAME_TAG = "release"
