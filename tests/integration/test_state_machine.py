@@ -222,6 +222,20 @@ class Loop(RuleBasedStateMachine):
         for other in self.files.values():  # its copies may be used now
             other.kind = "bad" if other.kind == "bad" else "other"
 
+    @rule(data=st.data(), cut=st.integers(1, 59), gone=st.booleans())
+    def divide(self, data: st.DataObject, cut: int, gone: bool) -> None:
+        """The rows of a file are in two others now, or one of them was lost."""
+        name = data.draw(st.sampled_from(self._usable()))
+        assume(name != "b000.csv")
+        del self.files[name]
+        table = self._table(name)
+        (self.place.root / "source" / name).unlink()
+        for part in (table.iloc[:cut], table.iloc[cut:])[: 1 if gone else 2]:
+            if len(part):
+                self._write(self._name("b"), part.to_csv(index=False), "other")
+        for other in self.files.values():
+            other.kind = "bad" if other.kind == "bad" else "other"
+
     @rule(
         data=st.data(),
         part=st.sampled_from(["first half", "second half", "all"]),
@@ -558,6 +572,12 @@ class PolicyLoop(Loop):
 
     adapt = "policy"
 
+    @rule(change=st.booleans(), late=st.sampled_from([False, False, True]), kill=kills(TRAINING))
+    def batch_and_look(self, change: bool, late: bool, kill: Kill) -> None:
+        """A scheduler looks after each batch: most of the time nothing else happens."""
+        self.new_batch(change=change, moved=False, late=late, early_name=False)
+        self.ct(kill=kill, again=True)
+
     @invariant()
     def no_batch_is_tested_twice(self) -> None:
         """Of the state of the policies, which is that of a release that was or is in production."""
@@ -589,6 +609,7 @@ def test_the_promises_hold_in_any_sequence(loop: type[Loop], examples: int) -> N
     if not seconds:
         run_state_machine_as_test(loop, settings=settings(max_examples=examples, **how))
         assert outcomes["steps"] >= 22 * examples
+        assert outcomes["ct: PROMOTED"] + outcomes["ct again: PROMOTED"] >= 1
         return
     how |= {"derandomize": False, "database": None, "suppress_health_check": list(HealthCheck)}
     end = time.monotonic() + seconds
