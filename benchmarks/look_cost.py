@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from unittest import mock
 
 import numpy as np
@@ -50,11 +50,11 @@ POLICY, OFF = "policy", "off"
 
 
 def batch(number: int) -> pd.DataFrame:
-    """Rows of which a product decides the class, which trees alone can learn; no drift."""
+    """Rows of a smooth relation, which trees learn better with more of them; no drift."""
     rng = np.random.default_rng(number)
     table = pd.DataFrame(rng.normal(size=(ROWS, 5)).round(4), columns=list("abcde"))
     table["colour"] = rng.choice(["red", "green", "blue"], ROWS)
-    score = 2 * np.sign(table["a"] * table["b"]) + 2 * table["c"]
+    score = 3 * np.sin(2 * table["a"]) + 2 * table["b"] ** 2 - 2 + 2 * table["c"]
     table["kind"] = np.where(score + rng.normal(0, 1, ROWS) > 0, "good", "bad")
     return table
 
@@ -156,14 +156,14 @@ class Age:
     released: list[bool]
 
     def growth(self, *, released: bool) -> float:
-        """Time of the last third of the looks of a kind over that of the first third."""
+        """Median time of the last third of the looks of a kind over that of the first third."""
         of_kind = [
             seconds
             for seconds, moved in zip(self.seconds, self.released, strict=True)
             if moved == released
         ]
         third = max(len(of_kind) // 3, 1)
-        return fmean(of_kind[-third:]) / fmean(of_kind[:third])
+        return median(of_kind[-third:]) / median(of_kind[:third])
 
     @property
     def bytes_a_batch(self) -> float:
