@@ -152,6 +152,7 @@ DOCUMENTED = {
     ),
     "monitoring": (
         (
+            "read_once",
             "watch_batches",
             "follow_policies",
             "tell_verdict",
@@ -171,6 +172,9 @@ DOCUMENTED = {
             "params:training",
         },
         {
+            "seen_batches",
+            "seen_labels",
+            "seen_release",
             "watched",
             "findings",
             "verdict",
@@ -377,6 +381,7 @@ def test_what_nodes_make_is_versioned():
     unversioned = {name for name in made if not entries[name].get("versioned")}
     assert unversioned == {
         *("watched", "findings", "policy_state", "searched_model", "judged_model"),  # in memory
+        *("seen_batches", "seen_labels", "seen_release"),  # as they are in storage
         "monitoring_state_next",  # replaced on purpose
     }
 

@@ -335,7 +335,9 @@ def _dry_run(place: Place) -> Outcome:
             data_versions={},
         )
     )
-    look = pipelines["monitoring"].only_nodes("watch_batches", "follow_policies", "tell_verdict")
+    look = pipelines["monitoring"].only_nodes(
+        "read_once", "watch_batches", "follow_policies", "tell_verdict"
+    )
     catalog["verdict"] = MemoryDataset()
     SequentialRunner().run(look, catalog)
     verdict: Verdict = catalog.load("verdict")

@@ -55,6 +55,17 @@ def test_batches_in_and_verdict_out(release):
         assert json.loads(found[name].to_json())["data"]
 
 
+def test_a_look_reads_each_file_once():
+    """What is read and verified from storage grows with the batches: one node alone asks for it."""
+    readers = [
+        name
+        for node in create_pipeline().nodes
+        for name in node.inputs
+        if name in ("source", "labels", "watched_release", "monitoring_state")
+    ]
+    assert sorted(readers) == ["labels", "monitoring_state", "source", "watched_release"]
+
+
 def test_the_state_is_written_last():
     """What was not reported must not be remembered as seen."""
     order = [node.name for node in create_pipeline().nodes]

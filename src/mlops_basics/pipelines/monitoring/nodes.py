@@ -45,6 +45,13 @@ LABEL_COLUMN = "__label__"
 MENDED = "It holds other rows or labels than those that raised an alarm: the alarm is withdrawn."
 
 
+def read_once(
+    source: list[Batch], labels: list[Batch], production: Release
+) -> tuple[list[Batch], list[Batch], Release]:
+    """Hand on what several steps of a look need: it is read, and verified, once a look."""
+    return source, labels, production
+
+
 def watch_batches(
     source: list[Batch],
     labels: list[Batch],

@@ -8,6 +8,7 @@ from .follow import follow_policies
 from .hearing import hear_recipe
 from .nodes import (
     draw_monitoring,
+    read_once,
     remember,
     tell_verdict,
     watch_batches,
@@ -20,11 +21,17 @@ def create_pipeline() -> Pipeline:
     return Pipeline(
         [
             Node(
+                func=read_once,
+                inputs=["source", "labels", "watched_release"],
+                outputs=["seen_batches", "seen_labels", "seen_release"],
+                name="read_once",
+            ),
+            Node(
                 func=watch_batches,
                 inputs=[
-                    "source",
-                    "labels",
-                    "watched_release",
+                    "seen_batches",
+                    "seen_labels",
+                    "seen_release",
                     "monitoring_state",
                     "run_context",
                     "params:monitoring",
@@ -38,9 +45,9 @@ def create_pipeline() -> Pipeline:
                 func=follow_policies,
                 inputs=[
                     "watched",
-                    "source",
-                    "labels",
-                    "watched_release",
+                    "seen_batches",
+                    "seen_labels",
+                    "seen_release",
                     "params:monitoring",
                     "params:preprocessing",
                     "params:collection",
