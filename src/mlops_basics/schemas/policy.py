@@ -20,6 +20,11 @@ CONSTANT = "constant"
 PRODUCTION = "production"
 #: Actions after which a release is due.
 RELEASES = ("refresh", "switch", "new recipe")
+#: Rows that are enough to tell recipes apart; older ones would say what was, not what is.
+ENOUGH_ROWS = 300
+#: Rows beyond so many hardly tell recipes apart any better: they are left for a recipe to be tested
+#: on at once.
+MOST_ROWS = 1000
 WORSE_THAN_CONSTANT = (
     "What is in production does worse than a constant prediction, by more than chance explains."
 )

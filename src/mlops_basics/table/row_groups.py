@@ -15,8 +15,6 @@ from mlops_basics.stats.paired.result import MIN_ROWS
 
 Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-#: Tried in this order; the first that gives enough groups is taken.
-TIME_UNITS = {"D": "day", "h": "hour"}
 
 
 @dataclass(frozen=True)
@@ -125,16 +123,15 @@ def enough_groups(codes: Codes | None, rows: Mask, least: int = MIN_ROWS) -> boo
 
 def _by_time(times: pd.Series, sets: Sequence[Mask], for_proof: bool) -> RowGroups:
     """Days, or else hours: the weather, the news, a failing supplier meet all rows of a day."""
-    for unit, word in TIME_UNITS.items():
-        codes = _codes(times.dt.floor(unit))
-        if all(enough_groups(codes, rows_of_set, 2) for rows_of_set in sets):
-            if unit == "D":
-                return RowGroups(codes, f"{word} of {times.name}")
-            if for_proof:
-                return RowGroups(_codes(times.dt.floor("D")), f"day of {times.name}")
-            return RowGroups(
-                codes, f"{word} of {times.name}", "hours of one day may still err together"
-            )
+    days, hours = (_codes(times.dt.floor(unit)) for unit in ("D", "h"))
+
+    def enough(codes: Codes) -> bool:
+        return all(enough_groups(codes, rows_of_set, 2) for rows_of_set in sets)
+
+    if enough(days) or (for_proof and enough(hours)):
+        return RowGroups(days, f"day of {times.name}")
+    if enough(hours):
+        return RowGroups(hours, f"hour of {times.name}", "hours of one day may still err together")
     return RowGroups(
         note="rows are taken as independent: they are all of one time; `group_by` in globals.yml "
         "may name a column of what belongs together"

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.pipelines.monitoring.rebase import ENOUGH_ROWS, attempted
+from mlops_basics.pipelines.monitoring.rebase import attempted
 from mlops_basics.schemas import Batch, Findings, MonitoringState, Release, Verdict
-from mlops_basics.schemas.policy import Adaptation
+from mlops_basics.schemas.policy import ENOUGH_ROWS, Adaptation
 from mlops_basics.stats.concept_drift.sequential import SequentialState
 from tests.support.watched import (
     PREPROCESSING,

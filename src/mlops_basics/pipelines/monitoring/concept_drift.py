@@ -19,6 +19,7 @@ from mlops_basics.schemas import (
     WatchedBatch,
     WatchedLoss,
 )
+from mlops_basics.schemas.policy import ENOUGH_ROWS
 from mlops_basics.scoring.policy_loss import score_target
 from mlops_basics.scoring.scores import Scores, expected_loss, watched_losses
 from mlops_basics.stats.concept_drift.blocks import choose_block
@@ -33,7 +34,7 @@ from mlops_basics.stats.intervals.result import Interval
 from mlops_basics.table.copies import one_of_each
 from mlops_basics.table.target import target_values
 
-from .rebase import ENOUGH_ROWS, with_losses
+from .rebase import with_losses
 
 Floats = npt.NDArray[np.float64]
 

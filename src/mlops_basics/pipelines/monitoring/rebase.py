@@ -8,18 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_basics.schemas import Attempt, MonitoringState, Verdict, Watch, WatchedBatch
-from mlops_basics.schemas.policy import CONSTANT
+from mlops_basics.schemas.policy import CONSTANT, ENOUGH_ROWS, MOST_ROWS
 from mlops_basics.stats.concept_drift.blocks import choose_block
 from mlops_basics.stats.concept_drift.sequential import SequentialState, restarted, start_monitor
 from mlops_basics.stats.prequential.evidence import Evidence, begin
 
 Floats = npt.NDArray[np.float64]
 
-#: Newest rows that tell how things are now, as many as choose a recipe after an alarm; of a larger
-#: batch at most so many.
-ENOUGH_ROWS, MOST_ROWS = 300, 1000
 DIGITS = 6
-WORSE = "worse_than_constant"  # a kind of evidence
 
 
 def attempted(
@@ -46,7 +42,7 @@ def attempted(
     )
     watch = answered(watch, attempt, rebase=verdict.follows_policies)
     policy = state.policy
-    if policy is not None and WORSE in verdict.evidence:
+    if policy is not None and "worse_than_constant" in verdict.evidence:
         alpha = Evidence.from_dict(policy.constant).alpha
         policy = policy.model_copy(update={"constant": begin((CONSTANT,), alpha).to_dict()})
     watches = {**state.watches, verdict.version: watch}

@@ -6,12 +6,7 @@ import pandas as pd
 
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import BATCH_COLUMN, PreprocessingParams, TableInfo
-
-#: Rows that are enough to tell recipes apart; older ones would say what was, not what is.
-ENOUGH_ROWS = 300
-#: Rows beyond so many hardly tell recipes apart any better: they are left for a recipe to be tested
-#: on at once.
-MOST_ROWS = 1000
+from mlops_basics.schemas.policy import ENOUGH_ROWS, MOST_ROWS
 
 
 def hold_out_newest(
