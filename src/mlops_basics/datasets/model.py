@@ -14,7 +14,7 @@ from kedro.io.core import Version, get_filepath_str, get_protocol_and_path
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import FittedModel
 from mlops_basics.storage.archive_check import check_archive
-from mlops_basics.storage.skops_archive import MODEL_FILE, canonical_archive, load_model
+from mlops_basics.storage.skops_archive import MODEL_FILE, load_model, model_archive
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -93,13 +93,12 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
 
     def save(self, data: FittedModel) -> None:
         import mlflow.sklearn
-        import skops.io
         from mlflow.models import infer_signature
         from sklearn.dummy import DummyClassifier
 
         if data.example.empty:
             raise DataError("A model must be saved with at least one example row, got none.")
-        content = canonical_archive(skops.io.dumps(data.pipeline))
+        content = model_archive(data.pipeline)
         check_archive(content, self._trusted_types, "The model, as it would be saved,")
         signature = infer_signature(data.example, data.pipeline.predict(data.example))
         with tempfile.TemporaryDirectory() as scratch:

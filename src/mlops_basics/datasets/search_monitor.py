@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from mlops_basics.storage.archive_check import check_archive
-from mlops_basics.storage.skops_archive import canonical_archive
+from mlops_basics.storage.skops_archive import model_archive
 
 
 class SearchMonitor:
@@ -33,9 +33,7 @@ class SearchMonitor:
         """Raises DataError if a fitted model holds a type that may not be saved."""
         if self._trusted_types is None:
             return
-        import skops.io
-
-        content = canonical_archive(skops.io.dumps(model))
+        content = model_archive(model)
         check_archive(content, self._trusted_types, "A model of these data, as it would be saved,")
 
     @contextmanager
