@@ -103,8 +103,7 @@ def test_the_archive_says_what_skops_would(archive, pipeline):
     def values(node):
         """All values below a node, without the numbers of nodes and the names of arrays."""
         if isinstance(node, dict):
-            kept = [(key, values(node[key])) for key in sorted(node) if key not in OWN_NAMES]
-            return kept
+            return [(key, values(node[key])) for key in sorted(node) if key not in OWN_NAMES]
         return [values(item) for item in node] if isinstance(node, list) else node
 
     assert values(own) == values(written)

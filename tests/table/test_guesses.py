@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+
+import pandas as pd
 import pytest
 
 from mlops_basics.errors import DataError
@@ -74,6 +77,18 @@ def test_text_columns_lose_nothing():
     batch = read("code,x\n0071,1\n71,2\n", text_columns=["code"])
     assert batch.table["code"].tolist() == ["0071", "71"]
     assert batch.guesses == ()
+
+
+def test_text_columns_of_parquet_are_text_too():
+    """Whole numbers keep their digits, missing ones stay missing; without the option, numbers."""
+    stored = io.BytesIO()
+    code = pd.array([10**18 + 1, None, 71], dtype="Int64")
+    pd.DataFrame({"code": code, "x": [1, 2, 3]}).to_parquet(stored)
+    table, guesses = parse_batch("a.parquet", stored.getvalue(), {}, ["code", "absent"])
+    assert table["code"].tolist()[::2] == ["1000000000000000001", "71"]
+    assert table["code"].isna().tolist() == [False, True, False]
+    assert (str(table["x"].dtype), guesses) == ("int64", ())
+    assert parse_batch("a.parquet", stored.getvalue(), {}, [])[0]["code"].dtype == "Int64"
 
 
 def test_ids_of_predictions_are_text():

@@ -94,14 +94,16 @@ def _each_object_once(context: Any) -> Iterator[Any]:
 
     def make(value: Any, given: Any) -> Node:
         nonlocal whole
+        node: Node
         if given is not context:  # another thread's
-            return own(value, given)
+            node = own(value, given)
+            return node
         shared = not whole and own.dispatch(type(value)).__name__ in _SHARED
         if shared and id(value) in nodes:  # as long as the context holds it, the number is its own
             return nodes[id(value)]
         whole += not shared
         try:
-            node: Node = own(value, given)
+            node = own(value, given)
         finally:
             whole -= not shared
         if isinstance(node.get("content"), tuple):
@@ -111,12 +113,12 @@ def _each_object_once(context: Any) -> Iterator[Any]:
         return node
 
     with _ONE_AT_A_TIME:
-        own = _utils._get_state  # noqa: SLF001 (skops has no other door)
-        _utils._get_state = make  # noqa: SLF001
+        own = _utils._get_state
+        _utils._get_state = make
         try:
             yield _utils.get_state
         finally:
-            _utils._get_state = own  # noqa: SLF001
+            _utils._get_state = own
 
 
 def load_model(content: bytes, trusted_types: list[str], name: str) -> Pipeline:

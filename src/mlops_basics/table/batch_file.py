@@ -15,7 +15,7 @@ from mlops_basics.errors import DataError
 from mlops_basics.schemas import Guess
 
 from .csv_file import read_csv_file, refuse_repeated_names
-from .plain import plain_arrow
+from .plain import plain_arrow, plain_text
 
 CSV_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET_SUFFIXES = (".parquet", ".pq")
@@ -39,7 +39,7 @@ def parse_batch(
         name: Of the file; its ending, in letters of any case, says what it is.
         content: Its bytes.
         csv_args: Arguments of ``pandas.read_csv``.
-        text_columns: Columns that a CSV file is to be read as text for.
+        text_columns: Columns that are text, whatever they look like or a Parquet file calls them.
 
     Returns:
         The table, and what was guessed in reading it.
@@ -57,6 +57,8 @@ def parse_batch(
     guesses: tuple[Guess, ...] = ()
     if name.lower().endswith(PARQUET_SUFFIXES):
         table = _read_parquet(name, content)
+        for column in table.columns.intersection(text_columns):
+            table[column] = plain_text(table[column])
     else:
         text = _decompress(name, content) if name.lower().endswith(".gz") else content
         table, guesses = read_csv_file(name, text, csv_args, text_columns)

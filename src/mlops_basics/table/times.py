@@ -6,6 +6,7 @@ import re
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import DataError
@@ -44,6 +45,11 @@ def date_order(values: pd.Series) -> Order:
         return ""
     shown = _shown_orders(texts)
     return "unclear" if len(shown) != 1 else shown[0]
+
+
+def look_like_times(texts: pd.Series) -> npt.NDArray[np.bool_]:
+    """Which texts, none of them missing, are written as one of the times of ``date_order``."""
+    return texts.str.strip().str.fullmatch(f"{_ISO}|{_DAY_OR_MONTH}").to_numpy(dtype=bool)
 
 
 def times_from_text(values: pd.Series, order: DateOrder) -> pd.Series:

@@ -240,6 +240,21 @@ def test_a_row_without_a_target_may_lack_its_time():
     assert len(table) == 119
 
 
+def test_what_typing_loses_is_a_warning():
+    """Dates with words in a later file are text, long numbers are rounded; unless as asked for."""
+    raw = raw_table()
+    later = raw[BATCH_COLUMN] == "b.csv"
+    raw.loc[later & (raw.index % 20 == 0), "day"] = "unknown"
+    raw = raw.assign(account=10**18 + np.arange(120))
+    _, info = preprocessed(raw, make_params())
+    [account] = [line for line in info.warnings if "'account'" in line]
+    [day] = [line for line in info.warnings if "'day'" in line]
+    assert "1000000000000000119, which a model sees rounded: 120 different ones become" in account
+    assert "3 of 120 values are no times: 'unknown' ('b.csv': 3 rows)" in day
+    _, info = preprocessed(raw, make_params(exclude=["account"], text_columns=["day"]))
+    assert not [line for line in info.warnings if "'account'" in line or "'day'" in line]
+
+
 def test_a_rare_class_is_a_warning():
     """The warning has the class's count in words."""
     raw = raw_table()

@@ -21,6 +21,7 @@ from mlops_basics.table.columns import typed_features
 from mlops_basics.table.copies import Codes, copy_sets
 from mlops_basics.table.row_hash import row_hashes, salted_fractions
 from mlops_basics.table.target import class_names, read_target, target_range
+from mlops_basics.table.typing_losses import rounding_warnings, stray_warnings
 
 MIN_PERIOD_SHARE = 0.1  # of the median period's rows; a last period with fewer has only begun
 
@@ -131,6 +132,8 @@ def preprocess_data(
         warnings=(
             *_warnings(target, classification, params, dropped, missing, duplicates),
             *_identifiers(features),
+            *rounding_warnings(labelled_data, features.columns),
+            *stray_warnings(features, labelled_data[BATCH_COLUMN], params.text_columns),
             *_copies(copies),
         ),
     )

@@ -1,0 +1,102 @@
+"""What a column loses when it becomes of one type, in words: told, with what settles it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from .plain import plain_column
+from .times import look_like_times
+
+_ROUNDED = 2**53  # from here on a float skips whole numbers
+_LEAST_SHARE = 0.9  # of a file's rows, for the column to be meant as such
+_LOOKED_AT = 1000  # distinct values; where none of them is such, it is a column of text
+_MOST_SHOWN = 3
+_NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+Flags = npt.NDArray[np.bool_]
+
+
+def stray_warnings(
+    features: pd.DataFrame, files: pd.Series, text_columns: Collection[str]
+) -> list[str]:
+    """A line for each column that is text because of a few values that are no times, or numbers.
+
+    Args:
+        features: Typed columns, shape (rows, columns).
+        files: The name of each row's file, shape (rows,).
+        text_columns: Those that are meant to be text.
+    """
+    kinds: list[tuple[str, Callable[[pd.Series], Flags]]] = [
+        ("times", look_like_times),
+        ("numbers", _look_like_numbers),
+    ]
+    names = files.to_numpy()
+    lines = []
+    for column in features:
+        values = features[column]
+        if column in text_columns or not isinstance(values.dtype, pd.StringDtype):
+            continue
+        codes, distinct = pd.factorize(values)
+        texts = pd.Series(distinct, dtype="str")
+        sample = texts.iloc[:: max(1, len(texts) // _LOOKED_AT)]
+        for kind, look in kinds:
+            if not look(sample).any():
+                continue
+            known = codes >= 0
+            is_such = look(texts)[codes[known]]
+            shares = pd.Series(is_such).groupby(names[known]).mean()
+            if not is_such.all() and (shares >= _LEAST_SHARE).any():
+                strays = values[known][~is_such]
+                lines.append(_stray_line(str(column), kind, strays, names[known][~is_such], known))
+                break
+    return lines
+
+
+def rounding_warnings(table: pd.DataFrame, columns: Collection[str]) -> list[str]:
+    """A line for each column whose whole numbers are too long for a model, which takes floats.
+
+    Args:
+        table: Columns as collected.
+        columns: Those that a model sees.
+    """
+    lines = []
+    for name in columns:
+        if not pd.api.types.is_numeric_dtype(table[name].dtype):
+            continue
+        values = plain_column(table[name]).dropna()
+        if not pd.api.types.is_integer_dtype(values.dtype) or values.empty:
+            continue
+        if max(abs(int(values.min())), abs(int(values.max()))) <= _ROUNDED:
+            continue
+        exact, seen = values.nunique(), values.astype("float64").nunique()
+        if seen < exact:
+            lines.append(
+                f"Column '{name}' holds whole numbers of more than 15 digits, such as "
+                f"{int(values.max())}, which a model sees rounded: {exact:,} different ones become "
+                f"{seen:,}. If they identify rows: exclude: [{name}]; if they are codes: "
+                f"text_columns: [{name}]."
+            )
+    return lines
+
+
+def _look_like_numbers(texts: pd.Series) -> Flags:
+    return texts.str.strip().str.fullmatch(_NUMBER).to_numpy(dtype=bool)
+
+
+def _stray_line(
+    name: str, kind: str, strays: pd.Series, files: npt.NDArray[np.object_], known: Flags
+) -> str:
+    words, counts = strays.value_counts(), pd.Series(files).value_counts()
+    shown = [str(word)[:30] for word in words.index[:_MOST_SHOWN]]
+    further = f" and {len(words) - len(shown):,} more" if len(words) > len(shown) else ""
+    file, rows = counts.index[0], int(counts.iloc[0])
+    others = f", and {len(counts) - 1:,} more files" if len(counts) > 1 else ""
+    return (
+        f"Column '{name}' is read as text, for {len(strays):,} of {int(known.sum()):,} values are "
+        f"no {kind}: {', '.join(repr(word) for word in shown)}{further} ('{file}': {rows:,} "
+        f"{'row' if rows == 1 else 'rows'}{others}). Mend them; or, if they stand for missing "
+        f"values: csv: {{na_values: {shown}}}; or, if the column is text: text_columns: [{name}]."
+    )
