@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import re
 
+import pandas as pd
 import pytest
 
+from mlops_basics.reporting.figures.importance import importance_figure
 from mlops_basics.reporting.pages.run_report import RunResult, run_report
 from mlops_basics.schemas import BatchRecord, RefitReport
 from tests.support.parsed_page import ParsedPage, assert_needs_no_network, without_plotly
@@ -138,3 +140,28 @@ def test_report_bounds_long_lists(run_result: RunResult) -> None:
     assert "and 980 more batches" in report
     assert "b19.csv" in report
     assert "b20.csv" not in report
+
+
+def test_report_of_a_wide_table_is_no_longer(run_result: RunResult) -> None:
+    """Two thousand columns, each with a warning or dropped, are counted, not listed."""
+    pages = {}
+    for columns in (100, 2_000):
+        names = [f"c{i:04d}" for i in range(columns)]
+        table = run_result.table.model_copy(
+            update={
+                "features": tuple(names),
+                "numeric": tuple(names),
+                "warnings": tuple(f"Column '{name}' has another value." for name in names),
+                "dropped_columns": {f"d{name}": "one value in all rows" for name in names},
+            }
+        )
+        importance = pd.DataFrame({"feature": names, "rise": 0.1, "spread": 0.01, "rows": 90})
+        wide = dataclasses.replace(
+            run_result, table=table, figures={"Importance": importance_figure(importance)}
+        )
+        pages[columns] = without_plotly(run_report(wide))
+    assert len(pages[2_000]) < 1.01 * len(pages[100])
+    words = ParsedPage(pages[2_000]).words
+    assert re.search(r"and 1,96\d more warnings", words)
+    assert "and 1,980 more" in words
+    assert "top 20 of 2000" in pages[2_000]

@@ -38,6 +38,7 @@ from .decision import view_decision
 from .render import render
 
 MOST_ROWS = 20  # of a list; the artifacts beside the report hold the rest
+MOST_WARNINGS = 40
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def run_report(run: RunResult) -> str:
         by_batch=_by_batch(run.in_order),
         leading=_leading(run.metrics),
         badges=badges,
-        warnings=Shortened(warnings, ""),
+        warnings=shorten(warnings, MOST_WARNINGS, "more warnings"),
         decision=decision,
         metrics=_metrics_table(run.metrics),
         refit=_refit(run.refit),
