@@ -1,4 +1,4 @@
-"""A batch file's content as a table, CSV or Parquet; what is not whole is refused by its line."""
+"""A batch file's content as a table; what is not whole is refused by its line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import gzip
 import io
 import json
 import re
+import zipfile
 import zlib
+from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from mlops_basics.errors import DataError
+from mlops_basics.safe_text import short_text
 from mlops_basics.schemas import Guess
 
 from .csv_file import read_csv_file, refuse_repeated_names
@@ -19,10 +22,11 @@ from .plain import plain_arrow, plain_text
 
 CSV_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET_SUFFIXES = (".parquet", ".pq")
-SUFFIXES = CSV_SUFFIXES + PARQUET_SUFFIXES
+ZIP_SUFFIX = ".zip"  # of one CSV file
+SUFFIXES = (*CSV_SUFFIXES, ZIP_SUFFIX, *PARQUET_SUFFIXES)
 #: Endings of tables that are not read here: never passed over, but named.
 OTHER_TABLES = {
-    "a packed file": (".zip", ".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz", ".gz"),
+    "a packed file": (".bz2", ".xz", ".zst", ".7z", ".rar", ".tar", ".tgz", ".gz"),
     "a table that is neither CSV nor Parquet": (
         ".xlsx", ".xls", ".xlsb", ".ods", ".json", ".jsonl", ".ndjson", ".feather", ".arrow",
         ".orc", ".avro", ".dta", ".sav", ".sas7bdat", ".sqlite", ".db", ".h5", ".hdf5", ".pkl",
@@ -60,7 +64,11 @@ def parse_batch(
         for column in table.columns.intersection(text_columns):
             table[column] = plain_text(table[column])
     else:
-        text = _decompress(name, content) if name.lower().endswith(".gz") else content
+        text = content
+        if name.lower().endswith(".gz"):
+            text = _decompress(name, content)
+        elif name.lower().endswith(ZIP_SUFFIX):
+            name, text = _unzip(name, content)
         table, guesses = read_csv_file(name, text, csv_args, text_columns)
     if table.empty:
         raise DataError(f"The file '{name}' has a header but no rows. Remove it or write it again.")
@@ -85,6 +93,33 @@ def _decompress(name: str, content: bytes) -> bytes:
         raise DataError(
             f"The file '{name}' is not readable as gzip ({error}). Write it again."
         ) from error
+
+
+def _unzip(name: str, content: bytes) -> tuple[str, bytes]:
+    """The one CSV file of a zip archive: what it is called in messages, and its content."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            files = [entry for entry in packed.infolist() if not _is_aside(entry)]
+            if len(files) != 1 or not files[0].filename.lower().endswith((".csv", ".tsv")):
+                named = ", ".join(repr(file.filename[:60]) for file in files[:3]) or "nothing"
+                raise DataError(
+                    f"The file '{name}' holds {len(files):,} files ({named}), and only a .zip of "
+                    "one .csv or .tsv file is read. Unpack it into the folder."
+                )
+            if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise DataError(f"The file '{name}' is packed in an unusual way. Unpack it.")
+            return f"{name}/{files[0].filename[-60:]}", packed.read(files[0])
+    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
+        raise DataError(
+            f"The file '{name}' is not readable as zip ({short_text(str(error), 200)}). "
+            "Unpack it, or write it again."
+        ) from error
+
+
+def _is_aside(entry: zipfile.ZipInfo) -> bool:
+    """Whether a part of an archive is a folder, or what a Mac puts beside a file."""
+    hidden = PurePosixPath(entry.filename).name.startswith(".")
+    return entry.is_dir() or hidden or entry.filename.startswith("__MACOSX/")
 
 
 def _read_parquet(name: str, content: bytes) -> pd.DataFrame:

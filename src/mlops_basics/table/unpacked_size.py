@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 import zlib
 from typing import Any
 
@@ -32,6 +33,8 @@ def require_fits_memory(name: str, content: bytes, most_bytes: int) -> None:
     lower = name.lower()
     if lower.endswith(".gz"):
         fits = _gzip_fits(content, most_bytes // _OF_TEXT)
+    elif lower.endswith(".zip"):
+        fits = _zip_fits(content, most_bytes // _OF_TEXT)
     elif lower.endswith((".parquet", ".pq")):
         fits = _parquet_fits(content, most_bytes)
     else:
@@ -60,6 +63,15 @@ def _gzip_fits(content: bytes, most_bytes: int) -> bool:
     except (OSError, EOFError, zlib.error):  # who reads it says what is wrong
         pass
     return True
+
+
+def _zip_fits(content: bytes, most_bytes: int) -> bool:
+    """No more of a file in an archive is ever read than what the archive says is its size."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            return all(entry.file_size <= most_bytes for entry in packed.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):  # who reads it says what is wrong
+        return True
 
 
 def _parquet_fits(content: bytes, most_bytes: int) -> bool:
