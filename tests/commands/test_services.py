@@ -197,6 +197,48 @@ def test_another_process_with_the_same_pid_is_left_alone(tmp_path: Path) -> None
         other.wait()
 
 
+def test_a_start_waits_until_objects_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The door answers before it knows where its objects lie: until then it is not started."""
+    from unittest.mock import MagicMock
+
+    from botocore.exceptions import ClientError
+
+    client = MagicMock()
+    client.list_buckets.return_value = {"Buckets": [{"Name": "started"}]}
+    client.list_objects_v2.return_value = {"Contents": [{"Key": "started"}]}
+    unknown = ClientError({"Error": {"Code": "InternalError"}}, "GetObject")
+    client.get_object.side_effect = [unknown, unknown, MagicMock(), MagicMock()]
+    server = S3Server(tmp_path, 0, {f"{role}_{part}": "" for role in ("s3", "scorer")
+                                    for part in ("key", "secret")})  # fmt: skip
+    monkeypatch.setattr(server, "client", lambda: client)
+    monkeypatch.setattr(server, "answers", lambda: True)
+    command = ["sleep", "300"]
+    monkeypatch.setattr(server, "_command", lambda: command)
+    monkeypatch.setattr("mlops_basics.commands.services.s3.require_free", lambda *_: None)
+    try:
+        server.start()
+        assert client.get_object.call_count == 4
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize("folder", ["a folder é", "it's 50 %"])
+def test_postgresql_starts_in_any_folder(new_services: Callable[[], Instance], folder: str) -> None:
+    """A project's path may hold spaces, quotes and signs of an address."""
+    from sqlalchemy import create_engine, text
+
+    own = new_services()
+    server = PostgresServer(own.folder / folder)
+    try:
+        server.start()
+        with create_engine(server.uri("mlflow")).connect() as connection:
+            assert connection.execute(text("SELECT 1")).scalar() == 1
+    finally:
+        server.stop()
+
+
 def test_a_port_in_use_is_named(new_services: Callable[[], Instance]) -> None:
     """A port in use is named."""
     own = new_services()

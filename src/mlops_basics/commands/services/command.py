@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from mlops_basics.commands.services.instance import WARNING, Instance
@@ -44,7 +45,7 @@ def start(instance: Instance, project: Path) -> str:
     return (
         f"{status(instance)}\n"
         f"Settings: {settings / 'credentials.yml'} (the project reads it), and for a shell: "
-        f". {for_shells / 'services.env'}\n"
+        f". {shlex.quote(str(for_shells / 'services.env'))}\n"
         f"Next: kedro run --env s3. MLflow's pages: {instance.mlflow.address} (user and password "
         "are in the settings)\n"
         f"{WARNING}"

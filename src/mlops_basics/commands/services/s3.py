@@ -20,6 +20,7 @@ from mlops_basics.errors import ConfigurationError
 
 REGION = "us-east-1"
 START_SECONDS = 60.0
+PROBE = "started"  # a bucket with one object, by which a start sees that objects can be read
 #: SeaweedFS is four servers in one; each takes a port, and that port + 10000 for gRPC.
 INNER = ("master", "volume", "filer", "admin")
 GRPC = 10_000
@@ -56,6 +57,7 @@ class S3Server:
         require_free(self.port + GRPC, "The S3 server's gRPC", "--s3-port")
         self.daemon.launch(self._command(), {**server_environment(), **door_keys()})
         self.daemon.await_answer(self.answers, START_SECONDS)
+        self.daemon.await_answer(self._reads_and_writes, START_SECONDS)
 
     def stop(self) -> None:
         """End the server; what it acknowledged is on the disk."""
@@ -64,6 +66,23 @@ class S3Server:
     def answers(self) -> bool:
         """Whether the server says that it is well."""
         return http_ok(f"{self.endpoint}/healthz")
+
+    def _reads_and_writes(self) -> bool:
+        """Whether objects are there: the door answers seconds before it knows where they lie."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self.client()
+        try:
+            if PROBE in [item["Name"] for item in client.list_buckets()["Buckets"]]:
+                for item in client.list_objects_v2(Bucket=PROBE).get("Contents", ()):
+                    client.get_object(Bucket=PROBE, Key=item["Key"])["Body"].read()
+            else:
+                client.create_bucket(Bucket=PROBE)
+            client.put_object(Bucket=PROBE, Key="started", Body=b"1")
+            client.get_object(Bucket=PROBE, Key="started")["Body"].read()
+        except (BotoCoreError, ClientError):
+            return False
+        return True
 
     def environment(self, role: str = "s3") -> dict[str, str]:
         """The standard AWS variables of a role: ``s3`` may do everything, ``scorer`` only read."""
