@@ -19,6 +19,11 @@ from mlops_basics.table.number_text import number_fault
         (["$ 12.50", "$1,000"], "without the sign"),
         (["12,50 €", "7 €"], "without the sign"),
         (["12,5"] * 99 + ["many"], "csv: {decimal: ','}"),
+        (["1 234", "12 345 678", "7"], "csv: {thousands: ' '}"),
+        (["1\u202f234,50", "999"], "spaces or apostrophes between thousands"),
+        (["1'234.50", "12"], "spaces or apostrophes between thousands"),
+        (["(12.50)", "7.25"], "with a minus sign"),
+        (["\u22127.5", "7.5"], "Write the sign as -"),
     ],
 )
 def test_numbers_that_are_written_as_text_are_named(values, remedy):
@@ -38,6 +43,7 @@ def test_numbers_that_are_written_as_text_are_named(values, remedy):
         ["1.2.3", "10.0.0.1"],
         ["12:30", "7-5"],
         ["12", "13"],
+        ["202 555 0143", "030 123 456"],
         [None],
     ],
 )

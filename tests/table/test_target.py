@@ -10,6 +10,7 @@ from pandas.testing import assert_series_equal
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import TargetRange
 from mlops_basics.table.target import (
+    alike_classes,
     class_names,
     new_class_fault,
     read_target,
@@ -224,6 +225,9 @@ def test_what_is_no_other_unit(labels, known):
         (["maybe", "no"], ("no", "yes"), ""),
         ([" x", "y"], (), ""),
         ([1, 0], ("0", "1"), ""),
+        ([" ", "yes", "no"], (), r"is ' ' in 1 rows, which is no name of a class"),
+        (["", "yes", "no"], ("no", "yes"), r"csv: {na_values: ['']}"),
+        (["", "yes"], ("", "yes"), ""),
     ],
 )
 def test_one_class_that_is_written_in_two_ways(values, known, message):
@@ -237,6 +241,24 @@ def test_a_class_that_is_written_in_two_ways_is_not_learned():
     """A training names it instead of making two classes."""
     with pytest.raises(DataError, match=r"'y' is 'yes ' in 2 rows.*Write it alike"):
         read_target(pd.Series(["yes", "yes ", "no", "no"] * 2, name="y"))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["NO", "no", "yes"], ["'NO' and 'no' differ in case alone"]),
+        (["0", "1", "no", "yes"], ["'0', '1', 'no', 'yes' all say yes or no"]),
+        (["N", "Y", "Yes", "y"], ["'Y' and 'y' differ", "all say yes or no"]),
+        (["no", "yes"], []),
+        (["0", "1", "2"], []),
+        (["maybe", "no", "yes"], []),
+    ],
+)
+def test_classes_that_may_be_one_are_warned_of(names, words):
+    """Another case alone, and yes beside 1: learned as they stand, and told."""
+    warnings = alike_classes(names)
+    assert len(warnings) == len(words)
+    assert all(word in warning for word, warning in zip(words, warnings, strict=True))
 
 
 CUT = "'setosa' cut off at the end of the file"

@@ -48,14 +48,31 @@ def test_one_file_may_hold_them_too():
 
 
 @pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["-"] * 9, "for 9 of 29 values are no numbers: '-' ('a.csv': 9 rows)"),
+        ([" ", "#DIV/0!", "#DIV/0!"], "csv: {na_values: ['#DIV/0!', ' ']}"),
+        (["n.a."] * 20, "for 20 of 40 values are no numbers: 'n.a.'"),
+    ],
+)
+def test_a_word_for_a_missing_number_is_told_however_often_it_stands(words, named):
+    """Where numbers are not the fewer, and differ."""
+    [line] = strays([*NUMBERS, *words], [None])
+    assert named in line
+
+
+@pytest.mark.parametrize(
     ("first", "second"),
     [
+        (["1", "2", "3", "A"] * 20, [None]),
+        ([*NUMBERS, "a", "b", "c", "d"], [None]),
+        ([*NUMBERS, *["other"] * 21], [None]),
         (["red", "blue"] * 5, ["green", None]),
         (["12", "4A", "B7", "9"] * 5, ["3", "C1"]),
         (NUMBERS, NUMBERS),
         ([None], [None]),
     ],
-    ids=["words", "codes", "numbers alone", "nothing"],
+    ids=["few codes", "four words", "more words", "words", "codes", "numbers alone", "nothing"],
 )
 def test_text_is_text(first, second):
     """A column that no file holds as times or numbers, or all do, is as it was meant."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import csv
+import codecs
 import io
 from typing import Any
 
@@ -11,10 +11,12 @@ import pandas as pd
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import Guess
 
-from .csv_lines import CsvFile, guessed_separator, header_of, refuse_ragged_lines
+from .csv_lines import CsvFile, guessed_separator, header_of, later_header, refuse_ragged_lines
 from .csv_text import looked_at_again
 from .labels import PREDICTION_ID
 from .plain import plain_table
+
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # how Excel saves "Unicode text"
 
 
 def read_csv_file(
@@ -36,6 +38,17 @@ def read_csv_file(
     """
     options = dict(csv_args)
     _refuse_options(name, options)
+    try:
+        return _read_with(name, content, options, text_columns)
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # what pandas and csv raise for options that they cannot use
+        raise _unreadable(name, error) from error
+
+
+def _read_with(
+    name: str, content: bytes, options: dict[str, Any], text_columns: list[str]
+) -> tuple[pd.DataFrame, tuple[Guess, ...]]:
     encoding = options.get("encoding") or "utf-8-sig"
     _check_encoding(name, content, encoding, options.get("encoding_errors", "strict"))
     separator = options.pop("delimiter", None) or options.get("sep", _separator_of(name))
@@ -85,15 +98,16 @@ def _arguments(file: CsvFile, text_columns: list[str]) -> dict[str, Any]:
 
 
 def _read(file: CsvFile, args: dict[str, Any]) -> pd.DataFrame:
-    try:
-        table: pd.DataFrame = pd.read_csv(io.BytesIO(file.content), **args)
-    except (ValueError, TypeError, csv.Error) as error:
-        raise DataError(
-            f"The file '{file.name}' is not readable as CSV: {error}. "
-            "Mend the file, or set `csv` in globals.yml (sep, decimal, encoding, ...)."
-        ) from error
+    table: pd.DataFrame = pd.read_csv(io.BytesIO(file.content), **args)
     table.columns = table.columns.map(str)
     return table
+
+
+def _unreadable(name: str, error: Exception) -> DataError:
+    return DataError(
+        f"The file '{name}' is not readable as CSV: {error}. "
+        "Mend the file, or set `csv` in globals.yml (sep, decimal, encoding, ...)."
+    )
 
 
 def _without_index(table: pd.DataFrame, options: dict[str, Any]) -> pd.DataFrame:
@@ -119,9 +133,10 @@ def _check_encoding(name: str, content: bytes, encoding: str, errors: str) -> No
         ) from error
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
+        likely = "utf-16" if content.startswith(_UTF_16) else "latin-1"
         raise DataError(
             f"The file '{name}' is not {encoding} in line {line} (byte {error.start}). "
-            "Save it as UTF-8, or name its encoding in globals.yml: csv: {encoding: latin-1}."
+            f"Save it as UTF-8, or name its encoding in globals.yml: csv: {{encoding: {likely}}}."
         ) from error
     if not text.strip():
         raise DataError(f"The file '{name}' holds nothing but white space. Write it again.")
@@ -132,6 +147,12 @@ def _check_header(file: CsvFile) -> None:
     header = header_of(file)
     if header is None:
         return
+    later = later_header(file, header)
+    if later:
+        raise DataError(
+            f"The header of the file '{file.name}' seems to stand in its line {later}, not in the "
+            f"first. Set in globals.yml: csv: {{skiprows: {later - 1}}}, or remove what is above."
+        )
     refuse_repeated_names(file.name, header)
     index = file.options.get("index_col")
     as_index = {index} if isinstance(index, (int, str)) and index is not False else set(index or ())

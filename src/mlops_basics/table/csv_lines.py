@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +20,7 @@ LINE_OPTIONS = frozenset(
         "doublequote", "lineterminator", "skipinitialspace", "skip_blank_lines",
     )
 )  # fmt: skip
+_LINES_OF_A_TITLE = 20
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,32 @@ def header_of(file: CsvFile) -> list[str] | None:
         next(records, None)
     found = next(records, None)
     return None if found is None else found[1]
+
+
+def later_header(file: CsvFile, header: Sequence[str]) -> int | None:
+    """The line of what is the header, where titles stand above it; None where none seems to be.
+
+    The first line then has fewer names than the lines below it have fields, or lacks names; a
+    header names all, each once, and by no number.
+
+    Args:
+        file: As configured; where its options say where the header is, they are believed.
+        header: The names of its first line.
+    """
+    if {"header", "names", "skiprows"} & set(file.options):
+        return None
+    records = list(itertools.islice(_records(file), 1, _LINES_OF_A_TITLE))
+    if len(records) < 2:
+        return None
+    width = Counter(len(fields) for _, fields in records).most_common(1)[0][0]
+    names = sum(bool(name.strip()) for name in header)
+    if width < 2 or (names > 1 and names >= width - 1):  # whole, or one name is forgotten
+        return None
+    for line, fields in records[:-1]:
+        named = {field.strip() for field in fields if field.strip()}
+        if len(named) == width and not any(re.search(r"^[-+.\d]", name) for name in named):
+            return line
+    return None
 
 
 def refuse_ragged_lines(file: CsvFile) -> None:

@@ -17,6 +17,13 @@ _WAYS = (
         "with commas between thousands",
         "Set in globals.yml: csv: {thousands: ','}",
     ),
+    (
+        r"[+-]?[1-9]\d{0,2}(?:[ \u00a0\u2009\u202f'\u2019]\d{3})+(?:[.,]\d+)?",
+        "with spaces or apostrophes between thousands",
+        "Write them without, or set in globals.yml what divides thousands: csv: {thousands: ' '}",
+    ),
+    (r"\([\d.,]*\d\)", "with negative ones in brackets", "Write them with a minus sign"),
+    (r"[\u2212\u2013]\d+(?:[.,]\d+)?", "with a long minus sign", "Write the sign as -"),
     (r"[+-]?\d+(?:[.,]\d+)?\s*%", "with a percent sign", "Write them without the sign"),
     (
         r"[+-]?\s*[$€£¥]\s*[\d.,]*\d|[\d.,]*\d\s*[$€£¥]",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import cast
 
@@ -17,6 +18,7 @@ LEAST_FACTOR = 20  # between the medians of two units
 WIDER = 3  # times the known range, which is no other unit
 USUAL_FACTORS = (24, 60, 100, 1_000, 3_600, 10_000, 1_000_000, 1_000_000_000)
 NEAR = 1.25
+_YES_OR_NO = frozenset(("yes", "y", "true", "t", "1", "1.0", "no", "n", "false", "f", "0", "0.0"))
 MAX_NUMBERED_CLASSES = 20  # more distinct whole numbers than this are a quantity
 
 
@@ -215,8 +217,14 @@ def spelling_fault(target: pd.Series, known: Collection[str] = ()) -> str:
     names = [name for name in counts.index if isinstance(name, str)]
     usual = {name.strip().casefold(): name for name in known or reversed(names)}
     for name in names:
-        if name in known or not (known or name != name.strip()):
+        if name in known or not (known or name != name.strip() or not name):
             continue
+        if not name.strip():
+            return (
+                f"The target '{target.name}' is {name!r} in {int(counts[name]):,} rows, which is "
+                f"no name of a class. If it is not known there: csv: {{na_values: [{name!r}]}} in "
+                "globals.yml; else name the class."
+            )
         other = usual.get(name.strip().casefold(), name)
         if other == name:  # the most frequent way of writing it, or the only one
             other = next((each for each in names if each == name.strip()), name)
@@ -226,6 +234,29 @@ def spelling_fault(target: pd.Series, known: Collection[str] = ()) -> str:
                 f"seems to be {other!r} written in another way. Write it alike in all rows."
             )
     return ""
+
+
+def alike_classes(names: Sequence[str]) -> list[str]:
+    """Warnings of classes that may be one: they differ in case alone, or all say yes or no.
+
+    Args:
+        names: Of the classes.
+    """
+    warnings, alike = [], defaultdict(list)
+    for name in names:
+        alike[name.casefold()].append(name)
+    for same in alike.values():
+        if len(same) > 1:
+            warnings.append(
+                f"Classes {' and '.join(map(repr, same))} differ in case alone; if they are one, "
+                "write it alike in all rows."
+            )
+    if len(alike) > 2 and set(alike) <= _YES_OR_NO:
+        warnings.append(
+            f"Classes {', '.join(map(repr, names))} all say yes or no; if they are two, write each "
+            "alike in all rows."
+        )
+    return warnings
 
 
 def class_names(target: pd.Series) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from .plain import plain_column
 Order = DateOrder | Literal["unclear", ""]
 
 _CLOCK = r"(?:[T ]\s*(\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?))?\s*(Z|[+-]\d{2}:?(?:\d{2})?)?"
-_ISO = rf"\d{{4}}-\d{{2}}-\d{{2}}{_CLOCK}"
+_ISO = rf"\d{{4}}(?:-\d{{2}}-|/\d{{2}}/|\.\d{{2}}\.)\d{{2}}{_CLOCK}"  # or 2024/02/13
 _DAY_OR_MONTH = rf"(\d{{1,2}})[/.-](\d{{1,2}})[/.-](\d{{4}}|\d{{2}}){_CLOCK}"
 #: Seconds since 1970 of the years 1980 and 2100: between them, the unit of an epoch is plain.
 _EARLIEST, _LATEST = 315_532_800, 4_102_444_800

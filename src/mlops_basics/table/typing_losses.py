@@ -15,6 +15,8 @@ _ROUNDED = 2**53  # from here on a float skips whole numbers
 _LEAST_SHARE = 0.9  # of a file's rows, for the column to be meant as such
 _LOOKED_AT = 1000  # distinct values; where none of them is such, it is a column of text
 _MOST_SHOWN = 3
+_MOST_WORDS = 3  # that stand for a missing number, however often
+_FEWEST_NUMBERS = 10  # different ones; a column of fewer, and words, is one of codes
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 Flags = npt.NDArray[np.bool_]
 
@@ -48,8 +50,9 @@ def stray_warnings(
             known = codes >= 0
             is_such = look(texts)[codes[known]]
             shares = pd.Series(is_such).groupby(names[known]).mean()
-            if not is_such.all() and (shares >= _LEAST_SHARE).any():
-                strays = values[known][~is_such]
+            strays = values[known][~is_such]
+            words = kind == "numbers" and _are_words_for_missing(is_such, codes[known])
+            if not is_such.all() and (words or (shares >= _LEAST_SHARE).any()):
                 lines.append(_stray_line(str(column), kind, strays, names[known][~is_such], known))
                 break
     return lines
@@ -80,6 +83,12 @@ def rounding_warnings(table: pd.DataFrame, columns: Collection[str]) -> list[str
                 f"text_columns: [{name}]."
             )
     return lines
+
+
+def _are_words_for_missing(is_number: Flags, codes: npt.NDArray[np.intp]) -> bool:
+    """Whether at least half are numbers, of many kinds, and the others of few: -, n.a., #DIV/0!."""
+    numbers, words = np.unique(codes[is_number]).size, np.unique(codes[~is_number]).size
+    return bool(is_number.mean() >= 0.5 and numbers >= _FEWEST_NUMBERS and words <= _MOST_WORDS)
 
 
 def _look_like_numbers(texts: pd.Series) -> Flags:

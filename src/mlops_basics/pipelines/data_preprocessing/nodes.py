@@ -20,7 +20,7 @@ from mlops_basics.table.checks import require_columns, require_times
 from mlops_basics.table.columns import typed_features
 from mlops_basics.table.copies import Codes, copy_sets
 from mlops_basics.table.row_hash import row_hashes, salted_fractions
-from mlops_basics.table.target import class_names, read_target, target_range
+from mlops_basics.table.target import alike_classes, class_names, read_target, target_range
 from mlops_basics.table.typing_losses import rounding_warnings, stray_warnings
 
 MIN_PERIOD_SHARE = 0.1  # of the median period's rows; a last period with fewer has only begun
@@ -257,6 +257,7 @@ def _warnings(
     if classification:
         counts = target.value_counts()
         rare = counts[counts < params.rare_class_rows]
+        warnings += alike_classes(class_names(target))
         warnings += [
             f"Class '{name}' has {_rows(count)} only: its predictions cannot be judged."
             for name, count in rare.items()
