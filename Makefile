@@ -12,9 +12,12 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The environment is made once, and again only when the lock has changed.
+# The environment is made once, and again only when the lock has changed, or when the project was
+# moved: the programs of an environment name its place.
 # One package (antlr4, of DVC) has no wheel: it is built by the lock's setuptools, not by the newest.
 venv: ## create or update .venv from requirements.txt
+	@if [ -f $(VENV)/place.txt ] && [ "$$(cat $(VENV)/place.txt)" != "$$(cd $(VENV) && pwd -P)" ]; then \
+	  echo "The project was moved: making $(VENV) anew ..."; rm -f $(VENV)/installed.txt $(BIN)/python*; fi
 	@cmp -s requirements.txt $(VENV)/installed.txt || $(MAKE) --no-print-directory install
 
 .PHONY: install
@@ -33,6 +36,7 @@ install:
 	@awk '/^(uv|setuptools)==/ {found=1} found {print} found && !/\\$$/ {found=0}' requirements.txt > $(VENV)/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $(VENV)/uv.txt
 	@$(BIN)/uv pip sync --quiet --require-hashes --no-build-isolation --python $(BIN)/python requirements.txt
+	@cd $(VENV) && pwd -P > place.txt
 	@cp requirements.txt $(VENV)/installed.txt
 
 run: venv ## the whole loop on iris; ENV=flights for another table

@@ -17,7 +17,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.framework.cli.utils import ENV_HELP
 from kedro.utils import find_kedro_project
 
-from mlops_basics.errors import MlopsError
+from mlops_basics.errors import own_error
 from mlops_basics.runs.session import Place
 from mlops_basics.safe_text import make_logs_safe, safe_text, short_text
 
@@ -111,11 +111,8 @@ def _calling(
 
 def explain(error: BaseException) -> str:
     """The readable message: of our own error anywhere in the chain, else of the last."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, MlopsError):
-            return str(seen)
-        seen = seen.__cause__ or seen.__context__
+    if (own := own_error(error)) is not None:
+        return str(own)
     if isinstance(error, EOFError) and "marshal data" in str(error):
         return (
             "A compiled Python module is damaged, as a full disk leaves it. Free some space, "

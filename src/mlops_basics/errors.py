@@ -31,3 +31,10 @@ class ConflictError(MlopsError):
 
 class VersionTakenError(ConflictError):
     """Another run has the same version; nothing was written under it."""
+
+
+def own_error(error: BaseException | None) -> MlopsError | None:
+    """The first of our own errors that an error came from, itself included; None without one."""
+    while error is not None and not isinstance(error, MlopsError):
+        error = error.__cause__ or error.__context__
+    return error

@@ -31,7 +31,7 @@ from mlops_basics.commands.doctor import (
 )
 from mlops_basics.commands.doctor.check_result import CheckError, reported
 from mlops_basics.datasets import SourceDataset
-from mlops_basics.errors import ReleaseError, StorageError
+from mlops_basics.errors import ConfigurationError, ReleaseError, StorageError
 from mlops_basics.schemas import MonitoringState, Pointer, Watch
 from mlops_basics.storage.store_files import StoreFiles
 from tests.support.bombs import no_files
@@ -65,6 +65,17 @@ def test_what_a_check_raises_is_a_result():
     ]
     assert "KeyError" in results[2].text
     assert results[2].remedy
+
+
+def test_our_own_error_is_shown_however_it_is_wrapped():
+    """As OmegaConf does with what a resolver raises."""
+    results: list[CheckResult] = []
+    with reported("configuration", results):
+        try:
+            raise ConfigurationError("MLOPS_BUCKET is not set. Set it.")
+        except ConfigurationError as error:
+            raise KeyError("resolving interpolation") from error
+    assert [(f.state, f.text) for f in results] == [("failed", "MLOPS_BUCKET is not set. Set it.")]
 
 
 def test_python_has_to_be_in_range(tmp_path):
@@ -378,6 +389,15 @@ def test_a_database_that_is_not_there_yet_is_not_made(tmp_path):
     assert (answers, found.state) == (False, "ok")
     assert "not yet" in found.text
     assert not file.exists()
+
+
+def test_a_database_that_no_run_could_use_is_no_success(tmp_path, monkeypatch):
+    """Where a run refuses the project's folder, the doctor says so, and not that all is well."""
+    folder = tmp_path / "50%20"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    with pytest.raises(ConfigurationError, match="Move or rename the folder"):
+        tracking.tracking("sqlite:///data/mlflow.db")
 
 
 def test_a_migrated_database_is_well(mlflow_store):

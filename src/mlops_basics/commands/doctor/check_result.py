@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
-from mlops_basics.errors import MlopsError
+from mlops_basics.errors import MlopsError, own_error
 from mlops_basics.safe_text import short_text
 
 State = Literal["ok", "warning", "failed"]
@@ -56,6 +56,9 @@ def reported(check: str, results: list[CheckResult]) -> Iterator[None]:
     except MlopsError as error:  # its message has the remedy
         results.append(CheckResult(check, "failed", str(error)))
     except Exception as error:
+        if (own := own_error(error)) is not None:  # as OmegaConf wraps those of a resolver
+            results.append(CheckResult(check, "failed", str(own)))
+            return
         text = f"{type(error).__name__}: {error}"
         remedy = "kedro doctor --verbose, and the command that fails for you, tell more."
         results.append(CheckResult(check, "failed", text, remedy))

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
+from mlops_basics.config.places import require_database
 
 CHECK = "MLflow"
 TIMEOUT = 4.0  # seconds
@@ -30,6 +31,7 @@ def tracking(uri: str) -> tuple[bool, CheckResult]:
 
     Raises:
         CheckError: If it cannot be asked.
+        ConfigurationError: If it is a file that no run could use.
     """
     scheme = uri.split(":")[0] if "://" in uri else "file"
     if scheme in ("http", "https"):
@@ -153,6 +155,7 @@ def _identity() -> dict[str, Any]:
 
 
 def _sqlite(uri: str) -> tuple[bool, CheckResult]:
+    require_database(f"sqlite:///{Path(uri.removeprefix('sqlite:///')).absolute()}", written=False)
     file = _file(uri)
     if not file.is_file():
         return False, CheckResult(CHECK, "ok", f"not yet: the first run makes {file}")
