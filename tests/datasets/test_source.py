@@ -249,6 +249,7 @@ def test_a_ragged_line_after_a_long_row(read):
         ("x,y\n1,2\n".encode("utf-16"), "a.csv", {}, "csv: {encoding: utf-16}"),
         (b"Report\n\nx,y\n1,2\n3,4\n", "a.csv", {}, "stand in its line 3.*{skiprows: 2}"),
         (b"sep=,\nx,y\n1,2\n3,4\n", "a.csv", {}, "stand in its line 2.*{skiprows: 1}"),
+        (b",kind\na,tall\nb,short\nc,tall\n", "a.csv", {}, "no name for its column 1"),
         (b"All,,\nx,y,z\n1,2,3\n4,5,6\n", "a.csv", {}, "stand in its line 2.*{skiprows: 1}"),
         (b"Report\n1,2\n3,4\n5,6\n", "a.csv", {}, "ragged: line 2 has 2 fields, its header 1"),
         (b"a\n1\n", "a.csv", {"nope": 1}, "'a.csv' is not readable as CSV.*'nope'.*globals.yml"),

