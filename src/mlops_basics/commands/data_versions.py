@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mlops_basics.errors import ConfigurationError
 from mlops_basics.runs.dvc import pull, push
 from mlops_basics.runs.session import load_context
 
@@ -14,7 +15,7 @@ def push_data(project: Path, env: str | None) -> Iterator[str]:
     """Take a version of source and labels and send it; what was done, a line each.
 
     Raises:
-        ConfigurationError: If there is no DVC, no remote, or DVC refuses.
+        ConfigurationError: If there is no DVC, no remote, nothing local, or DVC refuses.
         DataError: If there is no such source.
     """
     sources, remote = _sources(project, env)
@@ -33,9 +34,19 @@ def pull_data(project: Path, env: str | None) -> Iterator[str]:
 
 
 def _sources(project: Path, env: str | None) -> tuple[list[Path], str | None]:
-    """The local paths of source and labels, and DVC's remote, as configured."""
+    """The local paths of source and labels, and DVC's remote, as configured.
+
+    Raises:
+        ConfigurationError: If neither is on this machine.
+    """
     context = load_context(project, env, {})
     catalog: Any = context.catalog
-    paths = (catalog.get(name).local_path for name in ("source", "labels"))
-    remote = context.config_loader["globals"].get("data_remote")
-    return [project / path for path in paths if path is not None], remote
+    sets = [catalog.get(name) for name in ("source", "labels")]
+    paths = [project / each.local_path for each in sets if each.local_path is not None]
+    if not paths:
+        raise ConfigurationError(
+            f"The source '{sets[0]._describe()['path']}' is not on this machine, and DVC versions "
+            "local files alone. Switch on the versioning of its bucket, or bring it here and set "
+            "`source` in globals.yml. Nothing was done."
+        )
+    return paths, context.config_loader["globals"].get("data_remote")
