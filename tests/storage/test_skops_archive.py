@@ -110,7 +110,7 @@ def test_the_archive_says_what_skops_would(archive, pipeline):
 
 
 def test_an_object_is_looked_at_once_however_often_it_is_held(monkeypatch):
-    """Twice the columns are twice the work: what all columns share is not gone through again."""
+    """A further column costs what is its own: what all columns share is not gone through again."""
     from skops.io import _utils
 
     calls, state_of = [], _utils._get_state
@@ -127,8 +127,7 @@ def test_an_object_is_looked_at_once_however_often_it_is_held(monkeypatch):
         calls.clear()
         model_archive(model)
         counts.append(len(calls))
-    assert counts[0] < 20 * 1_000
-    assert counts[1] < 2.1 * counts[0]
+    assert counts[1] - counts[0] < 20 * 200  # a further column: 98; by skops alone 710
     assert _utils._get_state is counted, "what was put in its place is taken away again"
 
 
