@@ -92,3 +92,22 @@ def test_make_clean_follows_no_link(
     clean(checkout)
     assert not (checkout / ".venv").is_symlink()
     assert (shared / "pyvenv.cfg").is_file()
+
+
+def test_a_moved_project_makes_its_environment_anew(tmp_path):
+    """The programs of an environment name its place; one that stands where it was made stays."""
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    venv = tmp_path / ".venv"
+    (venv / "bin").mkdir(parents=True)
+    shutil.copy(ROOT / "requirements.txt", venv / "installed.txt")
+    make = ["make", "venv", "PYTHON=no-such-python"]
+
+    (venv / "place.txt").write_text(f"{venv.resolve()}\n", encoding="utf-8")
+    assert subprocess.run(make, cwd=tmp_path, capture_output=True, check=False).returncode == 0
+
+    (venv / "place.txt").write_text("/where/it/was/.venv\n", encoding="utf-8")
+    moved = subprocess.run(make, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "The project was moved" in moved.stdout
+    assert "Python 3.11, 3.12 or 3.13 is needed" in moved.stdout  # what would make it anew
+    assert moved.returncode != 0
