@@ -6,31 +6,21 @@ random numbers of its own, so that a test can make one part again and find it in
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from kedro.config import OmegaConfigLoader
 from numpy.typing import NDArray
 
-from benchmarks import days, proof_page, simulate, years
+from benchmarks import days, fitted_reports, proof_page, simulate, years
+from benchmarks.configured import FITS, NO_METRICS, REFIT, configured
 from benchmarks.proof_page import Bars, Curves, Paragraph, Part, Table
 from benchmarks.rate import Rate, percent
 from mlops_basics.pipelines.model_evaluation import gate
 from mlops_basics.pipelines.model_evaluation.nodes import decide
-from mlops_basics.schemas import (
-    ROW_HASH_COLUMN,
-    Challenge,
-    Champion,
-    Decision,
-    DecisionParams,
-    Metrics,
-    OverfitCheck,
-    RefitReport,
-)
+from mlops_basics.schemas import ROW_HASH_COLUMN, Challenge, Champion, Decision
 from mlops_basics.scoring.scores import Scores
 from mlops_basics.stats.paired.spending import alpha_at
 
@@ -134,9 +124,9 @@ def decision(y: NDArray[np.int64], p: Floats, number: int) -> Decision:
     ]
     table: pd.DataFrame = gate.gate_table(np.arange(len(y), dtype=np.uint64), *scores)
     assert ROW_HASH_COLUMN in table
-    params = _configured()
+    params = configured()
     request = gate.request_challenge(
-        Champion("1"), table, "simulated rows", ("0", "1"), _FITS, params
+        Champion("1"), table, "simulated rows", ("0", "1"), FITS, params
     )
     challenge = Challenge(
         champion_version="1",
@@ -145,30 +135,7 @@ def decision(y: NDArray[np.int64], p: Floats, number: int) -> Decision:
         repeated=False,
         mlflow_run_id=None,
     )
-    return decide(table, request, challenge, _NO_METRICS, _REFIT, params)
-
-
-@functools.cache
-def _configured() -> DecisionParams:
-    """What conf/base says of the decision."""
-    loader = OmegaConfigLoader(str(DOCS.parent / "conf"), "base", base_env="base")
-    return DecisionParams.model_validate(loader["parameters"]["decision"])
-
-
-_REFIT = RefitReport(rule="train_valid", rows=0)
-_NO_METRICS = Metrics(rows=0, confidence=0.95, metrics={})
-_FITS = OverfitCheck(
-    gap=0,
-    low=0,
-    high=0,
-    confidence=0.95,
-    tolerance=0.25,
-    train_loss=0,
-    valid_loss=0,
-    baseline_loss=1,
-    overfitted=False,
-    reason="",
-)
+    return decide(table, request, challenge, NO_METRICS, REFIT, params)
 
 
 def level_rows(n: int, lives: int = LEVEL_LIVES) -> dict[str, list[str]]:
@@ -385,6 +352,7 @@ def prove() -> Proof:
                 ),
             ),
         ),
+        fitted_reports.part(list(fitted_reports.rows())),
         Part(
             "Where the promise ends",
             (
@@ -406,8 +374,9 @@ def prove() -> Proof:
                     "Also outside of the promise: rows that depend on each other and are not told "
                     "to belong together (the same patient under two names), and groups that do "
                     "(a storm of three days); rows that do not look like production; a challenger "
-                    "designed by looking at the rows on which the two disagree. And a true gain "
-                    "is a gain on rows like these, nothing more."
+                    "designed by looking at the rows on which the two disagree, or at figures of "
+                    "them that were shown on demand. And a true gain is a gain on rows like "
+                    "these, nothing more."
                 ),
             ),
         ),

@@ -12,7 +12,16 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
 from tests.conftest import make_mlflow_store, make_project  # noqa: E402
 
-from benchmarks import drift_speed, gate, look_cost, loop, policies, proof, storage  # noqa: E402
+from benchmarks import (  # noqa: E402
+    drift_speed,
+    fitted_reports,
+    gate,
+    look_cost,
+    loop,
+    policies,
+    proof,
+    storage,
+)
 
 
 def main() -> None:
@@ -28,6 +37,7 @@ def main() -> None:
             "flights",
             "gate",
             "proof",
+            "reports",
             "policies",
             "looks",
             "drift",
@@ -51,6 +61,8 @@ def main() -> None:
             most, least = most + at_most, least + at_least
         if given.only in (None, "proof"):
             most += proof.measure()
+        if given.only in (None, "reports"):
+            most += fitted_reports.measure()
         if given.only in (None, "policies"):
             most += policies.measure(given.runs)
         if given.only in (None, "looks"):

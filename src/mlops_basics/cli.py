@@ -178,12 +178,22 @@ def sample(_place: Place, name: str | None) -> None:
 
 @command("model")
 @click.option("--all", "every", is_flag=True, help="List every refresh, not the last of a row.")
-def releases(place: Place, every: bool) -> None:
+@click.option(
+    "--show-test",
+    metavar="RUN_ID",
+    help="Instead: what the test rows say of a refused run. It is written down as a use of them.",
+)
+def releases(place: Place, every: bool, show_test: str | None) -> None:
     """Show every release and what was kept: when, why, from which data; which is in production."""
     from rich.console import Console
 
     from mlops_basics.commands.releases import releases_table, remembered
 
+    if show_test is not None:
+        from mlops_basics.commands.show_test import show_test as figures_of
+
+        Console().print(figures_of(place, show_test).in_words(), soft_wrap=True)
+        return
     state = remembered(place.bare_catalog().get("monitoring_state"))
     Console().print(releases_table(*place.production(), state, every=every))
 

@@ -34,6 +34,7 @@ from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.mlflow_log import MODEL, log_model, log_run
 from mlops_basics.runs.moved import follow_move
 from mlops_basics.runs.versions import Catalog
+from mlops_basics.runs.withheld import shown_artifacts, withheld
 from mlops_basics.schemas import (
     Artifact,
     CollectionReport,
@@ -186,7 +187,8 @@ class RunRecordHooks:
         try:  # the claim keeps others from removing what is still being sent
             if self._mlflow_run_id:
                 files = self._uploads(catalog, manifest)
-                log_run(self._mlflow_run_id, manifest, self._artifacts, self._trials, files)
+                shown = shown_artifacts(self._artifacts)
+                log_run(self._mlflow_run_id, manifest, shown, self._trials, files)
         finally:
             self._drop_claim()
         self._print_summary(manifest)
@@ -225,10 +227,10 @@ class RunRecordHooks:
             self._artifacts[name] = data
 
     def _uploads(self, catalog: Catalog, manifest: Manifest) -> dict[str, tuple[Any, str]]:
-        files = {}
+        files, hidden = {}, withheld(self._artifacts)
         for name, version in manifest.datasets.items():
             dataset = versions.versioned(catalog, name)
-            if version.access == "written" and dataset is not None:
+            if name not in hidden and version.access == "written" and dataset is not None:
                 path = versions.content_path(dataset, version.access)
                 if name != MODEL and path.split("/")[-4] in UPLOADED_FOLDERS:
                     files[name] = (getattr(dataset, "_fs", None), path)
@@ -247,26 +249,27 @@ class RunRecordHooks:
 
         from mlops_basics.reporting.terminal import monitoring_summary, run_summary
 
-        verdict = _of_type(self._artifacts, Verdict)
+        artifacts = shown_artifacts(self._artifacts)
+        verdict = _of_type(artifacts, Verdict)
         if verdict is not None:
             path = manifest.datasets["monitoring_report"].path
             Console().print(monitoring_summary(verdict, path), soft_wrap=True)
             return
-        sides = {name.removesuffix("_metrics"): a for name, a in self._artifacts.items()}
+        sides = {name.removesuffix("_metrics"): a for name, a in artifacts.items()}
         report = manifest.datasets.get("report")
         summary = run_summary(
             model_name=manifest.model_name,
-            table=_of_type(self._artifacts, TableInfo),
-            search=_of_type(self._artifacts, SearchReport),
-            overfit=_of_type(self._artifacts, OverfitCheck),
+            table=_of_type(artifacts, TableInfo),
+            search=_of_type(artifacts, SearchReport),
+            overfit=_of_type(artifacts, OverfitCheck),
             metrics={side: a for side, a in sides.items() if isinstance(a, Metrics)},
             versions={
                 name: version.version
                 for name, version in manifest.datasets.items()
                 if version.access != "kept"
             },
-            decision=_of_type(self._artifacts, Decision),
-            in_order=_of_type(self._artifacts, OrderCheck),
+            decision=_of_type(artifacts, Decision),
+            in_order=_of_type(artifacts, OrderCheck),
             release=self._release_state(),
             report_path=report.path if report and report.access == "written" else "",
             mlflow_uri=shown_address(mlflow_state.tracking_uri(), self._project_path),
@@ -274,7 +277,7 @@ class RunRecordHooks:
             warnings=[
                 text
                 for kind in (CollectionReport, SplitReport)
-                for text in getattr(_of_type(self._artifacts, kind), "warnings", ())
+                for text in getattr(_of_type(artifacts, kind), "warnings", ())
             ],
         )
         Console().print(summary, soft_wrap=True)

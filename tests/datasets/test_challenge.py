@@ -7,6 +7,7 @@ import pytest
 from mlflow import MlflowClient
 
 from mlops_basics.datasets.challenge import ChallengeDataset
+from mlops_basics.runs.challenges import record_shown
 from mlops_basics.schemas import Challenge, ChallengeRequest
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
@@ -240,3 +241,16 @@ def test_the_same_challenge_written_twice_counts_once(ask, request, monkeypatch)
         assert ask().number == 1
     assert len(written(request.node.name)) == 2
     assert ask(predictions_hash="next").number == 2
+
+
+def test_figures_that_were_shown_are_a_use_of_the_rows(ask, request):
+    """They take a number, once: the next challenge is tested at a lower level."""
+    first, second = ask(), ask(predictions_hash="others")
+    experiment = f"{request.node.name}-challenges"
+    asked = request_of(predictions_hash="others")
+    assert (first.number, second.number) == (1, 2)
+    assert [record_shown(asked, second, experiment) for _ in range(2)] == [3, 3]
+    assert ask(predictions_hash="third").number == 4
+    assert ask(predictions_hash="others").number == 2
+    other = ask(champion_version="4")
+    assert record_shown(request_of(champion_version="4"), other, experiment) == 2

@@ -48,6 +48,7 @@ class Seen:
     terminal: str
     versions: list[str]
     challenges: int
+    record: str
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,7 @@ def look(project, capture: Any, env: str = ENV, pipeline: str = "__default__", *
         terminal=capture.getvalue(),
         versions=registry.versions(),
         challenges=len(challenges_of(registry.model_name)),
+        record=catalog.load("model_record").mlflow_run_id,
     )
 
 
@@ -221,6 +223,38 @@ def test_the_mlflow_run_carries_the_decision(project, life):
     client = MlflowClient()
     run = client.get_run(project.load("model_record", env=ENV).mlflow_run_id)
     assert run.data.tags["decision.outcome"] == "identical"
+
+
+def test_figures_of_a_second_refused_challenger_are_shown_on_demand_alone(project, life):
+    """Its run shows validation metrics, as do page and MLflow; asked for, the figures are shown,
+    and written down once as a use of the rows."""
+    from mlflow import MlflowClient
+
+    from mlops_basics.commands.show_test import show_test
+    from mlops_basics.runs.session import Place
+
+    little, less = life["little"], life["less"]
+    assert (little.decision.withheld, less.decision.withheld) == (False, True)
+    assert ["test (" in seen.terminal for seen in (little, less)] == [True, False]
+    assert ["p-value" in seen.report for seen in (little, less)] == [True, False]
+    assert "used 2 times against version 1" in " ".join(less.terminal.split())
+    production_of(project)
+    place = Place(project.path, ENV, {})
+    record = less.record
+    client = MlflowClient()
+    metrics = client.get_run(record).data.metrics
+    assert "valid_log_loss" in metrics
+    assert [name for name in metrics if name.startswith("test_")] == []
+    sent = {file.path for file in client.list_artifacts(record)}
+    assert {"report.html", "valid_metrics.json"} <= sent
+    assert sent & {"test_metrics.json", "scores.parquet", "decision.json"} == set()
+    with contextlib.chdir(project.path):
+        uses = [show_test(place, record) for _ in range(2)]
+        free = show_test(place, little.record)
+    assert [figures.uses for figures in uses] == [4, 4]  # two refused, one promoted, and this
+    assert uses[0].decision == less.decision
+    assert uses[0].metrics.metrics["log_loss"].value > 0
+    assert free.uses is None
 
 
 def test_registry_and_publishing_run_alone(project, life):

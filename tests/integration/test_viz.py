@@ -227,8 +227,8 @@ def test_a_plot_is_previewed(page):
 
 
 def test_metrics_are_previewed(page):
-    """A click on the test metrics shows their names and the number of rows."""
-    page.click(node("test_metrics"))
+    """A click on the validation metrics shows their names and the number of rows."""
+    page.click(node("valid_metrics"))
     text = "document.querySelector('.pipeline-metadata__preview-json')?.textContent"
     page.wait_for(f"""({text} ?? "").includes('"accuracy"')""")
-    assert '"rows":31' in page.value(text)
+    assert '"rows":29' in page.value(text)

@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 from mlops_basics.reporting.pages.run_report import RunResult
-from mlops_basics.reporting.terminal import monitoring_summary, run_summary
-from mlops_basics.schemas import BatchResult, Verdict, WatchedBatch
-from tests.support.artifacts import HOSTILE
+from mlops_basics.reporting.terminal import figures_on_demand, monitoring_summary, run_summary
+from mlops_basics.schemas import BatchResult, Estimate, Verdict, WatchedBatch
+from tests.support.artifacts import HOSTILE, make_decision, make_metrics
 from tests.support.monitored import make_monitored
 
 LONG_PATH = "data/" + "long/" * 30 + "report.html"
@@ -215,3 +215,34 @@ def test_monitoring_reads_no_markup_from_names() -> None:
     assert "\x1b" not in shown
     assert lines[0].startswith("[red]x[/red] [31m second: version xxx")
     assert len(shown) < 1_500
+
+
+def test_a_withheld_decision_says_how_the_rest_can_be_seen(run_result: RunResult) -> None:
+    """Neither gain nor p-value; how often the rows were used, and the command."""
+    decision = make_decision(
+        "3", 7, promote=False, outcome="kept", reasons=("a", "b"), gain=0.0123, p_value=0.0456
+    )
+    shown = " ".join(_shown(run_result, decision=decision.shown()).split())
+    assert "used 7 times against version 3" in shown
+    assert shown.count("kedro releases --show-test RUN_ID") == 1
+    assert "0.0123" not in shown
+    assert "0.0456" not in shown
+    assert shown == " ".join(_shown(run_result, decision=decision).split())
+
+
+def test_figures_on_demand_are_all_of_them_and_tell_their_cost() -> None:
+    """Metrics with intervals, every reason, and how often the rows have been used by now."""
+    accuracy = Estimate(value=0.9, low=0.8, high=0.95, greater_is_better=True)
+    decision = make_decision("3", 7, promote=False, outcome="kept", reasons=("Gain 0.0123.", "b"))
+    metrics = make_metrics(accuracy=accuracy)
+    texts = []
+    for uses in (8, None):
+        out = io.StringIO()
+        Console(file=out, width=80).print(figures_on_demand("then", metrics, decision, uses))
+        texts.append(" ".join(out.getvalue().split()))
+    told, free = texts
+    assert "test (100 rows)" in told
+    assert "0.900 [0.800, 0.950]" in told
+    assert "Gain 0.0123." in told
+    assert "used 8 times against version 3" in told
+    assert "written down" not in free

@@ -55,7 +55,7 @@ def report_inputs(data, model, candidates):
         model, data.test, data.info, data.preprocessing, PARAMS
     )
     importance = explain_model(model, data.test, data.info, PARAMS)
-    plots = plot_evaluation(scores, matrix, importance, data.info)
+    plots = plot_evaluation(scores, matrix, importance, FIRST_RELEASE, data.info)
     names = ("confusion_plot", "performance_plot", "calibration_plot", "importance_plot")
     known = {
         "model_name": "mine",

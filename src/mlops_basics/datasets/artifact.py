@@ -67,4 +67,4 @@ class ArtifactDataset(JSONDataset):  # type: ignore[misc] # kedro-datasets has n
     def preview(self) -> JSONPreview:
         """What kedro-viz shows beside the node."""
         artifact = self.load.__wrapped__(self)  # type: ignore[attr-defined]
-        return JSONPreview(artifact.model_dump_json(indent=2))
+        return JSONPreview(artifact.shown().model_dump_json(indent=2))

@@ -23,7 +23,7 @@ from mlops_basics.schemas import (
 from mlops_basics.table.row_groups import counted
 
 from . import monitoring_text
-from .decision_text import decision_badge
+from .decision_text import champion_text, decision_badge
 from .metric_text import metric_name, metric_rows, order_text, overfit_badge, reading_order
 from .monitoring_text import policy_lines
 from .text import Badge, number, plain
@@ -109,12 +109,35 @@ def monitoring_summary(verdict: Verdict, report_path: str) -> Group:
         last = [] if verdict.outcome == "retrain" else reasons[-1:]
         left = len(reasons) - 1 - len(last)
         reasons = [reasons[0], f"and {left} more in the report", *last]
-    facts = [("Outcome", outcome), *(("", Text(plain(reason, 150))) for reason in reasons)]
+    facts = [("Outcome", outcome), *(("", Text(plain(reason, 450))) for reason in reasons)]
     facts += [("Policy", Text(plain(line, 300))) for line in policy_lines(verdict)]
     facts.append(("Error", Text(monitoring_text.concept_text(verdict.concept))))
     facts += _new_batches(verdict)
     facts += _warnings(verdict.warnings)
     return _summary(title, facts, report_path)
+
+
+def figures_on_demand(run_id: str, metrics: Metrics, decision: Decision, uses: int | None) -> Group:
+    """Make what is shown of a run on demand: its metrics on the test rows, and the decision.
+
+    Args:
+        run_id: The run.
+        metrics: On its test rows.
+        decision: With all its figures.
+        uses: How often the rows have been used by now; None where this is no further use.
+    """
+    facts = [("Decision", _badge(decision_badge(decision)))]
+    facts += [("", Text(plain(reason, 600))) for reason in decision.reasons]
+    if uses is not None:
+        against = champion_text(decision.champion_version)
+        told = (
+            f"written down: the rows that challengers are compared on have been used {uses:,} "
+            f"times against {against}. Each use lowers the level of the next challenge; one that "
+            "is fitted to these figures is not covered by it."
+        )
+        facts.append(("Use", Text(told, style="yellow")))
+    title = f"Run {plain(run_id, 40)} on its test rows"
+    return _summary(title, facts, "", _metrics_table({"test": metrics}))
 
 
 def _summary(
@@ -220,8 +243,11 @@ def _shown(value: object) -> str:
 
 
 def _decision(decision: Decision) -> list[tuple[str, Text]]:
-    """The outcome, and what the test saw or why there was none."""
+    """The outcome, and what the test saw, or why there was none, or why it is not shown."""
     outcome = _badge(decision_badge(decision))
+    if decision.withheld:
+        told = decision.shown().reasons[:-1]
+        return [("Decision", outcome), *(("", Text(plain(reason, 300))) for reason in told)]
     if decision.gain is None or decision.p_value is None or decision.alpha is None:
         return [("Decision", outcome), ("", Text(plain(decision.reasons[0], 300)))]
     around = f"gain {number(decision.gain)} {decision.unit}"

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 ID_TAG, CHAMPION_TAG, TEST_TAG = "challenge.id", "challenge.champion", "challenge.test"
 #: The number that a challenge was tested with: the same challenge again gets the same.
 NUMBER_TAG = "challenge.number"
+#: In place of a test: its figures were shown on demand.
+SHOWN = "shown"
 
 
 def record_challenge(
@@ -50,18 +52,8 @@ def record_challenge(
     spent = f"{challenge_id}|{request.test}"
     repeated = any(_spent(run) == spent for run in challenges)
     if not repeated:
-        run = client.create_run(
-            experiment,
-            run_name=f"challenge of {request.champion_version}",
-            tags={
-                ID_TAG: challenge_id,
-                CHAMPION_TAG: request.champion_version,
-                TEST_TAG: request.test,
-                "challenge.rows": str(request.rows),
-                "challenge.rows_hash": request.rows_hash,
-            },
-        )
-        client.set_terminated(run.info.run_id)
+        name = f"challenge of {request.champion_version}"
+        _write_down(client, experiment, name, challenge_id, request.test, request)
         # Read again, so that concurrent writes are counted too.
         challenges = _challenges(client, experiment, request.champion_version)
     own = next(run for run in challenges if _spent(run) == spent)
@@ -80,6 +72,56 @@ def record_challenge(
         repeated=repeated,
         mlflow_run_id=own.info.run_id,
     )
+
+
+def record_shown(
+    request: ChallengeRequest, challenge: Challenge, experiment_name: str, server: Tracking = MLFLOW
+) -> int:
+    """Write down that the test rows' figures of a refused challenger are shown, before they are.
+
+    Whoever has seen them may fit the next challenger to them: it is a use of the rows, which takes
+    a number as a challenge does. The same challenger again is the same use.
+
+    Args:
+        request: What was asked of the test rows.
+        challenge: As it was written down.
+        experiment_name: The experiment whose runs are the challenges of a model.
+        server: Where it is written down.
+
+    Returns:
+        How often the rows have been used against this champion.
+    """
+    client = server.client()
+    experiment = experiment_of(client, experiment_name)
+    challenges = _challenges(client, experiment, challenge.champion_version)
+    if not any(_spent(run) == f"{challenge.challenge_id}|{SHOWN}" for run in challenges):
+        name = f"figures against {challenge.champion_version} shown"
+        _write_down(client, experiment, name, challenge.challenge_id, SHOWN, request)
+        challenges = _challenges(client, experiment, challenge.champion_version)
+    return len({_spent(run) for run in challenges})
+
+
+def _write_down(
+    client: MlflowClient,
+    experiment: str,
+    name: str,
+    challenge_id: str,
+    test: str,
+    request: ChallengeRequest,
+) -> None:
+    """Add a use of the rows to the book."""
+    run = client.create_run(
+        experiment,
+        run_name=name,
+        tags={
+            ID_TAG: challenge_id,
+            CHAMPION_TAG: request.champion_version,
+            TEST_TAG: test,
+            "challenge.rows": str(request.rows),
+            "challenge.rows_hash": request.rows_hash,
+        },
+    )
+    client.set_terminated(run.info.run_id)
 
 
 def _spent(run: Run) -> str:

@@ -188,7 +188,8 @@ def _tags(manifest: Manifest) -> dict[str, str]:
 
 def _decision_tags(artifacts: Mapping[str, Artifact]) -> dict[str, str]:
     """What was decided and why, to be searched for and read among the runs."""
-    decisions = [artifact for artifact in artifacts.values() if isinstance(artifact, Decision)]
+    made = [artifact for artifact in artifacts.values() if isinstance(artifact, Decision)]
+    decisions = [decision.shown() for decision in made]
     return {
         f"decision.{name}": value
         for decision in decisions

@@ -4,7 +4,14 @@ Parameter sections forbid unknown keys: a misspelt parameter is an error, never 
 """
 
 from .base import Artifact, Section
-from .decision import NO_CHAMPION, Challenge, ChallengeRequest, Champion, Decision
+from .decision import (
+    NO_CHAMPION,
+    ON_DEMAND,
+    Challenge,
+    ChallengeRequest,
+    Champion,
+    Decision,
+)
 from .metrics import METRICS, MetricSpec, TestedMetric
 from .model import (
     ESTIMATOR_STEP,
@@ -20,6 +27,7 @@ from .model import (
     SearchReport,
 )
 from .monitoring import (
+    CLASS_COLUMN,
     Attempt,
     BatchResult,
     ConceptResult,
@@ -80,11 +88,13 @@ from .table import (
 
 __all__ = [
     "BATCH_COLUMN",
+    "CLASS_COLUMN",
     "COPY_COLUMN",
     "ESTIMATOR_STEP",
     "GROUP_PREFIX",
     "METRICS",
     "NO_CHAMPION",
+    "ON_DEMAND",
     "PARAMETER_SECTIONS",
     "RESERVED_COLUMNS",
     "ROW_HASH_COLUMN",

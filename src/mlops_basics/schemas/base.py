@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from pydantic import BaseModel, ConfigDict
 
 
@@ -15,3 +17,7 @@ class Artifact(BaseModel):
     """A small JSON artifact: what a node found, in a form that users and programs can read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def shown(self) -> Self:
+        """What people see of it: all, unless a kind of artifact keeps something to itself."""
+        return self

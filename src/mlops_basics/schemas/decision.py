@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 from mlops_basics.stats.paired.guards import Guard
 
@@ -12,6 +12,14 @@ from .model import Model
 from .table import Hashes, TableInfo
 
 NO_CHAMPION = "none"
+#: Said of a refused challenger from a champion's second challenge on.
+WITHHELD = (
+    "Its figures on the test rows are not shown: a challenger that is tuned on what is shown of "
+    "these rows, again and again, comes to fit them, and not the next ones."
+)
+ON_DEMAND = (
+    "`kedro releases --show-test RUN_ID` shows them, and is written down as a use of these rows."
+)
 
 
 @dataclass(frozen=True)
@@ -52,7 +60,11 @@ class ChallengeRequest(Artifact):
 
 
 class Challenge(Artifact):
-    """A challenge as it was written down: the ``number``-th of the champion's life (0: none)."""
+    """A challenge as it was written down: the ``number``-th of the champion's life (0: none).
+
+    Figures of a refused challenger that were shown on demand are numbered among them: both are uses
+    of the rows that the champion has not seen.
+    """
 
     champion_version: str
     number: int
@@ -102,3 +114,42 @@ class Decision(Artifact):
     level_note: str = ""
     guards: tuple[Guard, ...] = ()
     policy: str = ""
+
+    @property
+    def withheld(self) -> bool:
+        """Whether a run keeps what the test rows say of a challenger to itself.
+
+        It does of one that is refused, unless it is the first that is tested against its champion,
+        or predicts the same: any figure of the same rows, seen often enough, is something to be
+        fitted to. Yes or no is not: whatever follows from refusals is covered by the levels.
+        """
+        is_first = self.champion_version == NO_CHAMPION or self.challenge.number == 1
+        return not (self.promote or is_first or self.outcome == "identical")
+
+    def shown(self) -> Self:
+        """The decision as a run tells it: without figures of the test rows if these are withheld.
+
+        What was not tested keeps its reasons, which say nothing of the test rows.
+        """
+        if not self.withheld or WITHHELD in self.reasons:
+            return self
+        reasons = list(self.reasons[:-1])
+        if self.gain is not None:
+            found = "It was shown to be better, but a guard vetoes"
+            if self.outcome != "guard_veto":
+                found = "It was not shown to be better"
+            reasons = [
+                f"{found} ({self.metric.replace('_', ' ')}, {self.rows:,} rows, which have been "
+                f"used {self.challenge.number} times against version {self.champion_version})."
+            ]
+        nothing = dict.fromkeys(
+            ("champion_value", "challenger_value", "gain", "low", "high", "p_value", "alpha")
+        )
+        update = {
+            **nothing,
+            "reasons": (*reasons, WITHHELD, ON_DEMAND, *self.reasons[-1:]),
+            "smallest_gain": None,
+            "level_note": "",
+            "guards": (),
+        }
+        return self.model_copy(update=update)

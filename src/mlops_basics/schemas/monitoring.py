@@ -16,6 +16,8 @@ from .policy import Adaptation, PolicyState
 
 #: Losses in [0, 1] that a release can be watched by, those of a classifier first.
 WatchedLoss = Literal["error", "brier", "absolute_error"]
+#: Of the reference's losses: the code of a row's true class.
+CLASS_COLUMN = "class"
 EvidenceKind = Literal["concept_drift", "data_drift", "worse_than_constant"]
 
 
@@ -41,7 +43,8 @@ class ReleaseReference:
     Attributes:
         info: How it came about.
         profile: Arrays of ``TableProfile.to_dict`` of the test rows' features.
-        losses: A column a watched loss, a row a test row, in time order.
+        losses: A column a watched loss, a row a test row, in time order; of a classification also
+            the true class of each (``CLASS_COLUMN``), which older releases have not.
         sample: Features of the test rows, or of some of them.
     """
 
@@ -77,7 +80,8 @@ class WatchedBatch(Artifact):
     the release from 1. ``skip`` tells that a training has to leave the file out as it is now.
     ``entered`` tells whether its losses are part of the concept test; ``error`` is their mean, a
     loss in [0, 1], with a 95 % interval; ``tested`` is a digest of the labels that it was tested
-    with.
+    with. ``class_losses`` tells of each true class how many rows have entered, and the sums of
+    their losses and of the squares of these (classification).
     """
 
     name: str
@@ -94,6 +98,7 @@ class WatchedBatch(Artifact):
     labels: LabelCount | None = None
     entered: bool = False
     tested: str = ""
+    class_losses: dict[str, tuple[int, float, float]] = {}
     error: float | None = None
     error_low: float | None = None
     error_high: float | None = None
@@ -206,8 +211,11 @@ class ConceptResult(Artifact):
     ``wealth`` is the log of the test's wealth as a share of what raises the alarm: 1 or more at its
     peak is an alarm. ``smallest`` is the smallest error that would be found within ``horizon``
     rows. ``newest`` is the mean error of the ``newest_rows`` newest labelled rows.
-    ``own_tolerated`` is what the release's own reference allows, where a search has answered an
-    alarm and the error is tolerated up to ``tolerated`` since.
+    ``cause`` tells where a rise that is shown comes from, as far as labels say: other shares of the
+    classes (``label_shift``), more errors within the classes (``concept_drift``), ``both``, or not
+    known yet; ``cause_reason`` says so in words, with what fits. ``own_tolerated`` is what the
+    release's own reference allows, where a search has answered an alarm and the error is tolerated
+    up to ``tolerated`` since.
     """
 
     status: Literal["drift", "no_drift", "not_enough_labels", "no_labels"]
@@ -229,6 +237,8 @@ class ConceptResult(Artifact):
     newest: float | None = None
     newest_rows: int = 0
     own_tolerated: float | None = None
+    cause: Literal["label_shift", "concept_drift", "both", "unknown", ""] = ""
+    cause_reason: str = ""
     reason: str
 
     @property

@@ -23,9 +23,10 @@ from mlops_basics.schemas import (
     EvaluationParams,
     RefitReport,
 )
-from tests.support.artifacts import make_recipe
+from tests.support.artifacts import make_decision, make_recipe
 from tests.support.parameters import configured
-from tests.support.run_report import PARAMS, report_inputs
+from tests.support.parsed_page import ParsedPage, without_plotly
+from tests.support.run_report import FIRST_RELEASE, PARAMS, report_inputs
 from tests.support.tables import (
     LINEAR,
     RIDGE,
@@ -247,12 +248,12 @@ def test_a_tables_index_does_not_matter(binary, binary_model, importance):
 def test_each_task_has_four_figures(evaluated, importance, binary, regression, regression_model):
     """Confusion, performance, trust and importance, each with something drawn."""
     _, scores, matrix = evaluated
-    drawn = list(plot_evaluation(scores, matrix, importance, binary.info))
+    drawn = list(plot_evaluation(scores, matrix, importance, FIRST_RELEASE, binary.info))
     _, scores, matrix = evaluate_model(
         regression_model, regression.test, regression.info, regression.preprocessing, PARAMS
     )
     found = explain_model(regression_model, regression.test, regression.info, PARAMS)
-    drawn += plot_evaluation(scores, matrix, found, regression.info)
+    drawn += plot_evaluation(scores, matrix, found, FIRST_RELEASE, regression.info)
     assert len(drawn) == 8
     assert all(isinstance(figure, go.Figure) and figure.data for figure in drawn)
     titles = [figure.layout.title.text for figure in drawn]
@@ -277,6 +278,39 @@ def test_the_report_tells_what_was_found(binary, binary_model):
     assert write_report(**inputs) == page
 
 
+def test_a_refused_challenger_shows_no_figure_of_the_test_rows(binary, binary_model, importance):
+    """From the second challenge on: validation metrics and the decision, with how often these rows
+    were used and how the rest can be seen; the plots say so, too."""
+    inputs = report_inputs(binary, binary_model, {"linear": LINEAR})
+    first, kept = (
+        make_decision(
+            "3",
+            number,
+            promote=False,
+            outcome="kept",
+            reasons=("By log loss: gain 0.0123.", "Version 3 stays the champion."),
+            gain=0.0123,
+            p_value=0.0456,
+            alpha=0.001,
+        )
+        for number in (1, 7)
+    )
+    pages = [write_report(**inputs | {"decision": each}) for each in (first, kept)]
+    seen, hidden = (ParsedPage(without_plotly(page)).words for page in pages)
+    rows = inputs["test_metrics"].rows
+    for figure in ("0.0123", "0.0456", f"on {rows} test rows", "Which mistakes it makes"):
+        assert figure in seen
+        assert figure not in hidden
+    assert f"on {inputs['valid_metrics'].rows} valid rows" in hidden
+    assert "have been used 7 times against version 3" in hidden
+    assert "kedro releases --show-test RUN_ID" in hidden
+    _, scores, matrix = evaluate_model(
+        binary_model, binary.test, binary.info, binary.preprocessing, PARAMS
+    )
+    drawn = plot_evaluation(scores, matrix, importance, kept, binary.info)
+    assert not any(figure.data for figure in drawn)
+
+
 def test_the_report_of_a_regression_has_its_own_headings(regression, regression_model):
     """The report of a regression has its own headings and none about ranking."""
     page = write_report(**report_inputs(regression, regression_model, {"linear": RIDGE}))
@@ -290,7 +324,8 @@ def test_the_inputs_stay_as_they_were(binary, binary_model, evaluated, importanc
     rows = (binary_model, binary.test, binary.info)
     assert_inputs_unchanged(evaluate_model, *rows, binary.preprocessing, PARAMS)
     assert_inputs_unchanged(explain_model, *rows, PARAMS)
-    assert_inputs_unchanged(plot_evaluation, evaluated[1], evaluated[2], importance, binary.info)
+    drawn = (evaluated[1], evaluated[2], importance, FIRST_RELEASE, binary.info)
+    assert_inputs_unchanged(plot_evaluation, *drawn)
 
 
 def test_the_tables_of_the_fixtures_are_as_expected(binary, regression):

@@ -9,8 +9,10 @@ import plotly.graph_objects as go
 from mlops_basics.fitting.recipe import fit_tables, require_known_class
 from mlops_basics.reporting.figures import classification, regression
 from mlops_basics.reporting.figures.importance import importance_figure
+from mlops_basics.reporting.figures.style import empty_figure
 from mlops_basics.reporting.pages.run_report import RunResult, run_report
 from mlops_basics.schemas import (
+    ON_DEMAND,
     ROW_HASH_COLUMN,
     Challenge,
     ChallengeRequest,
@@ -207,10 +209,15 @@ def plot_evaluation(
     scores: pd.DataFrame,
     confusion_matrix: pd.DataFrame,
     importance: pd.DataFrame,
+    decision: Decision,
     table_info: TableInfo,
 ) -> tuple[go.Figure, go.Figure, go.Figure, go.Figure]:
     """Draw the confusion matrix, ROC and PR (or predicted against actual), calibration
-    (or residuals), and the importance of the features."""
+    (or residuals), and the importance of the features; where figures of the test rows are
+    withheld, say so instead."""
+    if decision.withheld:
+        nothing = empty_figure("Figures of the test rows are not shown", ON_DEMAND)
+        return nothing, nothing, nothing, nothing
     confusion = classification.confusion_figure(confusion_matrix)
     bars = importance_figure(importance)
     if table_info.task == "regression":
@@ -253,10 +260,25 @@ def write_report(
     importance_plot: go.Figure,
     search_plot: go.Figure,
 ) -> str:
-    """Write the run's report as one HTML page that needs no network."""
+    """Write the run's report as one HTML page that needs no network.
+
+    Where figures of the test rows are withheld, it shows those of the validation rows, and the
+    decision.
+    """
+    metrics = {"train": train_metrics, "valid": valid_metrics, "test": test_metrics}
     ranks, trusts = ("How well it ranks", "How far to trust it")
     if table_info.task == "regression":
         ranks, trusts = ("How close it comes", "Where it errs")
+    figures = {
+        "Which mistakes it makes": confusion_plot,
+        ranks: performance_plot,
+        trusts: calibration_plot,
+        "What it looks at": importance_plot,
+        "How it was found": search_plot,
+    }
+    if decision.withheld:
+        metrics.pop("test")
+        figures = {"How it was found": search_plot}
     return run_report(
         RunResult(
             model_name=model_name,
@@ -266,18 +288,12 @@ def write_report(
             search=search_report,
             refit=refit_report,
             overfit=overfit_check,
-            in_order=order_check,
+            in_order=None if decision.withheld else order_check,
             decision=decision,
             request=challenge_request,
             gate=gate_scores,
-            metrics={"train": train_metrics, "valid": valid_metrics, "test": test_metrics},
-            figures={
-                "Which mistakes it makes": confusion_plot,
-                ranks: performance_plot,
-                trusts: calibration_plot,
-                "What it looks at": importance_plot,
-                "How it was found": search_plot,
-            },
+            metrics=metrics,
+            figures=figures,
         )
     )
 

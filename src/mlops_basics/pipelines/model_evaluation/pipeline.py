@@ -116,7 +116,7 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=plot_evaluation,
-                inputs=["scores", "confusion_matrix", "importance", "table_info"],
+                inputs=["scores", "confusion_matrix", "importance", "decision", "table_info"],
                 outputs=[
                     "confusion_plot",
                     "performance_plot",

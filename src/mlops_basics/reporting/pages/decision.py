@@ -48,7 +48,7 @@ class DecisionView:
 def view_decision(
     decision: Decision, request: ChallengeRequest, gate: pd.DataFrame
 ) -> DecisionView:
-    """Compute what a page shows of a decision.
+    """Compute what a page shows of a decision: all, unless figures of the test rows are withheld.
 
     Args:
         decision: What was decided.
@@ -56,8 +56,10 @@ def view_decision(
         gate: Both models' predictions: ``y``, and ``champion``, ``challenger`` or a column a class.
     """
     classes, disagreement = None, None
-    if request.status in ("comparable", "identical") and "champion_0" in gate.columns:
+    is_told = request.status in ("comparable", "identical") and not decision.withheld
+    if is_told and "champion_0" in gate.columns:
         classes, disagreement = _changes(gate, request.classes)
+    decision = decision.shown()
     return DecisionView(
         decision=decision,
         badge=decision_badge(decision),
