@@ -139,8 +139,20 @@ def _search(place: Place, verdict: Verdict) -> Outcome:
         if same
         else f"a new recipe ({recipe.candidate}) is compared with the present one from now on."
     )
-    text = f"Searched for a new recipe, since drift was found: {found}"
+    text = f"Searched for a new recipe, since {_since(verdict)}: {found}"
     return Outcome(ExitCode.KEPT, "\n".join([text, *verdict.reasons, *verdict.warnings]))
+
+
+def _since(verdict: Verdict) -> str:
+    """What a search answers, in words."""
+    kinds = {piece.partition(":")[0] for piece in verdict.evidence}
+    told = {
+        "concept_drift": "the error has risen",
+        "label_shift": "the shares of the classes have moved, and the error with them",
+        "data_drift": "columns have drifted",
+        "worse_than_constant": "production does worse than a constant prediction",
+    }
+    return " and ".join(words for kind, words in told.items() if kind in kinds)
 
 
 def _not_searched(place: Place, verdict: Verdict, reason: str) -> Outcome:

@@ -161,7 +161,7 @@ def test_every_batch_of_labels_has_losses(release, kinds, rows, strict):
     features = rows_of(rows)[list(release.table.features)].assign(size=np.nan)
     target = pd.Series((kinds * rows)[:rows], dtype=object)
     watch = begin_watch(release, release.reference, PARAMS)
-    losses, expected = batch_losses(features, target, release, watch, strict)
+    losses, expected, _ = batch_losses(features, target, release, watch, strict)
     assert len(losses) == (rows if strict else target.notna().sum())
     assert ((losses >= 0) & (losses <= 1)).all()
     assert 0 <= expected <= 1
@@ -172,7 +172,7 @@ def test_a_constant_target_has_losses(of_size, target):
     """However far it is, each row has a loss in [0, 1]."""
     features = rows_of(3)[list(of_size.table.features)].assign(count=1e9)
     watch = begin_watch(of_size, of_size.reference, PARAMS)
-    losses, _ = batch_losses(features, pd.Series([target] * 3), of_size, watch, strict=False)
+    losses, _, _ = batch_losses(features, pd.Series([target] * 3), of_size, watch, strict=False)
     assert ((losses >= 0) & (losses <= 1)).all()
 
 
@@ -202,7 +202,7 @@ def test_a_prediction_that_is_no_number_is_wrong(release, of_size):
         broken = dataclasses.replace(kind, model=Broken())
         watch = begin_watch(broken, broken.reference, PARAMS)
         features = table[list(broken.table.features)]
-        losses, expected = batch_losses(features, target, broken, watch, strict=False)
+        losses, expected, _ = batch_losses(features, target, broken, watch, strict=False)
         assert losses.tolist() == [1.0] * 4
         assert expected is None
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.schemas import (
+    CLASS_COLUMN,
     COPY_COLUMN,
     ROW_HASH_COLUMN,
     EvaluationParams,
@@ -52,8 +53,8 @@ def describe_reference(
     """Summarise all test rows: the distribution of each feature, and the loss of each row.
 
     Returns:
-        Arrays of the features' ``TableProfile``; a column a watched loss, the rows in time order;
-        and how these came about.
+        Arrays of the features' ``TableProfile``; a column a watched loss, and one of the true
+        classes, the rows in time order; and how these came about.
     """
     time_column = params.split.time_column
     rows = test_data.sort_values(time_column, kind="stable") if time_column else test_data
@@ -72,4 +73,7 @@ def describe_reference(
         clip=clip,
         times=times,
     )
-    return feature_profile(features, times).to_dict(), pd.DataFrame(losses), info
+    table = pd.DataFrame(losses)
+    if table_info.task != "regression":
+        table[CLASS_COLUMN] = scores.y
+    return feature_profile(features, times).to_dict(), table, info

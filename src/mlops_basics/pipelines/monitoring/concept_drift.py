@@ -34,6 +34,7 @@ from mlops_basics.stats.intervals.result import Interval
 from mlops_basics.table.copies import one_of_each
 from mlops_basics.table.target import target_values
 
+from .cause import cause_of_rise, losses_by_class
 from .rebase import with_losses
 
 Floats = npt.NDArray[np.float64]
@@ -88,7 +89,7 @@ def in_full_stream(state: SequentialState, losses: Floats, thinned: int) -> Sequ
 
 def batch_losses(
     features: pd.DataFrame, target: pd.Series, release: Release, watch: Watch, strict: bool
-) -> tuple[Floats, float | None]:
+) -> tuple[Floats, float | None, dict[str, tuple[int, float, float]]]:
     """The losses of a batch's labelled rows, and the mean loss that the model itself expects.
 
     Args:
@@ -100,8 +101,8 @@ def batch_losses(
             whichever labels are missing.
 
     Returns:
-        Losses in [0, 1], that of a prediction that is no number being 1; and None where the model
-        expects none.
+        Losses in [0, 1], that of a prediction that is no number being 1; the mean loss, None where
+        the model expects none; and of the labelled rows the sums by true class (classification).
 
     Raises:
         DataError: If a label is no number where the target is one, or the model cannot predict
@@ -119,7 +120,10 @@ def batch_losses(
     losses = watched_losses(scores, release.reference.info.clip)[watch.loss]
     losses = np.where(unknown, 1.0, losses)
     kept = np.where(labelled, losses, 0.0) if strict else losses[labelled]
-    return kept, expected_loss(scores.probabilities[~unknown], watch.loss)
+    by_class = {}
+    if table.task != "regression":
+        by_class = losses_by_class(losses[labelled], scores.y[labelled], table.classes)
+    return kept, expected_loss(scores.probabilities[~unknown], watch.loss), by_class
 
 
 def _scores(
@@ -166,9 +170,12 @@ def enter(watch: Watch, record: WatchedBatch, losses: Floats) -> tuple[Watch, Wa
 
 
 def conclude_concept(
-    watch: Watch, reference: ReleaseReference, batches: Sequence[WatchedBatch]
+    watch: Watch,
+    reference: ReleaseReference,
+    batches: Sequence[WatchedBatch],
+    classes: Sequence[str] = (),
 ) -> ConceptResult:
-    """What the test says after all batches that have entered it."""
+    """What the test says after all batches that have entered it; ``classes`` of the release."""
     state = SequentialState.from_dict(watch.sequential)
     used = [record for record in batches if record.number]
     entered = [record for record in used if record.entered]
@@ -189,6 +196,9 @@ def conclude_concept(
         reason = f"not enough labels yet, in any of {len(used)} batches"
     else:
         status, reason = "no_drift", result.reason
+    cause, cause_reason = None, ""
+    if result.alarm:
+        cause, cause_reason = cause_of_rise(watch, reference, classes, entered)
     losses = reference.losses[watch.loss]
     newest, newest_rows = _newest_error(entered)
     own = None if watch.own is None else SequentialState.from_dict(watch.own).mean
@@ -213,6 +223,8 @@ def conclude_concept(
             "newest": newest,
             "newest_rows": newest_rows,
             "own_tolerated": own,
+            "cause": cause or "",
+            "cause_reason": cause_reason,
             "reason": reason,
         }
     )

@@ -122,7 +122,8 @@ def watch_batches(
     watch = watch.model_copy(update={"batches": _merged(watch.batches, results, intake)})
     rows = _labelled_rows(watch, source, book)
     present = {batch.name for batch in source}
-    verdict = _verdict(watch, reference, results, book, run_context, params, rows, present)
+    classes = production.table.classes
+    verdict = _verdict(watch, reference, classes, results, book, run_context, params, rows, present)
     new = {each.batch.name for each in intake.batches if each.is_new}
     guessed = _guessed(source, labels, book, new, monitoring_state, version, collection)
     verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *guessed)})
@@ -225,13 +226,18 @@ def _add_labels(
         order = read_times(times, written)[0].reset_index(drop=True).argsort()
         features, target = features.iloc[order], target.iloc[order]
     try:
-        losses, expected = concept_drift.batch_losses(
+        losses, expected, by_class = concept_drift.batch_losses(
             features, target, release, watch, params.strict
         )
     except DataError as error:  # one batch must not end the look at all others
         return watch, record, [str(error)]
     record = record.model_copy(
-        update={"labels": count, "expected_error": expected, "tested": tested}
+        update={
+            "labels": count,
+            "expected_error": expected,
+            "tested": tested,
+            "class_losses": by_class,
+        }
     )
     if count.conflicting:
         notes.append(
@@ -343,6 +349,7 @@ def _labelled_rows(watch: Watch, source: Sequence[Batch], book: LabelBook) -> in
 def _verdict(
     watch: Watch,
     reference: ReleaseReference,
+    classes: Sequence[str],
     results: Sequence[BatchResult],
     book: LabelBook,
     run_context: RunContext,
@@ -350,7 +357,7 @@ def _verdict(
     labelled_rows: int,
     present: Collection[str],
 ) -> Verdict:
-    concept = concept_drift.conclude_concept(watch, reference, watch.batches)
+    concept = concept_drift.conclude_concept(watch, reference, watch.batches, classes)
     concluded = conclude_policy(
         watch, concept, params, labelled_rows=labelled_rows, anything_new=bool(results)
     )

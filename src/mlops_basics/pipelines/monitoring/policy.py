@@ -77,7 +77,7 @@ def _evidence(
 ) -> tuple[str, ...]:
     evidence = []
     if concept.status == "drift" and "concept_drift" in params.retrain_on:
-        evidence.append("concept_drift")
+        evidence.append("label_shift" if concept.cause == "label_shift" else "concept_drift")
     if "data_drift" in params.retrain_on:
         newest = max((batch.number for batch in used), default=0)
         since = max(last.batches if last else 0, newest - PASSED_AFTER)
@@ -108,8 +108,9 @@ def _repeats(
 
 def _in_words(evidence: str, concept: ConceptResult) -> str:
     kind, _, column = evidence.partition(": ")
-    if kind == "concept_drift":
-        return f"Concept drift: {concept.reason}."
+    if kind in ("concept_drift", "label_shift"):
+        words = kind.replace("_", " ").capitalize()
+        return f"{words}: {concept.reason}. {concept.cause_reason}".rstrip()
     if kind == "worse_than_constant":
         return WORSE_THAN_CONSTANT
     return f"Data drift: {column} has changed by more than what matters."
