@@ -17,6 +17,8 @@ from tests.support.project import ROOT
 
 PIPELINES = register_pipelines()
 NODES = {node.name: node for pipeline in PIPELINES.values() for node in pipeline.nodes}
+#: The hearing is a step of the monitoring that runs by itself.
+OF_OTHER_NAME = {"recipe_hearing.hear_recipe"}
 #: Data sets that no node reads or writes: hooks do.
 OF_HOOKS = {"manifest", "reproduction"}
 FORBIDDEN = ("mlflow", "kedro", "fsspec", "boto3", "s3fs", "mlops_basics.datasets")
@@ -288,7 +290,7 @@ def test_a_pipeline_takes_and_makes_what_is_documented(name):
     """Inputs and outputs of its nodes, also those that they hand each other."""
     nodes, inputs, outputs = DOCUMENTED[name]
     found = PIPELINES[name]
-    assert {node.name for node in found.nodes} == set(nodes)
+    assert {node.func.__name__ for node in found.nodes} == set(nodes)
     assert found.inputs() == inputs
     assert found.all_outputs() == outputs
 
@@ -303,9 +305,26 @@ def test_the_whole_loop_needs_the_source_alone():
 
 @pytest.mark.parametrize("node", NODES.values(), ids=NODES)
 def test_a_node_is_named_as_its_function(node):
-    """One name in graph, log and code."""
-    assert node.name == node.func.__name__
-    assert inspect.getdoc(node.func)
+    """One name in graph, log and code, below that of the pipeline that kedro-viz folds it into."""
+    assert node.name == f"{node.namespace}.{node.func.__name__}"
+    assert node.namespace == node.func.__module__.split(".")[2] or node.name in OF_OTHER_NAME
+    assert node.preview().content == inspect.getdoc(node.func)
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_pipeline_is_folded_without_a_circle(name):
+    """What is folded stays in one piece: kedro-viz could not draw a graph that runs through a
+    folded pipeline twice."""
+    order = [node.namespace for node in PIPELINES[name].nodes]
+    grouped = PIPELINES[name].group_nodes_by("namespace")
+    assert {group.name for group in grouped} == set(order)
+    assert all(group.type == "namespace" for group in grouped)
+    done = set()
+    waiting = {group.name: set(group.dependencies) for group in grouped}
+    while ready := {group for group, needed in waiting.items() if needed <= done}:
+        done |= ready
+        waiting = {group: needed for group, needed in waiting.items() if group not in ready}
+    assert not waiting
 
 
 @pytest.mark.parametrize("node", NODES.values(), ids=NODES)

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
+from functools import partial
+from inspect import getdoc
+from types import ModuleType
+
 from kedro.pipeline import Pipeline
+from kedro.pipeline.preview_contract import TextPreview
+from kedro.utils import KedroExperimentalWarning
 
 from mlops_basics.pipelines import (
     batch_inference,
@@ -29,25 +37,47 @@ LOOP = (
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Each pipeline by its name; ``__default__`` is the whole loop."""
+    """Each pipeline by its name; ``__default__`` is the whole loop.
+
+    The nodes of each have its name before theirs (``data_preprocessing.label_rows``), so that
+    kedro-viz folds them into one; the names of data sets and parameters stay as they are.
+    """
     pipelines = {
-        module.__name__.rpartition(".")[2]: module.create_pipeline()
+        _name(module): _folded(_name(module), module.create_pipeline())
         for module in (*LOOP, batch_inference, monitoring)
     }
+    preprocessing = data_preprocessing.create_pipeline().only_nodes("label_rows", "preprocess_data")
     pipelines["recipe_search"] = (
-        data_collection.create_pipeline()
-        + data_preprocessing.create_pipeline().only_nodes("label_rows", "preprocess_data")
-        + recipe_search.create_pipeline()
-        + model_training.create_pipeline().only_nodes("search_model")
+        pipelines["data_collection"]
+        + _folded("data_preprocessing", preprocessing)
+        + _folded("recipe_search", recipe_search.create_pipeline())
+        + _folded("model_training", model_training.create_pipeline().only_nodes("search_model"))
     )
-    pipelines["recipe_hearing"] = monitoring.create_hearing_pipeline()
+    hearing = monitoring.create_hearing_pipeline()
+    pipelines["recipe_hearing"] = _folded("recipe_hearing", hearing)
     # What a policy has planned goes the way of any other release.
-    pipelines["refresh"] = sum(
-        (
-            module.create_pipeline()
-            for module in (data_collection, refresh, model_registry, model_publishing)
-        ),
-        Pipeline([]),
+    pipelines["refresh"] = (
+        pipelines["data_collection"]
+        + _folded("refresh", refresh.create_pipeline())
+        + pipelines["model_registry"]
+        + pipelines["model_publishing"]
     )
-    pipelines["__default__"] = sum((module.create_pipeline() for module in LOOP), Pipeline([]))
+    whole = (pipelines[_name(module)] for module in LOOP)
+    pipelines["__default__"] = sum(whole, Pipeline([]))
     return pipelines
+
+
+def _name(module: ModuleType) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+def _folded(name: str, pipeline: Pipeline) -> Pipeline:
+    """The nodes under one name, each with its function's docstring, as kedro-viz shows them."""
+    with warnings.catch_warnings():  # a docstring too many or too few breaks nothing
+        warnings.simplefilter("ignore", KedroExperimentalWarning)
+        nodes = [node._copy(preview_fn=partial(_docstring, node.func)) for node in pipeline.nodes]
+    return Pipeline(nodes, namespace=name, prefix_datasets_with_namespace=False)
+
+
+def _docstring(function: Callable[..., object]) -> TextPreview:
+    return TextPreview(content=getdoc(function) or function.__name__)

@@ -202,19 +202,62 @@ def node(name: str) -> str:
     return f"{nodes}.find(e => e.textContent.trim() === {json.dumps(name)})"
 
 
-def test_the_graph_shows_nodes_and_layers(page):
-    """Every data set and node of the loop is in the graph, and every layer has its name there."""
+def expand(page: Browser) -> None:
+    """Open all pipelines, unless they are open."""
+    buttons = "[...document.querySelectorAll('button')]"
+    label = "Expand all modular pipelines"
+    button = f"{buttons}.find(e => e.getAttribute('aria-label') === {json.dumps(label)})"
+    if page.value(f"Boolean({button})"):
+        page.click(button)
+    page.wait_for(f"Boolean({node('search_model')})")
+
+
+def folded(whole: Any) -> set[str]:
+    """What is seen when each pipeline is one node: those, and the data between them."""
+    names = {each.namespace for each in whole.nodes}
+    parts = [whole.only_nodes_with_namespaces([name]) for name in names]
+    handed = {name for part in parts for name in part.inputs()} & whole.all_outputs()
+    seen = names | handed | whole.inputs() | whole.outputs()
+    return {name for name in seen if not name.startswith("params:")}
+
+
+def test_the_whole_loop_is_folded_onto_one_screen(page):
+    """Each pipeline is one node, every layer has its name, and nothing lies outside the window."""
     from kedro.framework.project import pipelines
 
     whole = pipelines["__default__"]
-    data = {name for name in whole.datasets() if not name.startswith("params:")}
-    shown = page.texts(".pipeline-node")
-    assert sorted(shown) == sorted(data | {each.name for each in whole.nodes})
+    assert sorted(page.texts(".pipeline-node")) == sorted(folded(whole))
     assert page.texts(".pipeline-layer-name") == LAYERS
+    boxes = "[...document.querySelectorAll('.pipeline-node')].map(e => e.getBoundingClientRect())"
+    page.wait_for(
+        f"{boxes}.every(b => b.left >= 0 && b.top >= 0 && "
+        "b.right <= innerWidth && b.bottom <= innerHeight)"
+    )
+
+
+def test_the_graph_shows_nodes_and_layers(page):
+    """Unfolded, every data set and node of the loop is in the graph, with the layers' names."""
+    from kedro.framework.project import pipelines
+
+    expand(page)
+    whole = pipelines["__default__"]
+    data = {name for name in whole.datasets() if not name.startswith("params:")}
+    nodes = {each.name.removeprefix(f"{each.namespace}.") for each in whole.nodes}
+    assert sorted(page.texts(".pipeline-node")) == sorted(data | nodes)
+    assert page.texts(".pipeline-layer-name") == LAYERS
+
+
+def test_a_node_carries_its_docstring(page):
+    """A click on a node says what its function does, before its code is opened."""
+    expand(page)
+    page.click(node("search_model"))
+    text = "document.querySelector('.pipeline-metadata .pipeline-text-renderer')?.textContent"
+    page.wait_for(f"""({text} ?? "").includes("each is fitted on train rows only")""")
 
 
 def test_a_plot_is_previewed(page):
     """A click on the confusion matrix's plot draws it, with the names of the classes."""
+    expand(page)
     page.click(node("confusion_plot"))
     plot = ".pipeline-metadata .js-plotly-plot"
     page.wait_for(f"document.querySelectorAll('{plot} .main-svg').length")
@@ -226,9 +269,22 @@ def test_a_plot_is_previewed(page):
     assert {"setosa", "versicolor", "virginica"} <= labels
 
 
-def test_metrics_are_previewed(page):
-    """A click on the validation metrics shows their names and the number of rows."""
+def test_metrics_are_previewed_as_a_table(page):
+    """A click on the validation metrics shows each by its name, with its interval, on how many rows."""
+    expand(page)
     page.click(node("valid_metrics"))
-    text = "document.querySelector('.pipeline-metadata__preview-json')?.textContent"
-    page.wait_for(f"""({text} ?? "").includes('"accuracy"')""")
-    assert '"rows":29' in page.value(text)
+    table = "document.querySelector('.pipeline-metadata .preview-table')?.innerText"
+    page.wait_for(f"""({table} ?? "").includes("Balanced accuracy")""")
+    heading, first, *_ = page.value(table).strip().splitlines()
+    assert heading.split("\t") == ["metric", "value", "low (95 %)", "high (95 %)", "better", "rows"]
+    name, value, low, high, better, rows = first.split("\t")
+    assert (name, better, rows) == ("Accuracy", "higher", "29")
+    assert float(low) <= float(value) <= float(high)
+
+
+def test_a_table_is_previewed(page):
+    """The trials of the search, and not their first five lines alone."""
+    expand(page)
+    page.click(node("trials"))
+    table = "document.querySelector('.pipeline-metadata .preview-table')?.innerText"
+    page.wait_for(f"""({table} ?? "").includes("valid_loss")""")

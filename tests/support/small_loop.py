@@ -229,7 +229,7 @@ def small_pipelines() -> dict[str, Pipeline]:
     }
     found = {}
     for name, pipeline in register_pipelines().items():
-        nodes = [node for node in pipeline.nodes if node.name not in LEFT_OUT]
+        nodes = [node for node in pipeline.nodes if node.func.__name__ not in LEFT_OUT]
         found[name] = Pipeline(nodes + instead.get(name, []))
     return found
 

@@ -347,9 +347,8 @@ def _dry_run(place: Place) -> Outcome:
             data_versions={},
         )
     )
-    look = pipelines["monitoring"].only_nodes(
-        "read_once", "watch_batches", "follow_policies", "tell_verdict"
-    )
+    steps = ("read_once", "watch_batches", "follow_policies", "tell_verdict")
+    look = pipelines["monitoring"].only_nodes(*(f"monitoring.{step}" for step in steps))
     catalog["verdict"] = MemoryDataset()
     SequentialRunner().run(look, catalog)
     verdict: Verdict = catalog.load("verdict")

@@ -4,6 +4,7 @@ from .arrays import ArraysDataset
 from .artifact import ArtifactDataset
 from .challenge import ChallengeDataset
 from .champion import ChampionDataset
+from .metrics import MetricsDataset
 from .model import SklearnModelDataset
 from .monitoring_state import MonitoringStateDataset
 from .registered_version import RegisteredVersionDataset
@@ -17,6 +18,7 @@ __all__ = [
     "ArtifactDataset",
     "ChallengeDataset",
     "ChampionDataset",
+    "MetricsDataset",
     "MonitoringStateDataset",
     "ProductionDataset",
     "RegisteredVersionDataset",

@@ -79,7 +79,8 @@ def _named_groups(
         if params.group_column not in rows:
             raise LineageError(
                 f"These rows were preprocessed without the groups of '{params.group_by}' "
-                "(group_by). Run again from there: kedro run --from-nodes preprocess_data"
+                "(group_by). Run again from there: kedro run --from-nodes "
+                "data_preprocessing.preprocess_data"
             )
         return RowGroups(_codes(rows[params.group_column]), params.group_by)
     if params.split.time_column:

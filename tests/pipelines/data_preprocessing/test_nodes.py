@@ -113,7 +113,7 @@ def test_labelled_rows_are_as_collected():
 def test_a_target_that_was_read_otherwise_is_refused(changed):
     """Nothing is learned from labels or hashes of other options; the remedy is named."""
     labelled = label_rows(raw_table(), make_params())
-    with pytest.raises(LineageError, match=r"'kind'.*kedro run --from-nodes label_rows"):
+    with pytest.raises(LineageError, match=r"'kind'.*--from-nodes data_preprocessing\.label_rows"):
         preprocess_data(*labelled, make_params(**changed))
 
 

@@ -227,7 +227,7 @@ def _require_same_target(
         raise LineageError(
             f"The target '{info.target}' and the rows' hashes were read under other options "
             "(target, task, positive_above, exclude or key_columns). "
-            "Run again from there: kedro run --from-nodes label_rows"
+            "Run again from there: kedro run --from-nodes data_preprocessing.label_rows"
         )
 
 
