@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines as registered
 from kedro.io import MemoryDataset
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from mlops_basics.config.checks import (
     check_artifact_location,
@@ -33,6 +34,7 @@ from mlops_basics.runs.dvc import source_version
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.mlflow_log import MODEL, log_model, log_run
 from mlops_basics.runs.moved import follow_move
+from mlops_basics.runs.run_text import WHOLE_LOOP, run_name
 from mlops_basics.runs.versions import Catalog
 from mlops_basics.runs.withheld import shown_artifacts, withheld
 from mlops_basics.schemas import (
@@ -57,6 +59,8 @@ from mlops_basics.schemas import (
 A = TypeVar("A", bound=Artifact)
 
 RUN_CONTEXT = "run_context"
+#: Of what Kedro knows of a run: paths and objects of this machine, and what is logged otherwise.
+TAGS_LEFT_OUT = ("project_path", "env", "run_id", "runner", "runtime_params")
 #: Layers whose data sets are uploaded to MLflow; tables of the others are named by their hash.
 UPLOADED_FOLDERS = ("models", "reporting", "production", "monitoring")
 
@@ -97,10 +101,11 @@ class RunRecordHooks:
         self._rows: dict[str, int] = {}
         self._artifacts: dict[str, Artifact] = {}
         self._trials: pd.DataFrame | None = None
+        self._pages: dict[str, str] = {}
         self._mlflow_run_id: str | None = None
         self._claim: RunClaim | None = None
         self._catalog, self._pipeline = catalog, pipeline
-        self._require_places(run_params.get("pipeline_names") or ["__default__"])
+        self._require_places(pipelines_of(run_params))
         self._code = describe_code(self._project_path)
         reproduces = self._parameters.get("reproduces")
         self._parent, self._highest = (None, None) if reproduces else versions.runs_before(catalog)
@@ -112,7 +117,7 @@ class RunRecordHooks:
             pipeline,
             self._parent,
             run_params.get("load_versions") or {},
-            registered["__default__"],
+            registered[WHOLE_LOOP],
         )
         versions.pin_outputs(catalog, pipeline, run_params.get("load_versions") or {})
         if "champion" in pipeline.inputs() and not reproduces:  # before minutes of searching
@@ -135,22 +140,35 @@ class RunRecordHooks:
     def after_dataset_saved(self, dataset_name: str, data: Any) -> None:
         """Note what was written; a model goes to MLflow at once, since the registry needs it."""
         self._note(dataset_name, data)
+        if self._mlflow_run_id:
+            self._draw(dataset_name, data)
         if dataset_name == MODEL and self._mlflow_run_id:
             dataset = versions.versioned(self._catalog, MODEL)
             if dataset is not None:
                 path = versions.content_path(dataset, "written")
                 log_model(self._mlflow_run_id, getattr(dataset, "_fs", None), path)
 
-    def begin(self, run_id: str, mlflow_run_id: str | None) -> RunContext:
-        """Note the MLflow run that has begun; returns what the run knows of itself."""
-        self._mlflow_run_id = mlflow_run_id
+    @property
+    def model_name(self) -> str:
+        """Whose run it is."""
+        return str(self._parameters["model_name"])
+
+    def begin(self, run_id: str, mlflow_run_id: str | None, *, rename: bool) -> RunContext:
+        """Note the MLflow run that has begun; returns what the run knows of itself.
+
+        Args:
+            run_id: The run's version.
+            mlflow_run_id: The MLflow run, if there is one.
+            rename: Whether its name shall say which model it has made.
+        """
+        self._mlflow_run_id, self._rename = mlflow_run_id, rename
         if self._claim is not None:
             self._claim.note(mlflow_run_id)
         return RunContext(
             run_id=run_id,
             mlflow_run_id=mlflow_run_id,
             env=self._env,
-            model_name=str(self._parameters["model_name"]),
+            model_name=self.model_name,
             code=self._code,
             data_versions=versions.planned_versions(
                 self._catalog, self._pipeline, run_id, self._parent
@@ -167,8 +185,8 @@ class RunRecordHooks:
             run_id=run_params["run_id"],
             mlflow_run_id=self._mlflow_run_id,
             env=self._env,
-            model_name=str(self._parameters["model_name"]),
-            pipelines=tuple(run_params.get("pipeline_names") or ["__default__"]),
+            model_name=self.model_name,
+            pipelines=tuple(pipelines_of(run_params)),
             code=self._code,
             parameters=plain_parameters(self._parameters),
             datasets=versions.describe_versions(
@@ -176,7 +194,7 @@ class RunRecordHooks:
                 pipeline,
                 self._rows,
                 self._parent,
-                registered["__default__"],
+                registered[WHOLE_LOOP],
                 self._project_path,
             ),
             sources=self._sources,
@@ -187,8 +205,18 @@ class RunRecordHooks:
         try:  # the claim keeps others from removing what is still being sent
             if self._mlflow_run_id:
                 files = self._uploads(catalog, manifest)
-                shown = shown_artifacts(self._artifacts)
-                log_run(self._mlflow_run_id, manifest, shown, self._trials, files)
+                log_run(
+                    self._mlflow_run_id,
+                    manifest,
+                    shown_artifacts(self._artifacts),
+                    self._trials,
+                    files,
+                    sections=sections_of(pipeline),
+                    rename=self._rename,
+                    pages={
+                        f"{name}.html": self._pages[name] for name in files if name in self._pages
+                    },
+                )
         finally:
             self._drop_claim()
         self._print_summary(manifest)
@@ -225,6 +253,13 @@ class RunRecordHooks:
                 self._trials = data
         elif isinstance(data, Artifact):
             self._artifacts[name] = data
+
+    def _draw(self, name: str, data: Any) -> None:
+        """Keep a plot as a page, which MLflow shows where it shows JSON as text."""
+        if hasattr(data, "to_plotly_json"):
+            from mlops_basics.reporting.pages.plot import plot_page
+
+            self._pages[name] = plot_page(name, data)
 
     def _uploads(self, catalog: Catalog, manifest: Manifest) -> dict[str, tuple[Any, str]]:
         files, hidden = {}, withheld(self._artifacts)
@@ -284,49 +319,101 @@ class RunRecordHooks:
 
 
 class MlflowRunHooks:
-    """Tells the record which MLflow run began, and ends it.
+    """Lets kedro-mlflow begin and end the MLflow run, and keeps out of it what it would say twice.
 
-    kedro-mlflow begins it once for the pipeline and once more for the nodes' thread, but ends it
+    kedro-mlflow logs a typed section of parameters as one string, and everything that Kedro knows
+    of a run as tags; ``log_run`` writes each parameter by its dotted name, and what identifies a
+    run. kedro-mlflow's own hook is therefore called from here alone (``settings.py`` disables it).
+
+    It also begins the run once for the pipeline and once more for the nodes' thread, but ends it
     once: the next run in the same process would be logged into it.
     """
 
     def __init__(self, record: RunRecordHooks) -> None:
         self._record = record
-        self._again = False  # kedro-mlflow was asked once more
 
-    @hook_impl(wrapper=True)
-    def after_context_created(self, context: KedroContext) -> Generator[None, Any, Any]:
-        """Remember a run that was active before: it is not ours to end.
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Point MLflow at the project's server, and make the model's experiment.
 
-        kedro-mlflow makes the experiment of a new model, which another run may do at the same
-        moment, or its own request whose answer was lost: the second time it is there.
+        Another run may make it at the same moment, or MLflow's answer was lost: the second time it
+        is there. A run that was active before is remembered: it is not ours to end.
         """
+        from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook  # imports MLflow
+
         mlflow_state.keep_quiet()
         self._outer_run_id = mlflow_state.active_run_id()
+        self._kedro_mlflow: Any = MlflowHook()  # it remembers its run
         try:
-            return (yield)
+            self._kedro_mlflow.after_context_created(context=context)
         except Exception as error:
-            if self._again or not is_made_already(error):
+            if not is_made_already(error):
                 raise
-        self._again = True
-        return context._hook_manager.hook.after_context_created(context=context)
+            self._kedro_mlflow.after_context_created(context=context)
 
-    # Without tryfirst: after kedro-mlflow's own hook, which begins the run.
     @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any], catalog: Catalog) -> None:
-        """Hand the run's identity to the nodes that need it."""
-        context = self._record.begin(run_params["run_id"], mlflow_state.active_run_id())
+    def after_catalog_created(
+        self,
+        catalog: Catalog,
+        conf_catalog: dict[str, Any],
+        conf_creds: dict[str, Any],
+        parameters: dict[str, Any],
+        save_version: str,
+        load_versions: dict[str, str],
+    ) -> None:
+        """Let kedro-mlflow name the metrics of its own data sets."""
+        self._kedro_mlflow.after_catalog_created(
+            catalog, conf_catalog, conf_creds, parameters, save_version, load_versions
+        )
+
+    @hook_impl
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
+    ) -> None:
+        """Begin the MLflow run, and hand the run's identity to the nodes that need it."""
+        run = self._kedro_mlflow.mlflow_config.tracking.run
+        ours = run.name is None and self._outer_run_id is None  # else the user has named it
+        if ours:
+            run.name = run_name(self._record.model_name, pipelines_of(run_params))
+        kept = {**run_params, **dict.fromkeys(TAGS_LEFT_OUT)}
+        self._kedro_mlflow.before_pipeline_run(kept, pipeline, catalog)
+        context = self._record.begin(
+            run_params["run_id"], mlflow_state.active_run_id(), rename=ours
+        )
         catalog[RUN_CONTEXT] = MemoryDataset(context)
 
+    @hook_impl
+    def before_node_run(self, node: Node, catalog: Catalog, is_async: bool) -> None:
+        """Let what a node logs go to this run, whichever thread it works in."""
+        self._kedro_mlflow.before_node_run(node, catalog, inputs={}, is_async=is_async)
+
     @hook_impl(trylast=True)
-    def after_pipeline_run(self) -> None:
-        """End what is left, after kedro-mlflow's own hook."""
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
+    ) -> None:
+        """End the MLflow run, and what is left."""
+        self._kedro_mlflow.after_pipeline_run(run_params, pipeline, catalog)
         mlflow_state.end_runs("FINISHED", self._outer_run_id)
 
     @hook_impl(trylast=True)
-    def on_pipeline_error(self) -> None:
-        """End what is left of a failed run."""
+    def on_pipeline_error(
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
+    ) -> None:
+        """End a failed MLflow run, and what is left."""
+        self._kedro_mlflow.on_pipeline_error(error, run_params, pipeline, catalog)
         mlflow_state.end_runs("FAILED", self._outer_run_id)
+
+
+def pipelines_of(run_params: dict[str, Any]) -> list[str]:
+    """Names of the pipelines that are run."""
+    return list(run_params.get("pipeline_names") or [WHOLE_LOOP])
+
+
+def sections_of(pipeline: Pipeline) -> set[str]:
+    """Names of the parameter sections that a pipeline's nodes take."""
+    inputs = pipeline.inputs()
+    names = {name.removeprefix("params:") for name in inputs if name.startswith("params:")}
+    return {name.split(".")[0] for name in names}
 
 
 def _of_type(artifacts: Mapping[str, Artifact], kind: type[A]) -> A | None:

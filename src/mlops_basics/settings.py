@@ -24,7 +24,8 @@ os.environ.setdefault("SKB_DATA_DIRECTORY", tempfile.gettempdir())
 
 _record = RunRecordHooks()
 HOOKS = (MlflowRunHooks(_record), _record)
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry",)
+# kedro-mlflow's hook is called by MlflowRunHooks.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro_mlflow")
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from mlops_basics.reporting.decision_text import decision_markdown
 from tests.support.small_table import (
     ENV,
     STRONG,
@@ -184,7 +185,7 @@ def test_the_tags_of_a_version_explain_it(life, project):
     assert version.tags["challenge_number"] == "3"
     assert float(version.tags["gain"]) == decision.gain
     assert json.loads(version.tags["reasons"]) == list(decision.reasons)
-    assert version.description == "\n".join(decision.reasons)
+    assert version.description == decision_markdown(decision)
 
 
 def test_a_new_champion_is_kept_too(life):

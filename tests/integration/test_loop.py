@@ -129,9 +129,13 @@ def test_mlflow_has_parameters_metrics_and_tags(run, mlflow_run):
     assert record.data.metrics["test_log_loss_high"] == metrics.metrics["log_loss"].high
     assert record.data.params["preprocessing.target"] == "species"
     assert record.data.params["training.n_trials"] == str(TRIALS)
-    assert record.data.tags["data.train_data"] == manifest.run_id
+    assert record.data.params["recipe.candidate"] == project.load("recipe").candidate
+    assert not [name for name in record.data.params if name.startswith(("monitoring", "params"))]
+    assert record.data.tags["data_version"] == manifest.run_id
     assert record.data.tags["lock_sha256"] == manifest.code.lock_sha256
-    assert "git_commit" in record.data.tags
+    assert record.data.tags.get("mlflow.source.git.commit") == manifest.code.git_commit
+    assert not {"project_path", "runner", "run_id"} & set(record.data.tags)
+    assert record.info.run_name == f"iris multiclass {project.load('recipe').candidate}"
     assert record.info.status == "FINISHED"
 
 
@@ -141,6 +145,7 @@ def test_mlflow_has_every_report_and_the_data_sets(mlflow_run):
     files = {item.path for item in client.list_artifacts(record.info.run_id)}
     assert {
         "manifest.json",
+        "data_versions.csv",
         "report.html",
         "test_metrics.json",
         "confusion_matrix.csv",

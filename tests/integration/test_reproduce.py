@@ -80,7 +80,7 @@ def test_an_older_run_is_reproduced(recorded, name):
     assert repeated.data.params["reproduces"] == old.run_id
     assert repeated.data.params["training.n_trials"] == "1"
     assert repeated.data.metrics["trials_run"] == 1
-    assert repeated.data.tags["data.raw_data"] == old.datasets["raw_data"].version
+    assert repeated.data.tags["data_version"] == old.datasets["raw_data"].version
 
 
 def test_a_run_that_was_stopped_says_so(recorded):

@@ -270,7 +270,7 @@ def test_a_plot_is_previewed(page):
 
 
 def test_metrics_are_previewed_as_a_table(page):
-    """A click on the validation metrics shows each by its name, with its interval, on how many rows."""
+    """A click on the validation metrics shows each by its name, with interval and rows."""
     expand(page)
     page.click(node("valid_metrics"))
     table = "document.querySelector('.pipeline-metadata .preview-table')?.innerText"

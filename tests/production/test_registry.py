@@ -10,6 +10,7 @@ from mlflow import MlflowClient
 
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.production.registry import ModelRegistry, require_unchanged
+from mlops_basics.reporting.decision_text import decision_markdown
 from mlops_basics.schemas import Decision, TableInfo
 from tests.support.challengers import INFO, Workshop
 
@@ -85,7 +86,22 @@ def test_the_tags_explain_the_version(workshop):
     }
     assert expected.items() <= found.tags.items()
     assert json.loads(found.tags["reasons"]) == list(challenger.decision.reasons)
-    assert found.description.splitlines() == list(challenger.decision.reasons)
+    assert found.description == decision_markdown(challenger.decision)
+
+
+def test_the_registered_model_says_what_it_is_and_how_its_champion_was_chosen(workshop):
+    """MLflow's list of models shows the name's own text and tags, and those of no version."""
+    workshop.promote(outcome="first_release")
+    model = MlflowClient().get_registered_model(workshop.name)
+    assert model.description.startswith("Predicts answer (binary) from 2 columns. The version with")
+    own = {"task": "binary", "target": "answer"}
+    assert model.tags == own | {"metric": "log_loss", "decision": "first_release"}
+    workshop.promote(metric="brier")
+    tags = MlflowClient().get_registered_model(workshop.name).tags
+    assert tags == own | {"metric": "brier", "decision": "promoted"}
+    workshop.registry.move_champion("1", "2")
+    tags = MlflowClient().get_registered_model(workshop.name).tags
+    assert tags == own | {"metric": "log_loss", "decision": "first_release"}
 
 
 def test_very_long_reasons_are_shortened(workshop):

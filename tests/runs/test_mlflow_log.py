@@ -10,59 +10,14 @@ import fsspec
 import pandas as pd
 import pytest
 
-from mlops_basics.runs.mlflow_log import MAX_TEXT, flatten, log_run
-from mlops_basics.schemas import (
-    Code,
-    DataVersion,
-    Estimate,
-    Manifest,
-    SearchReport,
+from mlops_basics.runs.mlflow_log import MAX_TEXT, log_run
+from mlops_basics.schemas import Estimate, SearchReport
+from tests.support.artifacts import (
+    make_manifest,
+    make_metrics,
+    make_overfit_check,
+    make_recipe,
 )
-from tests.support.artifacts import make_metrics, make_overfit_check
-
-
-@pytest.mark.parametrize(
-    ("values", "flat"),
-    [
-        ({}, {}),
-        ({"a": {"b": {"c": 1}}}, {"a.b.c": "1"}),
-        ({"a": "text"}, {"a": "text"}),
-        ({"a": None, "b": True, "c": 0.1}, {"a": "null", "b": "true", "c": "0.1"}),
-        ({"a": [1, "x"], "b": []}, {"a": '[1, "x"]', "b": "[]"}),
-        ({"a": {}}, {"a": "{}"}),
-        ({"a": {"b.c": 1}, "d": [{"e": 1}]}, {"a.b.c": "1", "d": '[{"e": 1}]'}),
-        ({"a": pd.Timestamp("2024-01-02")}, {"a": '"2024-01-02 00:00:00"'}),
-    ],
-)
-def test_nested_parameters_become_dotted_names(values, flat):
-    """One level, values as text, lists as JSON."""
-    assert flatten(values) == flat
-
-
-def test_flattening_changes_nothing():
-    """The parameters themselves stay nested."""
-    values = {"a": {"b": [1]}}
-    flatten(values)
-    assert values == {"a": {"b": [1]}}
-
-
-def make_manifest(run_id, **parameters):
-    """A manifest with a table that was read, one that was kept and a text that was written."""
-    version = {"version": "V1", "sha256": "0" * 64}
-    return Manifest(
-        run_id="V1",
-        mlflow_run_id=run_id,
-        env="local",
-        model_name="m",
-        pipelines=("__default__",),
-        code=Code(git_commit="abc", git_dirty=True, lock_sha256="def", python="3.11", libraries={}),
-        parameters=parameters,
-        datasets={
-            "train": DataVersion(**version, path="t", rows=3, access="read"),
-            "old": DataVersion(**version, path="o", rows=3, access="kept"),
-            "report": DataVersion(**version, path="r", access="written"),
-        },
-    )
 
 
 @pytest.fixture
@@ -110,6 +65,9 @@ def test_a_run_is_logged_whole(client, run_id, tmp_path):
         {"test_metrics": metrics, "overfit_check": check, "search_report": search},
         trials,
         {"report": (fsspec.filesystem("file"), str(tmp_path / "report.html"))},
+        sections={"training"},
+        rename=True,
+        pages={"a_plot.svg": "<svg/>"},
     )
     run = client.get_run(run_id)
     assert run.data.params == {"training.n_trials": "2", "text": "x" * MAX_TEXT}
@@ -125,18 +83,41 @@ def test_a_run_is_logged_whole(client, run_id, tmp_path):
     }
     history = client.get_metric_history(run_id, "trial_valid_loss")
     assert [(item.step, item.value) for item in history] == [(0, 1.5), (1, 1.0)]
-    tags = {"data.train": "V1", "git_commit": "abc", "git_dirty": "True", "lock_sha256": "def"}
+    tags = {"mlflow.source.git.commit": "abc", "git_dirty": "True", "lock_sha256": "def"}
     assert tags.items() <= run.data.tags.items()
     [logged] = run.inputs.dataset_inputs
     assert (logged.dataset.name, json.loads(logged.dataset.profile)["rows"]) == ("train", 3)
     files = {item.path for item in client.list_artifacts(run_id)}
-    assert files == {"manifest.json", "report.html"}
+    assert files == {"manifest.json", "data_versions.csv", "report.html", "a_plot.svg"}
+
+
+@pytest.mark.parametrize("rename", [True, False])
+def test_a_run_is_renamed_by_the_model_that_it_has_made(client, run_id, rename):
+    """Its name in MLflow's list changes, unless the user has given it one."""
+    recipe = make_recipe(task="binary", candidate="linear")
+    before = client.get_run(run_id).info.run_name
+    log_run(
+        run_id,
+        make_manifest(run_id),
+        {"recipe": recipe},
+        None,
+        {},
+        sections=(),
+        rename=rename,
+        pages={},
+    )
+    assert client.get_run(run_id).info.run_name == ("m binary linear" if rename else before)
+
+
+def log_bare(run_id, manifest):
+    """Log a run that has a manifest alone."""
+    log_run(run_id, manifest, {}, None, {}, sections=(), rename=False, pages={})
 
 
 def test_many_parameters_are_logged_in_parts(client, run_id):
     """MLflow takes a hundred at once."""
     many = {f"p{number}": number for number in range(250)}
-    log_run(run_id, make_manifest(run_id, **many), {}, None, {})
+    log_bare(run_id, make_manifest(run_id, **many))
     assert len(client.get_run(run_id).data.params) == 250
 
 
@@ -149,7 +130,7 @@ def test_runs_that_end_at_once_all_log_the_same_data(client, run_id):
 
     def log(own):
         together.wait()
-        log_run(own, make_manifest(own), {}, None, {})
+        log_bare(own, make_manifest(own))
 
     with ThreadPoolExecutor(len(runs)) as pool:
         list(pool.map(log, runs))

@@ -9,8 +9,11 @@ import pandas as pd
 
 from mlops_basics.schemas import (
     Challenge,
+    Code,
+    DataVersion,
     Decision,
     Estimate,
+    Manifest,
     Metrics,
     OverfitCheck,
     Recipe,
@@ -56,6 +59,25 @@ def make_recipe(**changes: Any) -> Recipe:
 
 #: What is judged is what is released.
 REFIT = RefitReport(rule="train_valid", rows=120)
+
+
+def make_manifest(run_id: str | None = None, **parameters: Any) -> Manifest:
+    """A manifest with a table that was read, one that was kept and a text that was written."""
+    version = {"version": "V1", "sha256": "0" * 64}
+    return Manifest(
+        run_id="V1",
+        mlflow_run_id=run_id,
+        env="local",
+        model_name="m",
+        pipelines=("__default__",),
+        code=Code(git_commit="abc", git_dirty=True, lock_sha256="def", python="3.11", libraries={}),
+        parameters=parameters,
+        datasets={
+            "train": DataVersion(**version, path="t", rows=3, access="read"),
+            "old": DataVersion(**version, path="o", rows=3, access="kept"),
+            "report": DataVersion(**version, path="r", access="written"),
+        },
+    )
 
 
 def make_metrics(rows: int = 100, **values: float | Estimate | None) -> Metrics:

@@ -175,10 +175,14 @@ class Workshop:
                 (Path(scratch) / name).write_bytes(content + b"\n")
             log_model(registration.record.mlflow_run_id, fsspec.filesystem("file"), scratch)
 
-    def promote(self) -> str:
-        """Make a new challenger the champion; returns its version."""
+    def promote(self, **values) -> str:
+        """Make a new challenger the champion; returns its version.
+
+        Args:
+            values: Of the decision.
+        """
         now = self.registry.champion()
-        version = self.register(self.challenger(now))
+        version = self.register(self.challenger(now, **values))
         self.move(version, now)
         return version
 

@@ -216,7 +216,7 @@ class MemoryClient:
                 kept[f"{artifact_path}/{file.relative_to(local_dir)}"] = file.read_bytes()
                 self._server.killer.step("log_artifacts")
 
-    def create_registered_model(self, name: str) -> None:
+    def create_registered_model(self, name: str, **_: Any) -> None:
         """As MLflow\'s."""
         if name in self._server.names:
             raise MlflowException(f"{name} exists", error_code=RESOURCE_ALREADY_EXISTS)
@@ -251,6 +251,9 @@ class MemoryClient:
     def set_model_version_tag(self, name: str, version: str, key: str, value: str) -> None:
         """As MLflow\'s."""
         self.get_model_version(name, version).tags[key] = value
+
+    def set_registered_model_tag(self, name: str, key: str, value: str) -> None:
+        """As MLflow\'s; nothing reads it back."""
 
     def set_registered_model_alias(self, name: str, alias: str, version: str) -> None:
         """As MLflow\'s."""

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from mlops_basics.errors import ConflictError, ReleaseError
 from mlops_basics.production.recorded_files import OVERRIDE_FILE, release_files
 from mlops_basics.production.release_check import MANIFEST, MODEL_FOLDER, SIGNATURE
+from mlops_basics.reporting.decision_text import decision_markdown, plain_markdown
 from mlops_basics.runs.challenges import experiment_of
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.tracking import MLFLOW, Tracking
@@ -27,6 +28,7 @@ from mlops_basics.schemas import (
     RegisteredVersion,
     Registration,
     ReleaseManifest,
+    TableInfo,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +40,11 @@ RELEASE_FOLDER = "release"  # of a run's artifacts: what a release needs beside 
 CHALLENGE_TAG = "challenge_id"
 FORMER_TAG = "was_champion"
 OVERRIDE_TAG = "override"
+MAX_TEXT = 5_000  # characters of a tag or a description that MLflow stores
+ABOUT_ALIASES = (
+    "The version with the alias `champion` is in production, `previous` was before it; each "
+    "version's description says why it was promoted."
+)
 _LOGGED_MODEL = re.compile(r"models:/m-[0-9a-f]{6,64}")
 #: Name of the release where it is not the number that MLflow gave: numbers are of one database,
 #: releases of the production store.
@@ -131,14 +138,14 @@ class ModelRegistry:
         run_id = _run_id(record)
         model_id = _logged_model(client, run_id)
         _stage(client, run_id, registration.files)
-        _create_name(client, self.model_name)
+        _create_name(client, self.model_name, registration.files.get("table_info"))
         return self._create(
             registration,
             source=f"models:/{model_id}",
             run_id=run_id,
             model_id=model_id,
             tags=_tags(decision) | _override_tags(registration.override) | self._next_name(taken),
-            description="\n".join(decision.reasons),
+            description=decision_markdown(decision)[:MAX_TEXT],
         )
 
     def find(self, registration: Registration) -> str | None:
@@ -173,7 +180,7 @@ class ModelRegistry:
             client.log_model_artifacts(model.model_id, str(folder / MODEL_FOLDER))
             client.finalize_logged_model(model.model_id, "READY")
             client.set_terminated(run_id)
-            _create_name(client, self.model_name)
+            _create_name(client, self.model_name, _table_of(folder))
             fitted = {} if manifest.mlflow_run_id is None else {FITTED_TAG: manifest.mlflow_run_id}
             client.create_model_version(
                 self.model_name,
@@ -181,7 +188,7 @@ class ModelRegistry:
                 run_id=run_id,
                 model_id=model.model_id,
                 tags=_tags(manifest.decision) | fitted | {NAME_TAG: name},
-                description="\n".join([run_name, *manifest.decision.reasons]),
+                description=f"{run_name}\n\n{decision_markdown(manifest.decision)}"[:MAX_TEXT],
             )
         if champion:
             self._set_alias(CHAMPION, name)
@@ -292,8 +299,12 @@ class ModelRegistry:
             raise
 
     def _set_alias(self, alias: str, version: str) -> None:
-        number = str(self._named(version).version)
-        self._server.client().set_registered_model_alias(self.model_name, alias, number)
+        client, found = self._server.client(), self._named(version)
+        client.set_registered_model_alias(self.model_name, alias, str(found.version))
+        if alias == CHAMPION:  # for the list of models, which shows no version's tags
+            for tag, of_version in (("metric", "metric"), ("decision", "outcome")):
+                if of_version in found.tags:
+                    client.set_registered_model_tag(self.model_name, tag, found.tags[of_version])
 
     def _tag(self, version: str, key: str, value: str) -> None:
         number = str(self._named(version).version)
@@ -435,12 +446,27 @@ def _stage(client: MlflowClient, run_id: str, files: Mapping[str, Any]) -> None:
         client.log_artifacts(run_id, str(folder), RELEASE_FOLDER)
 
 
-def _create_name(client: MlflowClient, name: str) -> None:
+def _create_name(client: MlflowClient, name: str, table: TableInfo | None) -> None:
+    """Make the registered model, with what a reader of MLflow's page wants to know of it."""
+    tags = {} if table is None else {"task": table.task, "target": table.target[:MAX_TEXT]}
+    about = ABOUT_ALIASES
+    if table is not None:
+        predicts = f"{plain_markdown(table.target)} ({table.task})"
+        about = f"Predicts {predicts} from {len(table.features):,} columns. {about}"
     try:
-        client.create_registered_model(name)
+        client.create_registered_model(name, tags=tags, description=about[:MAX_TEXT])
     except Exception as error:
         if not is_made_already(error):
             raise
+
+
+def _table_of(folder: Path) -> TableInfo | None:
+    """What a release in production says of its table; one of an older project may lack it."""
+    file = folder / "table_info.json"
+    try:
+        return TableInfo.model_validate_json(file.read_bytes()) if file.is_file() else None
+    except ValidationError:
+        return None
 
 
 def _tags(decision: Decision) -> dict[str, str]:
@@ -452,6 +478,6 @@ def _tags(decision: Decision) -> dict[str, str]:
         CHALLENGE_TAG: decision.challenge.challenge_id,
         "challenge_number": str(decision.challenge.number),
         "champion_version": decision.champion_version,
-        "reasons": json.dumps(decision.reasons)[:5000],
+        "reasons": json.dumps(decision.reasons)[:MAX_TEXT],
         **{name: str(value) for name, value in numbers.items()},
     }

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from mlops_basics.runs.run_text import (
+    data_table,
+    of_type,
+    run_name,
+    run_note,
+    run_tags,
+    shown_parameters,
+)
 from mlops_basics.schemas import (
     Artifact,
-    Decision,
     Manifest,
     Metrics,
     OverfitCheck,
+    Recipe,
     SearchReport,
     Verdict,
 )
@@ -35,8 +43,12 @@ def log_run(
     artifacts: Mapping[str, Artifact],
     trials: pd.DataFrame | None,
     files: Mapping[str, tuple[Any, str]],
+    *,
+    sections: Collection[str],
+    rename: bool,
+    pages: Mapping[str, str],
 ) -> None:
-    """Log parameters, metrics, tags, data sets, files and the model of a run.
+    """Log parameters, metrics, tags, data sets and files of a run.
 
     Args:
         run_id: The MLflow run, which exists.
@@ -44,6 +56,9 @@ def log_run(
         artifacts: Small results by catalog name, whose numbers become metrics.
         trials: A row a trial, which become a metric with a history.
         files: File system and path of each data set to upload, by catalog name.
+        sections: Names of the parameter sections that the run's nodes take.
+        rename: Whether the run's name shall say which model it has made.
+        pages: Texts to upload beside them, by file name.
     """
     from mlflow import MlflowClient
     from mlflow.entities import Metric, Param, RunTag
@@ -54,10 +69,14 @@ def log_run(
     if trials is not None:
         numbers = zip(trials["trial"], trials["valid_loss"], strict=True)
         metrics += [Metric("trial_valid_loss", float(loss), now, int(n)) for n, loss in numbers]
-    parameters = [
-        Param(name, value[:MAX_TEXT]) for name, value in flatten(manifest.parameters).items()
-    ]
-    texts = _tags(manifest) | _decision_tags(artifacts) | _verdict_tags(artifacts)
+    shown = shown_parameters(manifest, artifacts, sections)
+    parameters = [Param(name, value[:MAX_TEXT]) for name, value in shown.items()]
+    texts = run_tags(manifest, artifacts)
+    if note := run_note(artifacts):
+        texts["mlflow.note.content"] = note
+    if rename:
+        recipe = of_type(artifacts, Recipe)
+        texts["mlflow.runName"] = run_name(manifest.model_name, manifest.pipelines, recipe)
     tags = [RunTag(name, value[:MAX_TEXT]) for name, value in texts.items()]
     for start in range(0, max(len(metrics), len(parameters), 1), 100):  # MLflow takes 100 at once
         client.log_batch(
@@ -67,19 +86,7 @@ def log_run(
             tags=tags if start == 0 else [],
         )
     _log_inputs(client, run_id, manifest)
-    _log_files(client, run_id, manifest, files)
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
-    """Nested parameters as one level of dotted names; lists become JSON."""
-    flat: dict[str, str] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            text = value if isinstance(value, str) else json.dumps(value, default=str)
-            flat[f"{prefix}{key}"] = text
-    return flat
+    _log_files(client, run_id, manifest, files, pages)
 
 
 def log_model(run_id: str, filesystem: Any, path: str) -> None:
@@ -149,59 +156,6 @@ def _monitoring_metrics(verdict: Verdict) -> dict[str, float]:
     return metrics
 
 
-def _verdict_tags(artifacts: Mapping[str, Artifact]) -> dict[str, str]:
-    """What the monitor said, to be searched for among the runs."""
-    return {
-        f"verdict.{name}": value
-        for verdict in artifacts.values()
-        if isinstance(verdict, Verdict)
-        for name, value in {
-            "outcome": verdict.outcome,
-            "version": verdict.version,
-            "evidence": json.dumps(verdict.evidence),
-            "reasons": json.dumps(verdict.reasons),
-            "action": verdict.adaptation.action if verdict.adaptation else "none",
-            "policy": verdict.adaptation.policy if verdict.adaptation else "",
-            "policy_reasons": json.dumps(verdict.adaptation.reasons if verdict.adaptation else ()),
-        }.items()
-    }
-
-
-def _tags(manifest: Manifest) -> dict[str, str]:
-    code = manifest.code
-    tags = {
-        "run_version": manifest.run_id,
-        "model_name": manifest.model_name,
-        "env": manifest.env,
-        "git_commit": code.git_commit or "unknown",
-        "git_dirty": str(code.git_dirty),
-        "lock_sha256": code.lock_sha256 or "unknown",
-        "python": code.python,
-    }
-    if code.git_commit:
-        tags["mlflow.source.git.commit"] = code.git_commit
-    tags |= {f"data.{name}": version.version for name, version in manifest.datasets.items()}
-    for name, source in manifest.sources.items():
-        tags[f"dvc.{name}"] = source.md5 if source.unchanged else f"{source.md5} (changed since)"
-    return tags
-
-
-def _decision_tags(artifacts: Mapping[str, Artifact]) -> dict[str, str]:
-    """What was decided and why, to be searched for and read among the runs."""
-    made = [artifact for artifact in artifacts.values() if isinstance(artifact, Decision)]
-    decisions = [decision.shown() for decision in made]
-    return {
-        f"decision.{name}": value
-        for decision in decisions
-        for name, value in {
-            "outcome": decision.outcome,
-            "champion_version": decision.champion_version,
-            "challenge_number": str(decision.challenge.number),
-            "reasons": json.dumps(decision.reasons),
-        }.items()
-    }
-
-
 def _log_inputs(client: MlflowClient, run_id: str, manifest: Manifest) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
@@ -246,11 +200,16 @@ def _log_files(
     run_id: str,
     manifest: Manifest,
     files: Mapping[str, tuple[Any, str]],
+    pages: Mapping[str, str],
 ) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         for filesystem, path in files.values():
             filesystem.get(path, str(folder / PurePosixPath(path).name))
-        text = manifest.model_dump_json(indent=2)
-        (folder / "manifest.json").write_text(text, encoding="utf-8")
+        own = {
+            "manifest.json": manifest.model_dump_json(indent=2),
+            "data_versions.csv": data_table(manifest),
+        }
+        for name, text in {**own, **pages}.items():
+            (folder / name).write_text(text, encoding="utf-8")
         client.log_artifacts(run_id, str(folder))
