@@ -42,7 +42,8 @@ class ChallengeRequest(Artifact):
     """A comparison that is about to be made: on which rows, and whether it can be.
 
     ``groups`` counts the groups of rows that may err together (``grouped_by`` says what they are);
-    None where each row stands for itself.
+    None where each row stands for itself. ``in_order``: they are days in the order of time, which
+    may persist.
     """
 
     champion_version: str
@@ -57,6 +58,7 @@ class ChallengeRequest(Artifact):
     reason: str = ""
     groups: int | None = None
     grouped_by: str = ""
+    in_order: bool = False
 
 
 class Challenge(Artifact):

@@ -21,12 +21,19 @@ CLASS_COLUMN = "class"
 EvidenceKind = Literal["concept_drift", "data_drift", "worse_than_constant"]
 
 
+#: Of a reference's sample whose rows belong together.
+SAMPLE_GROUP = "__group__"
+
+
 class MonitoringReference(Artifact):
     """How the release did on its own test rows.
 
     ``thinned`` tells how many rows came in time for each reference row: 1 where the reference is a
     whole period, 5 where it is the fifth of the rows that a hash has drawn. ``clip`` is the
     absolute error that counts as 1 (regression). Times are no subject of drift: they only move on.
+    ``run`` tells how many of the rows that a hash has drawn of one group (a day) follow each other,
+    in the mean over the rows: 1 where rows do not belong together, or that was not known yet. A
+    whole period shows by itself how long its bursts are.
     """
 
     rows: int
@@ -34,6 +41,7 @@ class MonitoringReference(Artifact):
     losses: tuple[WatchedLoss, ...]
     clip: float | None = None
     times: tuple[str, ...] = ()
+    run: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,8 @@ class ReleaseReference:
         profile: Arrays of ``TableProfile.to_dict`` of the test rows' features.
         losses: A column a watched loss, a row a test row, in time order; of a classification also
             the true class of each (``CLASS_COLUMN``), which older releases have not.
-        sample: Features of the test rows, or of some of them.
+        sample: Features of the test rows, or of some of them; with the group of each
+            (``SAMPLE_GROUP``) where there are groups.
     """
 
     info: MonitoringReference

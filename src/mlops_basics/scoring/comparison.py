@@ -25,6 +25,8 @@ def compare_scores(
     min_gain: float,
     rng: np.random.Generator,
     huber_delta: float = 1.0,
+    *,
+    in_order: bool = False,
 ) -> PairedResult:
     """Test whether the challenger is better by one metric.
 
@@ -37,20 +39,26 @@ def compare_scores(
         min_gain: Gain that has to be exceeded; minus the margin for non-inferiority.
         rng: Source of a bootstrap's draws.
         huber_delta: The error from which the Huber loss is linear.
+        in_order: Whether the groups' codes are in the order of time, as those of days are.
     """
     spec, y = METRICS[metric], champion.y
     if spec.row_loss is not None:
         old, new = (row_losses(scores, metric, huber_delta) for scores in (champion, challenger))
-        sums = PairedSums.from_losses(old, new) if groups is None else group_sums(old, new, groups)
+        if groups is None:
+            sums = PairedSums.from_losses(old, new)
+        else:
+            sums = group_sums(old, new, groups, in_order=in_order)
         return compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
     if spec.of_confusion is None:
-        return _compare_auc(champion, challenger, groups, alpha, min_gain)
+        return _compare_auc(champion, challenger, groups, alpha, min_gain, in_order)
     classes = champion.probabilities.shape[1]
     if groups is not None:
         influence = confusion_influence(
             spec.of_confusion, y, champion.predicted, challenger.predicted, n_classes=classes
         )
-        return compare_groups(influence, groups, y, metric=metric, alpha=alpha, min_gain=min_gain)
+        return compare_groups(
+            influence, groups, y, metric=metric, alpha=alpha, min_gain=min_gain, in_order=in_order
+        )
     if metric == "accuracy":
         counts = PairedCounts.from_predictions(y, champion.predicted, challenger.predicted)
         return mcnemar(counts, alpha=alpha, min_gain=min_gain)
@@ -65,6 +73,7 @@ def _compare_auc(
     groups: npt.NDArray[np.int64] | None,
     alpha: float,
     min_gain: float,
+    in_order: bool,
 ) -> PairedResult:
     y = champion.y
     old, new = (rank_scores(scores.probabilities) for scores in (champion, challenger))
@@ -73,5 +82,11 @@ def _compare_auc(
         return by_row
     influence = auc_influence(y, old, new)
     return compare_groups(
-        influence, groups, y, metric=by_row.metric, alpha=alpha, min_gain=min_gain
+        influence,
+        groups,
+        y,
+        metric=by_row.metric,
+        alpha=alpha,
+        min_gain=min_gain,
+        in_order=in_order,
     )

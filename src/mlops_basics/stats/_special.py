@@ -56,7 +56,7 @@ def binom_pmf(k: ArrayLike, n: float, p: float) -> Floats:
 def binom_lower(k: ArrayLike, n: ArrayLike, alpha: float) -> Floats:
     """Clopper and Pearson's lower limit of a share at one-sided level alpha."""
     k, n = np.asarray(k, dtype=np.float64), np.asarray(n, dtype=np.float64)
-    limit = special.betaincinv(np.maximum(k, 0.5), n - k + 1, alpha)
+    limit = special.betaincinv(np.where(k > 0, k, 1.0), n - k + 1, alpha)
     return _floats(np.where(k > 0, limit, 0.0))
 
 

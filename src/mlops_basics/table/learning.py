@@ -22,9 +22,9 @@ from .columns import batch_features
 from .copies import copy_sets
 from .joined import join_tables
 from .labels import LabelBook
+from .row_groups import raw_groups
 from .row_hash import row_hashes
 from .target import target_values
-from .times import read_times
 
 Codes = npt.NDArray[np.int64]
 
@@ -119,7 +119,7 @@ def labelled_rows(
     target = target_values(raw[table.target], table.task, table.positive_above)
     keys = [name for name in table.key_columns if name in raw.columns]
     known = target.notna().to_numpy()
-    groups = _groups(raw, table, params)
+    groups = raw_groups(raw, table, params).codes
     rows = LabelledRows(
         features=features,
         target=target.to_numpy(),
@@ -146,18 +146,3 @@ def as_learned(target: npt.NDArray[Any], model: Any) -> npt.NDArray[Any]:
     if np.issubdtype(np.asarray(classes).dtype, np.integer):
         return target.astype(np.int64)
     return target.astype(object)
-
-
-def _groups(raw: pd.DataFrame, table: TableInfo, params: PreprocessingParams) -> Codes | None:
-    """Days of the time column, or what ``group_by`` names."""
-    if params.group_by == "none" or raw.empty:
-        return None
-    if params.group_columns:
-        values: Any = row_hashes(raw, params.group_columns)
-    elif params.split.time_column:
-        name = params.split.time_column
-        values = read_times(raw[name], (table.times or {}).get(name))[0].dt.floor("D")
-    else:
-        return None
-    codes: Codes = pd.factorize(values, use_na_sentinel=False)[0].astype(np.int64)
-    return codes

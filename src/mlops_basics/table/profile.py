@@ -3,23 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
+from mlops_basics.stats.data_drift.alike import Likeness, group_size, measure_likeness
 from mlops_basics.stats.data_drift.table_drift import TableProfile
 
+from .copies import copy_sets
+from .row_groups import NO_GROUPS, RowGroups
 
-def feature_profile(features: pd.DataFrame, leave_out: Collection[str] = ()) -> TableProfile:
+
+def feature_profile(
+    features: pd.DataFrame, leave_out: Collection[str] = (), groups: RowGroups = NO_GROUPS
+) -> TableProfile:
     """Summarise typed features: numbers by their distribution, all else by its levels.
 
     Args:
         features: As ``typed_features`` makes them.
         leave_out: Columns that are no subject of drift.
+        groups: Of the rows: how alike those of one group are is measured.
     """
     kept = {str(name): features[name] for name in features if name not in leave_out}
     text = [name for name, values in kept.items() if values.dtype != np.float64]
-    return TableProfile.from_columns(kept, categorical=text)
+    profile = TableProfile.from_columns(kept, categorical=text)
+    if groups.codes is None:
+        return profile
+    alike = measure_likeness(
+        {name: values.to_numpy() for name, values in kept.items() if name not in text},
+        {name: pd.factorize(kept[name])[0].astype(np.int64) for name in text},
+        groups.codes,
+        in_order=groups.in_order,
+    )
+    return replace(profile, alike=alike)
+
+
+def batch_profile(
+    features: pd.DataFrame, leave_out: Collection[str] = (), groups: RowGroups = NO_GROUPS
+) -> TableProfile:
+    """The profile of a batch, with the sizes of its groups, and how often its rows are copied.
+
+    Args:
+        features: As ``typed_features`` makes them.
+        leave_out: Columns that are no subject of drift.
+        groups: Of the rows.
+    """
+    size = 1.0 if groups.codes is None else group_size(groups.codes)
+    alike = Likeness(values={}, missing={}, size=size, copies=copies_of_a_row(features))
+    return replace(feature_profile(features, leave_out), alike=alike)
+
+
+def copies_of_a_row(features: pd.DataFrame) -> float:
+    """How many copies there are of a row, itself included, in the mean over the rows."""
+    sets = copy_sets(features, pd.Series(0, index=features.index))
+    return 1.0 if sets is None else group_size(sets)
 
 
 def time_columns(features: pd.DataFrame) -> tuple[str, ...]:

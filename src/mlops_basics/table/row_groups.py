@@ -10,8 +10,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import LineageError
-from mlops_basics.schemas import COPY_COLUMN, ROW_HASH_COLUMN, Hashes, PreprocessingParams
+from mlops_basics.schemas import (
+    COPY_COLUMN,
+    ROW_HASH_COLUMN,
+    Hashes,
+    PreprocessingParams,
+    TableInfo,
+)
 from mlops_basics.stats.paired.result import MIN_ROWS
+
+from .row_hash import row_hashes
+from .times import read_times
 
 Codes = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -25,11 +34,13 @@ class RowGroups:
         codes: A number a row, equal within a group; None where each row stands for itself.
         name: What a group is, in words; empty without groups.
         note: What users should know of these groups, or of their absence; empty if nothing.
+        in_order: Whether the codes follow the order of time: what persists may join neighbours.
     """
 
     codes: Codes | None = None
     name: str = ""
     note: str = ""
+    in_order: bool = False
 
     @property
     def number(self) -> int | None:
@@ -111,6 +122,25 @@ def groups_of_sets(
     return tuple(groups.of(rows_of_set) for rows_of_set in sets)
 
 
+def raw_groups(raw: pd.DataFrame, table: TableInfo, params: PreprocessingParams) -> RowGroups:
+    """The groups of rows as they were collected: days, or what ``group_by`` names.
+
+    Args:
+        raw: Rows of batches, with the columns that ``params`` names; shape (n, columns).
+        table: Of the model that is made for them: how times are written.
+        params: What the table means.
+    """
+    if params.group_by == "none" or raw.empty:
+        return NO_GROUPS
+    if params.group_columns:
+        return RowGroups(_codes(row_hashes(raw, params.group_columns)), params.group_by)
+    name = params.split.time_column
+    if not name:
+        return NO_GROUPS
+    days = read_times(raw[name], (table.times or {}).get(name))[0].dt.floor("D")
+    return RowGroups(_codes(days, sort=True), f"day of {name}", in_order=True)
+
+
 def counted(rows: int, groups: int | None, unit: str = "groups") -> str:
     """How many rows, and of how many groups if they belong together, in words."""
     text = f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
@@ -124,21 +154,22 @@ def enough_groups(codes: Codes | None, rows: Mask, least: int = MIN_ROWS) -> boo
 
 def _by_time(times: pd.Series, sets: Sequence[Mask], for_proof: bool) -> RowGroups:
     """Days, or else hours: the weather, the news, a failing supplier meet all rows of a day."""
-    days, hours = (_codes(times.dt.floor(unit)) for unit in ("D", "h"))
+    days, hours = (_codes(times.dt.floor(unit), sort=True) for unit in ("D", "h"))
 
     def enough(codes: Codes) -> bool:
         return all(enough_groups(codes, rows_of_set, 2) for rows_of_set in sets)
 
     if enough(days) or (for_proof and enough(hours)):
-        return RowGroups(days, f"day of {times.name}")
+        return RowGroups(days, f"day of {times.name}", in_order=True)
     if enough(hours):
-        return RowGroups(hours, f"hour of {times.name}", "hours of one day may still err together")
+        note = "hours of one day may still err together"
+        return RowGroups(hours, f"hour of {times.name}", note, in_order=True)
     return RowGroups(
         note="rows are taken as independent: they are all of one time; `group_by` in globals.yml "
         "may name a column of what belongs together"
     )
 
 
-def _codes(values: pd.Series | Hashes) -> Codes:
-    """A number a value; what is missing is a group, too."""
-    return pd.factorize(values, use_na_sentinel=False)[0].astype(np.int64)
+def _codes(values: pd.Series | Hashes, *, sort: bool = False) -> Codes:
+    """A number a value, in their order if asked for; what is missing is a group, too."""
+    return pd.factorize(values, sort=sort, use_na_sentinel=False)[0].astype(np.int64)

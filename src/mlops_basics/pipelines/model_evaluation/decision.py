@@ -58,6 +58,7 @@ def compare(
         min_gain,
         rng,
         request.huber_delta or 1.0,
+        in_order=request.in_order,
     )
 
 

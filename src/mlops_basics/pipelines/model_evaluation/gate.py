@@ -184,6 +184,8 @@ def request_challenge(
     params: DecisionParams,
     unusable: str = "",
     grouped_by: str = "",
+    *,
+    in_order: bool = False,
 ) -> ChallengeRequest:
     """Say whether the two can be compared on these rows; what cannot costs nothing."""
     rows = 0 if gate is None else len(gate)
@@ -233,6 +235,7 @@ def request_challenge(
             + (" by age" if gate is not None and AGE_COLUMN in gate.columns else ""),
             "groups": groups,
             "grouped_by": grouped_by if groups is not None else "",
+            "in_order": in_order and groups is not None,
             "reason": reason,
         }
     )

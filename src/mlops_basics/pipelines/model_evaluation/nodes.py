@@ -173,7 +173,15 @@ def score_gate(
         )
     which_rows = f"{which_rows}; {groups.note}" if groups.note else which_rows
     request = gate.request_challenge(
-        champion, scored, which_rows, classes, overfit_check, params, unusable, groups.name
+        champion,
+        scored,
+        which_rows,
+        classes,
+        overfit_check,
+        params,
+        unusable,
+        groups.name,
+        in_order=groups.in_order,
     )
     return rows[[ROW_HASH_COLUMN]] if scored is None else scored, request, request
 

@@ -79,7 +79,13 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=sample_reference,
-                inputs=["test_data", "scores", "table_info", "params:evaluation"],
+                inputs=[
+                    "test_data",
+                    "scores",
+                    "table_info",
+                    "params:preprocessing",
+                    "params:evaluation",
+                ],
                 outputs="reference",
                 name="sample_reference",
             ),

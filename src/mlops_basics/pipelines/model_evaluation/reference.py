@@ -18,29 +18,38 @@ from mlops_basics.schemas import (
     SplitReport,
     TableInfo,
 )
+from mlops_basics.schemas.monitoring import SAMPLE_GROUP
 from mlops_basics.scoring.scores import error_clip, score_rows, watched_losses
+from mlops_basics.stats.concept_drift.blocks import run_length
 from mlops_basics.table.profile import feature_profile, time_columns
+from mlops_basics.table.row_groups import row_groups
 
 
 def sample_reference(
     test_data: pd.DataFrame,
     scores: pd.DataFrame,
     table_info: TableInfo,
+    preprocessing: PreprocessingParams,
     params: EvaluationParams,
 ) -> pd.DataFrame:
     """Take the test rows, or a sample of them, with the model's scores: what later batches are
     compared with.
 
     Returns:
-        A row a test row: its features, then target, prediction, loss and probabilities.
+        A row a test row: its features, then target, prediction, loss and probabilities; and its
+        group, where rows belong together.
     """
+    groups = row_groups(test_data, preprocessing, for_proof=True)
     positions = np.arange(len(test_data))
     if len(positions) > params.reference_rows:
         rng = np.random.default_rng(params.seed)
         positions = np.sort(rng.choice(len(positions), params.reference_rows, replace=False))
     features = test_data[list(table_info.features)].iloc[positions].reset_index(drop=True)
     of_rows = scores.drop(columns=[ROW_HASH_COLUMN]).iloc[positions].reset_index(drop=True)
-    return pd.concat([features, of_rows.add_prefix("__").add_suffix("__")], axis=1)
+    sample = pd.concat([features, of_rows.add_prefix("__").add_suffix("__")], axis=1)
+    if groups.codes is not None:
+        sample[SAMPLE_GROUP] = groups.codes[positions]
+    return sample
 
 
 def describe_reference(
@@ -66,14 +75,16 @@ def describe_reference(
     clip = error_clip(scores)
     losses = watched_losses(scores, clip)
     by_hash = split_report.method == "hash"
+    groups = row_groups(rows, params, for_proof=True)
     info = MonitoringReference(
         rows=len(rows),
         thinned=max(round(sum(split_report.rows.values()) / len(test_data)), 1) if by_hash else 1,
         losses=tuple(losses),
         clip=clip,
         times=times,
+        run=run_length(groups.codes) if by_hash and groups.codes is not None else 1.0,
     )
     table = pd.DataFrame(losses)
     if table_info.task != "regression":
         table[CLASS_COLUMN] = scores.y
-    return feature_profile(features, times).to_dict(), table, info
+    return feature_profile(features, times, groups).to_dict(), table, info

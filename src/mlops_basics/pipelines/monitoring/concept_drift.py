@@ -62,7 +62,9 @@ def begin_watch(release: Release, reference: ReleaseReference, params: Monitorin
         losses,
         tolerance=params.tolerance,
         alpha=params.concept_alpha,
-        block=choose_block(losses),
+        block=choose_block(
+            losses, thinned=reference.info.thinned, run=min(reference.info.run, len(losses) / 2)
+        ),
     )
     return Watch(
         version=version,
@@ -83,7 +85,10 @@ def in_full_stream(state: SequentialState, losses: Floats, thinned: int) -> Sequ
     if thinned <= 1:
         return state
     block = state.block * thinned
-    variance = state.variance / thinned if state.block > 1 else float(losses.var()) / block
+    alone = float(losses.var())
+    # What the rows of a block have in common is not averaged out by more of them.
+    common = max(state.variance - alone / state.block, 0.0) if state.block > 1 else 0.0
+    variance = alone / block + common
     return dataclasses.replace(state, block=block, variance=max(variance, 1e-6 * state.mean))
 
 

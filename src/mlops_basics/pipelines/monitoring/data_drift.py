@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,14 +11,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.schemas import MonitoringParams, ReleaseReference
+from mlops_basics.schemas.monitoring import SAMPLE_GROUP
 from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
-from mlops_basics.table.profile import feature_profile
+from mlops_basics.table.profile import batch_profile, copies_of_a_row, feature_profile
+from mlops_basics.table.row_groups import NO_GROUPS, RowGroups
 
 MOST_NAMES = 5  # columns that a note names
 SINCE_SEARCH = (
     "What differs from the release's reference was compared with the batches that the last search "
     "has learned from, too: only what has changed since them has drifted."
+)
+LIKENESS_UNKNOWN = (
+    "The release was made before references told how alike rows of one group are: its rows are "
+    "taken as independent."
 )
 LEAST_ROWS = 100  # of each side, for a classifier to learn anything from a half of them
 
@@ -44,10 +51,12 @@ class TwoSample(NamedTuple):
 
     Attributes:
         scored: Labels (0 reference, 1 batch) and scores of these rows; None where there are none.
+        groups: The group of each, where rows of one group are alike; None where they are not.
         notes: What it could not see, and why.
     """
 
     scored: tuple[Ints, Floats] | None = None
+    groups: Ints | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -66,6 +75,7 @@ def reference_profile(reference: ReleaseReference, params: MonitoringParams) -> 
     return TableProfile(
         columns=columns,
         joint=whole.joint.select([name for name in whole.joint.names if name in columns]),
+        alike=whole.alike.select(list(columns)),
     )
 
 
@@ -76,6 +86,7 @@ def judge_batch(
     profile: TableProfile,
     params: MonitoringParams,
     also: pd.DataFrame | None = None,
+    groups: RowGroups = NO_GROUPS,
 ) -> Judged:
     """Verdicts about every column of the release's ``number``-th batch, and about joint changes.
 
@@ -89,12 +100,26 @@ def judge_batch(
         profile: What ``reference_profile`` gave.
         params: Level, thresholds, and how many rows the classifier may use.
         also: Features of the batches that the last search has learned from; None without any.
+        groups: Of the batch's rows. How alike rows of one group are, the reference tells.
     """
     ignored = ignored_columns(reference, params)
-    current = feature_profile(features, ignored)
+    names = list(features.columns)
+    current = batch_profile(features, ignored, groups)
+    if current.alike.copies > 1 and copies_of_a_row(reference.sample[names]) > 1:
+        # Of a table whose rows are repeated by nature: they are no copies.
+        current = replace(current, alike=replace(current.alike, copies=1.0))
+    notes: tuple[str, ...] = ()
+    if groups.codes is not None and not profile.alike.known:
+        notes = (LIKENESS_UNKNOWN,)
+    codes: tuple[Ints, Ints] | None = None
+    is_alike = SAMPLE_GROUP in reference.sample and any(profile.alike.values.values())
+    if is_alike and groups.codes is not None:
+        codes = (reference.sample[SAMPLE_GROUP].to_numpy(dtype=np.int64), groups.codes)
 
-    def judged(before: pd.DataFrame, of_before: TableProfile) -> Judged:
-        two_sample = two_sample_scores(before, features, ignored, params, number)
+    def judged(
+        before: pd.DataFrame, of_before: TableProfile, codes: tuple[Ints, Ints] | None
+    ) -> Judged:
+        two_sample = two_sample_scores(before, features, ignored, params, number, codes)
         results = judge_table(
             of_before,
             current,
@@ -102,13 +127,18 @@ def judge_batch(
             alpha=params.data_alpha,
             thresholds=params.thresholds,
             classifier=two_sample.scored,
+            classifier_groups=two_sample.groups,
         )
-        return Judged(tuple(results), current, two_sample.notes)
+        return Judged(tuple(results), current, (*notes, *two_sample.notes))
 
-    found = judged(reference.sample[list(features.columns)], profile)
+    found = judged(reference.sample[names], profile, codes)
     if also is None or not any(result.drifted for result in found.columns):
         return found
-    since = judged(also[list(features.columns)], feature_profile(also, ignored))
+    # Of the same kind of rows: what is known of the reference's likeness holds for them, too.
+    of_also = replace(
+        feature_profile(also, ignored), alike=replace(profile.alike, size=current.alike.size)
+    )
+    since = judged(also[names], of_also, None)
     of_since = {(result.column, result.kind): result for result in since.columns}
     columns = []
     for result in found.columns:
@@ -123,11 +153,13 @@ def two_sample_scores(
     ignored: Collection[str],
     params: MonitoringParams,
     number: int,
+    codes: tuple[Ints, Ints] | None = None,
 ) -> TwoSample:
     """Teach a classifier to tell both tables apart, and let it score rows it has not seen.
 
     Half of the rows teach it, the others are scored. Nothing is scored where a side has too few
-    rows, no column is left, or the classifier is switched off.
+    rows, no column is left, or the classifier is switched off. Where rows of one group are alike
+    (``codes`` are those of both sides), half of the groups teach it: it would know the others'.
     """
     columns = [name for name in now.columns if name not in ignored]
     if not params.classifier_rows or not columns:
@@ -138,10 +170,16 @@ def two_sample_scores(
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     rng = np.random.default_rng([params.seed, number])
-    parts = [_draw(table[columns], params.classifier_rows, rng) for table in (before, now)]
+    drawn = [_draw(len(table), params.classifier_rows, rng) for table in (before, now)]
+    parts = [table[columns].iloc[at] for table, at in zip((before, now), drawn, strict=True)]
     sides = np.repeat([0, 1], [len(part) for part in parts])
     coded = _coded(pd.concat(parts, ignore_index=True))
     learns = rng.permutation(len(sides)) < len(sides) // 2
+    groups: Ints | None = None
+    if codes is not None:
+        one, other = (pd.factorize(of[at])[0] for of, at in zip(codes, drawn, strict=True))
+        groups = np.concatenate([one, other + one.max() + 1]).astype(np.int64)
+        learns = _halves(groups, sides, rng)
     seen, hidden = _learnable(coded, learns)
     if not seen.shape[1]:
         return _not_asked("no column has two different values in the half that it learns from")
@@ -161,7 +199,16 @@ def two_sample_scores(
         scores = model.predict_proba(seen[~learns])[:, 1]
     except ValueError as error:  # what another package refuses must not end a look
         return _not_asked(f"it cannot learn from these rows ({error})")
-    return TwoSample((sides[~learns], scores), notes)
+    return TwoSample((sides[~learns], scores), None if groups is None else groups[~learns], notes)
+
+
+def _halves(groups: Ints, sides: Ints, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
+    """Which rows teach: those of half of the groups of each side."""
+    learns = np.zeros(len(groups), dtype=bool)
+    for side in (0, 1):
+        names = rng.permutation(np.unique(groups[sides == side]))
+        learns |= np.isin(groups, names[: (len(names) + 1) // 2])
+    return learns
 
 
 def _not_asked(reason: str) -> TwoSample:
@@ -200,10 +247,10 @@ def effects(columns: Collection[DriftResult]) -> dict[str, float]:
     return shares
 
 
-def _draw(table: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.DataFrame:
-    if len(table) <= most:
-        return table
-    return table.iloc[np.sort(rng.choice(len(table), most, replace=False))]
+def _draw(rows: int, most: int, rng: np.random.Generator) -> Ints:
+    if rows <= most:
+        return np.arange(rows)
+    return np.sort(rng.choice(rows, most, replace=False))
 
 
 def _coded(table: pd.DataFrame) -> Floats:

@@ -31,6 +31,7 @@ from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.table.columns import batch_features
 from mlops_basics.table.guesses import guess_warnings
 from mlops_basics.table.labels import LabelBook, RowKeys
+from mlops_basics.table.row_groups import raw_groups
 from mlops_basics.table.row_hash import content_digest, row_hashes
 from mlops_basics.table.times import read_times
 
@@ -101,7 +102,15 @@ def watch_batches(
         columns: tuple[DriftResult, ...] = ()
         if incoming.is_new and incoming.features is not None:
             columns, profiles[record.title], not_judged = data_drift.judge_batch(
-                incoming.features, record.number, reference, profile, params, also
+                incoming.features,
+                record.number,
+                reference,
+                profile,
+                params,
+                also,
+                raw_groups(
+                    incoming.batch.table.iloc[incoming.rows], production.table, preprocessing
+                ),
             )
             notes += not_judged
             record = record.model_copy(

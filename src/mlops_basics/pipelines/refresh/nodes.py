@@ -26,11 +26,13 @@ from mlops_basics.schemas import (
     TableInfo,
     TrainingParams,
 )
+from mlops_basics.schemas.monitoring import SAMPLE_GROUP
 from mlops_basics.schemas.policy import Plan, learns_from
 from mlops_basics.scoring.policy_loss import score_target
 from mlops_basics.scoring.scores import Scores, error_clip, watched_losses
 from mlops_basics.table.learning import LabelledRows, as_learned, labelled_rows
 from mlops_basics.table.profile import feature_profile, time_columns
+from mlops_basics.table.row_groups import NO_GROUPS, Codes, RowGroups
 
 EXAMPLE_ROWS = 5
 #: The newest batches that a new watch compares later ones with.
@@ -101,7 +103,7 @@ def refresh_reference(
         return reference.sample, reference.profile, reference.losses, reference.info
     rows = _rows(raw_data, production, preprocessing)
     names = sorted(set(rows.batch))
-    features_of, scores_of = [], []
+    features_of, scores_of, groups_of = [], [], []
     for name in names[1:][-REFERENCE_BATCHES:]:
         past = [other for other in names if other < name]
         learned = rows.of(learns_from(due.policy, past, past))
@@ -114,12 +116,14 @@ def refresh_reference(
         except DataError:  # one class only in a small batch
             continue
         features_of.append(tested.features)
+        groups_of.append(tested.groups)
         scores_of.append(score_target(model, tested.features, tested.target, production.table))
     if not features_of:
         if reference is None:
             raise DataError("There are too few labelled batches to compare later ones with.")
         return reference.sample, reference.profile, reference.losses, reference.info
     features, scores = pd.concat(features_of, ignore_index=True), joined(scores_of)
+    groups = _joined_groups(groups_of, preprocessing)
     clip = error_clip(scores)
     losses = watched_losses(scores, clip)
     times = time_columns(features)
@@ -130,7 +134,9 @@ def refresh_reference(
         clip=clip,
         times=times,
     )
-    return features, feature_profile(features, times).to_dict(), pd.DataFrame(losses), info
+    profile = feature_profile(features, times, groups).to_dict()
+    sample = features if groups.codes is None else features.assign(**{SAMPLE_GROUP: groups.codes})
+    return sample, profile, pd.DataFrame(losses), info
 
 
 def decide_refresh(
@@ -186,6 +192,15 @@ def read_plan(plan: dict[str, Any] | None) -> Plan:
 def _rows(raw: pd.DataFrame, production: Release, params: PreprocessingParams) -> LabelledRows:
     position = raw.groupby(BATCH_COLUMN, sort=False).cumcount()
     return labelled_rows(raw, np.asarray(position, dtype=np.int64), production.table, params)
+
+
+def _joined_groups(codes: Sequence[Codes | None], preprocessing: PreprocessingParams) -> RowGroups:
+    """The groups of several batches, whose codes were given to all of them together."""
+    known = [of_batch for of_batch in codes if of_batch is not None]
+    if len(known) < len(codes):
+        return NO_GROUPS
+    by_time = bool(preprocessing.split.time_column) and not preprocessing.group_columns
+    return RowGroups(np.concatenate(known), in_order=by_time)
 
 
 def joined(scores: Sequence[Scores]) -> Scores:

@@ -68,11 +68,33 @@ def block_means(losses: ArrayLike, length: int) -> Floats:
     return means
 
 
-def choose_block(losses: ArrayLike) -> BlockChoice:
+def run_length(groups: ArrayLike) -> float:
+    """How many rows of one group follow each other, in the mean over the rows.
+
+    Args:
+        groups: The group of each row, in time order; shape (n,).
+
+    Example:
+        >>> from mlops_basics.stats.concept_drift.blocks import run_length
+        >>> run_length([1, 1, 1, 2]), run_length([1, 2, 1, 2])
+        (2.5, 1.0)
+    """
+    codes = np.unique(np.asarray(groups), return_inverse=True)[1]
+    if not codes.size:
+        return 1.0
+    begins = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
+    sizes = np.diff(np.append(begins, len(codes))).astype(np.float64)
+    return float((sizes**2).sum() / sizes.sum())
+
+
+def choose_block(losses: ArrayLike, *, thinned: int = 1, run: float = 1.0) -> BlockChoice:
     r"""The shortest blocks whose means look independent.
 
     Args:
         losses: Losses of labelled rows in time order, seen before the test begins, shape (n,).
+        thinned: Every ``thinned``-th row of the stream is among these, at least 1.
+        run: Rows of one group (a day) that follow each other among these, see ``run_length``:
+            blocks are no shorter.
 
     Returns:
         Length 1 when there are fewer than 80 rows, or when the losses do not vary.
@@ -101,6 +123,11 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
         blocks counts as trend, so that V(b) is below the overall variance until blocks are a few
         times as long as the bursts.
 
+        Of a stream of which these are every t-th row, what rows have in common weighs t times as
+        much: there, with V(1) for single rows, blocks of b t rows have V(1) + t (V(b) - V(1)). So
+        it is these that are compared, and one and a half standard errors of what t - 1 adds to
+        them is no sign of bursts.
+
     References:
         [1] B. Schmeiser, "Batch size effects in the analysis of simulation output", Operations
             Research 30, 556-568 (1982).
@@ -126,9 +153,10 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
     n = len(losses)
     shifts = level_shifts(losses) if n >= 2 * _FEWEST else []
     candidates: list[tuple[int, float, int]] = []
-    for length in LENGTHS:
+    least = max(math.ceil(run), 1)
+    for length in (least, *(each for each in LENGTHS if each > least)):
         means = block_means(losses, length)
-        if len(means) < (_FEWEST if length > 1 else 2):
+        if len(means) < (_FEWEST if length > least else 2):
             break
         candidates.append((length, _neighbour_variance(means, length, shifts), len(means)))
     if not candidates or candidates[0][1] <= 1e-18:
@@ -140,10 +168,20 @@ def choose_block(losses: ArrayLike) -> BlockChoice:
             candidates=tuple((b, v) for b, v, _ in candidates),
             reason=f"single rows: {n} losses that do not vary show no bursts",
         )
+    alone = max(float(losses.var()), 1e-18)
+
+    def in_stream(v: float) -> float:
+        return max(alone + thinned * (v - alone), alone) if thinned > 1 else v
+
     best = next(
         at
         for at, (_, v, _) in enumerate(candidates)
-        if all(w <= _SLACK * v * (1 + math.sqrt(3 / k)) for _, w, k in candidates[at + 1 :])
+        if all(
+            in_stream(w)
+            <= _SLACK * in_stream(v) * (1 + math.sqrt(3 / k))
+            + 1.5 * (thinned - 1) * v * math.sqrt(3 / k)
+            for _, w, k in candidates[at + 1 :]
+        )
     )
     b, v, _ = candidates[best]
     effective = n * min(float(losses.var(ddof=1)) / v, 1.0) if b > 1 else float(n)

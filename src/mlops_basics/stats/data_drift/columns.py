@@ -32,6 +32,7 @@ def judge_numeric(
     current: NumericProfile,
     level: float,
     threshold: float = DriftThresholds.numeric,
+    design: tuple[float, float] = (1.0, 1.0),
 ) -> DriftResult:
     r"""Has the distribution of the values moved by more than the threshold?
 
@@ -40,6 +41,7 @@ def judge_numeric(
         reference, current: Both sides.
         level: Probability of a false alarm, in (0, 0.5).
         threshold: KS distance that does not matter.
+        design: Design effect of each side: so many of its rows say no more than one would.
 
     Returns:
         Of the values that are not missing (``judge_missing`` judges those). Not drifted when a side
@@ -80,9 +82,10 @@ def judge_numeric(
         reason = f"{column}: not judged, the {'batch' if n else 'reference'} has no values"
         return drift_result("numeric", column, level, threshold, (n, m), reason)
     ks = ks_distance(reference, current)
-    margin = ks_margin(n, m, level)
+    worth, worth_now = (max(int(rows / each), 1) for rows, each in zip((n, m), design, strict=True))
+    margin = ks_margin(worth, worth_now, level)
     lower = max(ks.distance - margin, 0.0)
-    needed = threshold + margin + POWER_Z * 0.5 * math.sqrt(1 / n + 1 / m)
+    needed = threshold + margin + POWER_Z * 0.5 * math.sqrt(1 / worth + 1 / worth_now)
     smallest = needed if needed <= 1 else None
     where = f"{ks.at:.4g}"
     change = f"has {ks.current:.1%} of its values at or below {where}, it had {ks.reference:.1%}"
@@ -106,6 +109,7 @@ def judge_missing(
     current: NumericProfile,
     level: float,
     threshold: float = DriftThresholds.share,
+    design: tuple[float, float] = (1.0, 1.0),
 ) -> DriftResult:
     """Has the share of missing values changed by more than the threshold?
 
@@ -114,6 +118,7 @@ def judge_missing(
         reference, current: Both sides.
         level: Probability of a false alarm, in (0, 0.5).
         threshold: Change of the share that does not matter.
+        design: As in ``judge_numeric``.
 
     Returns:
         Not drifted when a side has no rows.
@@ -144,6 +149,7 @@ def judge_missing(
         (reference.rows, current.rows),
         _check.level(level, "level"),
         threshold,
+        design,
     )
 
 
@@ -153,6 +159,7 @@ def judge_categorical(
     current: CategoricalProfile,
     level: float,
     threshold: float = DriftThresholds.share,
+    design: tuple[float, float] = (1.0, 1.0),
 ) -> DriftResult:
     r"""Has the share of any level, missing being one, changed by more than the threshold?
 
@@ -161,6 +168,7 @@ def judge_categorical(
         reference, current: Both sides.
         level: Probability of a false alarm, in (0, 0.5).
         threshold: Change of one share that does not matter.
+        design: As in ``judge_numeric``.
 
     Returns:
         Not drifted when a side has no rows.
@@ -199,7 +207,7 @@ def judge_categorical(
     level = _check.level(level, "level")
     cells, r, c = _cells(reference, current, threshold)
     rows = (reference.rows, current.rows)
-    return _shares(column, "categorical", cells, r, c, rows, level, threshold)
+    return _shares(column, "categorical", cells, r, c, rows, level, threshold, design)
 
 
 def _cells(
@@ -236,6 +244,7 @@ def _shares(
     rows: tuple[int, int],
     level: float,
     threshold: float,
+    design: tuple[float, float],
 ) -> DriftResult:
     n, m = rows
     if n == 0 or m == 0:
@@ -244,14 +253,21 @@ def _shares(
     limit_level = level / (4 * len(cells))
     change = np.abs(c / m - r / n)
     order = np.argsort(-change, kind="stable")
-    lowers = _lower(r[order[:_FIRST]], n, c[order[:_FIRST]], m, limit_level)
+    worth, worth_now = n / design[0], m / design[1]  # of independent rows, and of a cell's below
+
+    def lower_bounds(at: NDArray[np.intp]) -> Floats:
+        return _lower(r[at] / design[0], worth, c[at] / design[1], worth_now, limit_level)
+
+    lowers = lower_bounds(order[:_FIRST])
     rest = order[_FIRST:][change[order[_FIRST:]] > lowers.max()]
-    lowers = np.concatenate([lowers, _lower(r[rest], n, c[rest], m, limit_level)])
+    lowers = np.concatenate([lowers, lower_bounds(rest)])
     judged = np.concatenate([order[:_FIRST], rest])
     # the cell whose bound is largest; without any, the one that changed most
     best = int(judged[lowers.argmax()]) if lowers.max() > 0 else int(order[0])
     where, lower = cells[best], float(lowers.max())
-    smallest = _smallest(int(r[best]), n, m, limit_level, threshold)
+    fewer, fewer_now = max(int(worth), 1), max(int(worth_now), 1)
+    of_cell = min(round(r[best] / design[0]), fewer)
+    smallest = _smallest(of_cell, fewer, fewer_now, limit_level, threshold)
     what = f"{column}: the share of {where if kind == 'missing' else repr(where)}"
     shift = f"went from {r[best] / n:.1%} to {c[best] / m:.1%}"
     return drift_result(
@@ -268,7 +284,7 @@ def _shares(
     )
 
 
-def _lower(r: Ints, n: int, c: Ints, m: int, alpha: float) -> Floats:
+def _lower(r: Floats, n: float, c: Floats, m: float, alpha: float) -> Floats:
     """Lower bound of each cell's change: the distance of the limits that face each other."""
     rise = binom_lower(c, m, alpha) - binom_upper(r, n, alpha)
     fall = binom_lower(r, n, alpha) - binom_upper(c, m, alpha)

@@ -9,14 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special  # type: ignore[import-untyped, unused-ignore]
 
 from mlops_basics.stats import _check
-from mlops_basics.stats._special import normal_isf
+from mlops_basics.stats._special import normal_isf, t_isf
+from mlops_basics.stats.data_drift.alike import NOTHING_ALIKE, Likeness
 from mlops_basics.stats.data_drift.result import (
     DriftResult,
     DriftThresholds,
     describe,
     drift_result,
 )
-from mlops_basics.stats.paired.auc import compare_auc, midranks
+from mlops_basics.stats.paired.auc import auc_influence, compare_auc, midranks
+from mlops_basics.stats.paired.groups import groups_of_the_rarest, standard_error
 from mlops_basics.stats.paired.result import MIN_ROWS, POWER_Z
 
 Floats = NDArray[np.float64]
@@ -164,6 +166,7 @@ def judge_correlations(
     current: JointMoments,
     level: float,
     threshold: float = DriftThresholds.correlation,
+    alike: tuple[Likeness, Likeness] = (NOTHING_ALIKE, NOTHING_ALIKE),
 ) -> DriftResult:
     r"""Has the dependence of any two columns changed by more than the threshold?
 
@@ -171,6 +174,7 @@ def judge_correlations(
         reference, current: Both sides; columns that only one of them has are left out.
         level: Probability of a false alarm, split over the pairs, in (0, 0.5).
         threshold: Difference of Fisher's z that does not matter.
+        alike: How alike rows of one group are: both sides' sizes, the reference's correlations.
 
     Returns:
         About the pair with the largest lower bound. Not drifted when no pair can be judged (less
@@ -187,7 +191,9 @@ def judge_correlations(
 
         .. math:: |z_1 - z_2| - z_{1 - a/(2P)} \sqrt{v_1/(n_1-3) + v_2/(n_2-3)} > threshold.
 
-        This is a normal approximation, unlike the exact bounds of single columns.
+        This is a normal approximation, unlike the exact bounds of single columns. Where rows of one
+        group are alike in both columns, v is multiplied by the design effect of the smaller of
+        their intraclass correlations (of two normal columns the product would do).
 
     References:
         [1] J. H. Steiger and A. R. Hakstian, "The asymptotic distribution of elements of a
@@ -220,7 +226,13 @@ def judge_correlations(
         return drift_result("correlation", column, level, threshold, (0, 0), reason)
     at = (i[usable], j[usable])
     distance = np.abs(np.arctanh(r1[at]) - np.arctanh(r2[at]))
-    error = np.sqrt(v1[at] / (n1[at] - 3) + v2[at] / (n2[at] - 3))
+    of_column = np.array([alike[0].values.get(name, 0.0) for name in names])
+    both = np.minimum(of_column[at[0]], of_column[at[1]])
+    d1, d2 = (
+        of_side.copies + (max(of_side.size, of_side.copies) - of_side.copies) * both
+        for of_side in alike
+    )
+    error = np.sqrt(d1 * v1[at] / (n1[at] - 3) + d2 * v2[at] / (n2[at] - 3))
     critical = normal_isf(level / (2 * pairs))
     lowers = distance - critical * error
     best = int(lowers.argmax())
@@ -248,6 +260,7 @@ def judge_classifier(
     scores: ArrayLike,
     level: float,
     threshold: float = DriftThresholds.auc,
+    groups: ArrayLike | None = None,
 ) -> DriftResult:
     """Can a classifier tell current rows from reference rows better than does not matter?
 
@@ -257,6 +270,8 @@ def judge_classifier(
             for "current". Shape (n,).
         level: Probability of a false alarm, in (0, 0.5).
         threshold: AUC that does not matter.
+        groups: The group of each row, where rows of one group are alike: none of them may have
+            rows among those that the classifier was fitted on. Shape (n,).
 
     Returns:
         Not drifted when a side has no rows or there are less than 20.
@@ -267,7 +282,9 @@ def judge_classifier(
     Note:
         A classifier two-sample test [1] with the AUC as the effect: 0.5 for equal distributions,
         and the lower bound of ``compare_auc`` (DeLong, with Hall's correction for skewness). Scores
-        of several models must not be pooled: fit once, score the held-out rows.
+        of several models must not be pooled: fit once, score the held-out rows. With groups, these
+        are the units: Student's quantile has one degree of freedom less than the side with the
+        fewer of them.
 
     References:
         [1] D. Lopez-Paz and M. Oquab, "Revisiting classifier two-sample tests", International
@@ -291,6 +308,8 @@ def judge_classifier(
         labels, np.zeros(len(scores)), scores, alpha=level, min_gain=threshold - 0.5
     )
     n, m = result.class_counts
+    if groups is not None:
+        return _classifier_of_groups(labels, scores, np.asarray(groups), level, threshold)
     effect, lower, smallest = result.challenger, 0.5, None
     if result.interval is not None and effect is not None:
         lower = max(0.5 + result.interval[0], 0.5)
@@ -314,4 +333,37 @@ def judge_classifier(
         effect=effect,
         lower=lower,
         smallest=smallest,
+    )
+
+
+def _classifier_of_groups(
+    labels: NDArray[np.integer[Any]],
+    scores: Floats,
+    groups: NDArray[Any],
+    level: float,
+    threshold: float,
+) -> DriftResult:
+    rows = (int((labels == 0).sum()), int((labels == 1).sum()))
+    side = np.unique(np.column_stack([labels, np.unique(groups, return_inverse=True)[1]]), axis=0)
+    fewest = min(int((side[:, 0] == k).sum()) for k in (0, 1))
+    what = ("classifier", "all columns", level, threshold, rows)
+    if min(rows) == 0 or fewest < 2:
+        reason = "classifier: not judged, a side has fewer than two groups that it has not seen"
+        return drift_result(*what, reason)
+    auc = auc_influence(labels, np.zeros(len(scores)), scores)
+    error, _ = standard_error(auc.influence, groups)
+    fewest = min(fewest, groups_of_the_rarest(labels, groups))
+    critical = float(t_isf(level, fewest - 1))
+    lower = max(auc.challenger - critical * error, 0.5)
+    smallest = threshold + error * (critical + POWER_Z)
+    change = (
+        f"tells batch from reference rows of groups it has not seen with AUC {auc.challenger:.3f}"
+    )
+    smallest_found = smallest if smallest <= 1 else None
+    return drift_result(
+        *what,
+        describe("a classifier", change, lower, threshold, smallest_found),
+        effect=auc.challenger,
+        lower=lower,
+        smallest=smallest_found,
     )

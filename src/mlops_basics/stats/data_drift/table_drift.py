@@ -1,13 +1,14 @@
 """All columns of a batch at once: one count of each, one level for all."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
+from mlops_basics.stats.data_drift.alike import NOTHING_ALIKE, Likeness
 from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.columns import judge_categorical, judge_missing, judge_numeric
 from mlops_basics.stats.data_drift.joint import JointMoments, judge_classifier, judge_correlations
@@ -15,6 +16,7 @@ from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
 from mlops_basics.stats.data_drift.result import DriftResult, DriftThresholds, drift_result
 from mlops_basics.stats.data_drift.spending import drift_alpha_at
 
+_TOLD = 1.1  # design effect from which a result tells what its rows were counted as
 JOINT_ENTRIES = 2  # correlations and classifier count as columns, whether they are run or not
 
 
@@ -25,10 +27,12 @@ class TableProfile:
     Attributes:
         columns: One for each column.
         joint: Of the numeric columns.
+        alike: How alike rows of one group are; of a batch its sizes alone count.
     """
 
     columns: dict[str, NumericProfile | CategoricalProfile]
     joint: JointMoments
+    alike: Likeness = NOTHING_ALIKE
 
     @classmethod
     def from_columns(
@@ -78,7 +82,8 @@ class TableProfile:
                 raise ValueError(
                     f"{name} must be of kind {type(mine).__name__}, got {type(theirs).__name__!r}"
                 )
-        return type(self)(columns=merged, joint=self.joint.merge(other.joint))
+        joint, alike = self.joint.merge(other.joint), self.alike.merge(other.alike)
+        return type(self)(columns=merged, joint=joint, alike=alike)
 
     def to_dict(self) -> dict[str, Any]:
         """One flat dictionary of arrays and numbers, for ``numpy.savez``.
@@ -96,6 +101,8 @@ class TableProfile:
             else:
                 state |= {f"categorical/{at}/{key}": value for key, value in fields.items()}
         state |= {f"numeric/{key}": value for key, value in _packed(numeric).items()}
+        if self.alike.values:
+            state |= {f"alike/{key}": value for key, value in self.alike.to_dict().items()}
         return state | {f"joint/{key}": value for key, value in self.joint.to_dict().items()}
 
     @classmethod
@@ -119,7 +126,8 @@ class TableProfile:
                 if fields
                 else CategoricalProfile.from_dict(parts[f"categorical/{at}"])
             )
-        return cls(columns=columns, joint=JointMoments.from_dict(parts["joint"]))
+        alike = Likeness.from_dict(list(columns), parts.get("alike", {}))
+        return cls(columns=columns, joint=JointMoments.from_dict(parts["joint"]), alike=alike)
 
 
 #: Fields of a numeric profile: arrays, of which a column may lack some, and numbers.
@@ -171,6 +179,7 @@ def judge_table(
     alpha: float = 0.05,
     thresholds: DriftThresholds | None = None,
     classifier: tuple[ArrayLike, ArrayLike] | None = None,
+    classifier_groups: ArrayLike | None = None,
 ) -> list[DriftResult]:
     """Results about every column of the j-th batch of a release, and about joint changes.
 
@@ -180,6 +189,7 @@ def judge_table(
         alpha: Probability of any false alarm in the release's whole life, in (0, 0.5).
         thresholds: What does not matter.
         classifier: Labels and held-out scores for ``judge_classifier``.
+        classifier_groups: The group of each of these rows, where rows of one group are alike.
 
     Returns:
         For each column of the reference: one result (categorical), or two (the values and the
@@ -195,6 +205,11 @@ def judge_table(
         two (the joint entries); a numeric column's share is halved between values and missing
         values. By the union bound the probability of a false alarm, in all batches together, is at
         most alpha. The number of entries does not depend on what the batch looks like.
+
+        Rows of one group (a day) may be alike. How alike, the reference tells (``alike``); on each
+        side as many rows count as independent ones would tell as much: their number over the design
+        effect of the side's own groups. With as many rows the bounds are no longer exact, but
+        approximate: what the rows of seven days tell is what seven days tell.
 
     Example:
         >>> import numpy as np
@@ -212,21 +227,49 @@ def judge_table(
     thresholds = thresholds or DriftThresholds()
     level = drift_alpha_at(j, _check.level(alpha)) / (len(reference.columns) + JOINT_ENTRIES)
     results: list[DriftResult] = []
+    alike = reference.alike
     for name, before in reference.columns.items():
         now = current.columns.get(name)
+        of_values, of_gaps = (
+            (alike.design_effect(rho), current.alike.design_effect(rho))
+            for rho in (alike.values.get(name, 0.0), alike.missing.get(name, 0.0))
+        )
         if isinstance(before, NumericProfile) and isinstance(now, NumericProfile):
-            results.append(judge_numeric(name, before, now, level / 2, thresholds.numeric))
-            results.append(judge_missing(name, before, now, level / 2, thresholds.share))
+            values = judge_numeric(name, before, now, level / 2, thresholds.numeric, of_values)
+            gaps = judge_missing(name, before, now, level / 2, thresholds.share, of_gaps)
+            results += [_told(values, of_values), _told(gaps, of_gaps)]
         elif isinstance(before, CategoricalProfile) and isinstance(now, CategoricalProfile):
-            results.append(judge_categorical(name, before, now, level, thresholds.share))
+            levels = judge_categorical(name, before, now, level, thresholds.share, of_values)
+            results.append(_told(levels, of_values))
         else:
             results.append(_not_judged(name, before, now, level, thresholds))
     results.append(
-        judge_correlations(reference.joint, current.joint, level, thresholds.correlation)
+        judge_correlations(
+            reference.joint,
+            current.joint,
+            level,
+            thresholds.correlation,
+            (reference.alike, current.alike),
+        )
     )
     if classifier is not None:
-        results.append(judge_classifier(*classifier, level, thresholds.auc))
+        results.append(judge_classifier(*classifier, level, thresholds.auc, classifier_groups))
     return results
+
+
+def _told(result: DriftResult, design: tuple[float, float]) -> DriftResult:
+    """The result, with a word of what its rows were counted as."""
+    if max(design) < _TOLD or result.effect is None:
+        return result
+    before, now = (
+        round(rows / each)
+        for rows, each in zip((result.n_reference, result.n_current), design, strict=True)
+    )
+    reason = (
+        f"{result.reason}; rows of one group are alike: the {result.n_current:,} count as "
+        f"{max(now, 1):,}, the {result.n_reference:,} of the reference as {max(before, 1):,}"
+    )
+    return replace(result, reason=reason)
 
 
 def _not_judged(

@@ -31,6 +31,8 @@ class PairedSums:
         m2, m3: Sums of the squared and cubed deviations of the differences from their mean.
         scale: Largest absolute loss of either model: tells differences from rounding.
         unit: What the units are, in messages: ``"rows"`` or ``"groups"``.
+        worth: As how many independent units these tell of the mean; None: as all n.
+        freedom: Degrees of freedom of their variance; None: worth - 1.
 
     Note:
         Merging uses the pairwise formulas of Chan, Golub and LeVeque [1] and their extension to
@@ -61,6 +63,8 @@ class PairedSums:
     m3: float = 0.0
     scale: float = 0.0
     unit: str = "rows"
+    worth: float | None = None
+    freedom: float | None = None
 
     @classmethod
     def from_losses(cls, champion: ArrayLike, challenger: ArrayLike) -> Self:
@@ -219,7 +223,8 @@ def compare_losses(
         measure of chance: not significant.
 
         The smallest gain found with probability 80 % is min_gain + s (critical / sqrt(n) + 0.8416 /
-        sqrt(n)).
+        sqrt(n)). Where the sums say what their units are worth, that is the n of the error and of
+        its skewness.
 
     References:
         [1] P. Hall, "On the removal of skewness by transformation", Journal of the Royal
@@ -258,14 +263,16 @@ def compare_losses(
             what = f"the losses {differ} on every row"
         reason = f"refused: {what}, so there is no measure of chance"
     else:
-        error = s / math.sqrt(n)
-        gamma = float(skewness_of_mean(sums.skewness, n))
-        p_value = float(hall_p_value((sums.gain - min_gain) / error, gamma, n - 1))
-        p_worse = float(hall_p_value(-sums.gain / error, -gamma, n - 1))
-        critical = float(hall_critical(alpha, gamma, n - 1))
+        worth = n if sums.worth is None else sums.worth
+        freedom = max(worth - 1 if sums.freedom is None else sums.freedom, 1.0)
+        error = s / math.sqrt(worth)
+        gamma = float(skewness_of_mean(sums.skewness, worth))
+        p_value = float(hall_p_value((sums.gain - min_gain) / error, gamma, freedom))
+        p_worse = float(hall_p_value(-sums.gain / error, -gamma, freedom))
+        critical = float(hall_critical(alpha, gamma, freedom))
         interval = (
             sums.gain - error * critical,
-            sums.gain + error * float(hall_critical(alpha, -gamma, n - 1)),
+            sums.gain + error * float(hall_critical(alpha, -gamma, freedom)),
         )
         smallest = min_gain + error * (critical + POWER_Z)
         reason = outcome(p_value <= alpha, p_value, alpha, min_gain, "")
@@ -276,6 +283,9 @@ def compare_losses(
             f"level approximate: {n} {sums.unit} cannot exclude a rare disaster of probability "
             f"{share:.3g}"
         )
+    if sums.worth is not None and n >= MIN_ROWS and sums.worth < n - 0.5:
+        persists = f"days may persist: these {n} tell as much as {sums.worth:.0f} independent ones"
+        note = f"{note}; {persists}" if note else persists
     return LossResult(
         metric=metric,
         method="paired t, Hall-corrected",
