@@ -29,7 +29,9 @@ def scores_of(parts, model):
 def test_the_sample_holds_features_and_scores(binary, binary_model):
     """All test rows, if they are few."""
     scores = scores_of(binary, binary_model)
-    found = assert_inputs_unchanged(sample_reference, binary.test, scores, binary.info, PREPROCESSING, PARAMS)
+    found = assert_inputs_unchanged(
+        sample_reference, binary.test, scores, binary.info, PREPROCESSING, PARAMS
+    )
     assert_frame_equal(found[list(binary.info.features)], binary.test[list(binary.info.features)])
     assert len(found) == len(binary.test)
     assert (found["__target__"].astype(str) == scores["target"].astype(str)).all()
@@ -53,7 +55,10 @@ def test_of_many_rows_a_sample_is_kept(binary, binary_model):
     assert found["__loss__"].tolist() == scores["loss"].iloc[rows].tolist()
     assert_frame_equal(found, sample_reference(many, scores, binary.info, PREPROCESSING, params))
     other = params.model_copy(update={"seed": 1})
-    assert sample_reference(many, scores, binary.info, PREPROCESSING, other)["count"].tolist() != rows.tolist()
+    assert (
+        sample_reference(many, scores, binary.info, PREPROCESSING, other)["count"].tolist()
+        != rows.tolist()
+    )
 
 
 def test_a_classifier_is_described_by_its_losses(binary, binary_model):

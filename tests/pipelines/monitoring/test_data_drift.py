@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from mlops_basics.pipelines.monitoring.data_drift import (
+    LIKENESS_UNKNOWN,
     effects,
     ignored_columns,
     judge_batch,
@@ -14,11 +15,12 @@ from mlops_basics.pipelines.monitoring.data_drift import (
     two_sample_scores,
 )
 from mlops_basics.schemas import MonitoringParams, MonitoringReference
-from mlops_basics.schemas.monitoring import ReleaseReference
+from mlops_basics.schemas.monitoring import SAMPLE_GROUP, ReleaseReference
 from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.stats.data_drift.spending import drift_alpha_at
 from mlops_basics.stats.data_drift.table_drift import judge_table
-from mlops_basics.table.profile import feature_profile, time_columns
+from mlops_basics.table.profile import batch_profile, feature_profile, time_columns
+from mlops_basics.table.row_groups import NO_GROUPS, RowGroups
 from tests.support.parameters import configured
 
 PARAMS = configured(MonitoringParams)
@@ -184,3 +186,68 @@ def test_effects_are_shares_of_the_threshold():
         )
     ]  # fmt: skip
     assert effects(columns) == {"x": 2.0, "all": 2.0, "y": 0.0}
+
+
+def by_day(days, seed, named="2024"):
+    """Rows of days, each of which moves x; their groups."""
+    rng = np.random.default_rng(seed)
+    day = np.repeat(np.arange(days), 100)
+    table = table_of(rows=len(day), seed=seed)
+    table["x"] = table["x"] + rng.normal(size=days)[day]
+    return table, RowGroups(day.astype(np.int64), "day of when", in_order=True)
+
+
+def reference_by_day(*, measured=True):
+    """What a release would hold of 60 days; an older one does not tell how alike they are."""
+    table, groups = by_day(60, seed=0)
+    times = time_columns(table)
+    info = MonitoringReference(rows=len(table), thinned=1, losses=("error",), times=times)
+    profile = feature_profile(table, times, groups if measured else NO_GROUPS).to_dict()
+    sample = table.assign(**{SAMPLE_GROUP: groups.codes}) if measured else table
+    losses = pd.DataFrame({"error": [0.0] * len(table)})
+    return ReleaseReference(info, profile, losses, sample)
+
+
+def test_days_that_differ_are_no_drift():
+    """A week is seven witnesses, for the classifier as well; by rows it would drift."""
+    reference, old = reference_by_day(), reference_by_day(measured=False)
+    by_rows, by_days = set(), set()
+    for seed in range(1, 5):
+        table, groups = by_day(7, seed)
+        arguments = (reference_profile(reference, PARAMS), PARAMS, None, groups)
+        by_days |= drifted(judge_batch(table, 1, reference, *arguments).columns)
+        found = judge_batch(table, 1, old, reference_profile(old, PARAMS), *arguments[1:])
+        by_rows |= drifted(found.columns)
+        assert found.notes[0] == LIKENESS_UNKNOWN
+    assert by_days == set()
+    assert "x" in by_rows
+
+
+def test_what_days_do_not_explain_is_found_as_before():
+    """A level that becomes rarer is drift, however much days move another column."""
+    table, groups = by_day(7, seed=1)
+    table["colour"] = pd.Series(["red"] * len(table), dtype="str")
+    reference = reference_by_day()
+    profile = reference_profile(reference, PARAMS)
+    found = judge_batch(table, 1, reference, profile, PARAMS, None, groups)
+    assert drifted(found.columns) == {"colour"}
+    assert LIKENESS_UNKNOWN not in found.notes
+
+
+def test_copies_of_a_batchs_rows_are_one_witness():
+    """Sixty rows there fifty times are sixty rows, whose luck is no drift."""
+    table = table_of(rows=60, seed=3).drop(columns="when")
+    reference = reference_of(table_of().drop(columns="when"))
+    copied = pd.concat([table] * 50, ignore_index=True)
+    params = PARAMS.model_copy(update={"classifier_rows": 0})
+    assert batch_profile(copied).alike.copies == pytest.approx(50)
+    assert batch_profile(table).alike.copies == 1
+    assert drifted(judge(copied, reference=reference, params=params)) == set()
+
+
+def test_rows_that_repeat_by_nature_keep_their_say():
+    """Where the reference repeats its rows as well, equal rows are no copies."""
+    few = pd.concat([table_of(rows=300).drop(columns="when")] * 10, ignore_index=True)
+    moved = few.assign(x=few["x"] + 1)
+    columns = judge(moved, reference=reference_of(few))
+    assert "x" in drifted(columns)

@@ -4,9 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+from benchmarks.dependent_days import ERROR, THINNED, concept_lives, errors_by_day
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import beta
+from scipy.stats import beta, binom
 
 from mlops_basics.stats.concept_drift.blocks import (
     LENGTHS,
@@ -14,6 +15,7 @@ from mlops_basics.stats.concept_drift.blocks import (
     choose_block,
     level_shifts,
     mean_upper,
+    run_length,
 )
 from mlops_basics.stats.concept_drift.sequential import start_monitor, update
 
@@ -176,3 +178,39 @@ def test_bad_losses_are_named(losses, message):
     """Losses outside [0, 1] are refused."""
     with pytest.raises(ValueError, match=message):
         mean_upper(losses, 0.05)
+
+
+def test_what_a_thinned_stream_hides_makes_blocks_longer():
+    """Of days of 100 rows a fifth is seen: their effect shows five times as much in the stream."""
+    rng = np.random.default_rng(0)
+    losses, day = errors_by_day(rng, 400, ERROR)
+    drawn = np.flatnonzero(rng.random(len(losses)) < 1 / THINNED)
+    losses, day = losses[drawn], day[drawn]
+    assert choose_block(losses).length == 1
+    assert choose_block(losses, thinned=THINNED).length >= 10
+    known = choose_block(losses, thinned=THINNED, run=run_length(day))
+    assert known.length >= run_length(day) > 20
+    assert known.effective_rows < len(losses)
+
+
+def test_a_thinned_stream_of_independent_rows_keeps_short_blocks():
+    """Noise of the reference, five times as large, is no sign of bursts."""
+    rng = np.random.default_rng(1)
+    lengths = [choose_block(rng.random(2000) < 0.15, thinned=5).length for _ in range(100)]
+    assert np.mean(np.array(lengths) == 1) >= 0.8
+
+
+def test_few_groups_are_blocks_all_the_same():
+    """Blocks of whole groups are wanted, however few there are; no rows have no run."""
+    losses = np.random.default_rng(2).random(300)
+    assert choose_block(losses, run=59.5).length == 60
+    assert run_length([]) == 1.0
+
+
+@pytest.mark.slow
+def test_days_that_differ_raise_no_alarm_on_a_hash_split():
+    """Of 60 streams of 50 weeks: 1 % by promise, where blocks that ignore the thinning alarm."""
+    alarms, _ = concept_lives(60, 200, batches=50, seed=5)
+    most = int(binom.isf(1e-3, 60, 0.01))
+    assert alarms[0] > alarms[2]
+    assert alarms[2] <= most
