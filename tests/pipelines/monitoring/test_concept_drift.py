@@ -90,9 +90,9 @@ def test_blocks_are_those_of_the_whole_stream():
     assert wider.block == 5
     assert wider.variance == pytest.approx(losses.var() / 5)
     assert (wider.mean, wider.log_threshold) == (state.mean, state.log_threshold)
-    blocks = start_known(0.2, length=4, variance=0.03)
+    blocks = start_known(0.2, length=4, variance=0.06)
     assert in_full_stream(blocks, losses, 5).block == 20
-    common = 0.03 - losses.var() / 4  # more rows of a burst do not average out what they share
+    common = 0.06 - losses.var() / 4  # more rows of a burst do not average out what they share
     assert in_full_stream(blocks, losses, 5).variance == pytest.approx(common + losses.var() / 20)
     assert in_full_stream(state, np.zeros(500), 5).variance > 0
 

@@ -180,24 +180,16 @@ def test_bad_losses_are_named(losses, message):
         mean_upper(losses, 0.05)
 
 
-def test_what_a_thinned_stream_hides_makes_blocks_longer():
-    """Of days of 100 rows a fifth is seen: their effect shows five times as much in the stream."""
+def test_known_days_are_the_shortest_blocks():
+    """Of days of 100 rows a hash has drawn a fifth: too few to show that a day's rows are alike."""
     rng = np.random.default_rng(0)
     losses, day = errors_by_day(rng, 400, ERROR)
     drawn = np.flatnonzero(rng.random(len(losses)) < 1 / THINNED)
     losses, day = losses[drawn], day[drawn]
     assert choose_block(losses).length == 1
-    assert choose_block(losses, thinned=THINNED).length >= 10
-    known = choose_block(losses, thinned=THINNED, run=run_length(day))
+    known = choose_block(losses, run=run_length(day))
     assert known.length >= run_length(day) > 20
     assert known.effective_rows < len(losses)
-
-
-def test_a_thinned_stream_of_independent_rows_keeps_short_blocks():
-    """Noise of the reference, five times as large, is no sign of bursts."""
-    rng = np.random.default_rng(1)
-    lengths = [choose_block(rng.random(2000) < 0.15, thinned=5).length for _ in range(100)]
-    assert np.mean(np.array(lengths) == 1) >= 0.8
 
 
 def test_few_groups_are_blocks_all_the_same():
@@ -212,5 +204,5 @@ def test_days_that_differ_raise_no_alarm_on_a_hash_split():
     """Of 60 streams of 50 weeks: 1 % by promise, where blocks that ignore the thinning alarm."""
     alarms, _ = concept_lives(60, 200, batches=50, seed=5)
     most = int(binom.isf(1e-3, 60, 0.01))
-    assert alarms[0] > alarms[2]
-    assert alarms[2] <= most
+    assert alarms[0] > alarms[1]
+    assert alarms[1] <= most

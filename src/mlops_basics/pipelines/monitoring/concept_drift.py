@@ -62,9 +62,7 @@ def begin_watch(release: Release, reference: ReleaseReference, params: Monitorin
         losses,
         tolerance=params.tolerance,
         alpha=params.concept_alpha,
-        block=choose_block(
-            losses, thinned=reference.info.thinned, run=min(reference.info.run, len(losses) / 2)
-        ),
+        block=choose_block(losses, run=min(reference.info.run, len(losses) / 2)),
     )
     return Watch(
         version=version,

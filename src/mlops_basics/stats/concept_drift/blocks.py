@@ -87,12 +87,11 @@ def run_length(groups: ArrayLike) -> float:
     return float((sizes**2).sum() / sizes.sum())
 
 
-def choose_block(losses: ArrayLike, *, thinned: int = 1, run: float = 1.0) -> BlockChoice:
+def choose_block(losses: ArrayLike, *, run: float = 1.0) -> BlockChoice:
     r"""The shortest blocks whose means look independent.
 
     Args:
         losses: Losses of labelled rows in time order, seen before the test begins, shape (n,).
-        thinned: Every ``thinned``-th row of the stream is among these, at least 1.
         run: Rows of one group (a day) that follow each other among these, see ``run_length``:
             blocks are no shorter.
 
@@ -122,11 +121,6 @@ def choose_block(losses: ArrayLike, *, thinned: int = 1, run: float = 1.0) -> Bl
         again, between levels that last a tenth of the rows or longer. What lasts longer than two
         blocks counts as trend, so that V(b) is below the overall variance until blocks are a few
         times as long as the bursts.
-
-        Of a stream of which these are every t-th row, what rows have in common weighs t times as
-        much: there, with V(1) for single rows, blocks of b t rows have V(1) + t (V(b) - V(1)). So
-        it is these that are compared, and one and a half standard errors of what t - 1 adds to
-        them is no sign of bursts.
 
     References:
         [1] B. Schmeiser, "Batch size effects in the analysis of simulation output", Operations
@@ -168,20 +162,10 @@ def choose_block(losses: ArrayLike, *, thinned: int = 1, run: float = 1.0) -> Bl
             candidates=tuple((b, v) for b, v, _ in candidates),
             reason=f"single rows: {n} losses that do not vary show no bursts",
         )
-    alone = max(float(losses.var()), 1e-18)
-
-    def in_stream(v: float) -> float:
-        return max(alone + thinned * (v - alone), alone) if thinned > 1 else v
-
     best = next(
         at
         for at, (_, v, _) in enumerate(candidates)
-        if all(
-            in_stream(w)
-            <= _SLACK * in_stream(v) * (1 + math.sqrt(3 / k))
-            + 1.5 * (thinned - 1) * v * math.sqrt(3 / k)
-            for _, w, k in candidates[at + 1 :]
-        )
+        if all(w <= _SLACK * v * (1 + math.sqrt(3 / k)) for _, w, k in candidates[at + 1 :])
     )
     b, v, _ = candidates[best]
     effective = n * min(float(losses.var(ddof=1)) / v, 1.0) if b > 1 else float(n)
@@ -253,7 +237,9 @@ def _neighbour_variance(means: Floats, length: int, shifts: list[int]) -> float:
     within = np.ones(len(squares), dtype=bool)
     for shift in shifts:
         within &= (shift <= begins) | (shift >= begins + 2 * length)
-    return length / 2 * float(squares[within].mean()) if within.any() else 0.0
+    if not within.any():  # of a few long blocks
+        return length * float(means.var(ddof=1))
+    return length / 2 * float(squares[within].mean())
 
 
 def mean_upper(losses: ArrayLike, alpha: float, *, block: BlockChoice | None = None) -> float:
