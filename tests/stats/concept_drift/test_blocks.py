@@ -201,8 +201,7 @@ def test_few_groups_are_blocks_all_the_same():
 
 @pytest.mark.slow
 def test_days_that_differ_raise_no_alarm_on_a_hash_split():
-    """Of 60 streams of 50 weeks: 1 % by promise, where blocks that ignore the thinning alarm."""
+    """Of 60 streams of 50 weeks, with blocks of whole days: 1 % by promise."""
     alarms, _ = concept_lives(60, 200, batches=50, seed=5)
     most = int(binom.isf(1e-3, 60, 0.01))
-    assert alarms[0] > alarms[1]
     assert alarms[1] <= most
