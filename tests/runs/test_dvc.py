@@ -115,7 +115,7 @@ def test_errors_say_what_to_do(folder, monkeypatch):
     with pytest.raises(DataError, match=r"batches\.dvc is not readable"):
         source_version(batches)
     monkeypatch.setattr(dvc, "find_spec", lambda _name: None)
-    with pytest.raises(ConfigurationError, match=r"DVC is not installed.*mlops-basics\[dvc\]"):
+    with pytest.raises(ConfigurationError, match=r"DVC is not installed.*pip install -r req"):
         push(folder, batches, "s3://bucket/dvc")
 
 

