@@ -176,6 +176,20 @@ def sample(_place: Place, name: str | None) -> None:
     click.echo(write_sample(name))
 
 
+@command("environment")
+@click.argument("source", required=False)
+@click.option("--target", help="The column to predict; without it, columns are suggested.")
+@click.option("--write", metavar="NAME", help="Write conf/NAME/globals.yml.")
+@click.option("--overwrite", is_flag=True, help="Also where that file is there already.")
+def check(
+    place: Place, source: str | None, target: str | None, write: str | None, overwrite: bool
+) -> None:
+    """Look at a table in seconds: columns, target, leaks, what a run would make of it."""
+    from mlops_basics.commands.check import check_table
+
+    click.echo(safe_text(check_table(place, source, target, write, overwrite=overwrite)))
+
+
 @command("model")
 @click.option("--all", "every", is_flag=True, help="List every refresh, not the last of a row.")
 @click.option(

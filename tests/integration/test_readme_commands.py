@@ -31,6 +31,7 @@ PROMISES = {
     "kedro run --pipeline batch_inference": "Data +version",
     "kedro ct --dry-run": "Nothing was written",
     "kedro ct": "Release 1: |Nothing to do",
+    "kedro check data/source/iris.csv": r"species +multiclass(.|\n)*sepal_length  number",
     "kedro doctor": "champion",
     "kedro prune --keep 20": "Nothing to remove",
     "kedro keygen": "verify_key: ed25519:",
@@ -61,6 +62,9 @@ ELSEWHERE = {
     "kedro run --env flights": "tests/integration/test_tables.py::test_all_flights",
     "kedro run --env mine": "tests/integration/test_tables.py::test_a_users_table_in_five_lines",
     "make run ENV=mine": "tests/integration/test_tables.py::test_a_users_table_in_five_lines",
+    "kedro check data/source/customers.csv --target has_left --write mine": (
+        "tests/commands/test_check.py::test_the_lines_that_are_written_are_those_of_a_run"
+    ),
     "kedro serve": "tests/integration/test_serve.py::test_rows_with_gaps_are_answered",
     "make demo": "tests/integration/test_demo.py::test_page_is_complete",
     "make services": "tests/commands/test_services.py::test_start_prints_addresses",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
@@ -16,12 +16,36 @@ from mlops_basics.errors import DataError
 from mlops_basics.safe_text import without_secrets
 from mlops_basics.schemas import Batch, Guess
 from mlops_basics.storage.memory import free_memory
-from mlops_basics.storage.source_files import read_file, sha256_of_fault, sha256_of_file
+from mlops_basics.storage.source_files import (
+    check_file,
+    read_file,
+    sha256_of_fault,
+    sha256_of_file,
+)
 from mlops_basics.table.batch_file import SUFFIXES, is_table, other_kind, parse_batch
+from mlops_basics.table.batch_sample import sample_batch
 from mlops_basics.table.unpacked_size import require_fits_memory, too_large
 
 _SHARE = 4  # a file's table may take a part of the free memory: what is made of it takes the rest
 _DEPTH = 5  # of folders that are looked into
+_SAMPLED = 24  # files of a source that rows are drawn from, at most
+
+
+@dataclass(frozen=True)
+class SourceSample:
+    """Rows of a source that may be too large for being read in seconds.
+
+    Attributes:
+        batches: Rows of each file, or of files spread over all of them.
+        rows: How many the source has; about so many where it was not read whole.
+        files: How many the source has.
+        whole: Whether every row was read.
+    """
+
+    batches: list[Batch]
+    rows: int
+    files: int
+    whole: bool
 
 
 class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
@@ -80,6 +104,42 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
             first = batches[0]
             batches[0] = replace(first, guesses=(*passed_over, *first.guesses))
         return batches
+
+    def sample(self, most_bytes: int) -> SourceSample:
+        """Read a small source whole, of a large one rows from all over it.
+
+        Args:
+            most_bytes: Of text that are read, about; of Parquet, as many cells as these make.
+        """
+        files, passed_over = self._listing()
+        at = {round(step * (len(files) - 1) / (_SAMPLED - 1)) for step in range(_SAMPLED)}
+        chosen = files if len(files) <= _SAMPLED else [files[each] for each in sorted(at)]
+        batches, rows, whole = [], 0, len(chosen) == len(files)
+        for file in chosen:
+            batch, counted, complete = self._sample_of(file, most_bytes // len(chosen))
+            batches.append(batch)
+            rows, whole = rows + counted, whole and complete
+        if batches and passed_over:
+            batches[0] = replace(batches[0], guesses=(*passed_over, *batches[0].guesses))
+        return SourceSample(batches, round(rows * len(files) / len(chosen)), len(files), whole)
+
+    def _sample_of(self, file: str, most_bytes: int) -> tuple[Batch, int, bool]:
+        """Rows of a file, how many it has, and whether these are all."""
+        name, drawn = PurePosixPath(file).name, None
+        if self._fs.isfile(file):
+            try:
+                check_file(self._fs, file)
+            except DataError as error:
+                return _unusable(name, sha256_of_fault(str(error)), error), 0, True
+            with self._fs.open(file, "rb") as opened:
+                size = int(self._fs.size(file))
+                drawn = sample_batch(
+                    name, opened, size, most_bytes, self._csv_args, self._text_columns
+                )
+        if drawn is None:
+            batch = self._read(file)
+            return batch, len(batch.table), True
+        return Batch(name, "", drawn.table, guesses=drawn.guesses), drawn.rows, False
 
     @property
     def local_path(self) -> Path | None:

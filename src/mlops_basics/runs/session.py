@@ -38,6 +38,19 @@ class Place:
         """A fresh catalog without hooks: to find that there is nothing to do takes no MLflow."""
         return bare_context(self.project_path, self.env, self.params | more).catalog
 
+    def configuration(self) -> dict[str, Any]:
+        """What the configuration says of the source: globals, parameters, the catalog's entry."""
+        loader = _loader(self.project_path, self.env, self.params)
+        source = dict(loader["catalog"]["source"])
+        source.pop("type", None)
+        if isinstance(name := source.get("credentials"), str):
+            source["credentials"] = loader["credentials"][name]
+        return {
+            "globals": dict(loader["globals"]),
+            "parameters": loader["parameters"],
+            "source": source,
+        }
+
     def run(self, pipeline: str, **more: Any) -> str:
         """Run a pipeline as ``kedro run`` does; returns the run's version."""
         params = self.params | more
@@ -104,15 +117,7 @@ def bare_context(
     Raises:
         ConfigurationError: If the environment, or an option of its globals.yml, is unknown.
     """
-    export_credentials(project_path)
-    loader = settings.CONFIG_LOADER_CLASS(
-        conf_source=str(project_path / settings.CONF_SOURCE),
-        env=env,
-        runtime_params=runtime_params,
-        **settings.CONFIG_LOADER_ARGS,
-    )
-    check_environment(env or "local", loader)
-    check_globals(env or "local", loader)
+    loader = _loader(project_path, env, runtime_params)
     no_hooks: Any = _NullPluginManager()
     more: Any = runtime_params
     return KedroContext(
@@ -123,3 +128,16 @@ def bare_context(
         hook_manager=no_hooks,
         runtime_params=more,
     )
+
+
+def _loader(project_path: Path, env: str | None, runtime_params: dict[str, Any]) -> Any:
+    export_credentials(project_path)
+    loader = settings.CONFIG_LOADER_CLASS(
+        conf_source=str(project_path / settings.CONF_SOURCE),
+        env=env,
+        runtime_params=runtime_params,
+        **settings.CONFIG_LOADER_ARGS,
+    )
+    check_environment(env or "local", loader)
+    check_globals(env or "local", loader)
+    return loader

@@ -60,9 +60,7 @@ def parse_batch(
         )
     guesses: tuple[Guess, ...] = ()
     if name.lower().endswith(PARQUET_SUFFIXES):
-        table = _read_parquet(name, content)
-        for column in table.columns.intersection(text_columns):
-            table[column] = plain_text(table[column])
+        table = _read_parquet(name, content, text_columns)
     else:
         text = content
         if name.lower().endswith(".gz"):
@@ -122,26 +120,36 @@ def _is_aside(entry: zipfile.ZipInfo) -> bool:
     return entry.is_dir() or hidden or entry.filename.startswith("__MACOSX/")
 
 
-def _read_parquet(name: str, content: bytes) -> pd.DataFrame:
+def _read_parquet(name: str, content: bytes, text_columns: list[str]) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
     try:
-        stored = pq.read_table(io.BytesIO(content))
-        names = [str(column) for column in stored.column_names]
-        refuse_repeated_names(name, names)
-        columns = {
-            column: plain_arrow(stored.column(at))
-            for at, column in enumerate(names)
-            if not re.fullmatch(r"__index_level_\d+__", column)  # an index without a name
-        }
-        table = pd.DataFrame(columns, index=range(stored.num_rows))
-        return _named_range(stored.schema.metadata or {}, table)
+        return plain_parquet(name, pq.read_table(io.BytesIO(content)), text_columns)
     except DataError:
         raise
     except Exception as error:  # pyarrow raises several unrelated types for a damaged file
-        raise DataError(
-            f"The file '{name}' is not readable as Parquet ({error}). Write it again."
-        ) from error
+        raise unreadable_parquet(name, error) from error
+
+
+def plain_parquet(name: str, stored: Any, text_columns: list[str]) -> pd.DataFrame:
+    """Arrow's table of a Parquet file as plain columns; raises DataError for a repeated name."""
+    names = [str(column) for column in stored.column_names]
+    refuse_repeated_names(name, names)
+    columns = {
+        column: plain_arrow(stored.column(at))
+        for at, column in enumerate(names)
+        if not re.fullmatch(r"__index_level_\d+__", column)  # an index without a name
+    }
+    table = pd.DataFrame(columns, index=range(stored.num_rows))
+    table = _named_range(stored.schema.metadata or {}, table)
+    for column in table.columns.intersection(text_columns):
+        table[column] = plain_text(table[column])
+    return table
+
+
+def unreadable_parquet(name: str, error: Exception) -> DataError:
+    """That a Parquet file is damaged, in words."""
+    return DataError(f"The file '{name}' is not readable as Parquet ({error}). Write it again.")
 
 
 def _named_range(metadata: dict[bytes, bytes], table: pd.DataFrame) -> pd.DataFrame:

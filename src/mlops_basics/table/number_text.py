@@ -57,3 +57,18 @@ def number_fault(texts: pd.Series, least_share: float) -> str:
                 "`text_columns`."
             )
     return ""
+
+
+def number_options(texts: pd.Series, least_share: float) -> dict[str, str]:
+    """The options of ``pandas.read_csv`` under which a column of text is numbers; none if none.
+
+    Args:
+        texts: As in ``number_fault``.
+        least_share: As in ``number_fault``.
+    """
+    fault = number_fault(texts, least_share)
+    values = texts.dropna().astype("str")
+    if _WAYS[0][1] in fault:
+        points = values.str.contains(r"\d\.\d{3}", regex=True).any()
+        return {"decimal": ",", **({"thousands": "."} if points else {})}
+    return {"thousands": ","} if _WAYS[1][1] in fault else {}

@@ -22,6 +22,7 @@ from mlops_basics.table.copies import Codes, copy_sets
 from mlops_basics.table.row_hash import row_hashes, salted_fractions
 from mlops_basics.table.target import alike_classes, class_names, read_target, target_range
 from mlops_basics.table.typing_losses import rounding_warnings, stray_warnings
+from mlops_basics.table.useless import identifying_columns, useless_columns
 
 MIN_PERIOD_SHARE = 0.1  # of the median period's rows; a last period with fewer has only begun
 
@@ -90,7 +91,7 @@ def preprocess_data(
         [column for column in candidates if column != time_column],
         params.text_columns,
     )
-    dropped = _useless_columns(features)
+    dropped = useless_columns(features)
     features = features.drop(columns=list(dropped))
     if features.columns.empty:
         raise DataError(
@@ -231,16 +232,6 @@ def _require_same_target(
         )
 
 
-def _useless_columns(features: pd.DataFrame) -> dict[str, str]:
-    """Columns that hold nothing to learn, with the reason."""
-    counts = {str(column): features[column].nunique(dropna=False) for column in features}
-    return {
-        column: "no value in any row" if features[column].isna().all() else "one value in all rows"
-        for column, count in counts.items()
-        if count <= 1
-    }
-
-
 def _warnings(
     target: pd.Series,
     classification: bool,
@@ -266,20 +257,12 @@ def _warnings(
 
 
 def _identifiers(features: pd.DataFrame) -> list[str]:
-    """Warnings of columns that may identify rows: text or whole numbers, each in one row only."""
-    warnings = []
-    for name in features:
-        values = features[name]
-        if len(values) < 2 or not values.is_unique or values.isna().any():
-            continue
-        numbers = pd.api.types.is_float_dtype(values.dtype)
-        text = isinstance(values.dtype, pd.StringDtype)
-        if text or (numbers and bool((values == values.round()).all())):
-            warnings.append(
-                f"Column '{name}' has another value in every row: if it identifies rows, add it "
-                "to `exclude` in globals.yml."
-            )
-    return warnings
+    """Warnings of columns that may identify rows."""
+    return [
+        f"Column '{name}' has another value in every row: if it identifies rows, add it "
+        "to `exclude` in globals.yml."
+        for name in identifying_columns(features)
+    ]
 
 
 def _copies(copies: Codes | None) -> list[str]:
