@@ -56,6 +56,10 @@ ELSEWHERE = {
     "kedro adopt": (
         "tests/commands/test_adopt.py::test_what_was_deleted_in_mlflow_is_taken_from_production"
     ),
+    "kedro releases --show-test RUN_ID": (
+        "tests/integration/test_decision.py::"
+        "test_figures_of_a_second_refused_challenger_are_shown_on_demand_alone"
+    ),
     "make test": ".github/workflows/ci.yml",
     "python -m venv venv": ".github/workflows/ci.yml",
     "pip install -r requirements.txt": ".github/workflows/ci.yml",
