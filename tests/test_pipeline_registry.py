@@ -76,6 +76,7 @@ DOCUMENTED = {
         (
             "pick_judged_model",
             "evaluate_model",
+            "predict_folds",
             "score_gate",
             "decide",
             "sample_reference",
@@ -95,6 +96,7 @@ DOCUMENTED = {
             "valid_data",
             "test_data",
             "table_info",
+            "search_monitor",
             "params:preprocessing",
             "params:training",
             "params:evaluation",
@@ -114,6 +116,7 @@ DOCUMENTED = {
             "test_metrics",
             "scores",
             "confusion_matrix",
+            "fold_scores",
             "gate_scores",
             "challenge_request",
             "challenge",

@@ -7,8 +7,9 @@ import pytest
 from mlflow import MlflowClient
 
 from mlops_basics.datasets.challenge import ChallengeDataset
-from mlops_basics.runs.challenges import record_shown
-from mlops_basics.schemas import Challenge, ChallengeRequest
+from mlops_basics.runs.challenges import LOOK_TAG, book_of, earlier_looks, record_shown
+from mlops_basics.schemas import Challenge, ChallengeRequest, Look
+from mlops_basics.stats.paired.compare import PairedSums
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 
@@ -66,6 +67,26 @@ def test_a_challenge_is_written_down_with_what_it_is_about(ask, request):
         "challenge.test": "",
         "challenge.number": "1",
     }
+
+
+def test_what_a_challenge_has_said_is_read_back_with_its_number(ask, request):
+    """By the champion it was made against; what is no look, or has no number, has said nothing."""
+    look = Look(
+        recipe="abc", test="log_loss", alpha=0.05, rows_digest="0" * 32, sums=PairedSums(n=3)
+    )
+    book = book_of(request.node.name)
+    assert earlier_looks("3", book) == ()
+    ask(look=look)
+    ask(rows_hash="other")
+    ask(rows_hash="more", look=look.model_copy(update={"after": 1}))
+    ask(champion_version="4", look=look)
+    expected = (("number", 1, 0), ("number", 3, 1))
+    found = earlier_looks("3", book)
+    assert tuple(("number", each.number, each.after) for each in found) == expected
+    assert found[0].sums == PairedSums(n=3)
+    (run,) = [run for run in written(request.node.name) if run.data.tags["challenge.number"] == "3"]
+    MlflowClient().set_tag(run.info.run_id, LOOK_TAG, '{"recipe": 1}')
+    assert [each.number for each in earlier_looks("3", book)] == [1]
 
 
 def test_another_metric_on_the_same_rows_spends_again(ask):

@@ -168,9 +168,9 @@ class NoMonitor:
         self.tried.append(type(model[-1]).__name__)
 
     @contextmanager
-    def watch(self, trials):
+    def watch(self, trials, name="search"):
         """Counts the trials, of which so many are announced."""
-        self.announced = trials
+        self.announced, self.name = trials, name
 
         def after_trial(line):
             self.lines.append(line)

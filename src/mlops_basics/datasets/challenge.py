@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mlops_basics.datasets.artifact import ArtifactDataset
-from mlops_basics.runs.challenges import record_challenge
+from mlops_basics.runs.challenges import book_of, record_challenge
 from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import ChallengeRequest
 
@@ -33,7 +33,7 @@ class ChallengeDataset(ArtifactDataset):
             kwargs: Arguments of ``ArtifactDataset``.
         """
         super().__init__(model="mlops_basics.schemas.Challenge", **kwargs)
-        self._experiment_name = f"{model_name}-challenges"
+        self._experiment_name = book_of(model_name)
         self._server = server
 
     def save(self, data: ChallengeRequest) -> None:

@@ -37,15 +37,16 @@ class SearchMonitor:
         check_archive(content, self._trusted_types, "A model of these data, as it would be saved,")
 
     @contextmanager
-    def watch(self, trials: int) -> Iterator[Callable[[str], bool]]:
+    def watch(self, trials: int, name: str = "search") -> Iterator[Callable[[str], bool]]:
         """Yields a function to call after each trial; it answers whether to stop now.
 
         Args:
             trials: Number of trials the search will make if nothing stops it.
+            name: What they are of.
         """
         self._deadline = self._clock() + self.time_limit
         columns = (
-            TextColumn("search"),
+            TextColumn(name),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TimeElapsedColumn(),

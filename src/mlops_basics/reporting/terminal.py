@@ -253,8 +253,11 @@ def _decision(decision: Decision) -> list[tuple[str, Text]]:
     around = f"gain {number(decision.gain)} {decision.unit}"
     if decision.low is not None and decision.high is not None:
         around += f" [{number(decision.low)}, {number(decision.high)}]"
+    by_folds = f" ({decision.fold_rows:,} out of fold)" if decision.fold_rows else ""
+    if decision.looks:
+        by_folds += f", with challenge {', '.join(map(str, decision.looks))}"
     tested = (
-        f"{metric_name(decision.metric)} on {counted(decision.rows, decision.groups)}: "
+        f"{metric_name(decision.metric)} on {counted(decision.rows, decision.groups)}{by_folds}: "
         f"{around}, p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
     )
     lines = [("Decision", outcome), ("", Text(tested))]

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.tracking import MLFLOW, Tracking
-from mlops_basics.schemas import Challenge, ChallengeRequest
+from mlops_basics.schemas import Challenge, ChallengeRequest, Look
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -20,6 +22,8 @@ ID_TAG, CHAMPION_TAG, TEST_TAG = "challenge.id", "challenge.champion", "challeng
 NUMBER_TAG = "challenge.number"
 #: In place of a test: its figures were shown on demand.
 SHOWN = "shown"
+#: What it adds to the evidence about its recipe, as JSON.
+LOOK_TAG = "challenge.look"
 
 
 def record_challenge(
@@ -119,9 +123,44 @@ def _write_down(
             TEST_TAG: test,
             "challenge.rows": str(request.rows),
             "challenge.rows_hash": request.rows_hash,
+            **(
+                {LOOK_TAG: request.look.model_dump_json()} if request.look and test != SHOWN else {}
+            ),
         },
     )
     client.set_terminated(run.info.run_id)
+
+
+def earlier_looks(
+    champion: str, experiment_name: str, server: Tracking = MLFLOW
+) -> tuple[Look, ...]:
+    """What the challenges of a champion have said, by their numbers.
+
+    Args:
+        champion: Its version.
+        experiment_name: The experiment whose runs are the challenges of a model.
+        server: Where they are written down.
+    """
+    client = server.client()
+    experiment = client.get_experiment_by_name(experiment_name)
+    if experiment is None:
+        return ()
+    looks = []
+    for run in _challenges(client, str(experiment.experiment_id), champion):
+        number, content = (run.data.tags.get(tag, "") for tag in (NUMBER_TAG, LOOK_TAG))
+        if not (content and number.isascii() and number.isdigit()):
+            continue
+        try:
+            look = Look.model_validate_json(content)
+        except ValidationError:  # written by hand, or by another version: it has said nothing
+            continue
+        looks.append(look.model_copy(update={"number": int(number)}))
+    return tuple(sorted(looks, key=lambda look: look.number))
+
+
+def book_of(model_name: str) -> str:
+    """The experiment whose runs are the challenges of a model."""
+    return f"{model_name}-challenges"
 
 
 def _spent(run: Run) -> str:

@@ -11,6 +11,7 @@ from .decision import (
     ChallengeRequest,
     Champion,
     Decision,
+    Look,
 )
 from .metrics import METRICS, MetricSpec, TestedMetric
 from .model import (
@@ -126,6 +127,7 @@ __all__ = [
     "Inlet",
     "LabelCount",
     "LedgerEntry",
+    "Look",
     "Manifest",
     "MetricSpec",
     "Metrics",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
+from pydantic import Field
+
+from mlops_basics.stats.paired.compare import PairedSums
 from mlops_basics.stats.paired.guards import Guard
 
 from .base import Artifact
@@ -22,12 +25,31 @@ ON_DEMAND = (
 )
 
 
+class Look(Artifact):
+    """What one challenge adds to the evidence about a recipe: rows that had not spoken before.
+
+    ``number`` is that of the challenge, ``after`` of the one that it adds to (0: it is the first).
+    ``rows_digest`` is of all rows that have spoken by then, in the order of the table; ``sums`` are
+    of the new ones, as they were judged then. ``alpha`` is what the challenges share, or the part
+    of it that evidence of this kind may spend.
+    """
+
+    number: int = 0
+    after: int = 0
+    recipe: str
+    test: str
+    alpha: float
+    huber_delta: float | None = None
+    rows_digest: Annotated[str, Field(pattern="^[0-9a-f]{32}$")]
+    sums: PairedSums
+
+
 @dataclass(frozen=True)
 class Champion:
     """The model in production, and what is known of its training.
 
     ``model`` is None where there is no champion yet (``version`` is ``NO_CHAMPION``), or where it
-    cannot be used; then ``unusable`` says why.
+    cannot be used; then ``unusable`` says why. ``looks`` are what challenges have said against it.
     """
 
     version: str
@@ -36,6 +58,7 @@ class Champion:
     fitted_rows: Hashes | None = None
     batches: tuple[str, ...] = ()
     unusable: str = ""
+    looks: tuple[Look, ...] = ()
 
 
 class ChallengeRequest(Artifact):
@@ -43,7 +66,9 @@ class ChallengeRequest(Artifact):
 
     ``groups`` counts the groups of rows that may err together (``grouped_by`` says what they are);
     None where each row stands for itself. ``in_order``: they are days in the order of time, which
-    may persist.
+    may persist. ``fold_rows`` are those that the challenger learns from; each was predicted by one
+    of ``folds`` further fits of its recipe, made without it. ``look`` is what the challenge adds to
+    those of ``looks``; None where evidence of this kind does not add up.
     """
 
     champion_version: str
@@ -59,6 +84,10 @@ class ChallengeRequest(Artifact):
     groups: int | None = None
     grouped_by: str = ""
     in_order: bool = False
+    fold_rows: int = 0
+    folds: int = 0
+    look: Look | None = None
+    looks: tuple[Look, ...] = ()
 
 
 class Challenge(Artifact):
@@ -102,6 +131,9 @@ class Decision(Artifact):
     which_rows: str
     groups: int | None = None
     grouped_by: str = ""
+    fold_rows: int = 0
+    folds: int = 0
+    looks: tuple[int, ...] = ()
     champion_value: float | None = None
     challenger_value: float | None = None
     gain: float | None = None

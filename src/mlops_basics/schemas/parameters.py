@@ -145,6 +145,11 @@ class DecisionParams(Section):
     margin: Annotated[float, Field(gt=0)]
     min_rows: Annotated[int, Field(ge=20)]
     min_fresh_rows: Annotated[int, Field(ge=20)]
+    # YAML reads a plain ``off`` as false.
+    folds: Annotated[
+        Literal["auto", 0] | Annotated[int, Field(ge=2, le=20)],
+        BeforeValidator(lambda value: 0 if value in (False, "off") else value),
+    ]
     guards: tuple[TestedMetric, ...]
     guard_alpha: Annotated[float, Field(gt=0, lt=0.5)]
     quality_floor: dict[str, float]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cache
@@ -36,6 +37,16 @@ class Scores:
     y: npt.NDArray[Any]
     predicted: npt.NDArray[Any]
     probabilities: Floats
+
+    @classmethod
+    def joined(cls, parts: Sequence[Scores]) -> Scores:
+        """Scores of several parts, at least one, as those of one table."""
+        return cls(
+            task=parts[0].task,
+            y=np.concatenate([part.y for part in parts]),
+            predicted=np.concatenate([part.predicted for part in parts]),
+            probabilities=np.concatenate([part.probabilities for part in parts]),
+        )
 
 
 def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Scores:

@@ -60,6 +60,19 @@ def content_digest(hashes: Hashes) -> str:
     return _digest_text([int(mix(hashes ^ salt).sum(dtype=np.uint64)) for salt in _DIGEST_SALTS])
 
 
+def rows_of_digest(hashes: Hashes, digest: str) -> int:
+    """How many of the first rows have this ``content_digest``; 0 where none have.
+
+    Args:
+        hashes: Of the rows, shape (rows,).
+        digest: Of rows that may be the first of these.
+    """
+    wanted = np.array(_sums(digest), dtype=np.uint64)
+    sums = [np.cumsum(mix(hashes ^ salt), dtype=np.uint64) for salt in _DIGEST_SALTS]
+    ends = np.flatnonzero((sums[0] == wanted[0]) & (sums[1] == wanted[1]))
+    return int(ends[-1]) + 1 if ends.size else 0
+
+
 def joined_digest(parts: Sequence[str]) -> str:
     """The digest of all rows of some parts, from the parts' own digests."""
     if len(parts) == 1:

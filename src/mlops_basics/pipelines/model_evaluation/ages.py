@@ -17,6 +17,9 @@ Ages = npt.NDArray[np.int8]
 
 #: Of a gate whose rows are of different ages.
 AGE_COLUMN = "age"
+#: Of a gate with rows that the challenger's model learned from: the number of the fit without them
+#: that predicted them; 0 for rows that the model itself may predict.
+FOLD_COLUMN = "fold"
 #: Of batches that the champion knew, that came after it, and the newest of these.
 OLDER, FRESH, NEWEST = 0, 1, 2
 FRESH_ROWS = "test rows of batches that came after the champion: what production looks like now"
@@ -60,6 +63,8 @@ def sets_to_test(
             "rows": len(fresh),
             "which_rows": FRESH_ROWS,
             "groups": fresh[group_column].nunique() if grouped else None,
+            "fold_rows": int((fresh[FOLD_COLUMN] > 0).sum()) if FOLD_COLUMN in fresh else 0,
+            "looks": (),  # the fresh rows begin anew each time
         }
         sets.append((fresh, request.model_copy(update=update)))
     return sets

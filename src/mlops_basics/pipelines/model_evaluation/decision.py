@@ -16,6 +16,7 @@ from mlops_basics.schemas import (
     ChallengeRequest,
     Decision,
     DecisionParams,
+    Look,
     Metrics,
     RefitReport,
 )
@@ -26,7 +27,7 @@ from mlops_basics.stats.paired.result import MIN_ROWS, PairedResult
 from mlops_basics.stats.paired.spending import alpha_at
 from mlops_basics.table.row_groups import counted
 
-from . import ages
+from . import ages, evidence
 from .gate import GROUP_COLUMN, gate_scores
 
 
@@ -133,6 +134,19 @@ def decide_tested(
     )
 
 
+def with_folds(decision: Decision) -> Decision:
+    """Say so where what was tested is the recipe, not one set of weights."""
+    if not decision.fold_rows or decision.gain is None:
+        return decision
+    sentence = (
+        f"Tested was the challenger's recipe, not one set of weights: it learned from "
+        f"{decision.fold_rows:,} of the {decision.rows:,} rows, which the champion never saw. Each "
+        f"of these was predicted by one of {decision.folds} further fits of the recipe, made "
+        "without it."
+    )
+    return with_reason(decision, sentence)
+
+
 def with_refit(decision: Decision, refit: RefitReport) -> Decision:
     """Say so where the model that a release holds is not the very one that was judged."""
     if refit.rule != "all":
@@ -141,7 +155,11 @@ def with_refit(decision: Decision, refit: RefitReport) -> Decision:
         "Judged was the recipe as fitted on train and valid rows; a release holds the same recipe "
         f"fitted on all {refit.rows:,} rows, which no row was left to judge."
     )
-    # What stays the champion is the last word.
+    return with_reason(decision, sentence)
+
+
+def with_reason(decision: Decision, sentence: str) -> Decision:
+    """A further sentence; what stays the champion is the last word."""
     last = len(decision.reasons) if decision.promote else -1
     reasons = (*decision.reasons[:last], sentence, *decision.reasons[last:])
     return decision.model_copy(update={"reasons": reasons})
@@ -217,8 +235,15 @@ def compare_by_age(
     """
     sets = ages.sets_to_test(gate, request, GROUP_COLUMN)
     alpha = level_of(challenge, params) / len(sets)
+    least = gain_to_exceed(params)
     found = [
-        (compare(metric, rows, of_rows, alpha, gain_to_exceed(params), rng), rows, of_rows)
+        (
+            evidence.compare_looks(of_rows, metric, alpha, least)
+            if of_rows.looks
+            else compare(metric, rows, of_rows, alpha, least, rng),
+            rows,
+            of_rows,
+        )
         for rows, of_rows in sets
     ]
     return next((each for each in reversed(found) if each[0].significant), found[0])
@@ -257,6 +282,9 @@ def _common(
         "which_rows": request.which_rows,
         "groups": request.groups,
         "grouped_by": request.grouped_by,
+        "fold_rows": request.fold_rows,
+        "folds": request.folds,
+        "looks": tuple(look.number for look in request.looks),
         "total_alpha": params.alpha,
         "rule": params.rule,
         "min_gain": gain_to_exceed(params),
@@ -283,14 +311,30 @@ def _test_in_words(
     )
     repeated = ", made before and not spent again" if challenge.repeated else ""
     note = f" ({result.level_note})" if result.level_approximate else ""
-    if result.alpha < level_of(challenge, params):
+    level = level_of(challenge, params)
+    if request.looks:
+        level = alpha_at(challenge.number, request.look.alpha if request.look else params.alpha)
+        note = (
+            f"; it adds to {_named(request.looks)} of the same recipe, whose rows count as they "
+            f"were judged then, so that {100 * level:.3g} % newly spent are a level of "
+            f"{100 * result.alpha:.3g} % for all of them{note}"
+        )
+    elif result.alpha < level:
+        level = result.alpha
         note = f"; the rows of newer batches and all rows have a half of it each{note}"
     return (
         f"Against {against} on {_units(request)}, by {result.metric}: "
         f"{result.reason.rstrip('.')}. This is "
         f"challenge {challenge.number} of this champion{repeated}: it is tested at "
-        f"{100 * result.alpha:.3g} % of the {100 * params.alpha:g} % that all of them share{note}."
+        f"{100 * level:.3g} % of the {100 * params.alpha:g} % that all of them share{note}."
     )
+
+
+def _named(looks: tuple[Look, ...]) -> str:
+    numbers = [str(look.number) for look in looks]
+    if len(numbers) == 1:
+        return f"challenge {numbers[0]}"
+    return f"the challenges {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
 def _units(request: ChallengeRequest) -> str:

@@ -28,7 +28,7 @@ from mlops_basics.table.columns import features_of
 from mlops_basics.table.row_groups import Codes, Mask
 from mlops_basics.table.row_hash import row_hashes
 
-from .ages import AGE_COLUMN, FRESH_ROWS, OLDER, Ages, row_ages
+from .ages import AGE_COLUMN, FOLD_COLUMN, FRESH_ROWS, OLDER, Ages, row_ages
 
 #: Of a gate whose rows belong together.
 GROUP_COLUMN = "group"
@@ -59,12 +59,8 @@ def unseen_rows(
         everything = np.ones(len(labelled), dtype=bool)
         return everything, older, "test rows that the challenger was neither trained nor tuned on"
     fresh = ~labelled[BATCH_COLUMN].isin(champion.batches).to_numpy()
-    keys = champion.table.key_columns
-    if set(keys) == set(info.key_columns):
-        fitted = labelled[ROW_HASH_COLUMN].isin(champion.fitted_rows).to_numpy()
-    elif set(keys) <= set(labelled.columns):
-        fitted = np.isin(row_hashes(labelled, keys), champion.fitted_rows)
-    else:
+    fitted = seen_rows(labelled, champion, info)
+    if fitted is None:
         words = (
             "test rows of batches that came after the champion (its key columns are gone, so that "
             "nothing else can be told apart from its training rows)"
@@ -76,6 +72,27 @@ def unseen_rows(
     if (ages[~fitted] != OLDER).all():
         words = FRESH_ROWS
     return ~fitted, ages, words
+
+
+def seen_rows(labelled: pd.DataFrame, champion: Champion, info: TableInfo) -> Mask | None:
+    """Which rows the champion was trained or tuned on, by its own key columns.
+
+    Args:
+        labelled: Rows with their hash; where the champion's keys are others, as collected.
+        champion: With the hashes of its rows.
+        info: Of the table that the rows are of.
+
+    Returns:
+        A mask of shape (n,); None where that cannot be told.
+    """
+    if champion.table is None or champion.fitted_rows is None:
+        return None
+    keys = champion.table.key_columns
+    if set(keys) == set(info.key_columns):
+        return labelled[ROW_HASH_COLUMN].isin(champion.fitted_rows).to_numpy()
+    if set(keys) <= set(labelled.columns):
+        return np.isin(row_hashes(labelled, keys), champion.fitted_rows)
+    return None
 
 
 def challenger_scores(
@@ -150,19 +167,26 @@ def gate_table(
     challenger: Scores,
     groups: Codes | None = None,
     ages: Ages | None = None,
+    folds: Codes | None = None,
 ) -> pd.DataFrame:
-    """Both models' predictions, a row a gate row; with the rows' groups and ages if they differ."""
+    """Both models' predictions, a row a gate row; with the rows' groups, ages and folds if they
+    differ."""
     columns: dict[str, Any] = {ROW_HASH_COLUMN: hashes, "y": challenger.y}
     if groups is not None:
         columns[GROUP_COLUMN] = groups
     if ages is not None and len(np.unique(ages)) > 1:
         columns[AGE_COLUMN] = ages
-    for name, scores in (("champion", champion), ("challenger", challenger)):
-        if scores.task == "regression":
-            columns[name] = scores.predicted
-        else:
-            columns |= {f"{name}_{k}": p for k, p in enumerate(scores.probabilities.T)}
+    if folds is not None and folds.any():
+        columns[FOLD_COLUMN] = folds
+    columns |= predictions_of("champion", champion) | predictions_of("challenger", challenger)
     return pd.DataFrame(columns)
+
+
+def predictions_of(name: str, scores: Scores) -> dict[str, Any]:
+    """The columns of a table that hold one model's predictions; ``gate_scores`` reads them."""
+    if scores.task == "regression":
+        return {name: scores.predicted}
+    return {f"{name}_{k}": p for k, p in enumerate(scores.probabilities.T)}
 
 
 def gate_scores(gate: pd.DataFrame, name: str) -> Scores:
@@ -192,6 +216,9 @@ def request_challenge(
     groups = None
     if gate is not None and GROUP_COLUMN in gate.columns:
         groups = gate[GROUP_COLUMN].nunique()
+    folds = np.zeros(0, dtype=np.int64)
+    if gate is not None and FOLD_COLUMN in gate.columns:
+        folds = gate[FOLD_COLUMN].to_numpy(dtype=np.int64)
     delta = None
     if overfit.overfitted:
         status, reason = "overfitted", overfit.reason
@@ -236,6 +263,8 @@ def request_challenge(
             "groups": groups,
             "grouped_by": grouped_by if groups is not None else "",
             "in_order": in_order and groups is not None,
+            "fold_rows": int(np.count_nonzero(folds)),
+            "folds": int(folds.max(initial=0)),
             "reason": reason,
         }
     )

@@ -40,8 +40,11 @@ from mlops_basics.scoring.scores import Scores, confusion_counts, losses, score_
 from mlops_basics.table.row_groups import row_groups
 from mlops_basics.table.row_hash import rows_by_hash
 
-from . import decision, gate
+from . import decision, evidence, gate
+from .ages import FOLD_COLUMN
+from .out_of_fold import ROW_COLUMN
 
+POSITION = "__position__"  # of a row in the table as collected
 THIRDS = ("low third", "middle third", "high third")
 
 
@@ -136,8 +139,13 @@ def score_gate(
     overfit_check: OverfitCheck,
     preprocessing: PreprocessingParams,
     params: DecisionParams,
+    fold_scores: pd.DataFrame | None = None,
+    recipe: Recipe | None = None,
 ) -> tuple[pd.DataFrame, ChallengeRequest, ChallengeRequest]:
     """Predict with champion and challenger on rows that neither has seen; test nothing yet.
+
+    Train rows of ``fold_scores`` come behind the test rows: the champion never saw them, and the
+    fits that predicted them did not either.
 
     Returns:
         Both models' predictions, and the request of a challenge: to be kept, and to be written
@@ -146,20 +154,32 @@ def score_gate(
     learned = pd.concat([table[ROW_HASH_COLUMN] for table in (train_data, valid_data)])
     fitted = test_data[ROW_HASH_COLUMN].isin(learned)
     rows = test_data[~fitted].reset_index(drop=True)
-    labelled = rows_by_hash(labelled_data, rows, table_info.target)
+    folds = np.zeros(len(rows), dtype=np.int64)
+    if fold_scores is not None and len(fold_scores):
+        speaking = train_data.iloc[fold_scores[ROW_COLUMN]]
+        rows = pd.concat([rows, speaking], ignore_index=True)
+        folds = np.append(folds, fold_scores[FOLD_COLUMN])
+    placed = labelled_data.assign(**{POSITION: np.arange(len(labelled_data))})
+    labelled = rows_by_hash(placed, rows, table_info.target)
     groups = row_groups(rows, preprocessing, for_proof=True)
     unseen, ages, which_rows = gate.unseen_rows(
         labelled, champion, table_info, params, groups.codes
     )
     classes = gate.shared_classes(champion, table_info)
     rows, labelled = (table[unseen].reset_index(drop=True) for table in (rows, labelled))
+    folds = folds[unseen]
     if rows.empty:
         unusable = gate.why_unusable(champion, labelled, table_info)
         request = gate.request_challenge(
             champion, None, which_rows, classes, overfit_check, params, unusable
         )
         return rows[[ROW_HASH_COLUMN]], request, request
-    of_challenger = gate.challenger_scores(judged_model, rows, table_info, classes)
+    parts = []
+    if (judged := rows[folds == 0]).size:
+        parts.append(gate.challenger_scores(judged_model, judged, table_info, classes))
+    if fold_scores is not None and folds.any():
+        parts.append(gate.gate_scores(fold_scores, "challenger"))
+    of_challenger = Scores.joined(parts)
     of_champion = gate.champion_scores(champion, labelled, rows, train_data, table_info, classes)
     unusable = of_champion if isinstance(of_champion, str) else ""
     scored = None
@@ -170,7 +190,10 @@ def score_gate(
             of_challenger,
             groups.of(unseen).codes,
             ages[unseen],
+            folds,
         )
+    if folds.any():
+        which_rows += "; and such that the challenger learns from, predicted by fits without them"
     which_rows = f"{which_rows}; {groups.note}" if groups.note else which_rows
     request = gate.request_challenge(
         champion,
@@ -183,6 +206,10 @@ def score_gate(
         groups.name,
         in_order=groups.in_order,
     )
+    if scored is not None and recipe is not None:
+        metric = decision.metric_to_test(params, "classification" if classes else "regression")
+        positions = labelled[POSITION].to_numpy(dtype=np.int64)
+        request = evidence.add_look(request, champion, scored, positions, recipe, metric, params)
     return rows[[ROW_HASH_COLUMN]] if scored is None else scored, request, request
 
 
@@ -210,7 +237,7 @@ def decide(
     )
     guards = decision.judge_guards(rows, request, metric, params, rng)
     tested = decision.decide_tested(result, guards, request, challenge, params, test_metrics)
-    return decision.with_refit(tested, refit_report)
+    return decision.with_refit(decision.with_folds(tested), refit_report)
 
 
 def plot_evaluation(

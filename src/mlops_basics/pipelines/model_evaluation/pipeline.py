@@ -14,6 +14,7 @@ from .nodes import (
     score_gate,
     write_report,
 )
+from .out_of_fold import predict_folds
 from .reference import describe_reference, sample_reference
 
 
@@ -48,6 +49,26 @@ def create_pipeline() -> Pipeline:
                 name="evaluate_model",
             ),
             Node(
+                func=predict_folds,
+                inputs=[
+                    "champion",
+                    "recipe",
+                    "refit_report",
+                    "labelled_data",
+                    "train_data",
+                    "valid_data",
+                    "test_data",
+                    "table_info",
+                    "overfit_check",
+                    "params:preprocessing",
+                    "params:training",
+                    "params:decision",
+                    "search_monitor",
+                ],
+                outputs="fold_scores",
+                name="predict_folds",
+            ),
+            Node(
                 func=score_gate,
                 inputs=[
                     "champion",
@@ -60,6 +81,8 @@ def create_pipeline() -> Pipeline:
                     "overfit_check",
                     "params:preprocessing",
                     "params:decision",
+                    "fold_scores",
+                    "recipe",
                 ],
                 outputs=["gate_scores", "challenge_request", "challenge"],
                 name="score_gate",

@@ -122,7 +122,7 @@ def refresh_reference(
         if reference is None:
             raise DataError("There are too few labelled batches to compare later ones with.")
         return reference.sample, reference.profile, reference.losses, reference.info
-    features, scores = pd.concat(features_of, ignore_index=True), joined(scores_of)
+    features, scores = pd.concat(features_of, ignore_index=True), Scores.joined(scores_of)
     groups = _joined_groups(groups_of, preprocessing)
     clip = error_clip(scores)
     losses = watched_losses(scores, clip)
@@ -201,13 +201,3 @@ def _joined_groups(codes: Sequence[Codes | None], preprocessing: PreprocessingPa
         return NO_GROUPS
     by_time = bool(preprocessing.split.time_column) and not preprocessing.group_columns
     return RowGroups(np.concatenate(known), in_order=by_time)
-
-
-def joined(scores: Sequence[Scores]) -> Scores:
-    """Scores of several batches as those of one table."""
-    return Scores(
-        task=scores[0].task,
-        y=np.concatenate([part.y for part in scores]),
-        predicted=np.concatenate([part.predicted for part in scores]),
-        probabilities=np.concatenate([part.probabilities for part in scores]),
-    )

@@ -1,0 +1,146 @@
+"""What out-of-fold rows add on small real tables: how many better challengers are found, and worse.
+
+A table is divided anew for each case: 10 % taught the champion, 30 % came after it and taught the
+challenger, too, 20 % are test rows, and the other 40 % tell which of the two is truly better. All
+challengers are of the champion's own family, as a retraining with more rows is.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from mlops_basics.fitting.folds import divide
+from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.losses import log_loss_rows
+from mlops_basics.stats.paired.spending import alpha_at
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+Fit = Callable[[Rows], Any]
+
+FOLDS, SPLITS = 5, 30
+TABLES: dict[str, Callable[..., Any]] = {
+    "iris": load_iris,
+    "wine": load_wine,
+    "breast cancer": load_breast_cancer,
+}
+#: Of truly better challengers, at the level of a first challenge; and promotions that are mistakes.
+GOALS = {"iris": 0.75, "wine": 0.70, "breast cancer": 0.45}
+MOST_WORSE = 0.03
+
+FAMILIES: dict[str, Callable[[], Any]] = {
+    **{
+        f"logistic regression, C = {c:g}": partial(
+            lambda c: make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=1_000)), c
+        )
+        for c in (0.3, 1, 100)
+    },
+    "boosting": partial(
+        HistGradientBoostingClassifier, max_iter=20, early_stopping=False, random_state=0
+    ),
+    "forest": partial(RandomForestClassifier, n_estimators=30, random_state=0),
+    "nearest neighbours": lambda: make_pipeline(StandardScaler(), KNeighborsClassifier()),
+}
+
+
+@dataclass(frozen=True)
+class Contest:
+    """One challenger: its p-values, and its true gain in nats.
+
+    Attributes:
+        before: p-value on the test rows alone.
+        after: p-value with those that came after the champion, out of fold.
+        gain: Mean gain of the released model on the rows that nobody has seen.
+    """
+
+    before: float
+    after: float
+    gain: float
+
+
+def contests(name: str, splits: int = SPLITS, seed: int = 0) -> list[Contest]:
+    """All families on a table, divided so many times."""
+    x, y = TABLES[name](return_X_y=True)
+    found = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for split in range(splits):
+            rng = np.random.default_rng([seed, split])
+            order = rng.permutation(len(y))
+            sizes = np.cumsum([round(share * len(y)) for share in (0.1, 0.3, 0.2)])
+            old, new, test, rest = np.split(order, sizes)
+            for make in FAMILIES.values():
+                found.append(_contest(make, x, y, old, new, test, rest))
+    return found
+
+
+def _contest(
+    make: Callable[[], Any], x: Floats, y: Rows, old: Rows, new: Rows, test: Rows, rest: Rows
+) -> Contest:
+    def losses(learned: Rows, rows: Rows) -> Floats:
+        model = make().fit(x[learned], y[learned])
+        p = np.zeros((len(rows), int(y.max()) + 1))
+        p[:, model.classes_] = model.predict_proba(x[rows])
+        return log_loss_rows(y[rows], p)
+
+    everything = np.arange(len(y))
+    champion = losses(old, everything)
+    learned = np.concatenate([old, new])
+    challenger = losses(learned, everything)
+    folds = divide(new.astype(np.uint64), FOLDS)
+    out_of_fold = challenger.copy()
+    for fold in range(1, FOLDS + 1):
+        held = new[folds == fold]
+        out_of_fold[held] = losses(np.concatenate([old, new[folds != fold]]), held)
+
+    def p_value(of_challenger: Floats, rows: Rows) -> float:
+        sums = PairedSums.from_losses(champion[rows], of_challenger[rows])
+        return compare_losses(sums).p_value
+
+    return Contest(
+        before=p_value(challenger, test),
+        after=p_value(out_of_fold, np.concatenate([test, new])),
+        gain=float((champion - challenger)[rest].mean()),
+    )
+
+
+def found(contests: list[Contest], level: float) -> tuple[float, float]:
+    """Shares of the truly better challengers that are promoted, before and after."""
+    better = [each for each in contests if each.gain > 0]
+    before, after = (
+        [getattr(each, name) <= level for each in better] for name in ("before", "after")
+    )
+    return float(np.mean(before)), float(np.mean(after))
+
+
+def mistaken(contests: list[Contest], level: float) -> tuple[float, float]:
+    """Shares of all promotions that are of truly worse challengers, before and after."""
+    shares = []
+    for name in ("before", "after"):
+        promoted = [each for each in contests if getattr(each, name) <= level]
+        shares.append(float(np.mean([each.gain <= 0 for each in promoted])) if promoted else 0.0)
+    return shares[0], shares[1]
+
+
+def rows(splits: int = SPLITS) -> list[tuple[str, float, float, float]]:
+    """Case, before, after, goal: at least so many better ones found, at most so many worse."""
+    measured, level = [], alpha_at(1)
+    for name, goal in GOALS.items():
+        of_table = contests(name, splits)
+        measured.append((f"{name}: better challengers found", *found(of_table, level), goal))
+        case = f"{name}: promotions of worse challengers"
+        measured.append((case, *mistaken(of_table, level), MOST_WORSE))
+    return measured
