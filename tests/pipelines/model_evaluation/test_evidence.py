@@ -216,21 +216,18 @@ def test_evidence_of_another_level_or_a_broken_chain_is_left_alone() -> None:
 
 def test_fresh_rows_are_still_tested_by_themselves() -> None:
     """At their half of what is spent now; the looks at all rows share the other half."""
-    rows = rows_of(3, each=100)
+    rows = rows_of(3, each=250)
+    before = rows[BATCH_COLUMN] == "00.csv"
+    rows["kind"] = rows["kind"].where(~before, rows["kind"].map({"yes": "no", "no": "yes"}))
     params = configured(DecisionParams, min_fresh_rows=50)
-    one = numbered(challenge(rows[:100], params=params)[1], 1)
-    two = numbered(challenge(rows[:200], (one,), params=params)[1], 2)
+    one = numbered(challenge(rows[:250], params=params)[1], 1)
+    two = numbered(challenge(rows[:500], (one,), params=params)[1], 2)
     gate, request = challenge(rows, (one, two), params=params)
     assert request.look is not None
     assert (one.alpha, two.alpha, request.look.alpha) == (0.05, 0.025, 0.025)
-    fresh = challenge(rows[100:].reset_index(drop=True), params=params)
-    made = decide(
-        gate, request, make_challenge("3", 3, "c"), TEST_METRICS, REFIT,
-        params.model_copy(update={"min_gain": 0.0}),
-    )  # fmt: skip
-    assert made.rows == len(fresh[0])  # these show it
+    made = decide(gate, request, make_challenge("3", 3, "c"), TEST_METRICS, REFIT, params)
+    assert (made.outcome, made.rows, made.looks) == ("promoted", 500, ())
     assert made.alpha == pytest.approx(alpha_at(3, 0.05) / 2)
-    assert made.looks == ()
 
 
 def test_the_first_rows_are_found_by_their_digest() -> None:
