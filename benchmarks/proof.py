@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from benchmarks import days, fitted_reports, proof_page, simulate, years
+from benchmarks import days, fitted_reports, folds, proof_page, simulate, years
 from benchmarks.configured import FITS, NO_METRICS, REFIT, configured
 from benchmarks.proof_page import Bars, Curves, Paragraph, Part, Table
 from benchmarks.rate import Rate, percent
@@ -353,6 +353,7 @@ def prove() -> Proof:
             ),
         ),
         fitted_reports.part(list(fitted_reports.rows())),
+        folds.part(folds.rows()),
         Part(
             "Where the promise ends",
             (

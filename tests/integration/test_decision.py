@@ -300,8 +300,14 @@ def test_rows_of_new_batches_speak_by_themselves_beside_all_others(project, batc
     fresh = gate.loc[gate["age"] > 0, ROW_HASH_COLUMN]
     came = labelled[labelled[ROW_HASH_COLUMN].isin(fresh)]
     assert set(came[BATCH_COLUMN]) == {"b.csv"}
-    assert 20 <= len(fresh) <= 90  # about a fifth of 300
+    assert 200 <= len(fresh) <= 280  # about four fifths of 300: the valid rows chose the recipe
     assert decision.rows == len(fresh)
+    assert decision.fold_rows == ((gate["age"] > 0) & (gate["fold"] > 0)).sum() > 100
+    assert "Tested was the challenger's recipe, not one set of weights" in words_of(
+        batches["fresh"]
+    )
+    assert f"({decision.fold_rows} out of fold)" in batches["fresh"].terminal
+    assert "by 5 further fits of the recipe" in batches["fresh"].report
     assert "batches that came after the champion" in decision.which_rows
     others = labelled[labelled[ROW_HASH_COLUMN].isin(gate.loc[gate["age"] == 0, ROW_HASH_COLUMN])]
     assert set(others[BATCH_COLUMN]) == {"a.csv"}

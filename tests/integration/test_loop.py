@@ -42,6 +42,7 @@ LAYERS = {
         "calibration_plot",
         "importance_plot",
         "search_plot",
+        "fold_scores",
         "gate_scores",
         "challenge_request",
         "challenge",
