@@ -279,7 +279,7 @@ def batches(shared_project, project) -> dict[str, Seen]:
     folder = set_up(shared_project, "batches")
     seen = {"first": look(project, io.StringIO(), "batches", **weak())}
     make_table(300, seed=1).to_csv(folder / "b.csv", index=False)
-    fresh = STRONG | {"decision__min_fresh_rows": 20}
+    fresh = STRONG | {"decision__min_fresh_rows": 20, "decision__folds": 5}
     seen["fresh"] = look(project, io.StringIO(), "batches", **fresh)
     for file in folder.iterdir():
         pd.read_csv(file).drop(columns="shift").to_csv(file, index=False)
