@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.runs import versions
-from mlops_basics.runs.challenges import record_shown
+from mlops_basics.runs.challenges import book_of, record_shown
 from mlops_basics.runs.find import find_run, manifest_of
 from mlops_basics.runs.session import Place
 from mlops_basics.runs.tracking import MLFLOW, Tracking
@@ -81,5 +81,5 @@ def recorded_figures(
     assert isinstance(challenge, Challenge)  # noqa: S101
     uses = None
     if decision.withheld:
-        uses = record_shown(request, challenge, f"{model_name}-challenges", server)
+        uses = record_shown(request, challenge, book_of(model_name), server)
     return RecordedFigures(manifest.run_id, metrics, decision, uses)
