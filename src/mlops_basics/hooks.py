@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,7 @@ from mlops_basics.runs.dvc import source_version
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.mlflow_log import MODEL, log_model, log_run
 from mlops_basics.runs.moved import follow_move
+from mlops_basics.runs.progress import Heartbeat
 from mlops_basics.runs.run_text import WHOLE_LOOP, run_name
 from mlops_basics.runs.versions import Catalog
 from mlops_basics.runs.withheld import shown_artifacts, withheld
@@ -67,6 +69,9 @@ UPLOADED_FOLDERS = ("models", "reporting", "production", "monitoring")
 
 class RunRecordHooks:
     """What happens around every run, by whichever door it came in."""
+
+    def __init__(self) -> None:
+        self._heartbeat = Heartbeat()
 
     # First, so that a wrong name is an error before kedro-mlflow opens a database.
     @hook_impl(tryfirst=True)
@@ -125,10 +130,18 @@ class RunRecordHooks:
             require_own(release.store, release.registry)
         name = versions.REPRODUCTION if reproduces else versions.MANIFEST
         self._claim = versions.claim_run(catalog, name)
+        if not sys.stderr.isatty():  # there a bar tells how far a search is
+            self._heartbeat.begin(len(pipeline.nodes))
+
+    @hook_impl
+    def before_node_run(self, node: Node) -> None:
+        """Note which step is under way."""
+        self._heartbeat.step(node.short_name)
 
     @hook_impl
     def on_pipeline_error(self) -> None:
         """Let go of the version of a failed run."""
+        self._heartbeat.end()
         self._drop_claim()
 
     @hook_impl
@@ -181,6 +194,7 @@ class RunRecordHooks:
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: Catalog
     ) -> None:
         """Write the manifest, log the run, print its summary."""
+        self._heartbeat.end()
         manifest = Manifest(
             run_id=run_params["run_id"],
             mlflow_run_id=self._mlflow_run_id,

@@ -53,7 +53,44 @@ def test_progress_goes_to_the_error_stream(capsys):
         after_trial("boosting")
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert "2/2" in shown.err
+    assert "search: 2 of 2" in shown.err
+
+
+def test_the_first_trial_tells_how_long_all_will_take(capsys):
+    """In a log: at once after the first trial, then every few seconds, and at the end."""
+    clock = FakeClock()
+    with SearchMonitor(600, clock).watch(20) as after_trial:
+        for _ in range(20):
+            clock.now += 2
+            after_trial("linear, log loss 0.5")
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == ("search: 1 of 20, 2 s; all will take about 40 s; linear, log loss 0.5")
+    assert lines[1].startswith("search: 4 of 20, 8 s, about 32 s left; linear")
+    assert lines[-1].startswith("search: 20 of 20, 40 s in all; linear")
+    assert len(lines) == 8
+
+
+def test_a_search_that_will_not_end_in_time_says_so_at_once(capsys):
+    """Its time limit is told after the first trial, not when it strikes."""
+    clock = FakeClock()
+    with SearchMonitor(3600, clock).watch(20) as after_trial:
+        clock.now += 600
+        after_trial("linear")
+    assert "all will take about 3.3 h, of which it stops after 60 min" in capsys.readouterr().err
+
+
+def test_a_terminal_shows_a_bar(capsys, monkeypatch):
+    """Where lines would scroll, one line moves, and says the same of the time."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    clock = FakeClock()
+    with SearchMonitor(60, clock).watch(2) as after_trial:
+        for _ in range(2):
+            clock.now += 3
+            after_trial("boosting")
+    shown = capsys.readouterr().err
+    assert "2/2" in shown
+    assert "6 s in all; boosting" in shown
 
 
 def test_more_trials_than_announced_do_not_break_it():

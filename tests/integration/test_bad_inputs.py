@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tests.support.files import as_parquet
+from tests.support.project import lines_of_error
 
 pytestmark = pytest.mark.slow
 
@@ -123,7 +124,7 @@ def test_one_bad_file(project, content, settings, words):
     result = project.command("run", "--env", "bad", "--params", "training.n_trials=1")
     assert result.exit_code == 1
     assert "Traceback" not in result.output
-    assert len(result.stderr.splitlines()) <= 5, result.stderr
+    assert len(lines_of_error(result.stderr)) <= 5, result.stderr
     for word in words:
         assert word in result.stderr, result.stderr
     produced = {file.parts[-4] for file in project.produced()}

@@ -7,6 +7,7 @@ import re
 
 import pytest
 
+from tests.support.project import lines_of_error
 from tests.support.small_table import ENV, STRONG, history_of, production_of, set_up, weak
 
 pytestmark = pytest.mark.slow
@@ -33,7 +34,7 @@ def on_two(project):
 def is_a_short_error(result, *words: str) -> None:
     """Assert exit code 1 and few readable lines with these words."""
     assert result.exit_code == 1, result.output
-    assert len(result.stderr.splitlines()) <= 5, result.stderr
+    assert len(lines_of_error(result.stderr)) <= 5, result.stderr
     assert "Traceback" not in result.output
     for word in words:
         assert word in result.stderr, result.stderr

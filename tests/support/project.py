@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import re
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -88,6 +89,13 @@ class Project:
 
 
 @functools.lru_cache(maxsize=1)
+def lines_of_error(text: str) -> list[str]:
+    """The lines of an error stream, without those that a long run says while it goes on."""
+    return [
+        line for line in text.splitlines() if not re.match(r"\d+ s: step |search: |folds: ", line)
+    ]
+
+
 def bootstrap(path: Path) -> None:
     """Make a project Kedro's current one, unless it is; doing so takes a tenth of a second."""
     from kedro.framework.startup import bootstrap_project

@@ -64,6 +64,20 @@ def number(value: float | None) -> str:
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.3g}"
 
 
+def duration_text(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration_text(42.4), duration_text(150), duration_text(4000), duration_text(9000)
+    ('42 s', '2.5 min', '67 min', '2.5 h')
+    """
+    if seconds < 99.5:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        minutes = seconds / 60
+        return f"{minutes:.1f} min" if minutes < 10 else f"{minutes:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
 def share_text(value: float) -> str:
     """A share in percent; never 0 or 100 where it is not exactly so."""
     percent = 100 * value

@@ -153,7 +153,8 @@ def test_the_monitor_gets_the_best_so_far(binary):
     monitor = NoMonitor()
     _, _, report = search(binary, training_params(n_trials=2), monitor)
     assert len(monitor.lines) == 2
-    assert monitor.lines[-1] == f"{report.best_candidate}, log_loss {report.best_valid_loss:.4g}"
+    words = report.best_candidate, f"log loss {report.best_valid_loss:.4g}"
+    assert monitor.lines[-1] == f"best {words[0]}, {words[1]}"
 
 
 @pytest.mark.parametrize("order", [("tree", "constant"), ("constant", "tree")])

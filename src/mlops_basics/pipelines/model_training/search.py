@@ -198,7 +198,8 @@ def run_search(
             best = trial
         rows.append(_trial_row(trial))
         assert best is not None  # noqa: S101 (the first trial is better than none)
-        line = f"{best.recipe.candidate}, {LOSS_NAMES[search.info.task]} {best.gap.valid_loss:.4g}"
+        loss = LOSS_NAMES[search.info.task].replace("_", " ")
+        line = f"best {best.recipe.candidate}, {loss} {best.gap.valid_loss:.4g}"
         if after_trial(line) and number + 1 < search.params.n_trials:
             stopped = f"time limit after {number + 1} of {search.params.n_trials} trials"
             break
