@@ -27,8 +27,11 @@ ARN = "arn:aws:s3:::example-mlops"
 MODEL = "kinds"
 ENV = "table"
 QUICK = {"evaluation__resamples": 100, "evaluation__importance_repeats": 1}
-ROLES = ("trainer", "publisher", "scorer", "mlflow", "somebody")
+ROLES = ("trainer", "publisher", "keeper", "scorer", "mlflow", "somebody")
 ENTRY = f"production/{MODEL}/ledger/000001.json"
+RELEASED = f"production/{MODEL}/releases/1/model/model.skops"
+ONCE = {"s3:if-none-match": "*", "s3:ObjectCreationOperation": "true"}
+PLAIN = {"s3:ObjectCreationOperation": "true"}
 
 
 def blocks(language: str) -> list[str]:
@@ -112,7 +115,15 @@ def asked_by(method: str, address: str, if_none_match: str | None, body: bytes) 
     if method == "DELETE":
         return [Asked("AbortMultipartUpload" if "uploadId" in query else "DeleteObject", key)]
     assert method == "PUT" or query.keys() & {"uploads", "uploadId"}, (method, address)
-    return [Asked("PutObject", key, {"s3:if-none-match": if_none_match} if if_none_match else {})]
+    part = "uploads" in query or "partNumber" in query
+    context = {"s3:ObjectCreationOperation": str(not part).lower()}
+    return [
+        Asked(
+            "PutObject",
+            key,
+            context | ({"s3:if-none-match": if_none_match} if if_none_match else {}),
+        )
+    ]
 
 
 @contextmanager
@@ -154,15 +165,16 @@ def set_up(project: Project, bucket: str) -> None:
 
 @dataclass(frozen=True)
 class Life:
-    """What a publisher and a scorer have asked of S3, one after the other."""
+    """What a publisher, a keeper and a scorer have asked of S3, one after the other."""
 
     publisher: list[Asked]
+    keeper: list[Asked]
     scorer: list[Asked]
 
 
 @pytest.fixture(scope="module")
 def life(shared_project: Project, services: Instance, s3_server: S3Server) -> Life:
-    """Two releases, a new batch with a monitor's look at it, a way back; and predictions."""
+    """Two releases, a new batch with a monitor's look, a way back, a mended one; predictions."""
     project, bucket = shared_project, f"policy-{secrets.token_hex(4)}"
     s3_server.create_bucket(bucket)
     set_up(project, bucket)
@@ -189,11 +201,14 @@ def life(shared_project: Project, services: Instance, s3_server: S3Server) -> Li
         project.run("batch_inference", env=ENV)
         command("doctor")
         command("prune", "--keep", "1")
+    client.put_object(Bucket=bucket, Key=RELEASED, Body=b"damaged")
+    with recorded(s3_server, variables) as keeper:
+        command("rollback", "--to", "1", "--reason", "damaged")
     variables = {**services.scorer_environment(), "MLOPS_BUCKET": bucket}
     with recorded(s3_server, variables | s3_server.environment()) as scorer:
         project.run("batch_inference", env="scorer")
         assert len(project.load("predictions", env="scorer")) == 50
-    return Life(publisher, scorer)
+    return Life(publisher, keeper, scorer)
 
 
 def refused(role: str, asked: list[Asked]) -> set[tuple[str, str, str]]:
@@ -235,6 +250,17 @@ def test_a_scorer_may_do_all_that_batch_inference_does(life: Life) -> None:
 
 
 @pytest.mark.slow
+def test_a_keeper_mends_a_release_and_nobody_else_may(life: Life) -> None:
+    """What was damaged is removed, and written again on the condition that there is none."""
+    assert refused("keeper", life.keeper) == set()
+    removed = [each.key for each in life.keeper if each.action == "DeleteObject"]
+    assert removed == [RELEASED]
+    assert not allowed("publisher", Asked("DeleteObject", RELEASED))
+    written = [each for each in life.keeper if each.key == RELEASED and each.action == "PutObject"]
+    assert [each.context for each in written] == [ONCE]
+
+
+@pytest.mark.slow
 def test_only_a_publisher_writes_what_is_written_in_production(life: Life) -> None:
     """Only a publisher writes in production, and it deletes only the doctor's probe there."""
     for role in ("trainer", "scorer"):
@@ -250,11 +276,51 @@ def test_only_a_publisher_writes_what_is_written_in_production(life: Life) -> No
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("key", [ENTRY, f"production/{MODEL}/current.json", "source/a.csv"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        ENTRY,
+        f"production/{MODEL}/challenges/3/000001.json",
+        f"production/{MODEL}/current.json",
+        "source/a.csv",
+    ],
+)
 def test_no_role_removes_history_pointer_or_batches(role: str, key: str) -> None:
     """No role may delete them or their old versions."""
     for action in ("DeleteObject", "DeleteObjectVersion"):
         assert not allowed(role, Asked(action, key))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_files_of_a_release_are_written_once(role: str) -> None:
+    """No role overwrites one or removes an old version; a keeper alone removes one."""
+    assert allowed(role, Asked("PutObject", RELEASED, ONCE)) == (role in ("publisher", "keeper"))
+    assert not allowed(role, Asked("PutObject", RELEASED, PLAIN))
+    assert not allowed(role, Asked("PutObject", RELEASED, PLAIN | {"s3:if-match": '"tag"'}))
+    assert allowed(role, Asked("DeleteObject", RELEASED)) == (role == "keeper")
+    assert not allowed(role, Asked("DeleteObjectVersion", RELEASED))
+
+
+@pytest.mark.parametrize("role", ["trainer", "publisher", "scorer"])
+def test_rights_of_their_own_do_not_help_to_remove_a_release(role: str) -> None:
+    """A denial of the bucket is stronger than what a role is allowed elsewhere."""
+    denials = [each for each in STATEMENTS if each["Effect"] == "Deny"]
+    for action in ("DeleteObject", "DeleteObjectVersion"):
+        assert any(concerns(each, role, Asked(action, RELEASED)) for each in denials)
+
+
+def test_a_large_file_goes_in_parts() -> None:
+    """Its parts take no condition; the request that completes it needs one."""
+    address = f"http://s3/example-mlops/{RELEASED}"
+    parts = [
+        asked_by("POST", f"{address}?uploads=", None, b""),
+        asked_by("PUT", f"{address}?partNumber=1&uploadId=u", None, b""),
+        asked_by("POST", f"{address}?uploadId=u", "*", b""),
+        asked_by("DELETE", f"{address}?uploadId=u", None, b""),
+    ]
+    assert all(allowed("publisher", asked) for part in parts for asked in part)
+    [completed] = asked_by("POST", f"{address}?uploadId=u", None, b"")
+    assert not allowed("publisher", completed)
 
 
 @pytest.mark.parametrize("action", ["DeleteObject", "DeleteObjectVersion"])
@@ -268,9 +334,13 @@ def test_the_ledger_is_kept_from_administrators_too(action: str) -> None:
 
 def test_an_entry_is_written_on_the_condition_that_there_is_none() -> None:
     """An entry may be written only if it does not exist yet, so that none is overwritten."""
-    assert allowed("publisher", Asked("PutObject", ENTRY, {"s3:if-none-match": "*"}))
-    assert not allowed("publisher", Asked("PutObject", ENTRY))
-    assert not allowed("publisher", Asked("PutObject", ENTRY, {"s3:if-match": '"tag"'}))
+    for folder in ("ledger", "challenges/3", "runs"):
+        entry = f"production/{MODEL}/{folder}/000001.json"
+        assert allowed("publisher", Asked("PutObject", entry, ONCE))
+        assert not allowed("publisher", Asked("PutObject", entry, PLAIN))
+        assert not allowed("publisher", Asked("PutObject", entry, PLAIN | {"s3:if-match": '"t"'}))
+        assert not allowed("trainer", Asked("PutObject", entry, ONCE))
+        assert not allowed("keeper", Asked("DeleteObject", entry))
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ def test_what_an_operator_said_is_not_changed_in_mlflow(released, store, monkeyp
     registry, challenger = released.registry, kept(released)
     tag = ("override", WORD.model_copy(update={"by": "ceo"}).model_dump_json())
 
-    def forge(*_):
+    def forge(*_, **__):
         mlflow.MlflowClient().set_model_version_tag(released.name, "2", *tag)
         raise Killed
 

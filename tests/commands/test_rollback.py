@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from kedro.io import DatasetError
 
+from mlops_basics.commands import rollback as rolling
 from mlops_basics.commands import serve as serving
 from mlops_basics.commands.releases import releases_table, remembered
 from mlops_basics.commands.rollback import rollback
@@ -208,6 +209,26 @@ def test_rollback_to_a_damaged_release_is_refused_and_written_down(small):
         True,
     )
     assert spans(store.ledger())[-1][0] == "2"
+
+
+def test_the_release_in_production_is_written_anew_by_its_own_number(small, monkeypatch):
+    """Only by that word is a changed file replaced; a second call finds nothing to do."""
+    store, registry = released(small, "1", "2")
+    before = (store.pointer(), store.ledger())
+    manifest = store.verify("2")
+    store._files.write("releases/2/table_info.json", b"{}")
+
+    def prepare(store, _registry, version, *, mend):
+        assert version == "2"
+        return store.upload(small, manifest.model_copy(update={"files": {}}), mend=mend), None
+
+    monkeypatch.setattr(rolling, "prepare", prepare)
+    text = rollback(store, registry, "2", "damaged", "me", NOW)
+    assert "Release 2 of 'flowers' stays in production. It was written anew from MLflow" in text
+    assert "'table_info.json' has 2 bytes" in text
+    assert store.load().table.target == "answer"
+    assert (store.pointer(), store.ledger()) == before
+    assert "Nothing to do" in rollback(store, registry, "2", "damaged", "me", NOW)
 
 
 def test_rollback_away_from_a_damaged_release_works(small):

@@ -110,32 +110,74 @@ def test_storing_again_changes_nothing(store, root, small):
     assert files_of(root).read("releases/1/manifest.json") == written
 
 
-def test_a_partial_release_is_replaced(store, root, small):
-    """Files of a killed upload, also strange ones, are no part of the finished release."""
-    files_of(root).write("releases/1/table_info.json", b"{")
-    files_of(root).write("releases/1/model/left over", b"")
+def listed(root):
+    """What the store's folder of release 1 holds, by name."""
+    files = files_of(root)
+    return {name: files.read(f"releases/1/{name}") for name in files.sizes("releases/1")}
+
+
+def test_a_partial_release_is_finished(store, root, small):
+    """What a killed upload has left is kept, and the rest is written."""
+    content = (small / "table_info.json").read_bytes()
+    files_of(root).write("releases/1/table_info.json", content)
     manifest = store.upload(small, make_manifest())
-    assert set(files_of(root).sizes("releases/1")) == {*manifest.files, "manifest.json"}
+    assert set(listed(root)) == {*manifest.files, "manifest.json"}
 
 
-def test_an_unpublished_release_is_replaced(store, small, other):
-    """A release that was never published may be replaced."""
-    store.upload(other, make_manifest())
-    store.upload(small, make_manifest())
+STRANGE = {
+    "another content": ("table_info.json", b"{"),
+    "the same size": ("table_info.json", None),
+    "a file too many": ("model/left over", b""),
+    "another manifest": ("manifest.json", b"{}"),
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_what_lies_in_a_releases_folder_is_neither_overwritten_nor_removed(
+    case, store, root, small
+):
+    """It is refused with the way out; only mending, an operator's word, puts it right."""
+    name, content = STRANGE[case]
+    if content is None:
+        content = b"x" * (small / name).stat().st_size
+    files_of(root).write(f"releases/1/{name}", content)
+    with pytest.raises(ReleaseError, match=f"'{name}' in .* written once.*kedro rollback --to 1"):
+        store.upload(small, make_manifest())
+    assert listed(root) == {name: content}
+    manifest = store.upload(small, make_manifest(), mend=True)
+    assert set(listed(root)) == {*manifest.files, "manifest.json"}
     assert store.load("1").table.target == "answer"
 
 
-def test_a_damaged_release_is_mended_by_the_same_content(store, root, small):
-    """A damaged release, also that in production, is repaired by uploading the same content."""
+def test_of_two_publishers_of_one_version_the_first_stays(root, small, other, monkeypatch):
+    """Also where both saw an empty folder: no file of the first one is overwritten."""
+    ReleaseStore(root, NAME, TRUSTED).upload(other, make_manifest())
+    before = listed(root)
+    late = ReleaseStore(root, NAME, TRUSTED)
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreFiles, "sizes", lambda *_: {})
+        with pytest.raises(ReleaseError, match=r"'table_info\.json' in .* written once"):
+            late.upload(small, make_manifest())
+    assert listed(root) == before
+
+
+def test_a_damaged_release_is_put_right_by_the_same_content(store, root, small):
+    """What is missing is written by the next upload; what was changed, by mending alone."""
     store.upload(small, make_manifest())
     store.point("1", None, NOW)
+    for name in ("manifest.json", "table_info.json"):
+        files_of(root).remove(f"releases/1/{name}")
+        store.upload(small, make_manifest())
+        assert store.load().table.target == "answer"
     files_of(root).write("releases/1/table_info.json", b"{}")
-    with pytest.raises(ReleaseError, match=r"table_info\.json"):
-        store.load()
-    store.upload(small, make_manifest())
-    files_of(root).remove("releases/1/manifest.json")
-    store.upload(small, make_manifest())
+    with pytest.raises(ReleaseError, match="written once"):
+        store.upload(small, make_manifest())
+    assert files_of(root).read("releases/1/table_info.json") == b"{}"
+    untouched = files_of(root).folder + "/releases/1/model/model.skops"
+    age = Path(untouched).stat().st_mtime_ns if Path(untouched).exists() else None
+    store.upload(small, make_manifest(), mend=True)
     assert store.load().table.target == "answer"
+    assert age is None or Path(untouched).stat().st_mtime_ns == age
 
 
 def test_a_published_release_is_never_changed(store, root, small, other):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -118,7 +119,7 @@ def mortal(new_services):
 
 
 @pytest.mark.parametrize(
-    ("step", "count"), [("upload", 1), ("upload", 3), ("write", 1), ("replace_if", 1)]
+    ("step", "count"), [("upload", 1), ("upload", 3), ("create", 1), ("replace_if", 1)]
 )
 def test_the_server_is_killed_on_the_way_to_production(mortal, small, monkeypatch, step, count):
     """One error; after the restart production is what it was, and the same work is finished."""
@@ -192,6 +193,27 @@ def test_a_rollback_waits_for_a_run_that_publishes(bucket, small):
         assert (store.pointer().version, registry.champion()) == ("2", "2")
     rollback(waiting, registry, None, "why", "me", NOW)
     assert (store.pointer().version, registry.champion()) == ("1", "1")
+
+
+def test_files_of_a_release_are_written_once(bucket, small, tmp_path, monkeypatch):
+    """The condition is the server's, also for a file of several parts, and for what is left."""
+    large = tmp_path / "large"
+    shutil.copytree(small, large)
+    (large / "notes.bin").write_bytes(b"a" * 30 * 2**20)
+    store, files = store_of(bucket), bucket.files("production")
+    path = f"{NAME}/releases/1/notes.bin"
+    files.write(path, b"b" * 30 * 2**20)
+    with monkeypatch.context() as patch:
+        patch.setattr(StoreFiles, "sizes", lambda *_: {})  # it came after we looked
+        with pytest.raises(ReleaseError, match=r"'notes\.bin' in .* written once"):
+            store.upload(large, make_manifest())
+    assert files.read(path)[:1] == b"b"
+    store.upload(large, make_manifest(), mend=True)
+    assert files.read(path)[:1] == b"a"
+    with monkeypatch.context() as patch:  # a publisher that was killed, and has not seen it
+        patch.setattr(ReleaseStore, "_kept", lambda *_, **__: set())
+        files.remove(f"{NAME}/releases/1/manifest.json")
+        assert store.upload(large, make_manifest()).version == "1"
 
 
 def test_publishing_costs_the_same_however_many_releases_there_are(bucket, proxy, small):

@@ -291,3 +291,27 @@ def test_a_policy_that_forbids_to_read_is_named(bucket):
     bucket.forbid("s3:GetObject")
     with pytest.raises(StorageError, match="allow s3:GetObject on the prefix and s3:ListBucket"):
         bucket.files().read("a")
+
+
+def test_a_small_file_has_a_bound(bucket):
+    """No more of a larger one is read than shows that it is; an empty one is empty."""
+    files = bucket.files()
+    files.write("a", b"0123456789")
+    files.write("empty", b"")
+    assert (files.read("a", 10), files.read("empty", 10), files.read("b", 10)) == (
+        b"0123456789",
+        b"",
+        None,
+    )
+    with pytest.raises(StorageError, match=r"Cannot read .*/a: it has over 9 bytes, more than"):
+        files.read("a", 9)
+
+
+def test_a_file_that_is_there_is_not_uploaded_over(bucket, tmp_path):
+    """Neither in one request nor in parts."""
+    files = bucket.files()
+    for size in (10, 17 * 2**20):
+        for content, written in ((b"a", True), (b"b", False)):
+            (tmp_path / "x").write_bytes(content * size)
+            assert files.upload(tmp_path / "x", f"r/{size}") is written
+        assert files.read(f"r/{size}") == b"a" * size

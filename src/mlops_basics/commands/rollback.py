@@ -60,6 +60,8 @@ def _roll_back(
                 f"What was interrupted is finished: release {target} of '{store.model_name}' is in "
                 f"production since {pointer.at}."
             )
+        if mended := _whole(store, registry, target)[1]:
+            return f"Release {target} of '{store.model_name}' stays in production. {mended}".strip()
         return (
             f"Nothing to do: release {target} of '{store.model_name}' is in production since "
             f"{pointer.at}. To go elsewhere, name a release: kedro rollback --to VERSION "
@@ -144,13 +146,16 @@ def _require_known(store: ReleaseStore, registry: Registry, target: str) -> None
 def _whole(store: ReleaseStore, registry: Registry, version: str) -> tuple[ReleaseManifest, str]:
     """The verified manifest; a refused release is written anew from MLflow, with a note.
 
-    It was damaged, or it is older than the key that releases are signed with now.
+    It was damaged, or it is older than the key that releases are signed with now. What is as it
+    was published stays; only here, by an operator's word, is anything else removed.
     """
     try:
         return store.verify(version), ""
     except (ReleaseError, StorageError) as refused:
         try:
-            manifest, _ = prepare(store, registry, version)
+            manifest, _ = prepare(store, registry, version, mend=True)
+        except StorageError:
+            raise  # no right to remove: who has it is what has to be known
         except MlopsError:
             raise refused from None
         why = refused.__cause__ or refused  # without what else could be done

@@ -135,9 +135,15 @@ def require_own(store: ReleaseStore, registry: ModelRegistry) -> None:
 
 
 def prepare(
-    store: ReleaseStore, registry: Registry, version: str
+    store: ReleaseStore, registry: Registry, version: str, *, mend: bool = False
 ) -> tuple[ReleaseManifest, Override | None]:
     """Store a version's release and verify it; production does not change.
+
+    Args:
+        store: The releases.
+        registry: The registry of model versions.
+        version: The version.
+        mend: Whether files of another content are removed first, as of ``ReleaseStore.upload``.
 
     Returns:
         Its manifest, and who promoted it by hand, if somebody did.
@@ -150,7 +156,7 @@ def prepare(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         fetch_registered(store, registry, version, folder)
-        manifest = store.upload(folder, _manifest(folder, registry.model_name, version))
+        manifest = store.upload(folder, _manifest(folder, registry.model_name, version), mend=mend)
         file = folder / OVERRIDE_FILE
         text = file.read_text(encoding="utf-8") if file.exists() else None
     return manifest, None if text is None else Override.model_validate_json(text)
@@ -226,7 +232,7 @@ def _is_intact(store: ReleaseStore, version: str) -> bool:
     try:
         store.verify(version)
     except (ReleaseError, StorageError):
-        return False  # the registry has all of it: it is written once more
+        return False  # the registry has all of it: what is missing is written once more
     return True
 
 

@@ -322,10 +322,11 @@ class ModelRegistry:
     def _next_name(self, taken: Collection[str]) -> dict[str, str]:
         """A name that no release has, as a tag; none where MLflow's own numbers are the names."""
         known = self._all()
-        if not any(NAME_TAG in version.tags for version in known):
+        named = {_name(version) for version in known}
+        if named.issuperset(taken) and not any(NAME_TAG in version.tags for version in known):
             return {}
-        names = {*taken, *map(_name, known)}
-        return {NAME_TAG: str(1 + max(int(name) for name in names if name.isdecimal()))}
+        numbers = [int(name) for name in {*taken, *named} if name.isdecimal()]
+        return {NAME_TAG: str(1 + max(numbers, default=0))}
 
     def _make_way(self, name: str) -> None:
         """Rename a version of ours that production has another release of the same name of."""

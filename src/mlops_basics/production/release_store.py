@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -56,6 +58,7 @@ from mlops_basics.production.signature import Signatures, signed_content, store_
 from mlops_basics.schemas import (
     FileRecord,
     LedgerEntry,
+    Manifest,
     Override,
     Pointer,
     RecordedFiles,
@@ -63,16 +66,18 @@ from mlops_basics.schemas import (
     Release,
     ReleaseManifest,
 )
-from mlops_basics.storage.faults import readable_faults
+from mlops_basics.storage.faults import is_denied, readable_faults
 from mlops_basics.storage.lease import PATIENCE
 from mlops_basics.storage.skops_archive import load_checked
 from mlops_basics.storage.store_files import StoreFiles
 
 Checked = TypeVar("Checked")
+log = logging.getLogger(__name__)
 
 _POINTER = "current.json"
 _RELEASES = "releases"
 _REGISTERED = "registered"
+_RUNS = "runs"
 _RUN_LOCK = ".run-lock"
 _MOVE = ".moving"
 _WAY_OUT = (
@@ -87,8 +92,8 @@ class ReleaseStore:
     Layout below ``<root>/<model_name>``: ``releases/<version>/`` (``model/`` as MLflow saved it,
     ``table_info.json``, other files, ``manifest.json``, with a key ``manifest.sig``),
     ``current.json``, ``ledger/``, and ``.moving`` while production moves. A release is uploaded
-    whole, verified, and only then pointed at; nothing of it is executed before every file was
-    checked.
+    whole, each file once and for ever, verified, and only then pointed at; nothing of it is
+    executed before every file was checked.
     """
 
     def __init__(
@@ -181,6 +186,37 @@ class ReleaseStore:
         """Whether that was done for a challenger of this run."""
         return self._note(_recorded_path(registration.record.mlflow_run_id)) is not None
 
+    def note_manifest(self, manifest: Manifest) -> None:
+        """Keep the SHA-256 of a run's manifest, once, before MLflow is given it.
+
+        Who may not write in production, as a trainer, leaves none, and a run is not ended by it.
+        """
+        if manifest.mlflow_run_id is None or not is_component(manifest.mlflow_run_id):
+            return
+        note = {"manifest_sha256": manifest.content_sha256()}
+        try:
+            self._files.create(_run_path(manifest.mlflow_run_id), json.dumps(note).encode())
+        except StorageError as error:
+            if not is_denied(error):
+                log.warning("The manifest of the run %s is not noted: %s", manifest.run_id, error)
+
+    def noted_manifest(self, mlflow_run_id: str | None) -> str | None:
+        """SHA-256 of a run's manifest as it was noted, None where it was not.
+
+        Raises:
+            ReleaseError: If the note cannot be read.
+        """
+        if mlflow_run_id is None or not is_component(mlflow_run_id):
+            return None
+        content = self._note(_run_path(mlflow_run_id))
+        try:
+            return None if content is None else str(json.loads(content)["manifest_sha256"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise ReleaseError(
+                f"{self._files.shown(_run_path(mlflow_run_id))} is not readable. Restore it from a "
+                "backup."
+            ) from error
+
     def remember_override(self, mlflow_run_id: str | None, override: Override) -> Override:
         """Keep who promotes a run by hand, and why, where only publishers write.
 
@@ -256,19 +292,26 @@ class ReleaseStore:
         """Names that releases have, or had: none is given to another one."""
         return {*self.versions(), *(entry.version for entry in self.ledger())}
 
-    def upload(self, folder: Path, manifest_without_files: ReleaseManifest) -> ReleaseManifest:
+    def upload(
+        self, folder: Path, manifest_without_files: ReleaseManifest, *, mend: bool = False
+    ) -> ReleaseManifest:
         """Store a release, or keep it if it is there already; production does not change.
+
+        Each file is written once: what is there stays, and has to be the same, as of a publisher
+        that was killed. What is missing is written.
 
         Args:
             folder: What the release holds, but its manifest.
             manifest_without_files: The manifest; its ``files`` are computed here.
+            mend: Whether files of another content, or that do not belong there, are removed first:
+                an operator's word, which needs the right to remove.
 
         Returns:
             The manifest as stored, after the whole release was read back and verified.
 
         Raises:
-            ReleaseError: If another release of this version was published, or this one would be
-                refused.
+            ReleaseError: If another release of this version was published, its folder holds other
+                files, or this one would be refused.
             StorageError: If the storage cannot be written.
         """
         files = _records(folder)
@@ -276,26 +319,29 @@ class ReleaseStore:
         version, content = manifest.version, manifest_bytes(manifest)
         target = self._folder(version)
         self._refusing(version, lambda: parse_manifest(content, self.model_name, version))
-        kept = {*files, MANIFEST}
         if self._note(f"{target}/{MANIFEST}") == content:
-            kept.add(SIGNATURE)
             try:
                 return self.verify(version, sha256(content))
             except (ReleaseError, StorageError):
-                pass  # damaged: the same content is written once more
+                pass  # damaged, or not signed: what is missing is written
         else:
             self._refuse_to_change_history(version, sha256(content))
         signature = self._signatures.sign(
             self._signed(content)
         )  # of what was made here, never of what is there
         self._files.sweep()
-        for name in sorted(set(self._files.sizes(target)) - kept):
-            self._files.remove(f"{target}/{name}")
-        for name in files:
-            self._files.upload(folder / name, f"{target}/{name}")
-        if signature is not None:
-            self._files.write(f"{target}/{SIGNATURE}", signature)
-        self._files.write(f"{target}/{MANIFEST}", content)
+        notes = {} if signature is None else {SIGNATURE: signature}
+        notes[MANIFEST] = content  # the last one: with it the release is whole
+        wanted = files | {name: _record(note) for name, note in notes.items()}
+        there = self._kept(version, wanted, keep=() if signature else (SIGNATURE,), mend=mend)
+        for name in [name for name in wanted if name not in there]:
+            path = f"{target}/{name}"
+            if name in notes:
+                written = self._files.create(path, notes[name])
+            else:
+                written = self._files.upload(folder / name, path)
+            if not written and not self._holds(path, wanted[name]):  # another one was faster
+                raise self._other_content(version, name)
         return self.verify(version, sha256(content))
 
     def origin(self, version: str) -> ReleaseManifest | None:
@@ -452,7 +498,7 @@ class ReleaseStore:
                 manifest_sha256 = self._published_manifest(version)
         sizes = self._files.sizes(folder)
         whole = can_be_manifest(sizes.get(MANIFEST, 0))
-        content = self._files.read(f"{folder}/{MANIFEST}") if whole else b""
+        content = self._note(f"{folder}/{MANIFEST}") if whole else b""
         if content is None:
             raise ReleaseError(
                 f"There is no complete release {version!r} of '{self.model_name}' in "
@@ -466,12 +512,12 @@ class ReleaseStore:
                 raise ReleaseError(
                     f"'{MANIFEST}' was changed: its SHA-256 is not the one that was published."
                 )
-            signature = self._files.read(f"{folder}/{SIGNATURE}") if SIGNATURE in sizes else None
+            signature = self._note(f"{folder}/{SIGNATURE}") if SIGNATURE in sizes else None
             self._signatures.check(self._signed(content), signature)
             manifest = parse_manifest(content, self.model_name, version)
             check_listing(sizes, manifest.files)
             for name, record in manifest.files.items():
-                read = self._files.read(f"{folder}/{name}")
+                read = self._files.read(f"{folder}/{name}", record.size)
                 if read is None:
                     raise ReleaseError(f"'{name}' is missing.")
                 check_file(name, read, record, self._trusted_types)
@@ -498,8 +544,46 @@ class ReleaseStore:
             raise ReleaseError(
                 f"The release {version} of '{self.model_name}' is refused: {error} "
                 f"It is in {self.path(version)}; do not load it by other means. Go back to a "
-                "good release with `kedro rollback --to VERSION`, or publish again."
+                "good release with `kedro rollback --to VERSION`, or have this one written anew "
+                f"from MLflow with `kedro rollback --to {version}`."
             ) from error
+
+    def _kept(
+        self, version: str, wanted: Mapping[str, FileRecord], keep: Collection[str], *, mend: bool
+    ) -> set[str]:
+        """Names of the files of a release's folder that are as wanted; others are refused.
+
+        Args:
+            version: The release.
+            wanted: What its files have to be.
+            keep: Names of files that may be anything.
+            mend: Whether the others are removed instead.
+        """
+        target, there = self._folder(version), set[str]()
+        for name, size in sorted(self._files.sizes(target).items()):
+            record, path = wanted.get(name), f"{target}/{name}"
+            if name in keep or (
+                record is not None and record.size == size and self._holds(path, record)
+            ):
+                there.add(name)
+            elif mend:
+                self._files.remove(path)
+            else:
+                raise self._other_content(version, name)
+        return there
+
+    def _holds(self, path: str, record: FileRecord) -> bool:
+        content = self._files.read(path, record.size)
+        return content is not None and sha256(content) == record.sha256
+
+    def _other_content(self, version: str, name: str) -> ReleaseError:
+        return ReleaseError(
+            f"'{name}' in {self.path(version)} is not what the release {version} of "
+            f"'{self.model_name}' holds, and files of a release are written once: publishing "
+            "neither overwrites nor removes any. Have the release written anew by "
+            f"`kedro rollback --to {version}` (which needs the right to remove files there), or "
+            "go back to another one."
+        )
 
     def _refuse_to_change_history(self, version: str, manifest_sha256: str) -> None:
         pointer = self.pointer()
@@ -575,8 +659,16 @@ def _recorded_path(mlflow_run_id: str | None) -> str:
     return f"{_REGISTERED}/{mlflow_run_id}.json"
 
 
+def _run_path(mlflow_run_id: str) -> str:
+    return f"{_RUNS}/{mlflow_run_id}.json"
+
+
 def _override_path(mlflow_run_id: str | None) -> str:
     return _recorded_path(mlflow_run_id).removesuffix(".json") + ".override.json"
+
+
+def _record(content: bytes) -> FileRecord:
+    return FileRecord(sha256=sha256(content), size=len(content))
 
 
 def _made(folder: Path) -> Path:

@@ -17,6 +17,7 @@ from mlops_basics.storage.store_files import StoreFiles
 FOLDER = "running"  # of the manifests
 #: After so long, a run of another machine, which cannot be asked, counts as dead.
 LIFE = timedelta(days=7)
+_MOST_BYTES = 2**16  # of a claim
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ class RunClaim:
             for name in self._files.names(FOLDER):
                 path = f"{FOLDER}/{name}"
                 try:
-                    who = json.loads(self._files.read(path) or b"{}")
+                    who = json.loads(self._files.read(path, _MOST_BYTES) or b"{}")
                 except ValueError:
                     who = {}
                 if isinstance(who, dict) and _is_dead(path, who):

@@ -49,6 +49,12 @@ def is_storage_fault(error: BaseException) -> bool:
     return isinstance(error, OSError) or type(error).__module__.split(".")[0] in _CLIENTS
 
 
+def is_denied(error: BaseException) -> bool:
+    """Whether rights are what an error of ``readable_faults`` is about, on a disk or on S3."""
+    cause = error.__cause__
+    return isinstance(cause, PermissionError) or getattr(cause, "errno", None) == errno.EROFS
+
+
 def storage_problem(error: BaseException) -> str | None:
     """What an object store or a full disk objected to, wherever it sits in an error's chain.
 

@@ -23,6 +23,7 @@ TELL_AFTER = 3.0  # seconds of waiting in silence
 _LONGEST_PAUSE = 2.0  # seconds between two looks
 _HELD, _FREE = "held", "free"
 _HOLDER = "holder"  # beside the state: who wrote it
+_MOST_BYTES = 2**16  # of the object
 _TRIES = 3  # of a write that is refused, though the object is ours
 
 log = logging.getLogger(__name__)
@@ -197,6 +198,7 @@ def _wait(holder: _Holder, patience: float) -> None:
 
 def _held_by(holder: _Holder) -> str:
     try:
-        return in_words(json.loads(holder.fs.cat_file(holder.path, max_concurrency=1)))
+        content = holder.fs.cat_file(holder.path, start=0, end=_MOST_BYTES, max_concurrency=1)
+        return in_words(json.loads(content))
     except (FileNotFoundError, ValueError):
         return "somebody"

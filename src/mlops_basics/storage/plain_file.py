@@ -42,8 +42,13 @@ def plain_content(path: Path, most: int | None = None) -> bytes:
     with os.fdopen(open_plain(path, os.O_RDONLY), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         if most is not None and size > most:
-            raise OSError(errno.EOVERFLOW, f"it has {size:,} bytes, more than such a file needs")
+            raise too_large(f"{size:,}")
         return file.read()
+
+
+def too_large(size: str) -> OSError:
+    """The error for a file that is not read because of its size in bytes, in words."""
+    return OSError(errno.EOVERFLOW, f"it has {size} bytes, more than such a file needs")
 
 
 def link_fault(place: Path) -> OSError:

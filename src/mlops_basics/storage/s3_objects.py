@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 from fsspec.core import url_to_fs
@@ -14,6 +15,9 @@ from mlops_basics.storage.faults import error_code
 
 #: Answers to a condition that does not hold: changed, there already, gone, or being written.
 _LOST = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404")
+#: Of these, those that say that the object is there, or is being written.
+_THERE = _LOST[:4]
+_PART = 8 * 2**20  # bytes of a part of a large file; as boto3 does, many are on their way at once
 _WRITER = "writer"
 #: A Kedro version is 2026-01-31T23.59.59.999Z: so many pages find the last of any number.
 _PARTS = ("-", "-", "T", "/")
@@ -98,6 +102,25 @@ def put_if(
         seen = look(fs, path)
         return seen.tag if seen and seen.metadata.get(_WRITER) == writer else None
     return str(answer["ETag"])
+
+
+def put_file_if_absent(fs: Any, source: Path, path: str) -> bool:
+    """Write an object that must not exist yet, a large one in parts; False if it does.
+
+    After a lost answer the object that is there may be this one: compare it.
+
+    Args:
+        fs: The file system.
+        source: The local file.
+        path: The object, with its bucket.
+    """
+    try:
+        fs.put_file(str(source), path, mode="create", chunksize=_PART)
+    except OSError as error:
+        if isinstance(error, FileExistsError) or error_code(error) in _THERE:
+            return False
+        raise
+    return True
 
 
 def newest_version(fs: Any, folder: str, name: str) -> str | None:

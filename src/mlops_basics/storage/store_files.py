@@ -24,10 +24,9 @@ from mlops_basics.safe_text import without_secrets
 from mlops_basics.storage.faults import error_code, readable_faults
 from mlops_basics.storage.lease import PATIENCE, lease
 from mlops_basics.storage.local_lock import local_lock
-from mlops_basics.storage.plain_file import link_fault, plain_content
-from mlops_basics.storage.s3_objects import is_s3, look, put_if
+from mlops_basics.storage.plain_file import link_fault, plain_content, too_large
+from mlops_basics.storage.s3_objects import is_s3, look, put_file_if_absent, put_if
 
-_PART = 8 * 2**20  # bytes of a part of a large file; as boto3 does, many are on their way at once
 _SCRATCH = ".tmp-"
 _SCRATCH_LIFE = 86_400.0  # seconds after which a file that a killed process left is removed
 _LOCK = ".lock"
@@ -74,18 +73,18 @@ class StoreFiles:
 
         Args:
             path: The file.
-            most: Bytes that such a file may have on a local disk; a larger one is not read.
+            most: Bytes that such a file may have; of a larger one no more is read.
         """
-        # On S3 one GET, which is repeated when it breaks; several at once would not be.
-        options = {"max_concurrency": 1} if self._s3 else {}
         with readable_faults("read", self.shown(path)):
             try:
                 if self._local:
                     return plain_content(self._own(path), most)
-                content: bytes = self._fs.cat_file(self._full(path), **options)
+                content = self._remote_content(self._full(path), most)
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
                 _refuse_missing_bucket(error)
                 return None
+            if most is not None and len(content) > most:
+                raise too_large(f"over {most:,}")
             return content
 
     def sizes(self, folder: str) -> dict[str, int]:
@@ -137,19 +136,29 @@ class StoreFiles:
             else:
                 self._fs.pipe_file(self._full(path), content)
 
-    def upload(self, source: Path, path: str) -> None:
-        """Write or replace a file with the content of a local one."""
+    def upload(self, source: Path, path: str) -> bool:
+        """Write a file that must not exist yet, with the content of a local one; False if it does.
+
+        On S3 a large file goes in parts, and is there with the last one: after a lost answer the
+        file that is there may be this one.
+        """
+        full = self._full(path)
         with readable_faults("write", self.shown(path)):
-            if self._local:
-                target = self._own(path)
-                with (
-                    source.open("rb") as content,
-                    self._scratch(lambda file: shutil.copyfileobj(content, file)) as scratch,
-                ):
-                    _replace(scratch, target)
-            else:
-                parts = {"chunksize": _PART} if self._s3 else {}
-                self._fs.put_file(str(source), self._full(path), **parts)
+            if self._s3:
+                return put_file_if_absent(self._fs, source, full)
+            try:
+                if self._local:
+                    self._own(path)
+                    with (
+                        source.open("rb") as content,
+                        self._scratch(lambda file: shutil.copyfileobj(content, file)) as scratch,
+                    ):
+                        _link(scratch, Path(full), lasting=True)
+                else:
+                    self._fs.put_file(str(source), full, mode="create")
+            except FileExistsError:
+                return False
+        return True
 
     def create(self, path: str, content: bytes, *, lasting: bool = True) -> bool:
         """Write a file that must not exist yet; False if it does.
@@ -167,10 +176,7 @@ class StoreFiles:
                 if self._local:
                     self._own(path)
                     with self._scratch(lambda file: file.write(content), lasting) as scratch:
-                        Path(full).parent.mkdir(parents=True, exist_ok=True)
-                        os.link(scratch, full)
-                        if lasting:
-                            _flush_folder(Path(full).parent)
+                        _link(scratch, Path(full), lasting=lasting)
                 else:
                     self._fs.pipe_file(full, content, mode="create")
             except FileExistsError:
@@ -271,6 +277,20 @@ class StoreFiles:
     def _full(self, path: str) -> str:
         return f"{self._base}/{path}" if path else self._base
 
+    def _remote_content(self, full: str, most: int | None) -> bytes:
+        # Of a file that is too large one byte more than it may have, as proof.
+        # On S3 one GET, which is repeated when it breaks; several at once would not be.
+        options: dict[str, Any] = {"max_concurrency": 1} if self._s3 else {}
+        if most is not None:
+            options |= {"start": 0, "end": most + 1}
+        try:
+            content: bytes = self._fs.cat_file(full, **options)
+        except OSError as error:
+            if error_code(error) in ("InvalidRange", "416"):  # it is empty
+                return b""
+            raise
+        return content
+
     def _own(self, path: str) -> Path:
         """Where a file of the store lies.
 
@@ -340,6 +360,14 @@ def _replace(scratch: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     os.replace(scratch, target)  # noqa: PTH105 (one name for the call that must be atomic)
     _flush_folder(target.parent)
+
+
+def _link(scratch: Path, target: Path, *, lasting: bool) -> None:
+    """Give a temporary file its name; FileExistsError if another file has it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    os.link(scratch, target)
+    if lasting:
+        _flush_folder(target.parent)
 
 
 def _still_held() -> None:

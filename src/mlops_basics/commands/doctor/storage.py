@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -15,12 +14,14 @@ from pathlib import Path
 
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
 from mlops_basics.errors import MlopsError
+from mlops_basics.storage.faults import is_denied
 from mlops_basics.storage.store_files import StoreFiles
 
 PROBES = ".doctor"
 LEAST_FREE = 10**9  # bytes
 SKEW_WARNS, SKEW_FAILS = 5.0, 900.0  # seconds; S3 refuses requests beyond the second
 _TIMEOUT = 4.0  # seconds
+_MOST_LEASE_BYTES = 2**16
 _OLD = timedelta(days=1)
 _OLD_SCRATCH = 86_400.0  # seconds
 _NOT_CONDITIONAL = (
@@ -72,7 +73,7 @@ def rights(check: str, files: StoreFiles, *, reading_will_do: bool = False) -> C
         if created:
             with suppress(MlopsError):
                 files.remove(name)
-        elif reading_will_do and _is_denied(error) and _is_readable(files, name):
+        elif reading_will_do and is_denied(error) and _is_readable(files, name):
             raise ReadableOnlyError(
                 f"{files.shown()}: readable only: fits a trainer or a scorer, not who publishes.",
                 "Who publishes needs s3:PutObject there, or the right to write (docs/aws.md).",
@@ -174,12 +175,6 @@ def leftovers(storage: StoreFiles, production: StoreFiles, local: Sequence[str])
     return CheckResult("leftovers", "ok", "; ".join([claims, *held]))
 
 
-def _is_denied(error: MlopsError) -> bool:
-    """Whether rights are what was missing, on a disk or on S3."""
-    cause = error.__cause__
-    return isinstance(cause, PermissionError) or getattr(cause, "errno", None) == errno.EROFS
-
-
 def _is_readable(files: StoreFiles, name: str) -> bool:
     """Whether a file that is not there can be looked for, and the folder be listed."""
     try:
@@ -199,7 +194,7 @@ def _held(files: StoreFiles, name: str) -> str:
     import json
 
     try:
-        who = json.loads(files.read(name) or b"{}")
+        who = json.loads(files.read(name, _MOST_LEASE_BYTES) or b"{}")
     except ValueError:
         return ""
     if who.get("state") != "held":

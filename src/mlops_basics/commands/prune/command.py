@@ -30,6 +30,7 @@ from mlops_basics.schemas import Manifest
 from mlops_basics.storage.store_files import StoreFiles
 
 _RUNS = (versions.MANIFEST, versions.REPRODUCTION)
+_MOST_MANIFEST_BYTES = 16 * 2**20
 
 
 def prune_runs(place: Place, keep: int, *, dry_run: bool = False) -> str:
@@ -128,7 +129,7 @@ class _ModelStorage:
             if name in self._folders:
                 folder = self._folders[name]
                 path = f"{folder}/{run}/{PurePosixPath(folder).name}"
-                content = self._files.read(path)
+                content = self._files.read(path, _MOST_MANIFEST_BYTES)
                 if content is None:
                     continue
                 try:
