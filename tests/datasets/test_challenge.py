@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+
 import mlflow
 import pytest
+from kedro.io import DatasetError
 from mlflow import MlflowClient
 
+from mlops_basics.datasets import challenge as challenge_module
 from mlops_basics.datasets.challenge import ChallengeDataset
 from mlops_basics.runs.challenges import LOOK_TAG, book_of, earlier_looks, record_shown
 from mlops_basics.schemas import Challenge, ChallengeRequest, Look
@@ -19,7 +25,9 @@ def ask(database, request, tmp_path):
     """Writes a request down, and reads the challenge back from the catalog's file."""
     mlflow.set_tracking_uri(f"sqlite:///{database / 'mlflow.db'}")
     dataset = ChallengeDataset(
-        model_name=request.node.name, filepath=str(tmp_path / "challenge.json")
+        production=str(tmp_path / "production"),
+        model_name=request.node.name,
+        filepath=str(tmp_path / "challenge.json"),
     )
 
     def ask_(**values):
@@ -194,14 +202,20 @@ def test_many_challenges_are_all_counted(ask, monkeypatch):
     assert pages == [2, 2, 1]
 
 
-def test_a_challenge_that_somebody_wrote_at_the_same_time_is_counted(ask, request, monkeypatch):
+def test_a_challenge_that_somebody_wrote_at_the_same_time_is_counted(
+    ask, request, tmp_path, monkeypatch
+):
     """A challenge that another process wrote meanwhile is counted."""
     ask()
     create = MlflowClient.create_run
 
     def faster(self, *args, **kwargs):
         monkeypatch.setattr(MlflowClient, "create_run", create)
-        other = ChallengeDataset(model_name=request.node.name, filepath="memory://other.json")
+        other = ChallengeDataset(
+            production=str(tmp_path / "production"),
+            model_name=request.node.name,
+            filepath="memory://other.json",
+        )
         other.save(request_of(predictions_hash="somebody else's"))
         return create(self, *args, **kwargs)
 
@@ -275,3 +289,87 @@ def test_figures_that_were_shown_are_a_use_of_the_rows(ask, request):
     assert ask(predictions_hash="others").number == 2
     other = ask(champion_version="4")
     assert record_shown(request_of(champion_version="4"), other, experiment) == 2
+
+
+def book(tmp_path, name, champion="3"):
+    """Numbers of the entries in production."""
+    folder = tmp_path / "production" / name / "challenges" / champion
+    return sorted(int(file.stem) for file in folder.glob("*.json"))
+
+
+def test_challenges_that_were_deleted_in_mlflow_count_all_the_same(ask, request, tmp_path):
+    """Whoever may write into the experiment gives back no share of alpha, and it is told."""
+    first = ask(predictions_hash="a")
+    spent = [ask(predictions_hash=p).mlflow_run_id for p in "bc"]
+    assert book(tmp_path, request.node.name) == [1, 2, 3]
+    store = MlflowClient()._tracking_client.store
+    for run_id in spent:
+        MlflowClient().delete_run(run_id)
+        store._hard_delete_run(run_id)
+    later = ask(predictions_hash="d")
+    assert (later.number, later.repeated) == (4, False)
+    assert "(up to number 3), MLflow lacks 2: they were deleted there" in later.note
+    again = ask(predictions_hash="c")
+    assert (again.number, again.repeated) == (3, True)
+    assert (first.note, book(tmp_path, request.node.name)) == ("", [1, 2, 3, 4])
+
+
+def test_a_number_that_was_set_back_in_mlflow_counts_as_it_was(ask):
+    """Production has the larger one; MLflow's counts where it is larger."""
+    for predictions in "abc":
+        challenge = ask(predictions_hash=predictions)
+    MlflowClient().set_tag(challenge.mlflow_run_id, "challenge.number", "1")
+    assert ask(predictions_hash="c").number == 3
+    first = ask(predictions_hash="a")
+    MlflowClient().set_tag(first.mlflow_run_id, "challenge.number", "2")
+    assert ask(predictions_hash="a").number == 2
+
+
+def test_a_book_that_begins_late_goes_on_from_mlflows(ask, request, tmp_path):
+    """A champion of before the book, or one that trainers have challenged, loses no number."""
+    for predictions in "abc":
+        ask(predictions_hash=predictions)
+    shutil.rmtree(tmp_path / "production")
+    later = ask(predictions_hash="d")
+    assert (later.number, later.note) == (4, "")
+    assert book(tmp_path, request.node.name) == [4]
+    assert ask(predictions_hash="e").number == 5
+
+
+def test_who_may_not_write_in_production_is_told_the_same_number(
+    ask, request, tmp_path, monkeypatch
+):
+    """A trainer's is counted by MLflow alone; another fault of the storage is an error."""
+    ask(predictions_hash="a")
+    fault = [errno.EACCES]
+
+    def refuse(*_arguments):
+        raise OSError(fault[0], "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", refuse)
+        assert ask(predictions_hash="b").number == 2
+        fault[0] = errno.EIO
+        with pytest.raises(DatasetError, match=r"Cannot write .*challenges/3/"):
+            ask(predictions_hash="c")
+    assert book(tmp_path, request.node.name) == [1]
+    assert ask(predictions_hash="b").number == 2
+
+
+def test_two_publishers_at_once_have_two_numbers(ask, request, tmp_path, monkeypatch):
+    """Another one that came between both books is not taken for one that MLflow has lost."""
+    ask(predictions_hash="a")
+    record, theirs = challenge_module.record_challenge, []
+
+    def later(*arguments):
+        counted = record(*arguments)
+        if not theirs:
+            theirs.append(None)
+            theirs[0] = ask(predictions_hash="theirs")
+            assert theirs[0].note == ""
+        return counted
+
+    monkeypatch.setattr(challenge_module, "record_challenge", later)
+    mine = ask(predictions_hash="mine")
+    assert (mine.number, theirs[0].number, mine.note) == (2, 3, "")
+    assert book(tmp_path, request.node.name) == [1, 2, 3]

@@ -50,7 +50,7 @@ def adopt(store: ReleaseStore, registry: ModelRegistry) -> str:
     also = f", and release {before[0]} to go back to" if before else ""
     return (
         f"Release {pointer.version} of '{store.model_name}' is the registry's champion now, taken "
-        f"from production{also}. How often it was challenged before is not known to this registry."
+        f"from production{also}. How often it was challenged is known from production."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -26,9 +27,24 @@ SHOWN = "shown"
 LOOK_TAG = "challenge.look"
 
 
+@dataclass(frozen=True)
+class CountedChallenge:
+    """A challenge as MLflow has it.
+
+    Attributes:
+        challenge: With MLflow's number.
+        spent: What it spends alpha on: the same again spends nothing.
+        known: All that MLflow knows the champion's challenges to have spent, this one included.
+    """
+
+    challenge: Challenge
+    spent: str
+    known: frozenset[str]
+
+
 def record_challenge(
     request: ChallengeRequest, experiment_name: str, server: Tracking = MLFLOW
-) -> Challenge:
+) -> CountedChallenge:
     """Write a challenge down, unless it is there already, and number it.
 
     Args:
@@ -42,13 +58,14 @@ def record_challenge(
     identity = f"{request.champion_version}|{request.rows_hash}|{request.predictions_hash}"
     challenge_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
     if request.status != "comparable":
-        return Challenge(
+        untested = Challenge(
             champion_version=request.champion_version,
             number=0,
             challenge_id=challenge_id,
             repeated=False,
             mlflow_run_id=None,
         )
+        return CountedChallenge(untested, "", frozenset())
     client = server.client()
     experiment = experiment_of(client, experiment_name)
     challenges = _challenges(client, experiment, request.champion_version)
@@ -61,7 +78,8 @@ def record_challenge(
         # Read again, so that concurrent writes are counted too.
         challenges = _challenges(client, experiment, request.champion_version)
     own = next(run for run in challenges if _spent(run) == spent)
-    count = len({_spent(run) for run in challenges})
+    known = frozenset(_spent(run) for run in challenges)
+    count = len(known)
     number = own.data.tags.get(NUMBER_TAG, "")
     if not (number.isascii() and number.isdigit() and 1 <= int(number) <= count):
         # How many there are now, not a place in an order by time: clocks of two machines differ,
@@ -69,13 +87,14 @@ def record_challenge(
         # least j, so that all of them together spend at most what the first ones in a row would.
         number = str(count)
         client.set_tag(own.info.run_id, NUMBER_TAG, number)
-    return Challenge(
+    challenge = Challenge(
         champion_version=request.champion_version,
         number=int(number),
         challenge_id=challenge_id,
         repeated=repeated,
         mlflow_run_id=own.info.run_id,
     )
+    return CountedChallenge(challenge, spent, known)
 
 
 def record_shown(

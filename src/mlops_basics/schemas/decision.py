@@ -95,6 +95,8 @@ class Challenge(Artifact):
 
     Figures of a refused challenger that were shown on demand are numbered among them: both are uses
     of the rows that the champion has not seen.
+
+    ``note`` tells where the books in MLflow and in production do not agree.
     """
 
     champion_version: str
@@ -102,6 +104,7 @@ class Challenge(Artifact):
     challenge_id: str
     repeated: bool
     mlflow_run_id: str | None
+    note: str = ""
 
 
 class Decision(Artifact):

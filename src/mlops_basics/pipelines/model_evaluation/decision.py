@@ -100,6 +100,8 @@ def decide_tested(
     vetoes = [guard for guard in guards if guard.shown_worse]
     below = _below_floor(metrics, params.quality_floor) if first else []
     reasons = [_test_in_words(result, request, challenge, params)]
+    if challenge.note:
+        reasons.append(challenge.note)
     if not result.significant:
         outcome = "not_better_than_baseline" if first else "kept"
         reasons.append(_what_it_would_take(result, request))
