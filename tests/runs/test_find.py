@@ -66,3 +66,14 @@ def test_a_manifest_that_leads_elsewhere_is_refused(server, change):
     run = record(server, "flowers", **change)
     with pytest.raises(ConfigurationError, match=r"'manifest.json' .* was changed"):
         manifest_of(run, "flowers", server)
+
+
+def test_a_run_is_found_by_the_time_that_its_manifest_names(server):
+    """Whoever may write tags cannot put another run in the place of the one that was named."""
+    run = record(server, "flowers")
+    tags = server.client().get_run(run.info.run_id).data.tags
+    tags["run_version"] = "2026-01-01T00.00.00.000Z"
+    assert manifest_of(run, "flowers", server).run_id == "2026-01-01T00.00.00.000Z"
+    tags["run_version"] = "2026-02-02T00.00.00.000Z"
+    with pytest.raises(ConfigurationError, match=r"its tag 'run_version' says '2026-02-02"):
+        manifest_of(run, "flowers", server)

@@ -71,3 +71,71 @@ def test_what_becomes_a_part_of_a_path_is_one_part(name):
         SourceVersion(name=name, md5="0" * 32, unchanged=True)
     with pytest.raises(ValidationError, match="pattern"):
         SourceVersion(name="a.csv", md5="../" + "0" * 29, unchanged=True)
+
+
+def with_candidate(fixed=None, space=None, name="boosting"):
+    """A manifest in which one candidate of the checkout sets or searches something else."""
+    plain = configured(TrainingParams).model_dump(mode="json", by_alias=True)
+    candidate = plain["candidates"]["binary"][name]
+    candidate["fixed"].update(fixed or {})
+    candidate["space"].update(space or {})
+    return recorded_with({"candidates": plain["candidates"]})
+
+
+STRANGE = {
+    "a parameter of its own": {"fixed": {"memory": "/home/me"}},
+    "another type": {"fixed": {"early_stopping": "yes"}},
+    "a list": {"fixed": {"categorical_features": ["a"]}},
+    "a searched text": {"space": {"max_iter": {"type": "categorical", "choices": ["x"]}}},
+    "a searched parameter of its own": {"space": {"verbose": {"type": "int", "low": 0, "high": 9}}},
+    "a fraction": {"space": {"max_iter": {"type": "float", "low": 1.0, "high": 2.0}}},
+    "true for a number": {"fixed": {"max_iter": True}},
+}
+
+
+@pytest.mark.parametrize("case", STRANGE)
+def test_a_value_that_the_checkout_could_not_set_is_refused(case):
+    """A known class runs with parameters of known names and types alone."""
+    with pytest.raises(ConfigurationError, match=r"boosting\..* this checkout's configuration"):
+        recorded_parameters(with_candidate(**STRANGE[case]), CHECKOUT)
+
+
+def test_a_setting_of_the_encoding_is_of_a_known_name_and_type():
+    """The encoder's arguments come from the manifest, too."""
+    for vectorizer in ({"n_jobs": 64}, {"cardinality_threshold": "all"}):
+        with pytest.raises(ConfigurationError, match=r"training\.vectorizer\."):
+            recorded_parameters(recorded_with({"vectorizer": vectorizer}), CHECKOUT)
+
+
+def test_what_lies_outside_of_the_search_space_is_told(caplog):
+    """It was another search space then: it is run as it was."""
+    space = {"max_iter": {"type": "int", "low": 10, "high": 5_000, "log": True}}
+    recorded = with_candidate(space=space)
+    params = recorded_parameters(recorded, CHECKOUT)
+    assert params["training"] == recorded.parameters["training"]
+    assert "would not try itself: binary.boosting.max_iter 10" in caplog.text
+    assert "max_iter 5000" in caplog.text
+    caplog.clear()
+    recorded_parameters(recorded_with(), CHECKOUT)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("trials", [1_001, 10**30, -1, 2.5, True])
+def test_a_search_without_an_end_is_not_made_again(trials):
+    """More than a thousand trials have to stand in the checkout, too."""
+    with pytest.raises(ConfigurationError, match=r"recorded training\.n_trials = .* 1,000 at most"):
+        recorded_parameters(recorded_with({"n_trials": trials}), CHECKOUT)
+
+
+def test_the_checkout_allows_a_longer_search():
+    """The message's remedy."""
+    allowed = {"training": {**CHECKOUT["training"], "n_trials": 2_000}}
+    params = recorded_parameters(recorded_with({"n_trials": 2_000}), allowed)
+    assert params["training"]["n_trials"] == 2_000
+
+
+def test_a_bootstrap_without_an_end_is_not_made_again():
+    """The kind, not the one number."""
+    for name in ("resamples", "importance_repeats"):
+        with pytest.raises(ConfigurationError, match=f"evaluation.{name}"):
+            recorded_parameters(recorded_with(evaluation={name: 10**9}), CHECKOUT)

@@ -12,6 +12,7 @@ from kedro.pipeline import Pipeline
 from mlops_basics.errors import ConfigurationError, LineageError, MlopsError, ReleaseError
 from mlops_basics.production.ledger import Clock, utc_now
 from mlops_basics.production.publish import prepare, publish, register
+from mlops_basics.production.recorded_runs import require_kept, require_same_origin
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs import versions
@@ -37,7 +38,8 @@ def promote_run(place: Place, run_id: str, override: Override) -> str:
 
     Raises:
         ConfigurationError: If there is no such run, it made no model, or there is no reason.
-        LineageError: If what it made is gone, or was changed since.
+        LineageError: If what it made is gone, or was changed since, or MLflow's manifest is not
+            the one that the run has kept.
         ReleaseError: If its release is refused, or it was champion before.
         ConflictError: If another process works on the same production for long.
     """
@@ -67,6 +69,7 @@ def promote_recorded(
     release: Any = catalog.get("release")
     model_name = str(release.store.model_name)
     manifest = manifest_of(find_run(model_name, run_id, server), model_name, server)
+    require_kept(catalog, release.store, manifest, complete=True)
     registration = recorded_registration(catalog, pipelines, manifest)
     return promote(release.store, release.registry, replace(registration, override=override), now)
 
@@ -134,6 +137,8 @@ def recorded_registration(
     [node] = pipeline.nodes
     loaded = {name: catalog.load(name) for name in node.inputs}
     registration: Registration = node.run(loaded)["registered_version"]
+    made_from = pipelines["__default__"].to_outputs("model").datasets()
+    require_same_origin(manifest, registration.record, made_from)
     return replace(registration, model_files=versions.folder_hashes(catalog, "model"))
 
 

@@ -11,10 +11,11 @@ from kedro.framework.context import KedroContext
 
 from mlops_basics.config.checks import check_environment
 from mlops_basics.errors import ConfigurationError, LineageError
+from mlops_basics.production.recorded_runs import require_kept
 from mlops_basics.runs import versions
 from mlops_basics.runs.dvc import fetch
 from mlops_basics.runs.find import artifact_of, find_run, manifest_of
-from mlops_basics.runs.recorded_parameters import recorded_parameters
+from mlops_basics.runs.recorded_parameters import recorded_parameters, require_bounded
 from mlops_basics.runs.session import load_context, run_session
 from mlops_basics.schemas import Manifest, SearchReport
 from mlops_basics.storage.skops_archive import MODEL_FILE
@@ -123,6 +124,8 @@ def reproduce_run(project_path: Path, run_id: str, env: str | None = None) -> Re
     configured = load_context(project_path, recorded.env, {"model_name": model_name}).params
     params = recorded_parameters(recorded, configured)
     params["training"]["n_trials"] = _trials_run(run.info.run_id, recorded)
+    release: Any = context.catalog.get("release")
+    require_kept(context.catalog, release.store, recorded, complete=False)
     params["reproduces"] = recorded.run_id
     if "model" in kind.results:  # before anything runs: it may be gone
         recorded = _with_model_content(load_context(project_path, recorded.env, params), recorded)
@@ -246,4 +249,8 @@ def _short(commit: str | None) -> str:
 def _trials_run(mlflow_run_id: str, recorded: Manifest) -> int:
     """How many trials the search made; a time limit may have stopped it early."""
     search = artifact_of(mlflow_run_id, "search_report.json", SearchReport)
-    return search.trials_run if search else int(recorded.parameters["training"]["n_trials"])
+    asked = int(recorded.parameters["training"]["n_trials"])
+    if search is None:
+        return asked
+    require_bounded(recorded.run_id, "the number of trials it has made", search.trials_run, asked)
+    return search.trials_run

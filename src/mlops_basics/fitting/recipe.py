@@ -71,25 +71,31 @@ def require_known_class(recipe: Recipe, candidates: Mapping[Task, Mapping[str, C
     Raises:
         ConfigurationError: If no candidate of the recipe's task has its class.
     """
-    _require_class("A recipe", recipe.class_path, recipe.task, candidates)
+    require_class("A recipe", recipe.class_path, recipe.task, candidates)
 
 
-def require_known_candidates(
-    recorded: Mapping[Task, Mapping[str, Candidate]],
-    candidates: Mapping[Task, Mapping[str, Candidate]],
+def require_class(
+    who: str, class_path: str, task: Task, candidates: Mapping[Task, Mapping[str, Candidate]]
 ) -> None:
-    """Refuse recorded candidates that would run other code than this checkout's configuration.
+    """Refuse a class that is none of the candidates for a task.
 
     Args:
-        recorded: ``training.candidates`` of a run, from its manifest.
-        candidates: Those of the checkout.
+        who: Names it, for the message.
+        class_path: Its import path.
+        task: The task.
+        candidates: ``training.candidates`` of this checkout, by task.
 
     Raises:
-        ConfigurationError: If a class is none of the checkout's candidates for its task.
+        ConfigurationError: If so.
     """
-    for task, named in recorded.items():
-        for candidate in named.values():
-            _require_class("The recorded run", candidate.class_path, task, candidates)
+    known = {candidate.class_path for candidate in candidates.get(task, {}).values()}
+    if class_path not in known:
+        raise ConfigurationError(
+            f"{who} names the class {class_path}, which is none of the candidates for "
+            f"the task {task} ({', '.join(sorted(known)) or 'there are none'}). Add it to "
+            "training.candidates in parameters_model_training.yml if it may run, or train anew: "
+            "kedro run"
+        )
 
 
 def fit_recipe(recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any]) -> Pipeline:
@@ -192,19 +198,6 @@ def pipeline_of(steps: Steps) -> Pipeline:
     from sklearn.pipeline import Pipeline
 
     return Pipeline(steps).set_output(transform="pandas")
-
-
-def _require_class(
-    who: str, class_path: str, task: Task, candidates: Mapping[Task, Mapping[str, Candidate]]
-) -> None:
-    known = {candidate.class_path for candidate in candidates.get(task, {}).values()}
-    if class_path not in known:
-        raise ConfigurationError(
-            f"{who} names the class {class_path}, which is none of the candidates for "
-            f"the task {task} ({', '.join(sorted(known)) or 'there are none'}). Add it to "
-            "training.candidates in parameters_model_training.yml if it may run, or train anew: "
-            "kedro run"
-        )
 
 
 def _instance(name: str, class_path: str, parameters: Mapping[str, Any]) -> BaseEstimator:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 A = TypeVar("A", bound=Artifact)
 
+VERSION_TAG = "run_version"
 _MANIFEST = "manifest.json"
 _VERSION = re.compile(r"[0-9TZ.-]+")
 _SHORT = re.compile(r"[0-9a-f]{6,31}")
@@ -45,7 +46,7 @@ def find_run(model_name: str, run_id: str, server: Tracking = MLFLOW) -> Run:
             raise
     runs: list[Run] = []
     if _VERSION.fullmatch(run_id):
-        runs = list(_runs(client, model_name, f"tags.run_version = '{run_id}'"))
+        runs = list(_runs(client, model_name, f"tags.{VERSION_TAG} = '{run_id}'"))
     if not runs and _SHORT.fullmatch(run_id):
         runs = [run for run in _runs(client, model_name) if run.info.run_id.startswith(run_id)]
     if len(runs) == 1:
@@ -79,6 +80,12 @@ def manifest_of(run: Run, model_name: str, server: Tracking = MLFLOW) -> Manifes
         raise ConfigurationError(
             f"The run {run_id} did not finish: it has no manifest, which would tell what it made. "
             "Make it again: kedro run"
+        )
+    named = run.data.tags.get(VERSION_TAG, manifest.run_id)
+    if named != manifest.run_id:  # it may have been found by this name
+        raise ConfigurationError(
+            f"The run {run_id} in MLflow was changed: its tag '{VERSION_TAG}' says "
+            f"'{named[:60]}', and its manifest {manifest.run_id}. Restore it."
         )
     if (manifest.model_name, manifest.mlflow_run_id) != (model_name, run_id):
         raise ConfigurationError(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from mlops_basics.errors import ConfigurationError
-from mlops_basics.fitting.recipe import require_known_candidates
+from mlops_basics.fitting.recorded_values import require_known_candidates, require_known_settings
 from mlops_basics.schemas import (
     PARAMETER_SECTIONS,
     Candidate,
@@ -16,8 +17,17 @@ from mlops_basics.schemas import (
     Task,
     TrainingParams,
 )
+from mlops_basics.schemas.policy import Plan
 
 _CANDIDATES = TypeAdapter(dict[Task, dict[str, Candidate]])
+#: What a run may be made to do by a number alone; more has to stand in the checkout.
+_MOST = {
+    ("training", "n_trials"): 1_000,
+    ("evaluation", "resamples"): 100_000,
+    ("evaluation", "importance_repeats"): 100,
+}
+
+log = logging.getLogger(__name__)
 
 
 def recorded_parameters(recorded: Manifest, configured: dict[str, Any]) -> dict[str, Any]:
@@ -30,8 +40,9 @@ def recorded_parameters(recorded: Manifest, configured: dict[str, Any]) -> dict[
         configured: The parameters of this checkout.
 
     Raises:
-        ConfigurationError: If a value would be resolved, a section has another form, or a class
-            is none that this checkout's configuration names.
+        ConfigurationError: If a value would be resolved, a section has another form, a class or
+            a parameter of it is none that this checkout's configuration names, or a number asks
+            for more work than this checkout's would, beyond a bound.
     """
     # Not the files to read: the record says which version of them it was.
     names = [name for name, section in PARAMETER_SECTIONS.items() if section is not None]
@@ -56,6 +67,63 @@ def recorded_parameters(recorded: Manifest, configured: dict[str, Any]) -> dict[
             f"The run {recorded.run_id} has recorded no candidates that could be searched again: "
             f"{error.errors()[0]['msg']}."
         ) from error
-    known = TrainingParams.model_validate(configured["training"]).candidates
-    require_known_candidates(candidates, known)
+    known = TrainingParams.model_validate(configured["training"])
+    outside = require_known_candidates(candidates, known.candidates)
+    outside += _outside_of_the_rest(recorded, params, known)
+    if outside:
+        log.warning(
+            "The run %s was made with values that this checkout would not try itself: %s.",
+            recorded.run_id,
+            ", ".join(outside[:10]),
+        )
+    for (section, name), most in _MOST.items():
+        value = params.get(section, {}).get(name)
+        if value is not None:
+            usual = configured.get(section, {}).get(name, 0)
+            require_bounded(recorded.run_id, f"{section}.{name}", value, max(most, usual))
     return params
+
+
+def require_bounded(run_id: str, name: str, value: Any, most: int) -> None:
+    """Refuse a recorded number that would make a run endless.
+
+    Args:
+        run_id: The recorded run.
+        name: Of the parameter.
+        value: What was recorded.
+        most: What may be.
+
+    Raises:
+        ConfigurationError: If it is more, or no such number.
+    """
+    if type(value) is not int or not 0 <= value <= most:
+        raise ConfigurationError(
+            f"The run {run_id} has recorded {name} = {str(value)[:40]}; a run is repeated with "
+            f"{most:,} at most. If the record is right, set {name} as high in this checkout's "
+            "parameters, and call it again."
+        )
+
+
+def _outside_of_the_rest(
+    recorded: Manifest, params: dict[str, Any], known: TrainingParams
+) -> list[str]:
+    """As ``require_known_candidates``, of the encoding's settings and of a planned recipe."""
+    vectorizer = params["training"].get("vectorizer") or {}
+    outside = require_known_settings("training.vectorizer", vectorizer, known.vectorizer)
+    if "plan" not in params:
+        return outside
+    try:
+        recipe = Plan.model_validate(params["plan"]).recipe
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"The run {recorded.run_id} has recorded no plan that could be followed again: "
+            f"{error.errors()[0]['msg']}."
+        ) from error
+    fixed = {key: value for key, value in recipe.parameters.items() if key != "random_state"}
+    candidate = Candidate.model_validate(
+        {"class": recipe.class_path, "dense": recipe.dense, "fixed": fixed}
+    )
+    outside += require_known_candidates(
+        {recipe.task: {recipe.candidate: candidate}}, known.candidates
+    )
+    return outside + require_known_settings("vectorizer", recipe.vectorizer, known.vectorizer)

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from mlops_basics.reporting.decision_text import decision_markdown, outcome_markdown
+from mlops_basics.runs.find import VERSION_TAG
 from mlops_basics.schemas import Artifact, Decision, Manifest, Recipe, TableInfo, Verdict
 
 A = TypeVar("A", bound=Artifact)
@@ -86,7 +87,7 @@ def run_tags(manifest: Manifest, artifacts: Mapping[str, Artifact]) -> dict[str,
     """Code, data and outcome of a run, to be searched for."""
     code = manifest.code
     tags = {
-        "run_version": manifest.run_id,
+        VERSION_TAG: manifest.run_id,
         "model_name": manifest.model_name,
         "env": manifest.env,
         "git_dirty": str(code.git_dirty),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
@@ -66,6 +68,12 @@ class Manifest(Artifact):
     datasets: dict[str, DataVersion]
     sources: dict[Inlet, SourceVersion] = {}
     highest_before: str | None = None
+
+    def content_sha256(self) -> str:
+        """SHA-256 of what was recorded: as written and as read, by later versions, too."""
+        # A field that comes later is at its default in an older manifest, and so left out.
+        tree = json.loads(self.model_dump_json(exclude_defaults=True))
+        return hashlib.sha256(json.dumps(tree, sort_keys=True).encode()).hexdigest()
 
 
 class RunContext(Artifact):
