@@ -353,7 +353,7 @@ def prove() -> Proof:
             ),
         ),
         fitted_reports.part(list(fitted_reports.rows())),
-        folds.part(folds.rows()),
+        folds.part(folds.rows(), folds.levels()),
         Part(
             "Where the promise ends",
             (
