@@ -7,7 +7,7 @@ export PYTHONPATH := src
 # Modules are compiled once, not in every run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv run test test-fast test-hostile lint format ct data-push data-pull viz mlflow services services-stop jupyter demo bench lock clean
+.PHONY: help venv run test test-fast test-hostile lint format docs ct data-push data-pull viz mlflow services services-stop jupyter demo bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ format: venv ## mend what ruff can mend
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: venv ## the documentation as a site, in build/docs; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "Pages: build/docs/index.html"
+
 ct: venv ## watch what is in production, retrain when needed; ENV=mine for your table
 	@$(BIN)/kedro ct $(if $(ENV),--env $(ENV))
 
@@ -95,7 +99,7 @@ bench: venv ## measured ratios against plain scripts
 LOCK := --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate \
   --no-strip-extras --no-emit-index-url --upgrade
 lock: venv ## resolve the dependencies anew
-	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra flights --extra services --extra dvc \
+	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra flights --extra services --extra dvc --extra docs \
 	  --group dev -o requirements.txt
 	@$(BIN)/uv pip compile $(LOCK) --group scorer -c requirements.txt -o requirements-scorer.txt
 	@$(BIN)/python .ci/finish_lock.py pyproject.toml requirements.txt requirements-scorer.txt
