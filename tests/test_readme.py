@@ -1,4 +1,4 @@
-"""Tests that the README's promises hold."""
+"""Tests that the promises of README and pages hold."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from mlops_basics.config.checks import OPTIONAL_GLOBALS
+from tests.support.pages import PAGES, block_commands, fences, prose, prose_commands
 from tests.support.project import ROOT, bootstrap
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+README = PAGES["README.md"]
+TABLE = PAGES["docs/how-to/own-table.md"]
 #: Parts of a run's summary that differ from run to run.
 VOLATILE = {r"\d{4}-\d\d-\d\dT\d\d\.\d\d\.\d\d\.\d{3}Z": "<version>", r"\b[0-9a-f]{32}\b": "<run>"}
 
@@ -26,16 +27,20 @@ def stable(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip().splitlines()]
 
 
-def code(text: str) -> str:
-    """Everything that the README shows as code, a line each."""
-    fences = re.findall(r"^```(?:console|yaml)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
-    return "\n".join([*fences, *re.findall(r"`([^`\n]+)`", prose)])
+def code() -> str:
+    """Everything that the pages show as code, a line each."""
+    shown = [line for text in PAGES.values() for line in fences(text, "console", "yaml", "sh")]
+    return "\n".join(
+        [
+            *shown,
+            *(each for text in PAGES.values() for each in re.findall(r"`([^`\n]+)`", prose(text))),
+        ]
+    )
 
 
 def named(command: str) -> set[str]:
-    """The words that follow a command wherever the README shows it."""
-    return set(re.findall(rf"{command} ([\w-]+)", code(README)))
+    """The words that follow a command wherever a page shows it."""
+    return set(re.findall(rf"{command} ([\w-]+)", code()))
 
 
 @pytest.mark.slow
@@ -57,7 +62,7 @@ def test_a_run_ends_as_shown(project):
 
 
 def test_make_targets_exist():
-    """Each `make NAME` is a target of the Makefile, and the two main ones are named."""
+    """Each `make NAME` of a page is a target of the Makefile, and the two main ones are named."""
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert {"run", "test"} <= named("make") <= targets
 
@@ -73,45 +78,80 @@ def test_kedro_commands_exist():
 
 @pytest.mark.slow
 def test_samples_environments_and_pipelines_exist():
-    """Each name that the README gives to a command is one that the command knows."""
+    """Each name that a page gives to a command is one that the command knows."""
     from kedro.framework.project import pipelines
 
     from mlops_basics.commands.samples import SAMPLES
 
     bootstrap(ROOT)
     assert named("kedro sample") == set(SAMPLES)
-    environments = named("--env") | set(re.findall(r"ENV=(\w+)", README))
+    environments = named("--env") | set(re.findall(r"ENV=(\w+)", code()))
     assert environments - {"mine"} <= {folder.name for folder in (ROOT / "conf").iterdir()}
     assert named("--pipeline") <= set(pipelines)
+    pages = "".join(PAGES.values())
     for name in set(pipelines) - {"__default__"}:
-        assert f"`{name}`" in README or f"--pipeline {name}" in README
+        assert f"`{name}`" in pages or f"--pipeline {name}" in pages
 
 
 def test_every_option_of_the_one_file_is_explained():
     """The example and the table name each option that globals.yml may hold, and no other."""
     options = set(yaml.safe_load((ROOT / "conf/base/globals.yml").read_text(encoding="utf-8")))
     options |= set(OPTIONAL_GLOBALS)
-    example = re.search(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[1]
-    rows = re.search(r"^\| option .*?\n\n", README, re.MULTILINE | re.DOTALL)[0]
+    example = "".join(fences(TABLE, "yaml"))
+    rows = re.search(r"^\| option .*?\n\n", TABLE, re.MULTILINE | re.DOTALL)[0]
     cells = "".join(re.findall(r"^\|([^|]*)\|", rows, re.MULTILINE))
     explained = set(yaml.safe_load(example)) | set(re.findall(r"`(\w+)`", cells))
     assert explained == options
 
 
 def test_your_own_table_takes_five_lines():
-    """The heading's number of lines is correct."""
-    example = re.search(r"^```yaml\n(.*?)^```", README, re.MULTILINE | re.DOTALL)[1]
+    """The heading's number of lines is correct, and the page about tables begins with the same."""
+    [example] = fences(README, "yaml")
     assert len(example.splitlines()) == 5
+    assert fences(TABLE, "yaml")[0] == example
 
 
-def test_links_and_pictures_exist():
-    """Each file that the README points to is there, and pictures are small."""
-    files = re.findall(r"\]\(([^)#:]+)\)", README)
-    pictures = re.findall(r'<img src="([^"]+)"', README)
-    for name in [*files, *pictures]:
-        assert (ROOT / name).exists(), name
-    sizes = {name: Path(ROOT / name).stat().st_size for name in pictures}
-    assert all(size < 200_000 for size in sizes.values()), sizes
+def test_the_readme_stays_short():
+    """Two screens; what is longer has a page of its own."""
+    assert len(README.splitlines()) < 100
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_and_pictures_exist(page):
+    """Each file and heading that a page points to is there, and pictures are small."""
+    text = PAGES[page]
+    links = [*re.findall(r"\]\(([^)\s]+)\)", text), *re.findall(r'<img src="([^"]+)"', text)]
+    for file, _, heading in (link.partition("#") for link in links if "://" not in link):
+        target = (ROOT / page).parent / file if file else ROOT / page
+        assert target.is_file(), (page, file)
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in [re.sub(r"\W+", "-", each.lower()) for each in headings], heading
+        if target.suffix == ".png":
+            assert target.stat().st_size < 200_000, (page, file)
+
+
+@pytest.mark.slow
+def test_the_options_of_each_command_exist():
+    """Each `kedro COMMAND --option` that a page shows is one that its command takes."""
+    from mlops_basics.cli import cli
+
+    shown = [
+        each for text in PAGES.values() for each in (*block_commands(text), *prose_commands(text))
+    ]
+    known = {
+        name: {
+            option for param in command.params for option in (*param.opts, *param.secondary_opts)
+        }
+        for name, command in cli.commands.items()
+    }
+    checked = 0
+    for words in (line.split() for line in shown if line.startswith("kedro ")):
+        options = {word.partition("=")[0] for word in words if word.startswith("-")} - {"--help"}
+        if words[1] in known:
+            assert options <= known[words[1]], words
+            checked += len(options)
+    assert checked > 10
 
 
 def test_contributing_names_every_room():

@@ -1,4 +1,4 @@
-"""Each command of the README, as it stands there, to the end that it promises."""
+"""Each command of README and pages, as it stands there, to the end that it promises."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.pages import PAGES, block_commands, fences, prose_commands
 from tests.support.project import ROOT, Project
 
 pytestmark = [
@@ -18,24 +19,40 @@ pytestmark = [
     pytest.mark.skipif(sys.platform == "win32", reason="the README's lines are those of a shell"),
 ]
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+TUTORIAL = "docs/tutorial.md"
+#: Of the tutorial, in its order, in one new project: how it ends, and what it has to say.
+TUTORIAL_PROMISES = [
+    ("kedro sample breast_cancer", 0, "kedro run --env breast_cancer"),
+    ("mkdir data/source/patients", 0, ""),
+    ("head -n 401 data/source/breast_cancer.csv > data/source/patients/january.csv", 0, ""),
+    ("kedro check data/source/patients --target diagnosis --write mine", 0, "diagnosis +binary"),
+    ("kedro run --env mine", 0, r"^mine: (.|\n)*Decision +first release(.|\n)*400 rows"),
+    ("kedro run --env mine --pipeline batch_inference", 0, "Data +version"),
+    (
+        "(head -n 1 data/source/breast_cancer.csv; tail -n 169 data/source/breast_cancer.csv)"
+        " > data/source/patients/february.csv",
+        0,
+        "",
+    ),
+    ("kedro ct --env mine --dry-run", 5, "refresh is due(.|\n)*Nothing was written"),
+    ("kedro ct --env mine", 3, "no drift(.|\n)*version 2 replaces 1"),
+    ("kedro releases --env mine", 0, "now +refresh"),
+    ("kedro rollback --env mine", 0, "Release 1 .* is in production, in place of 2"),
+    ("kedro run --env mine --params training.n_trials=5", 0, "Decision +kept(.|\n)*5 of 5 trials"),
+    (
+        'kedro promote RUN_ID --reason "a test of the tutorial" --env mine',
+        0,
+        r"[Vv]ersion 3\b.*production",
+    ),
+    ("kedro rollback --env mine", 0, "is in production, in place of 3"),
+]
 #: Run in this order, in one new project: what the output has to say. RUN_ID is a run's, as printed.
 PROMISES = {
     "make run": "Decision +first release",
-    "kedro run": r"Decision +(kept|refused|not compared)",
-    'kedro promote RUN_ID --reason "..."': r"[Vv]ersion 2\b.*production",
-    "kedro rollback": r"Release 1 .* is in production, in place of 2",
-    "kedro releases": r"now(.|\n)*rolled back by hand",
     "kedro reproduce RUN_ID": "identical",
-    "kedro run --pipeline data_collection": "Data +version",
-    "kedro run --pipeline batch_inference": "Data +version",
-    "kedro ct --dry-run": "Nothing was written",
-    "kedro ct": "Release 1: |Nothing to do",
-    "kedro check data/source/iris.csv": r"species +multiclass(.|\n)*sepal_length  number",
     "kedro doctor": "champion",
     "kedro prune --keep 20": "Nothing to remove",
     "kedro keygen": "verify_key: ed25519:",
-    "kedro sample breast_cancer": "kedro run --env breast_cancer",
     "kedro sample diabetes": "kedro run --env diabetes",
     "kedro sample flights": "kedro run --env flights",
 }
@@ -61,11 +78,11 @@ ELSEWHERE = {
         "test_figures_of_a_second_refused_challenger_are_shown_on_demand_alone"
     ),
     "make test": ".github/workflows/ci.yml",
+    "make docs": ".github/workflows/ci.yml",
     "python -m venv venv": ".github/workflows/ci.yml",
     "pip install -r requirements.txt": ".github/workflows/ci.yml",
     "kedro run --env flights": "tests/integration/test_tables.py::test_all_flights",
     "kedro run --env mine": "tests/integration/test_tables.py::test_a_users_table_in_five_lines",
-    "make run ENV=mine": "tests/integration/test_tables.py::test_a_users_table_in_five_lines",
     "kedro check data/source/customers.csv --target has_left --write mine": (
         "tests/commands/test_check.py::test_the_lines_that_are_written_are_those_of_a_run"
     ),
@@ -86,22 +103,37 @@ ELSEWHERE = {
 OTHERS = {r"venv\Scripts\activate", "pytest", "uv sync", "make mlflow"}
 
 
-def shown() -> set[str]:
-    """Every command that the README shows, without its comment."""
-    fences = re.findall(r"^```console\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    lines = {line.split("  #")[0].strip() for fence in fences for line in fence.splitlines()}
-    prose = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
-    named = re.findall(r"`((?:kedro|make|python|uv) [^`\n]+)`", prose)
-    return {line for line in lines if line} | set(named)
+#: Pages with commands of other programs that no test can run, and why.
+NOT_RUN = {
+    "docs/aws.md": "needs an account at AWS; its policy and settings are tests/test_aws_policy.py",
+    "docs/tutorial.md": "makes the environment that the tests run in: .github/workflows/ci.yml",
+    "docs/how-to/serving.md": "curl, which may be missing: tests/integration/test_serve.py asks",
+}
 
 
-def test_each_command_of_the_readme_has_its_proof():
+def plain(command: str) -> str:
+    """A command without the environment that a page took for its example, and without a reason."""
+    bare = re.sub(r" (--env mine|ENV=mine|--params training.n_trials=5)\b", "", command)
+    return re.sub(r'--reason ".*?"', '--reason "..."', bare)
+
+
+def test_each_command_of_the_pages_has_its_proof():
     """A new one has to be run here, or its test be named; that test exists."""
-    assert shown() == {*PROMISES, *ALONE, *ELSEWHERE, *OTHERS}
+    shown = {plain(command) for text in PAGES.values() for command in block_commands(text)}
+    shown |= {plain(command) for command in prose_commands(PAGES["README.md"])}
+    tutorial = {plain(command) for command, _, _ in TUTORIAL_PROMISES}
+    elsewhere = {plain(command) for command in ELSEWHERE}
+    assert shown == {*tutorial, *PROMISES, *ALONE, *elsewhere, *OTHERS}
+    assert {page for page, text in PAGES.items() if fences(text, "sh")} == set(NOT_RUN)
     for command, proof in ELSEWHERE.items():
         file, _, test = proof.partition("::")
         text = (ROOT / file).read_text(encoding="utf-8").replace("venv\\Scripts\\", "")
         assert (f"def {test}" if test else command) in text, command
+
+
+def test_the_tutorial_is_run_as_it_stands():
+    """Its commands, in their order, are those that the next test runs."""
+    assert block_commands(PAGES[TUTORIAL]) == [command for command, _, _ in TUTORIAL_PROMISES]
 
 
 def checkout(project: Project) -> Path:
@@ -116,8 +148,8 @@ def checkout(project: Project) -> Path:
     return project.path
 
 
-def run(command: str, folder: Path) -> str:
-    """Run a line of the README in a shell whose environment is activated."""
+def run(command: str, folder: Path, code: int = 0) -> str:
+    """Run a line of a page in a shell whose environment is activated."""
     path = f"{folder / '.venv' / 'bin'}{os.pathsep}{os.environ['PATH']}"
     given = {"PATH": path, "COLUMNS": "100", "PYTHONPATH": "src", "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(  # noqa: S602 (a line of a shell)
@@ -130,17 +162,26 @@ def run(command: str, folder: Path) -> str:
         timeout=900,
         check=False,
     )
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+    assert done.returncode == code, f"{command}: {done.stdout}{done.stderr}"
     return done.stdout
 
 
-def test_the_commands_end_as_the_readme_says(project):
-    """One after the other in a new project: two runs, production moved by hand, the upkeep."""
+def test_the_tutorial_ends_as_it_says(project):
+    """A user's CSV to production, a refresh, back, a challenger refused and overruled, and back."""
+    folder = checkout(project)
+    runs: list[str] = []
+    for command, code, promise in TUTORIAL_PROMISES:
+        output = run(command.replace("RUN_ID", runs[-1] if runs else ""), folder, code)
+        assert re.search(promise, output, re.MULTILINE), f"{command}: {output}"
+        runs += re.findall(r"Data .* version (\S+)", output)
+
+
+def test_the_commands_end_as_the_pages_say(project):
+    """One after the other in a new project: a run, its repetition, the upkeep."""
     folder = checkout(project)
     runs: list[str] = []
     for command, promise in PROMISES.items():
-        which = -1 if command.startswith("kedro promote") else 0
-        output = run(command.replace("RUN_ID", runs[which] if runs else ""), folder)
+        output = run(command.replace("RUN_ID", runs[0] if runs else ""), folder)
         assert re.search(promise, output), f"{command}: {output}"
         runs += re.findall(r"Data .* version (\S+)", output)
 

@@ -1,0 +1,137 @@
+"""The pages: the reference is that of the code, figures are those of the proof, links lead on."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from mlops_basics.schemas import METRICS, PARAMETER_SECTIONS
+from tests.support.pages import PAGES
+from tests.support.project import ROOT
+
+BASE = ROOT / "conf" / "base"
+
+
+@pytest.fixture(scope="module")
+def tables() -> ModuleType:
+    """What fills in the reference when the site is built."""
+    spec = importlib.util.spec_from_file_location(
+        "reference_tables", ROOT / "docs" / "reference_tables.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def first_cells(table: str) -> list[str]:
+    """The first cell of each line of Markdown's tables, without backticks."""
+    return [cell.strip(" `") for cell in re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)]
+
+
+def test_each_parameter_is_in_the_reference(tables):
+    """With its default and its range, by the schema that refuses others."""
+    shown = tables.parameters()
+    names = set(first_cells(shown))
+    for section, schema in PARAMETER_SECTIONS.items():
+        for field in schema.model_fields if schema else ():
+            full = f"{section}.{field}"
+            whole = field not in ("candidates", "vectorizer")
+            assert any(f"{name}.".startswith(f"{full}.") for name in names) == whole, full
+    assert set(yaml.safe_load((BASE / "globals.yml").read_text(encoding="utf-8"))) <= names
+    assert "| `decision.alpha` | `0.05` | number > 0, < 0.5 | chance of a needless" in shown
+    # A comment goes on in the lines below it, and ends where the next value has its own.
+    assert "equal key_columns; none; a column |" in shown
+
+
+@pytest.mark.slow
+def test_each_file_of_a_run_is_in_the_reference(tables):
+    """Each data set of the catalog that has a path, with the step that makes it."""
+    names = set(first_cells(tables.artifacts()))
+    entries: dict = {}
+    for file in BASE.glob("catalog_*.yml"):
+        entries |= yaml.safe_load(file.read_text(encoding="utf-8"))
+    written = {name for name, entry in entries.items() if "filepath" in entry}
+    assert len(written) > 30
+    assert names == written | {"data set", "---"}
+    assert "`model_evaluation.decide`" in tables.artifacts()
+
+
+def test_each_exit_code_is_explained(tables):
+    """Those of kedro ct, in the reference and in the table of the page about schedules."""
+    codes = {str(int(code)) for code in tables.ExitCode}
+    rows = re.findall(r"^\| `kedro ct` \| (\d+) \| \w", tables.exit_codes(), re.MULTILINE)
+    assert set(rows) == codes
+    schedule = re.findall(r"^\| (\d+) \|", PAGES["docs/how-to/schedule.md"], re.MULTILINE)
+    assert set(schedule) == codes | {"1", "2"}
+
+
+@pytest.mark.slow
+def test_each_command_is_in_the_reference(tables):
+    """With each of its options, and each target of the Makefile."""
+    shown = tables.commands()
+    for name, command in tables.cli.commands.items():
+        part = shown.partition(f"## kedro {name}\n")[2].partition("\n## ")[0]
+        for param in command.params:
+            assert (max(param.opts) if param.opts[0][0] == "-" else "`") in part, (name, param.opts)
+    assert "`make docs`" in shown
+
+
+def test_each_metric_and_each_policy_is_in_the_glossary(tables):
+    """A word that a report shows has its sentence."""
+    from mlops_basics.schemas.policy import POLICIES
+
+    assert {spec.name for spec in METRICS.values()} <= set(first_cells(tables.metrics()))
+    words = re.findall(r"^- \*\*(.+?)\*\*: .", PAGES["docs/glossary.md"], re.MULTILINE)
+    terms = {word.strip() for each in words for word in each.split(",")}
+    assert {spec.title for spec in METRICS.values() if spec.reported} <= terms
+    assert all(f"`{policy}`" in PAGES["docs/glossary.md"] for policy in POLICIES)
+    assert len(words) == len(set(words))
+
+
+def test_a_page_names_a_table_that_there_is(tables):
+    """Each mark of a page is filled in; one that is misspelt ends the build."""
+    marked = re.findall(r"<!-- reference: (\w+) -->", "".join(PAGES.values()))
+    assert sorted(marked) == sorted(tables.TABLES)
+    assert tables.filled_in("before\n<!-- reference: metrics -->") == f"before\n{tables.metrics()}"
+    with pytest.raises(KeyError, match="metric"):
+        tables.filled_in("<!-- reference: metric -->")
+
+
+def test_figures_of_a_decision_are_those_of_the_proof():
+    """The page that promises quotes what was measured."""
+    rows = re.findall(r"^\| (.+?) \| (\d\S* ± \S+ %) \|$", PAGES["docs/decisions.md"], re.MULTILINE)
+    assert len(rows) == 4
+    for rule, figure in rows:
+        assert f"| {rule} | {figure} |" in PAGES["docs/proof.md"], rule
+    for level in re.findall(r"(0\.\d+ %) for the", PAGES["docs/decisions.md"]):
+        assert re.search(rf"level of challenge 1 is.*\b{level}", PAGES["docs/proof.md"]), level
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("text", "built"),
+    [
+        ("[a heading](#a-heading)\n\n## A heading\n", True),
+        ("[gone](gone.md)\n", False),
+        ("[no such heading](#gone)\n", False),
+        ("![no picture](gone.png)\n", False),
+    ],
+)
+def test_a_broken_link_ends_the_build(tmp_path: Path, text: str, built: bool):
+    """The site's own settings, with one page."""
+    pytest.importorskip("material", reason="mkdocs-material is not installed: make venv")
+    settings = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\nnav:")[0]
+    settings = settings.replace("hooks: [docs/hooks.py]", "")  # the tables take seconds
+    (tmp_path / "mkdocs.yml").write_text(settings, encoding="utf-8")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "index.md").write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "mkdocs", "build"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == built, done.stderr
