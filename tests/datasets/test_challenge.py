@@ -13,9 +13,11 @@ from mlflow import MlflowClient
 
 from mlops_basics.datasets import challenge as challenge_module
 from mlops_basics.datasets.challenge import ChallengeDataset
-from mlops_basics.runs.challenges import LOOK_TAG, book_of, earlier_looks, record_shown
+from mlops_basics.production.challenge_book import ChallengeBook
+from mlops_basics.runs.challenges import record_shown
 from mlops_basics.schemas import Challenge, ChallengeRequest, Look
 from mlops_basics.stats.paired.compare import PairedSums
+from mlops_basics.storage.store_files import StoreFiles
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store
 
@@ -77,24 +79,25 @@ def test_a_challenge_is_written_down_with_what_it_is_about(ask, request):
     }
 
 
-def test_what_a_challenge_has_said_is_read_back_with_its_number(ask, request):
-    """By the champion it was made against; what is no look, or has no number, has said nothing."""
+def test_what_a_challenge_has_said_is_kept_in_production_alone(ask, request, tmp_path):
+    """By champion and number, for the next challenge of its recipe; nothing of it is in MLflow."""
     look = Look(
         recipe="abc", test="log_loss", alpha=0.05, rows_digest="0" * 32, sums=PairedSums(n=3)
     )
-    book = book_of(request.node.name)
-    assert earlier_looks("3", book) == ()
+    kept = ChallengeBook(StoreFiles(str(tmp_path / "production" / request.node.name)))
+    assert kept.looks("3") == ()
     ask(look=look)
     ask(rows_hash="other")
     ask(rows_hash="more", look=look.model_copy(update={"after": 1}))
+    ask(rows_hash="more", look=look.model_copy(update={"recipe": "other"}))  # the same challenge
     ask(champion_version="4", look=look)
-    expected = (("number", 1, 0), ("number", 3, 1))
-    found = earlier_looks("3", book)
-    assert tuple(("number", each.number, each.after) for each in found) == expected
+    found = kept.looks("3")
+    assert [(each.number, each.after, each.recipe) for each in found] == [
+        (1, 0, "abc"),
+        (3, 1, "abc"),
+    ]
     assert found[0].sums == PairedSums(n=3)
-    (run,) = [run for run in written(request.node.name) if run.data.tags["challenge.number"] == "3"]
-    MlflowClient().set_tag(run.info.run_id, LOOK_TAG, '{"recipe": 1}')
-    assert [each.number for each in earlier_looks("3", book)] == [1]
+    assert not any("look" in tag for run in written(request.node.name) for tag in run.data.tags)
 
 
 def test_another_metric_on_the_same_rows_spends_again(ask):
@@ -284,11 +287,13 @@ def test_figures_that_were_shown_are_a_use_of_the_rows(ask, request):
     experiment = f"{request.node.name}-challenges"
     asked = request_of(predictions_hash="others")
     assert (first.number, second.number) == (1, 2)
-    assert [record_shown(asked, second, experiment) for _ in range(2)] == [3, 3]
+    uses = [record_shown(asked, second, experiment).challenge.number for _ in range(2)]
+    assert uses == [3, 3]
     assert ask(predictions_hash="third").number == 4
     assert ask(predictions_hash="others").number == 2
     other = ask(champion_version="4")
-    assert record_shown(request_of(champion_version="4"), other, experiment) == 2
+    shown = record_shown(request_of(champion_version="4"), other, experiment)
+    assert shown.challenge.number == 2
 
 
 def book(tmp_path, name, champion="3"):

@@ -50,6 +50,18 @@ def test_an_entry_that_cannot_be_read_counts(files):
     assert "MLflow lacks 1" in challenge.note
 
 
+def test_a_look_that_cannot_be_read_says_nothing(files):
+    """Its number counts all the same."""
+    for name, content in (
+        ("000001.json", b'{"spent": "a", "look": {"recipe": 1}}'),
+        ("000002.json", b"["),
+    ):
+        files.write(f"challenges/3/{name}", content)
+    book = ChallengeBook(files)
+    assert book.looks("3") == ()
+    assert book.entries("3") == {1: "a", 2: ""}
+
+
 @pytest.mark.parametrize("champion", ["../ledger", "a/b", "", ".."])
 def test_a_champions_name_is_one_part_of_a_path(champion, files):
     """Nothing outside of the book is read or written."""

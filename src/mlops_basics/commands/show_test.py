@@ -81,5 +81,9 @@ def recorded_figures(
     assert isinstance(challenge, Challenge)  # noqa: S101
     uses = None
     if decision.withheld:
-        uses = record_shown(request, challenge, book_of(model_name), server)
+        book, champion = release.store.challenges, challenge.champion_version
+        before = book.entries(champion)
+        shown = record_shown(request, challenge, book_of(model_name), server)
+        book.count(shown, before)  # where it cannot be taken back
+        uses = max(shown.challenge.number, len(book.entries(champion)))
     return RecordedFigures(manifest.run_id, metrics, decision, uses)

@@ -50,5 +50,5 @@ class ChallengeDataset(ArtifactDataset):
         tested = data.status == "comparable"
         before = self._book.entries(data.champion_version) if tested else {}
         counted = record_challenge(data, self._experiment_name, self._server)
-        challenge = self._book.count(counted, before) if tested else counted.challenge
+        challenge = self._book.count(counted, before, data.look) if tested else counted.challenge
         super().save(challenge)

@@ -17,7 +17,6 @@ from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_check import MODEL_FOLDER
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.production.signature import Signatures
-from mlops_basics.runs.challenges import book_of, earlier_looks
 from mlops_basics.runs.tracking import MLFLOW, Tracking
 from mlops_basics.schemas import (
     NO_CHAMPION,
@@ -87,7 +86,7 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
         self._store = ReleaseStore(
             production, model_name, trusted_types, credentials, fs_args, signatures
         )
-        self._registry, self._server = ModelRegistry(model_name, server), server
+        self._registry = ModelRegistry(model_name, server)
         self._trusted_types = list(trusted_types)
         self.metadata = metadata
 
@@ -107,8 +106,7 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
                 champion = self._read(version, folder)
             except UNUSABLE as error:
                 return Champion(version=version, unusable=f"it cannot be loaded ({error})")
-        looks = earlier_looks(version, book_of(self._registry.model_name), self._server)
-        return replace(champion, looks=looks)
+        return replace(champion, looks=self._store.challenges.looks(version))
 
     def save(self, data: NoReturn) -> NoReturn:
         raise DatasetError(f"{type(self).__name__} is a read only dataset type")

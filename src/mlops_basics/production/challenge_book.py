@@ -1,7 +1,8 @@
 """How often each champion was challenged, where only publishers write: numbers that never go back.
 
 MLflow's book of challenges can be changed by whoever may write into its experiment. A run that was
-deleted there, or a number that was set back, would give back a share of alpha that is spent.
+deleted there, or a number that was set back, would give back a share of alpha that is spent; and
+evidence that was written there by hand would speak for the next challenger.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
 
 from mlops_basics.errors import ReleaseError, StorageError
 from mlops_basics.production.release_check import is_component
 from mlops_basics.runs.challenges import CountedChallenge
-from mlops_basics.schemas import Challenge
+from mlops_basics.schemas import Challenge, Look
 from mlops_basics.storage.faults import is_denied
 from mlops_basics.storage.store_files import StoreFiles
 
@@ -40,17 +44,27 @@ class ChallengeBook:
         Raises:
             ReleaseError: If the champion's name is no part of a path.
         """
-        folder, entries = _folder(champion), {}
-        matches = (_ENTRY.fullmatch(name) for name in self._files.names(folder))
-        for match in filter(None, matches):
-            content = self._files.read(f"{folder}/{match[0]}", _MOST_BYTES) or b""
-            try:
-                entries[int(match[1])] = str(json.loads(content)["spent"])
-            except (ValueError, TypeError, KeyError):
-                entries[int(match[1])] = ""
-        return entries
+        contents = self._contents(champion).items()
+        return {number: str(content.get("spent", "")) for number, content in contents}
 
-    def count(self, counted: CountedChallenge, before: Mapping[int, str]) -> Challenge:
+    def looks(self, champion: str) -> tuple[Look, ...]:
+        """What a champion's challenges have said, by their numbers; an unreadable one says nothing.
+
+        Raises:
+            ReleaseError: If the champion's name is no part of a path.
+        """
+        looks = []
+        for number, content in sorted(self._contents(champion).items()):
+            try:
+                look = Look.model_validate(content.get("look"))
+            except ValidationError:
+                continue
+            looks.append(look.model_copy(update={"number": number}))
+        return tuple(looks)
+
+    def count(
+        self, counted: CountedChallenge, before: Mapping[int, str], look: Look | None = None
+    ) -> Challenge:
         """Write a challenge down before it is decided; the larger number of both books counts.
 
         Who may read production and not write there, as a trainer, gets the number that a publisher
@@ -59,6 +73,7 @@ class ChallengeBook:
         Args:
             counted: As MLflow has it.
             before: The champion's ``entries`` from before that was asked: MLflow has to know them.
+            look: What the challenge adds to the evidence about its recipe.
 
         Returns:
             The challenge with its number, and a note if MLflow has lost some.
@@ -74,7 +89,7 @@ class ChallengeBook:
             number = self._write(
                 _folder(challenge.champion_version),
                 max(latest + 1, challenge.number),
-                counted.spent,
+                {"spent": counted.spent} | ({"look": look.model_dump(mode="json")} if look else {}),
             )
         lost = set(before.values()) - counted.known
         note = (
@@ -90,9 +105,21 @@ class ChallengeBook:
             }
         )
 
-    def _write(self, folder: str, number: int, spent: str) -> int:
+    def _contents(self, champion: str) -> dict[int, dict[str, Any]]:
+        """Entries by number; one that cannot be read is empty."""
+        folder, contents = _folder(champion), {}
+        matches = (_ENTRY.fullmatch(name) for name in self._files.names(folder))
+        for match in filter(None, matches):
+            try:
+                read = json.loads(self._files.read(f"{folder}/{match[0]}", _MOST_BYTES) or b"")
+            except (ValueError, RecursionError):
+                read = None
+            contents[int(match[1])] = read if isinstance(read, dict) else {}
+        return contents
+
+    def _write(self, folder: str, number: int, entry: Mapping[str, Any]) -> int:
         """Write an entry under the next free number, which is returned."""
-        content = json.dumps({"spent": spent}).encode()
+        content = json.dumps(entry).encode()
         try:
             while not self._files.create(f"{folder}/{number:06d}.json", content):
                 number += 1  # another process was faster

@@ -21,6 +21,7 @@ from mlops_basics.errors import (
     ReleaseError,
     StorageError,
 )
+from mlops_basics.production.challenge_book import ChallengeBook
 from mlops_basics.production.history import without_refused
 from mlops_basics.production.ledger import Ledger, origin_of
 from mlops_basics.production.recorded_files import (
@@ -473,6 +474,11 @@ class ReleaseStore:
         """What an entry tells of a release that was just verified, by the entry's fields."""
         content = self._note(f"{self._folder(manifest.version)}/{MANIFEST}") or b""
         return {**origin_of(manifest), "manifest_sha256": sha256(content)}
+
+    @property
+    def challenges(self) -> ChallengeBook:
+        """How often each champion was challenged, and what the challenges have said."""
+        return ChallengeBook(self._files)
 
     def ledger_faults(self) -> list[str]:
         """What is missing in the history, or was changed; a sentence each."""

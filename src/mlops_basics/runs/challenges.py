@@ -6,11 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.tracking import MLFLOW, Tracking
-from mlops_basics.schemas import Challenge, ChallengeRequest, Look
+from mlops_basics.schemas import Challenge, ChallengeRequest
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -23,8 +21,6 @@ ID_TAG, CHAMPION_TAG, TEST_TAG = "challenge.id", "challenge.champion", "challeng
 NUMBER_TAG = "challenge.number"
 #: In place of a test: its figures were shown on demand.
 SHOWN = "shown"
-#: What it adds to the evidence about its recipe, as JSON.
-LOOK_TAG = "challenge.look"
 
 
 @dataclass(frozen=True)
@@ -99,7 +95,7 @@ def record_challenge(
 
 def record_shown(
     request: ChallengeRequest, challenge: Challenge, experiment_name: str, server: Tracking = MLFLOW
-) -> int:
+) -> CountedChallenge:
     """Write down that the test rows' figures of a refused challenger are shown, before they are.
 
     Whoever has seen them may fit the next challenger to them: it is a use of the rows, which takes
@@ -112,16 +108,18 @@ def record_shown(
         server: Where it is written down.
 
     Returns:
-        How often the rows have been used against this champion.
+        The use, whose number is how often the rows have been used against this champion.
     """
     client = server.client()
     experiment = experiment_of(client, experiment_name)
     challenges = _challenges(client, experiment, challenge.champion_version)
-    if not any(_spent(run) == f"{challenge.challenge_id}|{SHOWN}" for run in challenges):
+    spent = f"{challenge.challenge_id}|{SHOWN}"
+    if not any(_spent(run) == spent for run in challenges):
         name = f"figures against {challenge.champion_version} shown"
         _write_down(client, experiment, name, challenge.challenge_id, SHOWN, request)
         challenges = _challenges(client, experiment, challenge.champion_version)
-    return len({_spent(run) for run in challenges})
+    known = frozenset(_spent(run) for run in challenges)
+    return CountedChallenge(challenge.model_copy(update={"number": len(known)}), spent, known)
 
 
 def _write_down(
@@ -142,39 +140,9 @@ def _write_down(
             TEST_TAG: test,
             "challenge.rows": str(request.rows),
             "challenge.rows_hash": request.rows_hash,
-            **(
-                {LOOK_TAG: request.look.model_dump_json()} if request.look and test != SHOWN else {}
-            ),
         },
     )
     client.set_terminated(run.info.run_id)
-
-
-def earlier_looks(
-    champion: str, experiment_name: str, server: Tracking = MLFLOW
-) -> tuple[Look, ...]:
-    """What the challenges of a champion have said, by their numbers.
-
-    Args:
-        champion: Its version.
-        experiment_name: The experiment whose runs are the challenges of a model.
-        server: Where they are written down.
-    """
-    client = server.client()
-    experiment = client.get_experiment_by_name(experiment_name)
-    if experiment is None:
-        return ()
-    looks = []
-    for run in _challenges(client, str(experiment.experiment_id), champion):
-        number, content = (run.data.tags.get(tag, "") for tag in (NUMBER_TAG, LOOK_TAG))
-        if not (content and number.isascii() and number.isdigit()):
-            continue
-        try:
-            look = Look.model_validate_json(content)
-        except ValidationError:  # written by hand, or by another version: it has said nothing
-            continue
-        looks.append(look.model_copy(update={"number": int(number)}))
-    return tuple(sorted(looks, key=lambda look: look.number))
 
 
 def book_of(model_name: str) -> str:
