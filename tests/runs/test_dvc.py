@@ -90,6 +90,32 @@ def test_what_was_pushed_comes_back(folder, tmp_path):
     assert (clone / "data" / "batches" / "c.csv").read_text() == "x\n4\n"
 
 
+@pytest.mark.parametrize("place", ["file", "folder", "inside", "above", "outside"])
+def test_links_are_not_replaced_by_copies(folder, tmp_path, place):
+    """DVC would put a copy in a link's place, which no longer follows the file that is renewed."""
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "batches").mkdir(parents=True)
+    (elsewhere / "batches" / "a.csv").write_text("x\n1\n")
+    data = folder / "data"
+    sources = {
+        "file": data / "one.csv",
+        "folder": data / "linked",
+        "inside": data / "batches",
+        "above": folder / "far" / "batches",
+        "outside": elsewhere / "batches",
+    }
+    (data / "one.csv").symlink_to(data / "batches" / "a.csv")
+    (data / "linked").symlink_to(data / "batches")
+    (data / "batches" / "l.csv").symlink_to(elsewhere / "batches" / "a.csv")
+    (folder / "far").symlink_to(elsewhere)
+    words = "is a link to" if place in ("file", "folder", "inside") else "not inside the project"
+    with pytest.raises(ConfigurationError, match=words):
+        push(folder, sources[place], str(tmp_path / "remote"))
+    assert (data / "one.csv").is_symlink()
+    assert (data / "batches" / "l.csv").is_symlink()
+    assert not (folder / ".dvc").exists()
+
+
 @pytest.mark.slow
 def test_changed_files_are_not_overwritten(folder, tmp_path):
     """What is in the working copy alone is not lost by a pull."""

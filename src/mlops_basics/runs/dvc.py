@@ -34,7 +34,7 @@ def source_version(path: Path) -> SourceVersion | None:
     computed anew, as DVC does it (of a folder: MD5 of the sorted list of its files' MD5).
     """
     pointer = _pointer(path)
-    if not pointer.is_file():
+    if not is_tracked(path):
         return None
     try:
         recorded = str(yaml.safe_load(pointer.read_text(encoding="utf-8"))["outs"][0]["md5"])
@@ -51,6 +51,11 @@ def source_version(path: Path) -> SourceVersion | None:
     return version.model_copy(update={"unchanged": unchanged})
 
 
+def is_tracked(path: Path) -> bool:
+    """Whether a pointer names a version of a file or a folder."""
+    return _pointer(path).is_file()
+
+
 def push(project_path: Path, path: Path, remote: str | None) -> str:
     """Take a version of a source with DVC, and send it to the remote.
 
@@ -63,7 +68,8 @@ def push(project_path: Path, path: Path, remote: str | None) -> str:
         A message that says what was done.
 
     Raises:
-        ConfigurationError: If there is no DVC, no remote, or DVC refuses.
+        ConfigurationError: If there is no DVC, no remote, DVC refuses, or the source is not inside
+            the project, or is reached by a link.
         DataError: If there is no such source, or what is in it is no file, or cannot be read.
     """
     if not path.exists():
@@ -71,6 +77,7 @@ def push(project_path: Path, path: Path, remote: str | None) -> str:
     for file in path.rglob("*") if path.is_dir() else [path]:
         if not file.is_dir():
             check_local_file(file)  # DVC would wait for a pipe for ever
+    _require_own_files(project_path, path)
     if not (project_path / ".dvc").is_dir():
         scm = [] if (project_path / ".git").exists() else ["--no-scm"]
         _dvc(project_path, "init", "--quiet", *scm)
@@ -83,7 +90,7 @@ def push(project_path: Path, path: Path, remote: str | None) -> str:
             "There is no remote to push to. Set data_remote in globals.yml, such as "
             "s3://bucket/dvc; credentials come from the usual AWS variables."
         )
-    before = source_version(path) if _pointer(path).is_file() else None
+    before = source_version(path)
     _dvc(project_path, "add", "--quiet", str(path))
     sent = re.search(r"(\d+) files? pushed", _dvc(project_path, "push", str(_pointer(path))))
     version = source_version(path)
@@ -108,7 +115,7 @@ def pull(project_path: Path, path: Path) -> str:
     Raises:
         ConfigurationError: If there is no DVC or no pointer, or DVC refuses.
     """
-    if not _pointer(path).is_file():
+    if not is_tracked(path):
         raise ConfigurationError(
             f"{_pointer(path)} does not exist: DVC does not track this source. Take a version of "
             "it first: make data-push"
@@ -149,6 +156,24 @@ def fetch(project_path: Path, version: SourceVersion, target: Path) -> Path:
     (target / name).write_text(yaml.safe_dump(pointer), encoding="utf-8")
     _dvc(target, "pull", "--quiet", name)
     return target / version.name
+
+
+def _require_own_files(project_path: Path, path: Path) -> None:
+    """Refuse links, in whose place DVC would put copies, and what it does not track."""
+    place = path.resolve()
+    if not place.is_relative_to(project_path.resolve()):
+        where = "" if place == path else f", as it is behind a link ({place})"
+        raise ConfigurationError(
+            f"The source {path} is not inside the project{where}: DVC versions only what is. Put "
+            "the files themselves into data/source, or version them where they are. Nothing was "
+            "done."
+        )
+    for file in (path, *path.rglob("*")):
+        if file.is_symlink():
+            raise ConfigurationError(
+                f"{file} is a link to {file.readlink()}: DVC would put a copy in its place, which "
+                "would not follow that file any more. Put the file itself there. Nothing was done."
+            )
 
 
 def _pointer(path: Path) -> Path:
