@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import gzip
 import hashlib
+import io
 import os
 import re
 import subprocess
@@ -14,6 +15,8 @@ from unittest.mock import Mock
 import fsspec
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
@@ -306,6 +309,16 @@ def test_a_parquet_index_without_a_name_is_not_data(read):
     """The index that pandas stores beside the columns changes nothing."""
     stored = as_parquet(TABLE.set_index(pd.Index([7, 8, 9])))
     assert_frame_equal(read(stored, "a.parquet"), TABLE)
+
+
+def test_times_of_96_bits_keep_their_century(read):
+    """Spark writes open ends as 9999-12-31, which does not fit into its own nanoseconds."""
+    times = ["0001-01-01T00:00:00", "2024-05-06T07:08:09.123456", "9999-12-31T00:00:00"]
+    written = pa.array(np.array(times, dtype="datetime64[us]"))
+    stored = io.BytesIO()
+    pq.write_table(pa.table({"until": written}), stored, use_deprecated_int96_timestamps=True)
+    found = read(stored.getvalue(), "a.parquet")["until"]
+    assert found.to_numpy().astype("datetime64[us]").tolist() == written.to_pylist()
 
 
 def test_what_is_no_readable_file_is_a_fault_of_its_batch_alone(tmp_path):

@@ -23,6 +23,9 @@ from .plain import plain_arrow, plain_text
 CSV_SUFFIXES = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET_SUFFIXES = (".parquet", ".pq")
 ZIP_SUFFIX = ".zip"  # of one CSV file
+#: The unit of the times that Spark, Hive and Impala write in 96 bits: 9999-12-31 does not fit into
+#: nanoseconds, and would come out as a day of 1816.
+TIMES_OF_96_BITS = "us"
 SUFFIXES = (*CSV_SUFFIXES, ZIP_SUFFIX, *PARQUET_SUFFIXES)
 #: Endings of tables that are not read here: never passed over, but named.
 OTHER_TABLES = {
@@ -124,7 +127,8 @@ def _read_parquet(name: str, content: bytes, text_columns: list[str]) -> pd.Data
     import pyarrow.parquet as pq
 
     try:
-        return plain_parquet(name, pq.read_table(io.BytesIO(content)), text_columns)
+        stored = pq.read_table(io.BytesIO(content), coerce_int96_timestamp_unit=TIMES_OF_96_BITS)
+        return plain_parquet(name, stored, text_columns)
     except DataError:
         raise
     except Exception as error:  # pyarrow raises several unrelated types for a damaged file

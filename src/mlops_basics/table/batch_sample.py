@@ -13,7 +13,13 @@ import pandas as pd
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import Guess
 
-from .batch_file import CSV_SUFFIXES, PARQUET_SUFFIXES, parse_batch, plain_parquet
+from .batch_file import (
+    CSV_SUFFIXES,
+    PARQUET_SUFFIXES,
+    TIMES_OF_96_BITS,
+    parse_batch,
+    plain_parquet,
+)
 from .csv_lines import LINE_OPTIONS
 
 PIECES = 16  # of a CSV file
@@ -128,7 +134,7 @@ def _of_parquet(
     import pyarrow.parquet as pq
 
     try:
-        stored = pq.ParquetFile(file)
+        stored = pq.ParquetFile(file, coerce_int96_timestamp_unit=TIMES_OF_96_BITS)
         rows, columns = stored.metadata.num_rows, max(1, stored.metadata.num_columns)
         wanted = max(FEWEST_ROWS, most_cells // columns)
         if rows <= wanted:
