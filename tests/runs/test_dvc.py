@@ -12,6 +12,7 @@ import pytest
 from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.runs import dvc
 from mlops_basics.runs.dvc import fetch, pull, push, source_version
+from mlops_basics.schemas import SourceVersion
 from tests.support.bombs import no_files
 
 MD5 = "0123456789abcdef0123456789abcdef.dir"
@@ -114,6 +115,25 @@ def test_links_are_not_replaced_by_copies(folder, tmp_path, place):
     assert (data / "one.csv").is_symlink()
     assert (data / "batches" / "l.csv").is_symlink()
     assert not (folder / ".dvc").exists()
+
+
+def test_a_version_is_fetched_from_a_remote_beside_the_project(folder, tmp_path, monkeypatch):
+    """DVC writes a local remote's place as seen from .dvc; fetched is into another folder."""
+    calls = []
+    monkeypatch.setattr(dvc, "_dvc", lambda *call: calls.append(call))
+    (folder / ".dvc").mkdir()
+    (folder / ".dvc" / "config").write_text(
+        "[core]\n    remote = storage\n['remote \"storage\"']\n    url = ../../store 100%\n"
+        "['remote \"other\"']\n    url = s3://bucket/a%20b\n[cache]\n    dir = ../../cache\n"
+    )
+    version = SourceVersion(name="batches", md5=MD5, unchanged=True)
+    target = tmp_path / "scratch"
+    assert fetch(folder, version, target) == target / "batches"
+    written = (target / ".dvc" / "config").read_text().splitlines()
+    assert f"url = {tmp_path}/store 100%" in written
+    assert f"dir = {tmp_path}/cache" in written
+    assert "url = s3://bucket/a%20b" in written
+    assert calls == [(target, "pull", "--quiet", "batches.dvc")]
 
 
 @pytest.mark.slow

@@ -197,9 +197,18 @@ def _md5(file: Path) -> str:
 
 
 def _config(project_path: Path) -> configparser.ConfigParser:
-    """DVC's configuration of a project; empty where there is none."""
-    config = configparser.ConfigParser()
-    config.read([project_path / ".dvc" / name for name in ("config", "config.local")], "utf-8")
+    """DVC's configuration of a project; empty where there is none.
+
+    Places in it count from its own folder: they are absolute here, as the configuration of another
+    folder is made from it.
+    """
+    config, folder = configparser.ConfigParser(interpolation=None), project_path / ".dvc"
+    config.read([folder / name for name in ("config", "config.local")], "utf-8")
+    for section in config.sections():
+        option = "dir" if section == "cache" else "url"
+        place = config.get(section, option, fallback="")
+        if place and "://" not in place:
+            config[section][option] = str((folder / place).resolve())
     return config
 
 
