@@ -53,6 +53,11 @@ def test_a_key_pair_is_private_and_never_overwritten(tmp_path):
     assert text in str(refused.value)
     assert private.read_bytes() == before
     assert public.read_text(encoding="ascii").strip() == text
+    private.rename(tmp_path / "kept.pem")
+    with pytest.raises(ConfigurationError, match=r"public key of another pair.*signing_key\.pub"):
+        make_key_pair(tmp_path / "conf" / "local")
+    assert public.read_text(encoding="ascii").strip() == text
+    assert not private.exists()
 
 
 def test_without_keys_nothing_is_signed_or_refused():

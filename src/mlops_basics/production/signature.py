@@ -159,6 +159,11 @@ def make_key_pair(folder: Path) -> tuple[Path, Path, str]:
 
     private, public = folder / PRIVATE_FILE, folder / PUBLIC_FILE
     folder.mkdir(parents=True, exist_ok=True)
+    if public.exists() and not private.exists():
+        raise ConfigurationError(
+            f"There is the public key of another pair, and none is ever overwritten: {public}. "
+            "Move it away, too, and keep it in `verify_key` as long as its releases may be needed."
+        )
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -170,8 +175,9 @@ def make_key_pair(folder: Path) -> tuple[Path, Path, str]:
     except FileExistsError as error:
         raise ConfigurationError(
             f"There is a key already, and none is ever overwritten: {private}. Its public key is "
-            f"{_public_text(_read_private(str(private)))}. For a new one move it away first, and "
-            "keep its public key in `verify_key` as long as its releases may be needed."
+            f"{_public_text(_read_private(str(private)))}. For a new pair move both "
+            "files away first, and keep the public key in `verify_key` as long as its releases may "
+            "be needed."
         ) from error
     with os.fdopen(handle, "wb") as file:
         file.write(pem)

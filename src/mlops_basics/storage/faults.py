@@ -106,8 +106,8 @@ def _remedy(error: BaseException, action: str) -> str:
         return "The disk is full: free some space, then run again. Production is unchanged."
     if number in _FORBIDDEN or isinstance(error, PermissionError):
         return (
-            "It is read-only for you: correct the rights, or `production` in globals.yml, "
-            "then run again. Production is unchanged."
+            "It is read-only for you: correct the rights, or `storage` and `production` in "
+            "globals.yml, then run again. Production is unchanged."
         )
     return "Check that the storage can be reached, then run again."
 

@@ -138,6 +138,10 @@ def test_labels_that_contradict_each_other(release):
     found = look(release, [batch], None, [labels_of(batch, turned(rows_of()), slice(0, 7))])
     assert records_of(found)["c.csv"].labels.conflicting == 7
     assert "7 of its labels were contradicted" in found.verdict.batches[0].notes[0]
+    [told] = found.verdict.warnings
+    assert told.startswith("c.csv: 7 of its labels were contradicted by a later file, which counts")
+    again = look(release, [batch, UNLABELLED], found.state, [])
+    assert not again.verdict.warnings
 
 
 BAD_LABELS = {

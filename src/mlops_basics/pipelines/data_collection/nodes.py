@@ -38,11 +38,6 @@ def collect_batches(
         DataError: If a batch cannot be read, does not have the columns of the others, or uses a
             reserved name.
     """
-    warnings = [
-        f"The file '{name}' is left out, as asked for (collection.skip)."
-        for name in params.skip
-        if name in {file.name for file in (*source, *labels)}
-    ]
     batches = [batch for batch in source if batch.name not in params.skip]
     book = _read_labels([file for file in labels if file.name not in params.skip], params)
     for batch in batches:
@@ -82,7 +77,7 @@ def collect_batches(
             )
         )
     table = join_tables(tables, params.exclude)
-    warnings += guess_warnings([*batches, *labels], params.exclude)
+    warnings = guess_warnings([*batches, *labels], params.exclude)
     if book is not None:
         warnings += book.unmatched(batches)
     if conflicting:
@@ -99,6 +94,12 @@ def collect_batches(
                 f"num_instances is {params.num_instances}, but the source has {len(table)} rows: "
                 "all are used."
             )
+    # Last: a terminal shows the first ones, and these are known.
+    warnings += [
+        f"The file '{name}' is left out, as asked for (collection.skip)."
+        for name in params.skip
+        if name in {file.name for file in (*source, *labels)}
+    ]
     report = CollectionReport(
         batches=tuple(records),
         rows_in_source=rows_in_source,

@@ -15,6 +15,7 @@ from mlops_basics.schemas import (
     BatchResult,
     CollectionParams,
     Findings,
+    LabelCount,
     MonitoringParams,
     MonitoringState,
     PreprocessingParams,
@@ -135,7 +136,8 @@ def watch_batches(
     verdict = _verdict(watch, reference, classes, results, book, run_context, params, rows, present)
     new = {each.batch.name for each in intake.batches if each.is_new}
     guessed = _guessed(source, labels, book, new, monitoring_state, version, collection)
-    verdict = verdict.model_copy(update={"warnings": (*verdict.warnings, *guessed)})
+    told = (*_contradicted(results, before), *verdict.warnings, *guessed)
+    verdict = verdict.model_copy(update={"warnings": told})
     pending = verdict.evidence if verdict.retrain else ()
     watches = {
         **monitoring_state.watches,
@@ -249,9 +251,7 @@ def _add_labels(
         }
     )
     if count.conflicting:
-        notes.append(
-            f"{count.conflicting} of its labels were contradicted by a later file, which counts."
-        )
+        notes.append(_conflicts(count))
     if concept_drift.may_enter(record, newest, params):
         watch, record = concept_drift.enter(watch, record, losses)
     return watch, record, notes
@@ -334,6 +334,26 @@ def _guessed(
     batches = [batch for batch in source if batch.name in new]
     lines = guess_warnings([*batches, *files], collection.exclude)
     return lines + (book.unmatched(source, [file.name for file in files]) if files else [])
+
+
+def _contradicted(
+    results: Sequence[BatchResult], before: Mapping[tuple[str, int], WatchedBatch]
+) -> list[str]:
+    """Batches of which labels contradict each other since this look: they may explain an alarm."""
+    lines = []
+    for batch in (result.batch for result in results):
+        known = before.get(batch.key)
+        counted = known.labels if known else None
+        if batch.labels is not None and batch.labels.conflicting and batch.labels != counted:
+            lines.append(
+                f"{batch.title}: {_conflicts(batch.labels)} If that file is wrong, mend or remove "
+                "it."
+            )
+    return lines
+
+
+def _conflicts(labels: LabelCount) -> str:
+    return f"{labels.conflicting:,} of its labels were contradicted by a later file, which counts."
 
 
 def _labelled_rows(watch: Watch, source: Sequence[Batch], book: LabelBook) -> int:
