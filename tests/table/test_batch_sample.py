@@ -85,6 +85,13 @@ def test_rows_come_from_all_over_a_parquet_file(tmp_path, group):
     assert sample.table["row"].max() > 0.95 * ROWS
 
 
+def test_times_of_96_bits_are_drawn_as_they_are_read(tmp_path):
+    """A time beyond the nanoseconds of 64 bits keeps its century in a sample, too."""
+    table = numbered().assign(until=np.datetime64("9999-12-31", "us"))
+    table.to_parquet(tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
+    require_of(drawn(tmp_path / "a.parquet"), table)
+
+
 def test_a_fault_is_told_by_its_line_in_the_file(tmp_path):
     """Not by that of the sample: the file is read whole then."""
     lines = ["row,text"] + [f"{number},abcdefgh" for number in range(ROWS)]
