@@ -25,7 +25,11 @@ TUTORIAL_PROMISES = [
     ("kedro sample breast_cancer", 0, "kedro run --env breast_cancer"),
     ("mkdir data/source/patients", 0, ""),
     ("head -n 401 data/source/breast_cancer.csv > data/source/patients/january.csv", 0, ""),
-    ("kedro check data/source/patients --target diagnosis --write mine", 0, "diagnosis +binary"),
+    (
+        "kedro check data/source/patients --target diagnosis --write mine",
+        0,
+        "binary model of diagnosis",
+    ),
     ("kedro run --env mine", 0, r"^mine: (.|\n)*Decision +first release(.|\n)*400 rows"),
     ("kedro run --env mine --pipeline batch_inference", 0, "Data +version"),
     (
@@ -36,7 +40,7 @@ TUTORIAL_PROMISES = [
     ),
     ("kedro ct --env mine --dry-run", 5, "refresh is due(.|\n)*Nothing was written"),
     ("kedro ct --env mine", 3, "no drift(.|\n)*version 2 replaces 1"),
-    ("kedro releases --env mine", 0, "now +refresh"),
+    ("kedro releases --env mine", 0, r"refresh \(all\)(.|\n)*now"),
     ("kedro rollback --env mine", 0, "Release 1 .* is in production, in place of 2"),
     ("kedro run --env mine --params training.n_trials=5", 0, "Decision +kept(.|\n)*5 of 5 trials"),
     (

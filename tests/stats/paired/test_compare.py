@@ -195,8 +195,8 @@ def test_few_rows_are_marked(n, marked):
     """From 20 to 99 rows the level is approximate, and the note says what cannot be excluded."""
     result = compare_losses(_sums(_skewed(6, n)), alpha=0.01)
     assert result.level_approximate == marked
-    share = f"{np.log(100) / n:.3g}"
-    expected = f"{n} rows cannot exclude a rare disaster of probability {share}"
+    share = f"{100 * np.log(100) / n:.3g}"
+    expected = f"{n} rows cannot exclude a rare large error, on up to {share} % of all"
     assert (expected in result.level_note) == marked
 
 

@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from mlops_basics.stats import _check
 from mlops_basics.stats.paired.hall import hall_critical, hall_p_value
 from mlops_basics.stats.paired.influence import PairedMetric
-from mlops_basics.stats.paired.result import FIRM_ROWS, MIN_ROWS, POWER_Z, PairedResult, outcome
+from mlops_basics.stats.paired.result import (
+    FIRM_ROWS,
+    MIN_ROWS,
+    POWER_Z,
+    PairedResult,
+    outcome,
+    rough_level,
+)
 
 Floats = NDArray[np.float64]
 
@@ -180,9 +187,9 @@ def compare_auc(
                 smallest = min_gain + error * (critical + POWER_Z)
                 reason = outcome(p_value <= alpha, p_value, alpha, min_gain, "AUC")
             if n < FIRM_ROWS:
-                note = f"level approximate: {n} rows are few for a normal approximation"
+                note = rough_level(f"{n} rows are few for a normal approximation")
             elif smallest_class < _MIN_CLASS:
-                note = f"level approximate: the rarest class has only {smallest_class} rows"
+                note = rough_level(f"the rarest class has only {smallest_class} rows")
     return AucResult(
         metric=metric,
         method="DeLong, Hall-corrected",

@@ -9,7 +9,14 @@ from numpy.typing import ArrayLike
 
 from mlops_basics.stats import _check
 from mlops_basics.stats.paired.hall import hall_critical, hall_p_value
-from mlops_basics.stats.paired.result import FIRM_ROWS, MIN_ROWS, POWER_Z, PairedResult, outcome
+from mlops_basics.stats.paired.result import (
+    FIRM_ROWS,
+    MIN_ROWS,
+    POWER_Z,
+    PairedResult,
+    outcome,
+    rough_level,
+)
 
 _BLOCK = 1 << 20  # rows per block: bounds the memory, and keeps the sums accurate
 _LARGEST = 1e90  # cubes of larger losses, summed over rows, leave the range of a double
@@ -278,10 +285,9 @@ def compare_losses(
         reason = outcome(p_value <= alpha, p_value, alpha, min_gain, "")
     note = ""
     if MIN_ROWS <= n < FIRM_ROWS:
-        share = math.log(1 / alpha) / n
-        note = (
-            f"level approximate: {n} {sums.unit} cannot exclude a rare disaster of probability "
-            f"{share:.3g}"
+        percent = 100 * math.log(1 / alpha) / n
+        note = rough_level(
+            f"{n} {sums.unit} cannot exclude a rare large error, on up to {percent:.3g} % of all"
         )
     if sums.worth is not None and n >= MIN_ROWS and sums.worth < n - 0.5:
         persists = f"days may persist: these {n} tell as much as {sums.worth:.0f} independent ones"

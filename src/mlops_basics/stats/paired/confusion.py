@@ -14,7 +14,14 @@ from mlops_basics.stats import _check
 from mlops_basics.stats._special import normal_isf
 from mlops_basics.stats.paired.cell_sums import sums_for
 from mlops_basics.stats.paired.confusion_metrics import Metric
-from mlops_basics.stats.paired.result import FIRM_ROWS, MIN_ROWS, POWER_Z, PairedResult, outcome
+from mlops_basics.stats.paired.result import (
+    FIRM_ROWS,
+    MIN_ROWS,
+    POWER_Z,
+    PairedResult,
+    outcome,
+    rough_level,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -341,11 +348,11 @@ def _level_note(table: PairedTable) -> str:
     if n < MIN_ROWS:
         return ""
     if n < FIRM_ROWS:
-        return f"level approximate: the bootstrap of {n} rows knows only what these rows show"
+        return rough_level(f"the bootstrap of {n} rows knows only what these rows show")
     per_class = table.champion.sum(axis=1)
     rarest = int(per_class[per_class > 0].min())
     if rarest < _MIN_CLASS:
-        return f"level approximate: the rarest class has only {rarest} rows"
+        return rough_level(f"the rarest class has only {rarest} rows")
     return ""
 
 

@@ -10,7 +10,7 @@ from mlops_basics.stats import _check
 from mlops_basics.stats.paired.compare import LossResult, PairedSums, compare_losses
 from mlops_basics.stats.paired.influence import PairedMetric
 from mlops_basics.stats.paired.persistence import independent_days
-from mlops_basics.stats.paired.result import MIN_ROWS
+from mlops_basics.stats.paired.result import MIN_ROWS, rough_level
 
 _NOISE = 1e-7  # of gains in a share: what numerical derivatives leave of no variance
 
@@ -151,7 +151,7 @@ def compare_groups(
         )
     if fewest < MIN_ROWS:
         rare = f"the rarest class lies in only {fewest} groups"
-        note = f"{result.level_note}; {rare}" if result.level_note else f"level approximate: {rare}"
+        note = f"{result.level_note}; {rare}" if result.level_note else rough_level(rare)
         return replace(result, level_note=note)
     return result
 

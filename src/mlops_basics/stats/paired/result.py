@@ -60,6 +60,11 @@ class PairedResult:
         return bool(self.level_note)
 
 
+def rough_level(why: str) -> str:
+    """The note of an answer whose level holds only roughly: the reason, and what follows."""
+    return f"{why}: luck may pass this test somewhat more often than its level says"
+
+
 def outcome(significant: bool, p_value: float, alpha: float, min_gain: float, unit: str) -> str:
     """The sentence about a comparison that could be computed."""
     if min_gain == 0:
