@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +14,8 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.preview_contract import TextPreview
 from kedro.utils import KedroExperimentalWarning
 
+from mlops_basics.config.own_code import own_packages, source_folder
+from mlops_basics.errors import ConfigurationError
 from mlops_basics.pipelines import (
     batch_inference,
     data_collection,
@@ -64,7 +68,28 @@ def register_pipelines() -> dict[str, Pipeline]:
     )
     whole = (pipelines[_name(module)] for module in LOOP)
     pipelines["__default__"] = sum(whole, Pipeline([]))
+    for package in own_packages(source_folder()):
+        pipelines |= _own(package, pipelines)
     return pipelines
+
+
+def _own(package: str, ours: dict[str, Pipeline]) -> dict[str, Pipeline]:
+    """The pipelines of a package of the user's, if it registers any as Kedro has it.
+
+    Raises:
+        ConfigurationError: If one has the name of another.
+    """
+    name = f"{package}.pipeline_registry"
+    if importlib.util.find_spec(name) is None:
+        return {}
+    own: dict[str, Pipeline] = importlib.import_module(name).register_pipelines()
+    own.pop("__default__", None)  # the whole loop, which other commands run and compare with
+    for taken in sorted(set(own) & set(ours)):
+        raise ConfigurationError(
+            f"src/{package}/pipeline_registry.py registers a pipeline {taken!r}, and there is one "
+            "of that name. Give it another one."
+        )
+    return own
 
 
 def _name(module: ModuleType) -> str:

@@ -6,7 +6,7 @@ import tempfile
 
 from kedro.config import OmegaConfigLoader
 
-from mlops_basics.config.resolvers import env, in_project
+from mlops_basics.config.resolvers import env, in_project, joined
 from mlops_basics.hooks import MlflowRunHooks, RunRecordHooks
 
 # Before MLflow is imported: its own notes of a first run, and a warning that kedro-mlflow's import
@@ -31,7 +31,7 @@ CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
     "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},  # as kedro-mlflow does
-    "custom_resolvers": {"in_project": in_project, "env": env},
+    "custom_resolvers": {"in_project": in_project, "env": env, "joined": joined},
     # Key by key: with Kedro's default, `--params training.n_trials=5` would throw away the rest of
     # the base's training section as soon as conf/<env> has any parameters file. kedro-mlflow reads
     # mlflow.yml by the same loader: an environment states only what differs.

@@ -13,7 +13,7 @@ from mlops_basics.fitting.recipe import (
     fit_recipe,
     make_estimator,
     recipe_of,
-    require_known_class,
+    require_known_code,
 )
 from mlops_basics.pipelines.model_training.search import Search, run_search
 from mlops_basics.schemas import Candidate, Recipe
@@ -137,12 +137,12 @@ def test_what_json_cannot_hold_is_refused():
 
 def test_only_configured_classes_may_run():
     """A stored recipe of a class that no candidate of its task has is refused."""
-    candidates = training_params(candidates={"linear": LINEAR}).candidates
-    require_known_class(made(), candidates)
+    params = training_params(candidates={"linear": LINEAR})
+    require_known_code(made(), params)
     with pytest.raises(ConfigurationError, match=r"names the class .*Boosting.*none of the cand"):
-        require_known_class(made("boosting"), candidates)
+        require_known_code(made("boosting"), params)
     with pytest.raises(ConfigurationError, match=r"task regression \(there are none\)"):
-        require_known_class(made("ridge", RIDGE, {"alpha": 1.0}, "regression"), candidates)
+        require_known_code(made("ridge", RIDGE, {"alpha": 1.0}, "regression"), params)
 
 
 def test_the_inputs_stay_as_they_were():

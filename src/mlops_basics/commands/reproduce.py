@@ -229,6 +229,13 @@ def _causes(recorded: Manifest, repeated: Manifest) -> list[str]:
         causes.append("the working tree held uncommitted changes then")
     if now.git_dirty:
         causes.append("the working tree holds uncommitted changes now")
+    causes += [
+        f"your own package src/{name} is {'another' if name in was.own_code else 'new'} now"
+        if name in now.own_code
+        else f"your own package src/{name} is gone"
+        for name in sorted({*was.own_code, *now.own_code})
+        if was.own_code.get(name) != now.own_code.get(name)
+    ]
     if was.lock_sha256 != now.lock_sha256:
         causes.append("requirements.txt is another now")
     if was.python != now.python:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import mlops_basics
+from mlops_basics.config.own_code import source_folder
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.production.release_check import MODEL_FOLDER
 from mlops_basics.production.release_store import ReleaseStore
@@ -59,9 +60,10 @@ def serve(
         command += ["--host", host, "--port", str(port), "--no-server-header"]
         command += ["--limit-concurrency", str(_MOST_CONNECTIONS)]
         command += ["--timeout-graceful-shutdown", str(int(_PATIENCE / 2))]
-        # This package need not be installed: where it was found is told to the server's process.
-        own = str(Path(mlops_basics.__file__).parents[1])
-        paths = os.pathsep.join(filter(None, [own, os.environ.get("PYTHONPATH")]))
+        # This package need not be installed: where it was found is told to the server's process,
+        # and where the user's own packages are.
+        found = dict.fromkeys([source_folder(), Path(mlops_basics.__file__).parents[1]])
+        paths = os.pathsep.join(filter(None, [*map(str, found), os.environ.get("PYTHONPATH")]))
         model = str(copy / MODEL_FOLDER)
         return (run or _run_until_stopped)(
             command, {**os.environ, "PYTHONPATH": paths, MODEL: model}

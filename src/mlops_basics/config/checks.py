@@ -11,12 +11,16 @@ from typing import Any
 import yaml
 from kedro.config import AbstractConfigLoader
 
+from mlops_basics.config.own_code import own_packages, source_folder
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.safe_text import without_secrets
 from mlops_basics.schemas import (
     PARAMETER_SECTIONS,
+    MetricSpec,
     Section,
 )
+from mlops_basics.schemas.metrics import register_metrics
+from mlops_basics.schemas.named_code import load_named
 
 OPTIONAL_GLOBALS = ("inference_source",)  # without a value in base
 
@@ -119,12 +123,15 @@ def check_mlflow_variables(config_loader: AbstractConfigLoader) -> None:
 
 def check_parameters(parameters: dict[str, Any]) -> None:
     """Raise ConfigurationError for a parameter that nothing reads, or a bad model name."""
-    unknown = sorted(set(parameters) - set(PARAMETER_SECTIONS))
+    own = own_packages(source_folder())
+    unknown = sorted(set(parameters) - set(PARAMETER_SECTIONS) - set(own))
     if unknown:
+        known = ", ".join([*PARAMETER_SECTIONS, *own])
         raise ConfigurationError(
-            f"Unknown parameter '{unknown[0]}'. Known are: {', '.join(PARAMETER_SECTIONS)} "
+            f"Unknown parameter '{unknown[0]}'. Known are: {known} "
             "(and within a section, its keys: --params training.n_trials=5)."
         )
+    take_metrics(parameters.get("evaluation"))
     for name, section in PARAMETER_SECTIONS.items():
         if section is None or isinstance(parameters.get(name), Section):
             continue
@@ -140,6 +147,30 @@ def check_parameters(parameters: dict[str, Any]) -> None:
             "or digit, not ending in '.', and no device name of Windows, "
             f"got {model_name[:80]!r}"
         )
+
+
+def take_metrics(evaluation: Any) -> None:
+    """Let the metrics that ``evaluation.metrics`` names be known by their names.
+
+    Args:
+        evaluation: The section of the parameters; what has another form is refused later.
+
+    Raises:
+        ConfigurationError: If one cannot be imported, or is none.
+    """
+    paths = evaluation.get("metrics") if isinstance(evaluation, dict) else None
+    specs = []
+    for path in paths if isinstance(paths, list) else []:
+        spec = load_named(str(path), "`metrics`")
+        if not isinstance(spec, MetricSpec):
+            raise ConfigurationError(
+                f"`metrics` names {path}, which is no mlops_basics.schemas.MetricSpec."
+            )
+        specs.append(spec)
+    try:
+        register_metrics(specs)
+    except ValueError as error:
+        raise ConfigurationError(f"`metrics`: {error}.") from error
 
 
 def check_runner(runner: str) -> None:

@@ -1,6 +1,7 @@
 """What a value of the configuration may refer to beside other values."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from kedro.utils import find_kedro_project
@@ -17,6 +18,11 @@ def in_project(path: str) -> str:
     if "://" in path or Path(path).is_absolute():
         return path
     return ((find_kedro_project(Path.cwd()) or Path.cwd()) / path).as_posix()
+
+
+def joined(*lists: Sequence[str] | None) -> list[str]:
+    """One list of several, without repetition."""
+    return list(dict.fromkeys(str(item) for items in lists for item in items or ()))
 
 
 def env(name: str) -> str:

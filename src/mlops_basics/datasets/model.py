@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
+from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 from importlib.metadata import version as installed_version
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -19,8 +22,24 @@ from mlops_basics.storage.skops_archive import MODEL_FILE, load_model, model_arc
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-#: What a machine needs to load the model, by installed version.
+#: What a machine needs to load any model, by installed version.
 REQUIREMENTS = ("scikit-learn", "skrub", "skops", "pandas", "numpy", "scipy", "mlflow")
+#: Modules of these, and of Python.
+_ALWAYS_THERE = {"sklearn", "skrub", "pandas", "numpy", "scipy", *sys.stdlib_module_names}
+
+
+def requirements_of(types: Iterable[str]) -> tuple[str, ...]:
+    """Names of the installed packages that a model of these types needs.
+
+    Args:
+        types: Import paths of what it holds; the user's own code in ``src`` belongs to no package.
+    """
+    modules = {path.partition(".")[0] for path in types} - _ALWAYS_THERE
+    if not modules:
+        return REQUIREMENTS
+    installed = packages_distributions()  # looks at every package: a model of ours needs none
+    more = {name for module in modules for name in installed.get(module, ())}
+    return (*REQUIREMENTS, *sorted(more - set(REQUIREMENTS)))
 
 
 class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
@@ -99,7 +118,7 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
         if data.example.empty:
             raise DataError("A model must be saved with at least one example row, got none.")
         content = model_archive(data.pipeline)
-        check_archive(content, self._trusted_types, "The model, as it would be saved,")
+        held = check_archive(content, self._trusted_types, "The model, as it would be saved,")
         signature = infer_signature(data.example, data.pipeline.predict(data.example))
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "model"
@@ -110,7 +129,9 @@ class SklearnModelDataset(AbstractVersionedDataset[FittedModel, "Pipeline"]):
                 folder,
                 signature=signature,
                 input_example=data.example,
-                pip_requirements=[f"{name}=={installed_version(name)}" for name in REQUIREMENTS],
+                pip_requirements=[
+                    f"{name}=={installed_version(name)}" for name in requirements_of(held)
+                ],
                 serialization_format="skops",
                 skops_trusted_types=self._trusted_types,
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy.typing as npt
@@ -10,7 +10,16 @@ import pandas as pd
 from pydantic import ValidationError
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.schemas import ESTIMATOR_STEP, Candidate, Recipe, TableInfo, Task, TrainingParams
+from mlops_basics.safe_text import short_text
+from mlops_basics.schemas import (
+    ESTIMATOR_STEP,
+    Candidate,
+    Recipe,
+    TableInfo,
+    Task,
+    TrainingParams,
+)
+from mlops_basics.schemas.named_code import load_named
 from mlops_basics.scoring.scores import threads_for
 
 if TYPE_CHECKING:
@@ -53,6 +62,7 @@ def recipe_of(
             parameters=parameters,
             vectorizer=params.vectorizer,
             seed=params.seed,
+            features=params.features,
         )
     except ValidationError as error:
         raise ConfigurationError(
@@ -61,17 +71,19 @@ def recipe_of(
         ) from error
 
 
-def require_known_class(recipe: Recipe, candidates: Mapping[Task, Mapping[str, Candidate]]) -> None:
+def require_known_code(recipe: Recipe, params: TrainingParams) -> None:
     """Refuse a recipe that would run other code than what this checkout's configuration names.
 
     Args:
         recipe: From a stored file.
-        candidates: ``training.candidates``, by task.
+        params: ``training`` of the checkout.
 
     Raises:
-        ConfigurationError: If no candidate of the recipe's task has its class.
+        ConfigurationError: If no candidate of the recipe's task has its class, or a step of its
+            features is none of ``training.features``.
     """
-    require_class("A recipe", recipe.class_path, recipe.task, candidates)
+    require_class("A recipe", recipe.class_path, recipe.task, params.candidates)
+    require_named("A recipe", recipe.features, params.features, "features")
 
 
 def require_class(
@@ -98,6 +110,27 @@ def require_class(
         )
 
 
+def require_named(who: str, paths: Iterable[str], named: Collection[str], option: str) -> None:
+    """Refuse import paths, which come from a file, that this checkout's configuration has not.
+
+    Args:
+        who: Names them, for the message.
+        paths: What would be imported.
+        named: What the configuration names.
+        option: Of ``globals.yml``, by which it does.
+
+    Raises:
+        ConfigurationError: If there is one.
+    """
+    for path in paths:
+        if path not in named:
+            raise ConfigurationError(
+                f"{who} names {short_text(path, 200)}, which is none of `{option}` in globals.yml "
+                f"({', '.join(named) or 'there are none'}). Add it there if it may run, or train "
+                "anew: kedro run"
+            )
+
+
 def fit_recipe(recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any]) -> Pipeline:
     """Fit encoding and estimator, exactly as a trial of the search does.
 
@@ -121,7 +154,7 @@ def fit_recipe(recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any])
         )
     estimator = make_estimator(recipe)
     try:
-        steps, encoded = fit_encoder(recipe, features)
+        steps, encoded = fit_encoder(recipe, features, target)
         fit_estimator(estimator, encoded, target)
     except ValueError as error:  # scikit-learn's word for rows that do not suit
         raise DataError(
@@ -142,19 +175,31 @@ def fit_tables(recipe: Recipe, tables: Sequence[pd.DataFrame], info: TableInfo) 
     return fit_recipe(recipe, rows[list(info.features)], rows[info.target].to_numpy())
 
 
-def fit_encoder(recipe: Recipe, features: pd.DataFrame) -> tuple[Steps, pd.DataFrame]:
+def fit_encoder(
+    recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any]
+) -> tuple[Steps, pd.DataFrame]:
     """Fit the transformers of a recipe.
 
     Args:
-        recipe: Its ``dense``, ``vectorizer`` and ``seed`` alone determine them.
+        recipe: Its ``features``, ``dense``, ``vectorizer`` and ``seed`` alone determine them.
         features: Shape (rows, columns).
+        target: Shape (rows,); of use to the user's own steps alone.
 
     Returns:
         The fitted steps, and what they make of the features.
+
+    Raises:
+        ConfigurationError: If a step of the user's own cannot be made, or drops or adds rows.
     """
-    steps = encoder_steps(recipe)
+    steps = [*own_steps(recipe.features), *encoder_steps(recipe)]
     with threads_for(features):
-        return steps, pipeline_of(steps).fit_transform(features)
+        encoded = pipeline_of(steps).fit_transform(features, target)
+    if len(encoded) != len(features):
+        raise ConfigurationError(
+            f"`features` ({', '.join(recipe.features)}) make {len(encoded)} rows of "
+            f"{len(features)}: a step has to give one row for each that it gets."
+        )
+    return steps, encoded
 
 
 def fit_estimator(
@@ -172,6 +217,70 @@ def make_estimator(recipe: Recipe) -> BaseEstimator:
         ConfigurationError: If the class cannot be imported, or does not take these arguments.
     """
     return _instance(recipe.candidate, recipe.class_path, recipe.parameters)
+
+
+def own_steps(features: Sequence[str]) -> Steps:
+    """Unfitted steps of the user's own: a class is made, a function is applied to the table.
+
+    Raises:
+        ConfigurationError: If one cannot be imported, or is neither a function nor a transformer.
+    """
+    from sklearn.preprocessing import FunctionTransformer
+
+    steps: Steps = []
+    for number, path in enumerate(features, start=1):
+        found = load_named(path, "`features`")
+        step = found() if isinstance(found, type) else FunctionTransformer(found)
+        if not callable(found) or not all(hasattr(step, name) for name in ("fit", "transform")):
+            raise ConfigurationError(
+                f"`features` names {path}, which is neither a function that takes and returns a "
+                "table nor a class with `fit` and `transform`, such as one of "
+                "sklearn.base.BaseEstimator."
+            )
+        steps.append((f"features_{number}", step))
+    return steps
+
+
+def require_same_alone(model: Pipeline, recipe: Recipe, features: pd.DataFrame) -> None:
+    """Refuse steps of the user's own that make something else of a row when it comes alone.
+
+    A server gets rows one by one, and the search whole tables: what a step takes from the other
+    rows of the table in hand, instead of from those that it was fitted on, is something else there.
+
+    Args:
+        model: Fitted by the recipe.
+        recipe: Its ``features`` are looked at.
+        features: Rows to try, at least one.
+
+    Raises:
+        ConfigurationError: If a row is another one alone, or the table that it gets is changed.
+    """
+    if not recipe.features:
+        return
+    steps, given = model[: len(recipe.features)], features.copy()
+    names = ", ".join(recipe.features)
+    together = steps.transform(given)
+    if not given.equals(features):
+        raise ConfigurationError(
+            f"`features` ({names}) change the table that they get. Return a new one: "
+            "table.assign(NAME=...)"
+        )
+    for place in sorted({0, len(features) // 2, len(features) - 1}):
+        alone = steps.transform(features.iloc[[place]])
+        expected = together.iloc[[place]]
+        try:
+            pd.testing.assert_frame_equal(
+                alone.reset_index(drop=True),
+                expected.reset_index(drop=True),
+                check_dtype=False,
+                check_categorical=False,
+            )
+        except AssertionError as error:
+            raise ConfigurationError(
+                f"`features` ({names}) make something else of a row when it comes alone, as a "
+                "server gets it, than within a table. Learn in `fit` whatever comes from other "
+                f"rows. ({short_text(str(error), 200)})"
+            ) from error
 
 
 def encoder_steps(recipe: Recipe) -> Steps:
@@ -197,7 +306,10 @@ def pipeline_of(steps: Steps) -> Pipeline:
     """The steps as one pipeline, whose tables keep their columns' names."""
     from sklearn.pipeline import Pipeline
 
-    return Pipeline(steps).set_output(transform="pandas")
+    for _, step in steps:
+        if hasattr(step, "set_output"):  # of the user's own, not all have it
+            step.set_output(transform="pandas")
+    return Pipeline(steps)
 
 
 def _instance(name: str, class_path: str, parameters: Mapping[str, Any]) -> BaseEstimator:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
+from mlops_basics.config.own_code import packages_of
 from mlops_basics.errors import ConflictError, ReleaseError, StorageError
 from mlops_basics.production.ledger import Clock, utc_now
 from mlops_basics.production.recorded_files import OVERRIDE_FILE
 from mlops_basics.production.registry import ModelRegistry, require_unchanged
+from mlops_basics.production.release_reference import RECIPE_FILE, read_recipe
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import (
     Decision,
@@ -240,6 +242,9 @@ def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:
     record = ModelRecord.model_validate_json(
         (folder / "model_record.json").read_text(encoding="utf-8")
     )
+    recipe = folder / RECIPE_FILE
+    named = read_recipe(recipe.read_bytes() if recipe.exists() else None)
+    paths = (named.class_path, *named.features) if named else ()
     decision = Decision.model_validate_json((folder / "decision.json").read_text(encoding="utf-8"))
     return ReleaseManifest(
         model_name=model_name,
@@ -251,6 +256,7 @@ def _manifest(folder: Path, model_name: str, version: str) -> ReleaseManifest:
         git_dirty=record.git_dirty,
         decision=decision,
         files={},
+        own_code=packages_of(paths, record.own_code),
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from mlops_basics.config.own_code import require_own_code
 from mlops_basics.errors import DataError, ReleaseError
 from mlops_basics.safe_text import short_text
 from mlops_basics.schemas import FileRecord, ReleaseManifest
@@ -199,6 +200,14 @@ def check_listing(sizes: Mapping[str, int], files: Mapping[str, FileRecord]) -> 
         raise ReleaseError(f"'{extra[0]}' is not in the manifest: somebody put it there.")
 
 
+def check_own_code(manifest: ReleaseManifest) -> None:
+    """Refuse to run a release whose own code, the user's, is not here, or is other than it was."""
+    try:
+        require_own_code(manifest.own_code, manifest.git_commit)
+    except DataError as error:
+        raise ReleaseError(str(error)) from error
+
+
 def check_file(name: str, content: bytes, record: FileRecord, trusted: Collection[str]) -> None:
     """Refuse a file whose bytes were changed, or that would make MLflow run something.
 
@@ -242,7 +251,8 @@ def check_mlmodel(content: bytes, trusted: Collection[str]) -> None:
     if more:
         raise ReleaseError(
             f"'{MLMODEL}' trusts types that we do not: {short_text(', '.join(more[:5]), 300)} "
-            "(`_trusted_types` in conf/base/catalog_models.yml lists ours)."
+            "(`_trusted_types` in conf/base/catalog_models.yml lists ours; your own belong into "
+            "`features` or `trusted_types` of this environment's globals.yml)."
         )
     example = tree.get("saved_input_example_info") or {}
     for key in ("artifact_path", "serving_input_path"):

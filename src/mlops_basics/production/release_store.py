@@ -39,6 +39,7 @@ from mlops_basics.production.release_check import (
     check_file,
     check_listing,
     check_manifest_file,
+    check_own_code,
     is_component,
     manifest_bytes,
     parse_manifest,
@@ -388,7 +389,7 @@ class ReleaseStore:
                 _made((copy / name).parent)
                 (copy / name).write_bytes(content)
 
-            manifest, _ = self._checked(chosen, None, keep)
+            manifest, _ = self._checked(chosen, None, keep, to_be_run=True)
             copy.rename(target)
         return manifest
 
@@ -407,7 +408,7 @@ class ReleaseStore:
                 kept[name] = content
 
         chosen = self._in_production().version if version is None else version
-        manifest, _ = self._checked(chosen, None, keep)
+        manifest, _ = self._checked(chosen, None, keep, to_be_run=True)
         moved = self._last_move(chosen) if reference else None
         return self._refusing(
             chosen,
@@ -493,6 +494,8 @@ class ReleaseStore:
         version: str,
         manifest_sha256: str | None,
         keep: Callable[[str, bytes], None] = lambda _name, _content: None,
+        *,
+        to_be_run: bool = False,
     ) -> tuple[ReleaseManifest, str]:
         """Read every file once, check it, and hand it on; also gives the manifest's SHA-256."""
         folder = self._folder(version)
@@ -522,6 +525,8 @@ class ReleaseStore:
             self._signatures.check(self._signed(content), signature)
             manifest = parse_manifest(content, self.model_name, version)
             check_listing(sizes, manifest.files)
+            if to_be_run:
+                check_own_code(manifest)
             for name, record in manifest.files.items():
                 read = self._files.read(f"{folder}/{name}", record.size)
                 if read is None:

@@ -1,4 +1,4 @@
-"""What a run was made with: commit, lock, Python, libraries."""
+"""What a run was made with: commit, lock, Python, libraries, the user's own packages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from mlops_basics.config.own_code import own_packages
 from mlops_basics.schemas import Code
 
 #: Libraries whose version can change a model or its predictions.
@@ -39,6 +40,7 @@ def describe_code(project_path: Path) -> Code:
         git_dirty=None if status is None else bool(status),
         lock_sha256=hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
         python=platform.python_version(),
+        own_code=own_packages(project_path / "src"),
         libraries={name: _installed(name) for name in LIBRARIES},
     )
 

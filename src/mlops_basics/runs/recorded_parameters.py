@@ -9,17 +9,20 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from mlops_basics.errors import ConfigurationError
+from mlops_basics.fitting.recipe import require_named
 from mlops_basics.fitting.recorded_values import require_known_candidates, require_known_settings
 from mlops_basics.schemas import (
     PARAMETER_SECTIONS,
     Candidate,
+    Candidates,
+    EvaluationParams,
     Manifest,
-    Task,
     TrainingParams,
 )
 from mlops_basics.schemas.policy import Plan
 
-_CANDIDATES = TypeAdapter(dict[Task, dict[str, Candidate]])
+_CANDIDATES = TypeAdapter(Candidates)
+_PATHS = TypeAdapter(tuple[str, ...])
 #: What a run may be made to do by a number alone; more has to stand in the checkout.
 _MOST = {
     ("training", "n_trials"): 1_000,
@@ -58,8 +61,11 @@ def recorded_parameters(recorded: Manifest, configured: dict[str, Any]) -> dict[
         )
     params["training"] = {
         "refit": "none",  # where the run is older than the parameter
+        "features": [],
         **params.get("training", {}),
     }
+    if "evaluation" in params:
+        params["evaluation"] = {"metrics": [], **params["evaluation"]}
     try:
         candidates = _CANDIDATES.validate_python(params["training"].get("candidates"))
     except ValidationError as error:
@@ -70,6 +76,10 @@ def recorded_parameters(recorded: Manifest, configured: dict[str, Any]) -> dict[
     known = TrainingParams.model_validate(configured["training"])
     outside = require_known_candidates(candidates, known.candidates)
     outside += _outside_of_the_rest(recorded, params, known)
+    _require_paths(recorded, params["training"]["features"], known.features, "features")
+    if "evaluation" in params:
+        named = EvaluationParams.model_validate(configured["evaluation"]).metrics
+        _require_paths(recorded, params["evaluation"]["metrics"], named, "metrics")
     if outside:
         log.warning(
             "The run %s was made with values that this checkout would not try itself: %s.",
@@ -119,6 +129,7 @@ def _outside_of_the_rest(
             f"The run {recorded.run_id} has recorded no plan that could be followed again: "
             f"{error.errors()[0]['msg']}."
         ) from error
+    _require_paths(recorded, recipe.features, known.features, "features")
     fixed = {key: value for key, value in recipe.parameters.items() if key != "random_state"}
     candidate = Candidate.model_validate(
         {"class": recipe.class_path, "dense": recipe.dense, "fixed": fixed}
@@ -127,3 +138,14 @@ def _outside_of_the_rest(
         {recipe.task: {recipe.candidate: candidate}}, known.candidates
     )
     return outside + require_known_settings("vectorizer", recipe.vectorizer, known.vectorizer)
+
+
+def _require_paths(recorded: Manifest, value: Any, named: tuple[str, ...], option: str) -> None:
+    try:
+        paths = _PATHS.validate_python(value)
+    except ValidationError as error:
+        raise ConfigurationError(
+            f"The run {recorded.run_id} has recorded `{option}` in another form than a list of "
+            f"names: {error.errors()[0]['msg']}."
+        ) from error
+    require_named("The recorded run", paths, named, option)

@@ -46,6 +46,7 @@ from .monitoring import (
 from .parameters import (
     PARAMETER_SECTIONS,
     Candidate,
+    Candidates,
     CollectionParams,
     DecisionParams,
     EvaluationParams,
@@ -105,6 +106,7 @@ __all__ = [
     "BatchRecord",
     "BatchResult",
     "Candidate",
+    "Candidates",
     "Challenge",
     "ChallengeRequest",
     "Champion",

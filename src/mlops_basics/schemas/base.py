@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+#: Of a field: left out where it is empty, so that who does not use it keeps the same bytes.
+UnlessEmpty = Field(exclude_if=lambda value: not value)
 
 
 class Section(BaseModel):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -151,6 +151,26 @@ METRICS: dict[str, MetricSpec] = {
         ),
     )
 }
+
+
+_OWN: dict[str, MetricSpec] = {}
+
+
+def register_metrics(specs: Iterable[MetricSpec]) -> None:
+    """Add the user's own metrics after ours, in the place of those that were added before.
+
+    Raises:
+        ValueError: If a name is taken, or a metric is neither a loss nor of a confusion matrix.
+    """
+    for name in _OWN:
+        METRICS.pop(name, None)
+    _OWN.clear()
+    for spec in specs:
+        if spec.name in METRICS or spec.name == "auto":
+            raise ValueError(f"the name {spec.name!r} is taken")
+        if (spec.row_loss is None) == (spec.of_confusion is None):
+            raise ValueError(f"{spec.name!r} must have either row_loss or of_confusion")
+        _OWN[spec.name] = METRICS[spec.name] = spec
 
 
 def kind_of_task(task: str) -> Kind:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import pandas as pd
 from pydantic import field_validator
 
-from .base import Artifact
+from .base import Artifact, UnlessEmpty
 from .table import Task
 
 ESTIMATOR_STEP = "estimator"
@@ -33,6 +33,7 @@ class FittedModel:
 class Recipe(Artifact):
     """All that determines a model beside the rows it is fitted on; it holds no weights.
 
+    ``features``: import paths of the user's own steps, which come before all else.
     ``parameters``: the estimator's arguments, fixed and drawn, with ``random_state`` where it
     takes one. ``vectorizer``: arguments of ``skrub.TableVectorizer``. ``dense``: whether missing
     values are filled and categories become numbers before the estimator gets them.
@@ -45,6 +46,7 @@ class Recipe(Artifact):
     parameters: dict[str, Any]
     vectorizer: dict[str, Any]
     seed: int
+    features: Annotated[tuple[str, ...], UnlessEmpty] = ()
 
     @field_validator("parameters", "vectorizer")
     @classmethod

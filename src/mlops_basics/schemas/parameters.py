@@ -111,6 +111,22 @@ class Candidate(Section):
     space: dict[str, SearchRange] = {}
 
 
+def _without_null(candidates: Any) -> Any:
+    """Leave out candidates that are null: how an environment removes one of conf/base."""
+    if not isinstance(candidates, dict):
+        return candidates
+    return {
+        task: {name: one for name, one in named.items() if one is not None}
+        if isinstance(named, dict)
+        else named
+        for task, named in candidates.items()
+    }
+
+
+#: Estimators that the search may choose, by task and name.
+Candidates = Annotated[dict[Task, dict[str, Candidate]], BeforeValidator(_without_null)]
+
+
 class TrainingParams(Section):
     """The search, the check against overfitting, and the rows of the fit that is released."""
 
@@ -120,8 +136,9 @@ class TrainingParams(Section):
     gap_confidence: Annotated[float, Field(gt=0.5, lt=1)]
     gap_rows: Annotated[int, Field(ge=100)]
     refit: Refit
+    features: tuple[str, ...]
     vectorizer: dict[str, Any]
-    candidates: dict[Task, dict[str, Candidate]]
+    candidates: Candidates
 
 
 class EvaluationParams(Section):
@@ -132,6 +149,7 @@ class EvaluationParams(Section):
     importance_rows: Annotated[int, Field(ge=10)]
     reference_rows: Annotated[int, Field(ge=100)]
     importance_repeats: Annotated[int, Field(ge=1)]
+    metrics: tuple[str, ...]
     seed: int
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from .base import Artifact
+from .base import Artifact, UnlessEmpty
 from .decision import Decision
 from .model import Model, Recipe
 from .monitoring import ReleaseReference
@@ -56,7 +56,10 @@ class FileRecord(Artifact):
 
 
 class ReleaseManifest(Artifact):
-    """What a release holds, and where it came from. ``files`` are relative paths."""
+    """What a release holds, and where it came from. ``files`` are relative paths.
+
+    ``own_code``: SHA-256 of the user's packages that its model needs.
+    """
 
     model_name: str
     version: str
@@ -67,6 +70,7 @@ class ReleaseManifest(Artifact):
     git_dirty: bool | None
     decision: Decision
     files: dict[str, FileRecord]
+    own_code: Annotated[dict[str, str], UnlessEmpty] = {}
 
 
 class RecordedFiles(Artifact):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from .base import Artifact
+from .base import Artifact, UnlessEmpty
 
 
 def _one_part(name: str) -> str:
@@ -42,13 +42,14 @@ class SourceVersion(Artifact):
 
 
 class Code(Artifact):
-    """What the run was made with."""
+    """What the run was made with; ``own_code``: SHA-256 of the user's packages in ``src``."""
 
     git_commit: str | None
     git_dirty: bool | None
     lock_sha256: str | None
     python: str
     libraries: dict[str, str]
+    own_code: Annotated[dict[str, str], UnlessEmpty] = {}
 
 
 class Manifest(Artifact):
@@ -96,3 +97,4 @@ class ModelRecord(Artifact):
     data_versions: dict[str, str]
     git_commit: str | None
     git_dirty: bool | None
+    own_code: Annotated[dict[str, str], UnlessEmpty] = {}

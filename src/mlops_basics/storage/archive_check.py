@@ -69,7 +69,7 @@ _TREE_PREDICTOR = "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredic
 _TOKENS = r"(?u)\b\w\w+\b"  # scikit-learn's default; another expression may run for ever
 
 
-def check_archive(content: bytes, trusted: Collection[str], name: str) -> None:
+def check_archive(content: bytes, trusted: Collection[str], name: str) -> frozenset[str]:
     """Refuse a model file that is no skops archive of trusted types in their usual forms.
 
     Nothing of it is made or called. What is accepted loads, and predicts, within this process's
@@ -80,6 +80,9 @@ def check_archive(content: bytes, trusted: Collection[str], name: str) -> None:
         trusted: Import paths of the classes and functions that it may hold.
         name: What the file is called in an error.
 
+    Returns:
+        Import paths of the classes and functions that it holds.
+
     Raises:
         DataError: If it is refused; the message is short, whatever the file says.
     """
@@ -87,7 +90,9 @@ def check_archive(content: bytes, trusted: Collection[str], name: str) -> None:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             _check_files(packed, len(content))
             schema = _read_schema(packed)
-            _Walk(packed, trusted).check(schema)
+            walk = _Walk(packed, trusted)
+            walk.check(schema)
+            return frozenset(walk.held)
     except FileError as fault:
         raise DataError(f"{name} {short_text(str(fault), _MOST_SHOWN)}") from fault
     except Exception as error:  # whatever a damaged file makes a reader raise
@@ -134,6 +139,7 @@ class _Walk:
     def __init__(self, packed: zipfile.ZipFile, trusted: Collection[str]) -> None:
         self._packed, self._names = packed, set(packed.namelist())
         self._trusted = frozenset(trusted)
+        self.held: set[str] = set()
         self._known: dict[int, Node] = {}
         self._hashes: dict[str, str] = {}
         self._owners: list[dict[str, Node]] = []  # attributes of the objects above, from the root
@@ -392,8 +398,10 @@ class _Walk:
             names = ", ".join(one[:100] for one in [name, *sorted(more)[:4]])
             raise FileError(
                 f"holds types that are not trusted: {names}. If they belong to your estimator, "
-                "review them and add them to `_trusted_types` in conf/base/catalog_models.yml."
+                "review them and add them to `trusted_types` in globals.yml; steps of your own are "
+                "trusted once `features` there names them."
             )
+        self.held.add(name)
         if isinstance(_named(name), type) is function:
             raise FileError(f"takes {name} for {'a function' if function else 'a class'}.")
 
@@ -487,7 +495,13 @@ def _behaviour(name: str) -> frozenset[str]:
 def _named(name: str) -> Any:
     """What a trusted name stands for."""
     module, _, last = name.rpartition(".")
-    return getattr(importlib.import_module(module), last)
+    try:
+        return getattr(importlib.import_module(module), last)
+    except (ImportError, AttributeError) as error:
+        raise FileError(
+            f"needs {name}, which cannot be imported here ({error}). Install its package, as the "
+            "model's requirements.txt names it; a package of your own belongs into src."
+        ) from error
 
 
 def _same(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.fitting.recipe import fit_tables, require_known_class
+from mlops_basics.fitting.recipe import fit_tables, require_known_code
 from mlops_basics.schemas import BATCH_COLUMN, OrderCheck, Recipe, TableInfo, TrainingParams
 from mlops_basics.scoring.policy_loss import LOSS_NAMES, policy_losses
 from mlops_basics.scoring.scores import score_rows
@@ -34,7 +34,7 @@ def measure_in_order(
     Raises:
         ConfigurationError: If no candidate has the recipe's class.
     """
-    require_known_class(recipe, params.candidates)  # it may come from an earlier run's file
+    require_known_code(recipe, params)  # it may come from an earlier run's file
     rows = pd.concat([train_data, valid_data, test_data], ignore_index=True)
     names = sorted(rows[BATCH_COLUMN].unique())
     rows = rows.sort_values(BATCH_COLUMN, kind="stable")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mlops_basics.fitting.recipe import fit_tables, require_known_class
+from mlops_basics.fitting.recipe import fit_tables, require_known_code
 from mlops_basics.reporting.figures import classification, regression
 from mlops_basics.reporting.figures.importance import importance_figure
 from mlops_basics.reporting.figures.style import empty_figure
@@ -67,7 +67,7 @@ def pick_judged_model(
     """
     if refit_report.rule != "all":
         return model
-    require_known_class(recipe, params.candidates)  # it may come from an earlier run's file
+    require_known_code(recipe, params)  # it may come from an earlier run's file
     judged: Model = fit_tables(recipe, [train_data, valid_data], table_info)
     return judged
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mlops_basics.errors import DataError
 from mlops_basics.fitting.folds import divide, fit_folds, fold_keys
-from mlops_basics.fitting.recipe import require_known_class
+from mlops_basics.fitting.recipe import require_known_code
 from mlops_basics.schemas import (
     NO_CHAMPION,
     ROW_HASH_COLUMN,
@@ -90,7 +90,7 @@ def predict_folds(
     count = min(FOLDS if params.folds == "auto" else params.folds, len(np.unique(keys[speaking])))
     if count < 2:
         return _table(train_data, NONE, NONE, None)
-    require_known_class(recipe, training.candidates)  # it may come from an earlier run's file
+    require_known_code(recipe, training)  # it may come from an earlier run's file
     folds = np.zeros(len(learned), dtype=np.int64)
     folds[speaking] = divide(keys[speaking], count)
     parts, positions = [], []

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from mlops_basics.fitting.recipe import fit_tables, require_known_class
+from mlops_basics.fitting.recipe import fit_tables, require_known_code
 from mlops_basics.reporting.figures.search import search_figure
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
@@ -112,7 +112,7 @@ def refit_model(
         tables.append(test_data)
     model = searched_model
     if params.refit != "none":
-        require_known_class(recipe, params.candidates)  # Kedro reads it from its file
+        require_known_code(recipe, params)  # Kedro reads it from its file
         model = fit_tables(recipe, tables, table_info)
     example = train_data[list(table_info.features)].head(EXAMPLE_ROWS)
     report = RefitReport(rule=params.refit, rows=sum(map(len, tables)))
@@ -183,6 +183,7 @@ def identify_model(search_report: SearchReport, run_context: RunContext) -> Mode
         },
         git_commit=run_context.code.git_commit,
         git_dirty=run_context.code.git_dirty,
+        own_code=run_context.code.own_code,
     )
 
 

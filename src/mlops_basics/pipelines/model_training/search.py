@@ -18,6 +18,7 @@ from mlops_basics.fitting.recipe import (
     make_estimator,
     pipeline_of,
     recipe_of,
+    require_same_alone,
 )
 from mlops_basics.schemas import (
     ESTIMATOR_STEP,
@@ -140,12 +141,14 @@ class Search:
             recipe = recipe_of(name, candidate, hyper_parameters, self.params, self.info.task)
             with contextlib.suppress(DataError):  # too few rows for this one: the search will tell
                 model = fit_recipe(recipe, features, target)
+                require_same_alone(model, recipe, features)
                 yield model
 
     def _encoding(self, recipe: Recipe) -> Encoding:
         if recipe.dense not in self._encodings:
             features = list(self.info.features)
-            steps, train = fit_encoder(recipe, self._train[features])
+            target = self._train[self.info.target].to_numpy()
+            steps, train = fit_encoder(recipe, self._train[features], target)
             self._encodings[recipe.dense] = Encoding(
                 steps=steps,
                 train=train,

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from mlops_basics.errors import DataError
-from mlops_basics.fitting.recipe import require_known_class
+from mlops_basics.fitting.recipe import require_known_code
 from mlops_basics.schemas import (
     Batch,
     CollectionParams,
@@ -106,7 +106,7 @@ def require_known_recipes(recipes: Sequence[Recipe | None], training: TrainingPa
     """
     for recipe in recipes:
         if recipe is not None:
-            require_known_class(recipe, training.candidates)
+            require_known_code(recipe, training)
 
 
 def caught_up(state: MonitoringState, production: Release) -> MonitoringState:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.fitting.recipe import fit_recipe, require_known_class
+from mlops_basics.fitting.recipe import fit_recipe, require_known_code
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     ROW_HASH_COLUMN,
@@ -59,7 +59,7 @@ def refit_release(
         DataError: If the batches hold nothing to learn from.
     """
     due = read_plan(plan)
-    require_known_class(due.recipe, training.candidates)
+    require_known_code(due.recipe, training)
     rows = _rows(raw_data, production, preprocessing).of(due.files or due.batches)
     rows = rows.of_classes(production.table.classes)
     model = fit_recipe(due.recipe, rows.features, as_learned(rows.target, production.model))
@@ -77,6 +77,7 @@ def refit_release(
         },
         git_commit=run_context.code.git_commit,
         git_dirty=run_context.code.git_dirty,
+        own_code=run_context.code.own_code,
     )
     hashes = pd.DataFrame({ROW_HASH_COLUMN: np.unique(rows.hashes)})
     return FittedModel(model, rows.features.head(EXAMPLE_ROWS)), due.recipe, table, hashes, record
@@ -98,7 +99,7 @@ def refresh_reference(
         A sample of the rows, the profile of their features, their losses, how these came about.
     """
     due, reference = read_plan(plan), production.reference
-    require_known_class(due.recipe, training.candidates)
+    require_known_code(due.recipe, training)
     if due.action == "refresh" and reference is not None:
         return reference.sample, reference.profile, reference.losses, reference.info
     rows = _rows(raw_data, production, preprocessing)
