@@ -12,6 +12,7 @@ from kedro.io import DatasetError
 from kedro.io.core import Version
 
 from mlops_basics.datasets import SklearnModelDataset
+from mlops_basics.datasets.model import REQUIREMENTS, requirements_of
 from mlops_basics.schemas import FittedModel
 
 OLD, NEW = "2024-01-01T00.00.00.000Z", "2024-01-02T00.00.00.000Z"
@@ -110,6 +111,13 @@ def test_types_that_are_not_trusted_are_not_saved(tmp_path, pipeline, table):
         dataset.save(FittedModel(pipeline, table.head(5)))
     assert not dataset.exists()
     assert list(tmp_path.rglob("*.*")) == []
+
+
+def test_a_model_names_the_packages_that_it_needs():
+    """Those of any model, and the package of each other type; the user's own code has none."""
+    assert requirements_of(["sklearn.pipeline.Pipeline", "functools.partial"]) == REQUIREMENTS
+    more = requirements_of(["optuna.Trial", "mine.steps.Own", "skops.io.loads"])
+    assert more == (*REQUIREMENTS, "optuna")
 
 
 def test_what_the_folder_names_is_not_executed(tmp_path):

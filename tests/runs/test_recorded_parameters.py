@@ -7,7 +7,14 @@ from pydantic import ValidationError
 
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.runs.recorded_parameters import recorded_parameters
-from mlops_basics.schemas import Code, DataVersion, Manifest, SourceVersion, TrainingParams
+from mlops_basics.schemas import (
+    PARAMETER_SECTIONS,
+    Code,
+    DataVersion,
+    Manifest,
+    SourceVersion,
+    TrainingParams,
+)
 from tests.support.parameters import configured
 
 RECORDED = Manifest(
@@ -29,7 +36,10 @@ def recorded_with(training=None, **parameters):
     return RECORDED.model_copy(update={"parameters": values})
 
 
-CHECKOUT = {"training": configured(TrainingParams).model_dump(mode="json", by_alias=True)}
+CHECKOUT = {
+    name: configured(PARAMETER_SECTIONS[name]).model_dump(mode="json", by_alias=True)
+    for name in ("training", "evaluation")
+}
 
 
 def test_recorded_parameters_are_run_again_but_not_what_names_files():
@@ -46,6 +56,22 @@ def test_a_class_that_the_checkout_does_not_name_is_refused(key):
     recorded = recorded_with({"candidates": {"multiclass": {"evil": evil}}})
     with pytest.raises(ConfigurationError, match=r"class subprocess\.Popen, which is none of the"):
         recorded_parameters(recorded, CHECKOUT)
+
+
+@pytest.mark.parametrize(("section", "name"), [("training", "features"), ("evaluation", "metrics")])
+def test_steps_and_metrics_that_the_checkout_does_not_name_are_refused(section, name):
+    """They are imported by their names; what the checkout names itself is run again."""
+    kind = PARAMETER_SECTIONS[section]
+    plain = configured(kind).model_dump(mode="json", by_alias=True)
+    own = CHECKOUT | {section: {**plain, name: ["mine.steps.own"]}}
+    recorded = recorded_with(**{section: {**plain, name: ["mine.steps.own"]}})
+    assert recorded_parameters(recorded, own)[section][name] == ["mine.steps.own"]
+    evil = recorded_with(**{section: {**plain, name: ["os.system"]}})
+    with pytest.raises(ConfigurationError, match=rf"os\.system, which is none of `{name}`"):
+        recorded_parameters(evil, own)
+    other = recorded_with(**{section: {**plain, name: {"a": 1}}})
+    with pytest.raises(ConfigurationError, match=f"recorded `{name}` in another form"):
+        recorded_parameters(other, own)
 
 
 @pytest.mark.parametrize("candidates", [None, [], {"multiclass": {"evil": {}}}, {"other": {}}])

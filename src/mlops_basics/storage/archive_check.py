@@ -398,8 +398,9 @@ class _Walk:
             names = ", ".join(one[:100] for one in [name, *sorted(more)[:4]])
             raise FileError(
                 f"holds types that are not trusted: {names}. If they belong to your estimator, "
-                "review them and add them to `trusted_types` in globals.yml; steps of your own are "
-                "trusted once `features` there names them."
+                "review them and add them to `trusted_types` in globals.yml (ours are "
+                "`_trusted_types` in conf/base/catalog_models.yml); steps of your own are trusted "
+                "once `features` in globals.yml names them."
             )
         self.held.add(name)
         if isinstance(_named(name), type) is function:
