@@ -45,7 +45,9 @@ def test_code_that_is_missing_or_other_is_refused(source):
     recorded = own_packages(source)
     require_own_code(recorded, None)
     (source / NAME / "steps.py").write_text("x = 2\n")
-    with pytest.raises(DataError, match=f"src/{NAME} is not the one .*commit abcdefabcd, or train"):
+    with pytest.raises(
+        DataError, match=f"src/{NAME} is not the one .*commit abcdefabcd, or train a"
+    ):
         require_own_code(recorded, "abcdefabcdef")
     with pytest.raises(DataError, match=r"needs your own package 'gone_of_a_test'.*Restore it"):
         require_own_code({"gone_of_a_test": "0"}, None)

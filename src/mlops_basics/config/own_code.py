@@ -71,7 +71,7 @@ def require_own_code(recorded: Mapping[str, str], git_commit: str | None) -> Non
         if _content_hash(folder) != digest:
             raise DataError(
                 f"Your own package in src/{name} is not the one that it was made with. {origin}, "
-                "or train anew: kedro run"
+                "or train a new model (kedro run)."
             )
 
 

@@ -17,6 +17,7 @@ from mlops_basics.schemas import (
     Candidates,
     EvaluationParams,
     Manifest,
+    Section,
     TrainingParams,
 )
 from mlops_basics.schemas.policy import Plan
@@ -77,9 +78,11 @@ def recorded_parameters(recorded: Manifest, configured: dict[str, Any]) -> dict[
     outside = require_known_candidates(candidates, known.candidates)
     outside += _outside_of_the_rest(recorded, params, known)
     _require_paths(recorded, params["training"]["features"], known.features, "features")
+    checkout: dict[str, Section] = {"training": known}
     if "evaluation" in params:
-        named = EvaluationParams.model_validate(configured["evaluation"]).metrics
-        _require_paths(recorded, params["evaluation"]["metrics"], named, "metrics")
+        evaluation = EvaluationParams.model_validate(configured["evaluation"])
+        checkout["evaluation"] = evaluation
+        _require_paths(recorded, params["evaluation"]["metrics"], evaluation.metrics, "metrics")
     if outside:
         log.warning(
             "The run %s was made with values that this checkout would not try itself: %s.",
@@ -89,7 +92,7 @@ def recorded_parameters(recorded: Manifest, configured: dict[str, Any]) -> dict[
     for (section, name), most in _MOST.items():
         value = params.get(section, {}).get(name)
         if value is not None:
-            usual = configured.get(section, {}).get(name, 0)
+            usual = getattr(checkout[section], name)
             require_bounded(recorded.run_id, f"{section}.{name}", value, max(most, usual))
     return params
 
