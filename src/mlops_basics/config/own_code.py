@@ -82,7 +82,7 @@ def _found(name: str) -> Path | None:
     except (ImportError, ValueError):
         return None
     places = list(spec.submodule_search_locations or ()) if spec else []
-    return Path(places[0]) if places else None
+    return Path(places[0]) if places and Path(places[0]).is_dir() else None
 
 
 def _content_hash(folder: Path) -> str:
