@@ -102,6 +102,7 @@ DOCUMENTED = {
             "params:evaluation",
             "params:decision",
             "params:model_name",
+            "run_context",
             "collection_report",
             "split_report",
             "search_report",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from rich.console import Console
 
 from mlops_basics.reporting.pages.run_report import RunResult
 from mlops_basics.reporting.terminal import figures_on_demand, monitoring_summary, run_summary
-from mlops_basics.schemas import BatchResult, Estimate, Verdict, WatchedBatch
-from tests.support.artifacts import HOSTILE, make_decision, make_metrics
+from mlops_basics.schemas import BatchResult, Constant, Estimate, Verdict, WatchedBatch
+from tests.support.artifacts import HOSTILE, make_compared, make_decision, make_metrics
 from tests.support.monitored import make_monitored
 
 LONG_PATH = "data/" + "long/" * 30 + "report.html"
@@ -52,6 +53,78 @@ def test_summary_is_short_and_complete(run_result: RunResult) -> None:
     assert "↑ Accuracy" in shown
     assert "↓ Log loss" in shown
     assert max(len(line) for line in lines[:-1]) <= 80
+
+
+def test_the_headline_compares_with_the_constant(run_result: RunResult) -> None:
+    """An accuracy that "always no" nearly has is no success, nor a class that is not found."""
+    compared = make_compared()
+    shown = _shown(run_result, metrics={"valid": compared, "test": compared})
+    lines = [line.strip() for line in shown.splitlines()]
+    assert lines[1] == "Accuracy 0.815 on 786 test rows; always 'no' has 0.808."
+    assert lines[2].split() == ["test", "valid"]
+    assert lines[3].split() == ["786", "rows", "constant", "786", "rows"]
+    assert re.search(r"↑ Accuracy +0\.815 \[0\.786, 0\.841\] +0\.808 +0\.815$", shown, re.MULTILINE)
+    words = " ".join(shown.split())
+    assert "'yes' is hardly ever predicted: of its 151 test rows 7 are found (9 predicted)" in words
+    assert "'no' is hardly" not in words
+
+
+def test_a_regression_is_compared_in_units_of_its_target(run_result: RunResult) -> None:
+    """R² of a constant is about 0 by definition: the headline tells the error."""
+    found = make_metrics(90, r2=0.45, rmse=54.3, mae=43.2)
+    constant = Constant(prediction=152.1, metrics={"r2": -0.01, "rmse": 73.9, "mae": 66.0})
+    metrics = found.model_copy(update={"constant": constant})
+    shown = _shown(run_result, metrics={"test": metrics})
+    assert "RMSE 54.300 on 90 test rows; always 152.100 has 73.900." in shown
+
+
+def test_figures_that_are_withheld_leave_the_validation_rows(run_result: RunResult) -> None:
+    """Headline, constant and warnings are of the first set that is shown."""
+    shown = " ".join(_shown(run_result, metrics={"valid": make_compared()}).split())
+    assert "Accuracy 0.815 on 786 valid rows; always 'no' has 0.808." in shown
+    assert "of its 151 valid rows" in shown
+    assert "test" not in shown.split("Overfitting")[0]
+
+
+@pytest.mark.parametrize("task", ["multiclass", "regression"])
+def test_a_million_rows_fit_eighty_columns(run_result: RunResult, task: str) -> None:
+    """With a sample for the training metrics, groups, large numbers and a constant."""
+    limits = {"low": 1_234_567.0, "high": 1_234_567.0, "greater_is_better": False}
+    if task == "regression":
+        of_set = make_metrics(
+            r2=0.5,
+            rmse=Estimate(value=1_234_567.0, **limits),
+            mae=Estimate(value=1_234_567.0, **limits),
+        )
+        constant = Constant(
+            prediction=1_234_567.0, metrics=dict.fromkeys(of_set.metrics, 1_234_567.0)
+        )
+    else:
+        share = Estimate(value=0.9, low=0.8, high=0.95, greater_is_better=True)
+        of_set = make_metrics(accuracy=share, balanced_accuracy=share, log_loss=share)
+        constant = Constant(prediction="x" * 80, metrics=dict.fromkeys(of_set.metrics, 0.5))
+    sizes = {
+        "train": {"rows": 19_399, "of_rows": 6_000_000},
+        "valid": {"rows": 2_000_000, "groups": 1_000},
+        "test": {"rows": 1_000_000, "groups": 1_000},
+    }
+    metrics = {
+        name: of_set.model_copy(update={**update, "constant": constant})
+        for name, update in sizes.items()
+    }
+    shown = _shown(run_result, metrics=metrics)
+    lines = shown.splitlines()
+    assert max(len(line) for line in lines[:-1]) <= 80
+    rows = [line.split() for line in lines if line.startswith(("↑", "↓"))]
+    assert len(rows) == len(of_set.metrics)  # none was broken into several lines
+    assert all("…" not in line for row in rows for line in row)
+    headings = " ".join(shown.split("─")[0].split())
+    assert "19,399 of" in headings
+    assert "6,000,000" in headings
+    expected = (
+        "1,234,567 [1,234,567, 1,234,567]" if task == "regression" else "0.900 [0.800, 0.950]"
+    )
+    assert expected in shown
 
 
 def test_groups_of_rows_break_no_figure(run_result: RunResult) -> None:
@@ -241,7 +314,7 @@ def test_figures_on_demand_are_all_of_them_and_tell_their_cost() -> None:
         Console(file=out, width=80).print(figures_on_demand("then", metrics, decision, uses))
         texts.append(" ".join(out.getvalue().split()))
     told, free = texts
-    assert "test (100 rows)" in told
+    assert "test 100 rows" in told
     assert "0.900 [0.800, 0.950]" in told
     assert "Gain 0.0123." in told
     assert "used 8 times against version 3" in told

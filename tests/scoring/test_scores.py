@@ -10,7 +10,7 @@ from sklearn import metrics as reference
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from mlops_basics.schemas import TableInfo
-from mlops_basics.scoring.metrics import compute_metrics
+from mlops_basics.scoring.metrics import compute_metrics, with_constant
 from mlops_basics.scoring.scores import (
     LOSS_NAMES,
     Scores,
@@ -191,6 +191,35 @@ def test_regression_metrics_are_scikit_learns():
     assert {name: item.value for name, item in found.items()} == pytest.approx(expected)
     assert all(item.low <= item.value <= item.high for item in found.values())
     assert [item.greater_is_better for item in found.values()] == [True, False, False]
+
+
+@pytest.mark.parametrize(("task", "values"), [*CASES, ("regression", 2.0)])
+def test_the_constants_metrics_are_those_of_any_model(task, values):
+    """Predicting the same for every row is measured by the same formulas."""
+    train, table = make_table(values, rows=150, seed=1), make_table(values, rows=200)
+    info = make_info(task, () if task == "regression" else tuple(map(str, values)))
+    scores, constant = (
+        score_rows(fitted(train), table[["x"]], table, info),
+        baseline_scores(train, table, info),
+    )
+    rng = np.random.default_rng(0)
+    found = with_constant(compute_metrics(scores, 0.95, 200, rng), scores, constant, info.classes)
+    expected = compute_metrics(constant, 0.95, 200, rng).metrics
+    assert found.constant.metrics == pytest.approx(
+        {name: estimate.value for name, estimate in expected.items()}
+    )
+    if task == "regression":
+        assert found.constant.prediction == pytest.approx(train["y"].mean())
+        assert found.classes == ()
+    else:
+        assert found.constant.prediction == str(train["y"].mode()[0])
+        counts = reference.confusion_matrix(
+            table["y"].map(str), np.array(info.classes)[scores.predicted], labels=info.classes
+        )
+        assert [each.name for each in found.classes] == list(info.classes)
+        assert [each.rows for each in found.classes] == counts.sum(axis=1).tolist()
+        assert [each.predicted for each in found.classes] == counts.sum(axis=0).tolist()
+        assert [each.found for each in found.classes] == counts.diagonal().tolist()
 
 
 def test_the_confusion_counts_are_scikit_learns():

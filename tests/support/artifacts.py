@@ -9,7 +9,9 @@ import pandas as pd
 
 from mlops_basics.schemas import (
     Challenge,
+    ClassCount,
     Code,
+    Constant,
     DataVersion,
     Decision,
     Estimate,
@@ -18,6 +20,7 @@ from mlops_basics.schemas import (
     OverfitCheck,
     Recipe,
     RefitReport,
+    RunContext,
 )
 from mlops_basics.stats.paired.guards import Guard
 
@@ -80,6 +83,25 @@ def make_manifest(run_id: str | None = None, **parameters: Any) -> Manifest:
     )
 
 
+def make_run_context(**changes: Any) -> RunContext:
+    """A run of clean code on a version of its own."""
+    fields = {
+        "run_id": "2026-01-02T03.04.05.678Z",
+        "mlflow_run_id": "a" * 32,
+        "env": "local",
+        "model_name": "m",
+        "code": Code(
+            git_commit="0123456789abcdef",
+            git_dirty=False,
+            lock_sha256=None,
+            python="3.11",
+            libraries={},
+        ),
+        "data_versions": {"raw_data": "2026-01-01T00.00.00.000Z"},
+    }
+    return RunContext.model_validate(fields | changes)
+
+
 def make_metrics(rows: int = 100, **values: float | Estimate | None) -> Metrics:
     """Metrics by name: estimates, or values without limits (None: not defined)."""
     metrics = {
@@ -89,6 +111,25 @@ def make_metrics(rows: int = 100, **values: float | Estimate | None) -> Metrics:
         for name, value in values.items()
     }
     return Metrics(rows=rows, confidence=0.95, metrics=metrics)
+
+
+def make_compared(rows: int = 786, rare: int = 151, found: int = 7) -> Metrics:
+    """A classifier that says "no" to nearly all, as the constant does."""
+    metrics = make_metrics(
+        rows,
+        accuracy=Estimate(value=0.815, low=0.786, high=0.841, greater_is_better=True),
+        log_loss=0.45,
+    )
+    common = rows - rare
+    return metrics.model_copy(
+        update={
+            "constant": Constant(prediction="no", metrics={"accuracy": 0.808, "log_loss": 0.489}),
+            "classes": (
+                ClassCount(name="no", rows=common, predicted=rows - 9, found=common - 2),
+                ClassCount(name="yes", rows=rare, predicted=9, found=found),
+            ),
+        }
+    )
 
 
 def make_challenge(

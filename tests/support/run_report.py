@@ -23,7 +23,7 @@ from mlops_basics.schemas import (
     EvaluationParams,
     OrderCheck,
 )
-from tests.support.artifacts import REFIT, make_decision
+from tests.support.artifacts import REFIT, make_decision, make_run_context
 from tests.support.parameters import configured
 from tests.support.tables import NoMonitor, training_params
 
@@ -52,7 +52,7 @@ def report_inputs(data, model, candidates):
         model, data.train, data.valid, data.info, data.preprocessing, params, PARAMS
     )
     metrics, scores, matrix = evaluate_model(
-        model, data.test, data.info, data.preprocessing, PARAMS
+        model, data.train, data.test, data.info, data.preprocessing, PARAMS
     )
     importance = explain_model(model, data.test, data.info, PARAMS)
     plots = plot_evaluation(scores, matrix, importance, FIRST_RELEASE, data.info)
@@ -73,6 +73,7 @@ def report_inputs(data, model, candidates):
         "challenge_request": NO_CHALLENGE,
         "gate_scores": pd.DataFrame({ROW_HASH_COLUMN: np.array([], dtype=np.uint64)}),
         "search_plot": plot,
+        "run_context": make_run_context(),
         **dict(zip(names, plots, strict=True)),
     }
     return {name: known[name] for name in inspect.signature(write_report).parameters}

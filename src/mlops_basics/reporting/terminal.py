@@ -24,7 +24,16 @@ from mlops_basics.table.row_groups import counted
 
 from . import monitoring_text
 from .decision_text import champion_text, decision_badge
-from .metric_text import metric_name, metric_rows, order_text, overfit_badge, reading_order
+from .metric_text import (
+    compared_text,
+    metric_name,
+    metric_rows,
+    order_text,
+    overfit_badge,
+    rare_predictions,
+    reading_order,
+    set_size,
+)
 from .monitoring_text import policy_lines
 from .text import Badge, number, plain
 
@@ -88,10 +97,11 @@ def run_summary(
     if table:
         title += f": {table.task} model of {plain(table.target, 30)}"
         warnings = [*warnings, *table.warnings]
-    facts += _warnings(warnings)
+    facts += _warnings([*rare_predictions(metrics), *warnings])
     facts.append(("MLflow", Text(_where(mlflow_uri, run_id))))
     measured = any(of_set.metrics for of_set in metrics.values())
-    return _summary(title, facts, report_path, _metrics_table(metrics) if measured else None)
+    table_of_metrics = _metrics_table(metrics) if measured else None
+    return _summary(title, facts, report_path, table_of_metrics, _headline(metrics))
 
 
 def monitoring_summary(verdict: Verdict, report_path: str) -> Group:
@@ -140,10 +150,21 @@ def figures_on_demand(run_id: str, metrics: Metrics, decision: Decision, uses: i
     return _summary(title, facts, "", _metrics_table({"test": metrics}))
 
 
+def _headline(metrics: Mapping[str, Metrics]) -> str:
+    """How good it is, and what a constant prediction has."""
+    return "; ".join(filter(None, compared_text(metrics)))
+
+
 def _summary(
-    title: str, facts: Sequence[tuple[str, Text]], report_path: str, metrics: Table | None = None
+    title: str,
+    facts: Sequence[tuple[str, Text]],
+    report_path: str,
+    metrics: Table | None = None,
+    headline: str = "",
 ) -> Group:
-    parts: list[Text | Table] = [Text(title, style="bold"), *([] if metrics is None else [metrics])]
+    parts: list[Text | Table] = [Text(title, style="bold")]
+    parts += [Text(f"{headline}.", style="bold")] if headline else []
+    parts += [] if metrics is None else [metrics]
     if not report_path:
         return Group(*parts, _facts(facts))
     # The path has the whole width for itself: broken into lines it could not be clicked. It has no
@@ -179,24 +200,32 @@ def _new_batches(verdict: Verdict) -> list[tuple[str, Text]]:
 
 
 def _metrics_table(metrics: Mapping[str, Metrics]) -> Table:
+    """A column a set; behind the first one what a constant prediction has on its rows."""
     ordered = reading_order(metrics)
+    first = next(iter(ordered))
+    constant = ordered[first].constant
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), show_edge=False)
     grid.add_column("", no_wrap=True)
     for name, of_set in ordered.items():
         grid.add_column(Text(_heading(name, of_set)), justify="right", overflow="fold")
+        if name == first and constant is not None:
+            grid.add_column(Text("constant"), justify="right", overflow="fold")
     for row in metric_rows(ordered):
-        # Rows that the model was fitted or tuned on say nothing about others by an interval.
-        cells = [_cell(estimate, name == "test") for name, estimate in row.estimates.items()]
         arrow = "↑" if row.greater_is_better else "↓"
-        grid.add_row(Text(f"{arrow} {plain(metric_name(row.name), 20)}"), *cells)
+        cells = [Text(f"{arrow} {plain(metric_name(row.name), 20)}")]
+        for name, estimate in row.estimates.items():
+            # Rows that the model was fitted or tuned on say nothing about others by an interval.
+            cells.append(_cell(estimate, name == "test"))
+            if name == first and constant is not None:
+                value = constant.metrics.get(row.name)
+                cells.append(Text("" if value is None else number(value), style="dim"))
+        grid.add_row(*cells)
     return grid
 
 
 def _heading(name: str, metrics: Metrics) -> str:
     """In lines of their own what would squeeze the figures below."""
-    if metrics.groups is None:
-        return f"{name} ({metrics.rows:,} rows)"
-    return f"{name}\n{metrics.rows:,} rows\n{metrics.groups:,} groups"
+    return "\n".join([name, *set_size(metrics)])
 
 
 def _cell(estimate: Estimate | None, with_interval: bool) -> Text:

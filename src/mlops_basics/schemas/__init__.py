@@ -16,6 +16,8 @@ from .decision import (
 from .metrics import METRICS, MetricSpec, TestedMetric
 from .model import (
     ESTIMATOR_STEP,
+    ClassCount,
+    Constant,
     Estimate,
     FittedModel,
     Metrics,
@@ -110,10 +112,12 @@ __all__ = [
     "Challenge",
     "ChallengeRequest",
     "Champion",
+    "ClassCount",
     "Code",
     "CollectionParams",
     "CollectionReport",
     "ConceptResult",
+    "Constant",
     "DataVersion",
     "DateOrder",
     "Decision",

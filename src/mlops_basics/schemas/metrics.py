@@ -73,10 +73,11 @@ METRICS: dict[str, MetricSpec] = {
         ),
         MetricSpec(
             name="huber",
-            title="huber",
+            title="Huber error",
             kind="regression",
-            row_loss=losses.huber_rows,
-            unit="loss",
+            # Over delta: the absolute error less a half of delta, where it is large.
+            row_loss=lambda y, values, delta: losses.huber_rows(y, values, delta) / delta,
+            unit="units of the target",
             reported=False,
         ),
         MetricSpec(

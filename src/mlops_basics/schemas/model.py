@@ -79,19 +79,44 @@ class Estimate:
     note: str = ""
 
 
+class ClassCount(Artifact):
+    """A class: how many rows are of it, for how many it is predicted, and how many both hold of."""
+
+    name: str
+    rows: int
+    predicted: int
+    found: int
+
+
+class Constant(Artifact):
+    """The best constant prediction of the train rows, and its metrics on the same rows.
+
+    ``prediction`` is the most frequent class, as text, or the mean of a regression's target. Where
+    a metric is of probabilities, these are the shares of the classes.
+    """
+
+    prediction: str | float
+    metrics: dict[str, float | None]
+
+
 class Metrics(Artifact):
     """Metrics of one model on one set of rows.
 
     ``groups`` counts the groups of rows that may err together (``grouped_by`` says what they are),
-    None where each row stands for itself; ``grouping_note`` says what does not suit them.
+    None where each row stands for itself; ``grouping_note`` says what does not suit them. ``rows``
+    may be a sample of ``of_rows``. ``constant`` is what the model has to beat, and ``classes`` says
+    which ones it finds (empty for a regression); earlier runs tell neither.
     """
 
     rows: int
+    of_rows: int | None = None
     groups: int | None = None
     grouped_by: str = ""
     grouping_note: str = ""
     confidence: float
     metrics: dict[str, Estimate]
+    constant: Constant | None = None
+    classes: tuple[ClassCount, ...] = ()
 
 
 class SearchReport(Artifact):

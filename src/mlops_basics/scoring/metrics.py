@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from mlops_basics.schemas import Estimate, Metrics, MetricSpec
+from mlops_basics.schemas import ClassCount, Constant, Estimate, Metrics, MetricSpec
 from mlops_basics.schemas.metrics import kind_of_task, reported_metrics
 from mlops_basics.scoring.scores import Scores, confusion_counts, row_losses
 from mlops_basics.stats.intervals import grouped_metrics as by_group
@@ -49,6 +50,51 @@ def compute_metrics(
             for spec in reported_metrics(kind_of_task(scores.task))
         },
     )
+
+
+def with_constant(
+    metrics: Metrics, scores: Scores, constant: Scores, classes: Sequence[str]
+) -> Metrics:
+    """Put beside metrics what a constant prediction has, and which classes the model finds.
+
+    Args:
+        metrics: Of ``scores``.
+        scores: The model's, of n rows.
+        constant: The constant's, of the same rows: ``baseline_scores``.
+        classes: Names of the classes, by code; empty for a regression.
+    """
+    prediction: str | float = ""
+    counted: tuple[ClassCount, ...] = ()
+    if not classes:
+        prediction = float(constant.predicted[0])
+    else:
+        prediction = classes[int(constant.predicted[0])]
+        counts = confusion_counts(scores)
+        each = zip(classes, counts.sum(axis=1), counts.sum(axis=0), counts.diagonal(), strict=True)
+        counted = tuple(
+            ClassCount(name=name, rows=int(rows), predicted=int(predicted), found=int(found))
+            for name, rows, predicted, found in each
+        )
+    values = {
+        spec.name: _value(spec, constant) for spec in reported_metrics(kind_of_task(scores.task))
+    }
+    update = {"constant": Constant(prediction=prediction, metrics=values), "classes": counted}
+    return metrics.model_copy(update=update)
+
+
+def _value(spec: MetricSpec, constant: Scores) -> float | None:
+    """The metric of a constant prediction, without an interval."""
+    if spec.name == "roc_auc":  # all rows are ranked alike
+        return 0.5 if len(np.unique(constant.y)) > 1 else None
+    if spec.of_confusion is not None:
+        return float(spec.of_confusion(confusion_counts(constant).astype(np.float64)))
+    if spec.row_loss is not None:
+        return float(row_losses(constant, spec.name).mean())
+    square = float(((constant.y - constant.predicted) ** 2).mean())
+    if spec.name == "rmse":
+        return math.sqrt(square)
+    variance = float(np.var(constant.y))
+    return 1 - square / variance if variance else None
 
 
 @dataclass(frozen=True)

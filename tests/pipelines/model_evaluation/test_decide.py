@@ -132,7 +132,11 @@ def test_a_regression_that_was_not_tested_names_its_own_metric():
     """A regression without rows to compare still names its own metric."""
     request = contest(None).model_copy(update={"classes": ()})
     decision = decided(None, request=request)
-    assert (decision.outcome, decision.metric, decision.unit) == ("too_few_rows", "huber", "loss")
+    assert (decision.outcome, decision.metric, decision.unit) == (
+        "too_few_rows",
+        "huber",
+        "units of the target",
+    )
     tested = decided(make_gate("regression", champion=1.0, challenger=0.3))
     assert (tested.outcome, tested.metric) == ("promoted", "huber")
 

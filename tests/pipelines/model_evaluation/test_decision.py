@@ -167,7 +167,7 @@ def test_the_errors_of_a_regression_are_scikit_learns():
     expected = np.where(
         residuals <= delta, residuals**2 / 2, delta * (residuals - delta / 2)
     ).mean()
-    assert run_compare("huber", gate).champion == pytest.approx(expected)
+    assert run_compare("huber", gate).champion == pytest.approx(expected / delta)
 
 
 def test_the_loss_of_each_row_is_the_models_own():
@@ -177,6 +177,9 @@ def test_the_loss_of_each_row_is_the_models_own():
     assert row_losses(scores, "squared_error", 1.0).tolist() == [1, 9]
     assert row_losses(scores, "absolute_error", 1.0).tolist() == [1, 3]
     assert row_losses(scores, "huber", 1.0).tolist() == [0.5, 2.5]
+    # In units of the target: ten times the target, ten times the loss.
+    ten = Scores("regression", 10 * y, 10 * scores.predicted, scores.probabilities)
+    assert row_losses(ten, "huber", 10.0).tolist() == [5, 25]
 
 
 def test_auto_is_a_proper_score_of_the_task():

@@ -39,7 +39,9 @@ from tests.support.tables import (
 @pytest.fixture(scope="module")
 def evaluated(binary, binary_model):
     """Metrics, scores and confusion matrix of the classifier."""
-    return evaluate_model(binary_model, binary.test, binary.info, binary.preprocessing, PARAMS)
+    return evaluate_model(
+        binary_model, binary.train, binary.test, binary.info, binary.preprocessing, PARAMS
+    )
 
 
 @pytest.mark.parametrize("rule", ["none", "train_valid"])
@@ -143,7 +145,9 @@ def test_a_class_that_train_never_had_has_probability_zero(binary, binary_model)
     )
     test = binary.test.copy()
     test.loc[:4, "kind"] = "giant"
-    metrics, scores, matrix = evaluate_model(binary_model, test, info, binary.preprocessing, PARAMS)
+    metrics, scores, matrix = evaluate_model(
+        binary_model, binary.train, test, info, binary.preprocessing, PARAMS
+    )
     assert (scores["probability_giant"] == 0).all()
     assert "giant" not in set(scores["prediction"])
     assert matrix.set_index("actual").loc["giant"].sum() == 5
@@ -153,7 +157,12 @@ def test_a_class_that_train_never_had_has_probability_zero(binary, binary_model)
 def test_a_regression_has_no_probabilities(regression, regression_model):
     """Predictions are the model's; the matrix counts thirds of the target."""
     metrics, scores, matrix = evaluate_model(
-        regression_model, regression.test, regression.info, regression.preprocessing, PARAMS
+        regression_model,
+        regression.train,
+        regression.test,
+        regression.info,
+        regression.preprocessing,
+        PARAMS,
     )
     features = regression.test[list(regression.info.features)]
     assert list(scores.columns) == [ROW_HASH_COLUMN, "target", "prediction", "loss"]
@@ -172,7 +181,7 @@ def test_a_regression_has_no_probabilities(regression, regression_model):
 def test_the_evaluation_is_seeded(evaluated, binary, binary_model):
     """Equal parameters give equal artifacts."""
     metrics, scores, matrix = evaluate_model(
-        binary_model, binary.test, binary.info, binary.preprocessing, PARAMS
+        binary_model, binary.train, binary.test, binary.info, binary.preprocessing, PARAMS
     )
     assert metrics == evaluated[0]
     assert_frame_equal(scores, evaluated[1])
@@ -241,7 +250,9 @@ def test_a_tables_index_does_not_matter(binary, binary_model, importance):
     shifted = binary.test.set_index(np.arange(len(binary.test))[::-1] + 7)
     found = explain_model(binary_model, shifted, binary.info, PARAMS)
     assert_frame_equal(found, importance)
-    _, scores, _ = evaluate_model(binary_model, shifted, binary.info, binary.preprocessing, PARAMS)
+    _, scores, _ = evaluate_model(
+        binary_model, binary.train, shifted, binary.info, binary.preprocessing, PARAMS
+    )
     assert scores["target"].tolist() == binary.test["kind"].tolist()
 
 
@@ -250,7 +261,12 @@ def test_each_task_has_four_figures(evaluated, importance, binary, regression, r
     _, scores, matrix = evaluated
     drawn = list(plot_evaluation(scores, matrix, importance, FIRST_RELEASE, binary.info))
     _, scores, matrix = evaluate_model(
-        regression_model, regression.test, regression.info, regression.preprocessing, PARAMS
+        regression_model,
+        regression.train,
+        regression.test,
+        regression.info,
+        regression.preprocessing,
+        PARAMS,
     )
     found = explain_model(regression_model, regression.test, regression.info, PARAMS)
     drawn += plot_evaluation(scores, matrix, found, FIRST_RELEASE, regression.info)
@@ -305,7 +321,7 @@ def test_a_refused_challenger_shows_no_figure_of_the_test_rows(binary, binary_mo
     assert "have been used 7 times against version 3" in hidden
     assert "kedro releases --show-test RUN_ID" in hidden
     _, scores, matrix = evaluate_model(
-        binary_model, binary.test, binary.info, binary.preprocessing, PARAMS
+        binary_model, binary.train, binary.test, binary.info, binary.preprocessing, PARAMS
     )
     drawn = plot_evaluation(scores, matrix, importance, kept, binary.info)
     assert not any(figure.data for figure in drawn)
@@ -322,7 +338,8 @@ def test_the_report_of_a_regression_has_its_own_headings(regression, regression_
 def test_the_inputs_stay_as_they_were(binary, binary_model, evaluated, importance):
     """Neither rows nor model nor scores are changed by any node."""
     rows = (binary_model, binary.test, binary.info)
-    assert_inputs_unchanged(evaluate_model, *rows, binary.preprocessing, PARAMS)
+    judged = (binary_model, binary.train, binary.test, binary.info)
+    assert_inputs_unchanged(evaluate_model, *judged, binary.preprocessing, PARAMS)
     assert_inputs_unchanged(explain_model, *rows, PARAMS)
     drawn = (evaluated[1], evaluated[2], importance, FIRST_RELEASE, binary.info)
     assert_inputs_unchanged(plot_evaluation, *drawn)

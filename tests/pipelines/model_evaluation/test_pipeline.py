@@ -14,6 +14,7 @@ def test_model_to_report(binary, binary_model):
     found = report_inputs(binary, binary_model, {"linear": LINEAR})
     known = found | {
         "judged_model": binary_model,
+        "train_data": binary.train,
         "test_data": binary.test,
         "params:preprocessing": binary.preprocessing,
         "params:evaluation": configured(EvaluationParams, resamples=100, importance_repeats=2),

@@ -22,7 +22,9 @@ PREPROCESSING = configured(PreprocessingParams, target="kind", exclude=("day",))
 
 def scores_of(parts, model):
     """The scores table of the test rows."""
-    _, scores, _ = evaluate_model(model, parts.test, parts.info, parts.preprocessing, PARAMS)
+    _, scores, _ = evaluate_model(
+        model, parts.test, parts.test, parts.info, parts.preprocessing, PARAMS
+    )
     return scores
 
 

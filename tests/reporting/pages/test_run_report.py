@@ -11,6 +11,7 @@ import pytest
 from mlops_basics.reporting.figures.importance import importance_figure
 from mlops_basics.reporting.pages.run_report import RunResult, run_report
 from mlops_basics.schemas import BatchRecord, RefitReport
+from tests.support.artifacts import make_compared, make_decision, make_run_context
 from tests.support.parsed_page import ParsedPage, assert_needs_no_network, without_plotly
 
 
@@ -129,6 +130,54 @@ def test_report_says_what_is_left_out_of_a_wide_table(run_result: RunResult) -> 
     table = run_result.table.model_copy(update={"numeric": numeric})
     page = run_report(dataclasses.replace(run_result, table=table))
     assert "each of 1,234 numeric columns, but of their correlations those of the first 100" in page
+
+
+def test_report_compares_with_the_constant(run_result: RunResult) -> None:
+    """In the first line, in a column, and a class that is not found is a warning."""
+    compared = make_compared()
+    sample = compared.model_copy(update={"rows": 20_000, "of_rows": 600_000})
+    metrics = {"train": sample, "valid": compared, "test": compared}
+    page = ParsedPage(without_plotly(run_report(dataclasses.replace(run_result, metrics=metrics))))
+    first = page.words.split("How good it is")[0]
+    assert re.search(
+        r"Accuracy on 786 test rows: +0\.815 +\(95 % interval .*?\); always 'no' has 0\.808", first
+    )
+    assert "'yes' is hardly ever predicted: of its 151 test rows 7 are found" in first
+    words = " ".join(page.sections["How good it is"].split())
+    assert "constant the same rows" in words
+    assert "20,000 rows, of 600,000" in words
+    assert re.search(r"0\.786 to 0\.841 0\.808 0\.815", words)
+
+
+def test_report_says_which_run_it_is_of(run_result: RunResult) -> None:
+    """Date, run, commit, data version, what was in production, and the columns with types."""
+    table = run_result.table.model_copy(
+        update={
+            "features": ("age", "seen", "town"),
+            "numeric": ("age",),
+            "times": {"seen": "year"},
+        }
+    )
+    decision = make_decision("3", 1)
+    changed = dataclasses.replace(
+        run_result, table=table, context=make_run_context(), decision=decision
+    )
+    page = ParsedPage(without_plotly(run_report(changed)))
+    words = " ".join(page.sections["This run"].split())
+    for expected in (
+        "Date 2026-01-02 03:04 UTC",
+        "Run 2026-01-02T03.04.05.678Z",
+        f"MLflow run {'a' * 32}",
+        "Commit 0123456789abcdef Data",
+        "Data version 2026-01-01T00.00.00.000Z",
+        "In production then release 3",
+    ):
+        assert expected in words
+    data = " ".join(page.sections["Data"].split())
+    assert "age number seen time town text" in data
+    dirty = make_run_context(code=make_run_context().code.model_copy(update={"git_dirty": True}))
+    page = run_report(dataclasses.replace(changed, context=dirty))
+    assert "0123456789abcdef, with changes that are not committed" in page
 
 
 def test_report_bounds_long_lists(run_result: RunResult) -> None:

@@ -28,6 +28,7 @@ from mlops_basics.schemas import (
     PreprocessingParams,
     Recipe,
     RefitReport,
+    RunContext,
     SearchReport,
     SplitReport,
     TableInfo,
@@ -35,8 +36,14 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.schemas.metrics import Kind
 from mlops_basics.scoring.importance import permutation_importance
-from mlops_basics.scoring.metrics import compute_metrics
-from mlops_basics.scoring.scores import Scores, confusion_counts, losses, score_rows
+from mlops_basics.scoring.metrics import compute_metrics, with_constant
+from mlops_basics.scoring.scores import (
+    Scores,
+    baseline_scores,
+    confusion_counts,
+    losses,
+    score_rows,
+)
 from mlops_basics.table.row_groups import row_groups
 from mlops_basics.table.row_hash import rows_by_hash
 
@@ -74,24 +81,30 @@ def pick_judged_model(
 
 def evaluate_model(
     judged_model: Model,
+    train_data: pd.DataFrame,
     test_data: pd.DataFrame,
     table_info: TableInfo,
     preprocessing: PreprocessingParams,
     params: EvaluationParams,
 ) -> tuple[Metrics, pd.DataFrame, pd.DataFrame]:
-    """Measure the model on the test rows.
+    """Measure the model on the test rows, beside the best constant prediction of the train rows.
 
     Returns:
-        Metrics with intervals; a row a test row (hash, target, prediction, loss, probabilities);
-        the confusion matrix (true classes down, predicted across; for a regression the thirds of
-        the target).
+        Metrics with intervals, and the constant's; a row a test row (hash, target, prediction,
+        loss, probabilities); the confusion matrix (true classes down, predicted across; for a
+        regression the thirds of the target).
     """
     predictions = score_rows(
         judged_model, test_data[list(table_info.features)], test_data, table_info
     )
     rng = np.random.default_rng(params.seed)
     groups = row_groups(test_data, preprocessing)
-    metrics = compute_metrics(predictions, params.confidence, params.resamples, rng, groups)
+    metrics = with_constant(
+        compute_metrics(predictions, params.confidence, params.resamples, rng, groups),
+        predictions,
+        baseline_scores(train_data, test_data, table_info),
+        table_info.classes,
+    )
     scores = pd.DataFrame(
         {
             ROW_HASH_COLUMN: test_data[ROW_HASH_COLUMN].to_numpy(),
@@ -294,6 +307,7 @@ def write_report(
     calibration_plot: go.Figure,
     importance_plot: go.Figure,
     search_plot: go.Figure,
+    run_context: RunContext,
 ) -> str:
     """Write the run's report as one HTML page that needs no network.
 
@@ -329,6 +343,7 @@ def write_report(
             gate=gate_scores,
             metrics=metrics,
             figures=figures,
+            context=run_context,
         )
     )
 

@@ -40,6 +40,7 @@ def create_pipeline() -> Pipeline:
                 func=evaluate_model,
                 inputs=[
                     "judged_model",
+                    "train_data",
                     "test_data",
                     "table_info",
                     "params:preprocessing",
@@ -176,6 +177,7 @@ def create_pipeline() -> Pipeline:
                     "calibration_plot",
                     "importance_plot",
                     "search_plot",
+                    "run_context",
                 ],
                 outputs="report",
                 name="write_report",

@@ -26,8 +26,8 @@ from mlops_basics.schemas import (
     TableInfo,
     TrainingParams,
 )
-from mlops_basics.scoring.metrics import compute_metrics
-from mlops_basics.scoring.scores import LOSS_NAMES, baseline_losses, losses, score_rows
+from mlops_basics.scoring.metrics import compute_metrics, with_constant
+from mlops_basics.scoring.scores import LOSS_NAMES, baseline_scores, losses, score_rows
 from mlops_basics.stats.intervals.gap import loss_gap
 from mlops_basics.table.row_groups import groups_of_sets
 
@@ -138,11 +138,12 @@ def measure_fit(
     train_scores = score_rows(searched_model, seen[features], seen, table_info)
     valid_scores = score_rows(searched_model, valid_data[features], valid_data, table_info)
     groups = groups_of_sets((seen, valid_data), preprocessing)
+    constants = tuple(baseline_scores(train_data, rows, table_info) for rows in (seen, valid_data))
     gap = loss_gap(
         losses(train_scores),
         losses(valid_scores),
-        baseline_losses(train_data, seen, table_info),
-        baseline_losses(train_data, valid_data, table_info),
+        losses(constants[0]),
+        losses(constants[1]),
         params.gap_confidence,
         *(of_set.codes for of_set in groups),
     )
@@ -163,11 +164,18 @@ def measure_fit(
         ),
     )
     rng = np.random.default_rng(evaluation.seed)
-    metrics = [
-        compute_metrics(scores, evaluation.confidence, evaluation.resamples, rng, of_set)
-        for scores, of_set in zip((train_scores, valid_scores), groups, strict=True)
-    ]
-    return metrics[0], metrics[1], check
+    train_metrics, valid_metrics = (
+        with_constant(
+            compute_metrics(scores, evaluation.confidence, evaluation.resamples, rng, of_set),
+            scores,
+            constant,
+            table_info.classes,
+        )
+        for scores, of_set, constant in zip(
+            (train_scores, valid_scores), groups, constants, strict=True
+        )
+    )
+    return train_metrics.model_copy(update={"of_rows": len(train_data)}), valid_metrics, check
 
 
 def identify_model(search_report: SearchReport, run_context: RunContext) -> ModelRecord:

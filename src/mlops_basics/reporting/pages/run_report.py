@@ -10,16 +10,19 @@ import plotly.graph_objects as go
 from mlops_basics.reporting.decision_text import decision_badge
 from mlops_basics.reporting.metric_text import (
     MetricRow,
+    compared_text,
     interval,
     leading_metric,
     metric_name,
     metric_rows,
     order_text,
     overfit_badge,
+    rare_predictions,
     reading_order,
 )
 from mlops_basics.reporting.text import Shortened, number, shorten
 from mlops_basics.schemas import (
+    NO_CHAMPION,
     ChallengeRequest,
     CollectionReport,
     Decision,
@@ -27,6 +30,7 @@ from mlops_basics.schemas import (
     OrderCheck,
     OverfitCheck,
     RefitReport,
+    RunContext,
     SearchReport,
     SplitReport,
     TableInfo,
@@ -50,6 +54,7 @@ class RunResult:
         figures: By heading, in reading order.
         decision, request, gate: Whether it deserves to become a version, and the rows compared.
         in_order: How the recipe did on the newest batches; None, or empty, where there is no order.
+        context: When it was made, by which code, from which data.
     """
 
     model_name: str
@@ -65,15 +70,20 @@ class RunResult:
     request: ChallengeRequest | None = None
     gate: pd.DataFrame | None = None
     in_order: OrderCheck | None = None
+    context: RunContext | None = None
 
 
 @dataclass(frozen=True)
 class LeadingMetric:
-    """The metric that a reader wants first; ``around`` is its interval in words, or nothing."""
+    """The metric that a reader wants first.
+
+    ``around`` is its interval in words, ``constant`` what a constant prediction has; or nothing.
+    """
 
     claim: str
     value: str
     around: str
+    constant: str
 
 
 @dataclass(frozen=True)
@@ -82,11 +92,14 @@ class MetricsTable:
 
     Attributes:
         sets: Name and size of each set.
+        constant: By metric, what a constant prediction has on the rows of the first set; None where
+            it is not known.
         rows: A line a metric.
         independence: What the intervals take as independent.
     """
 
     sets: list[tuple[str, str]]
+    constant: dict[str, float | None] | None
     rows: Shortened[MetricRow]
     independence: str
 
@@ -94,6 +107,7 @@ class MetricsTable:
 def run_report(run: RunResult) -> str:
     """Write the report; the same results give the same bytes."""
     warnings = (
+        *rare_predictions(run.metrics),
         *run.collection.warnings,
         *run.table.warnings,
         *run.split.warnings,
@@ -123,6 +137,8 @@ def run_report(run: RunResult) -> str:
         collection=run.collection,
         batches=shorten(run.collection.batches, MOST_ROWS, "more batches"),
         info=run.table,
+        columns=shorten(_columns(run.table), MOST_ROWS, "more columns"),
+        identity=_identity(run.context, run.decision),
         dropped=_pairs(run.table.dropped_columns),
         split=run.split,
         boundaries=_pairs(run.split.boundaries),
@@ -135,6 +151,41 @@ def run_report(run: RunResult) -> str:
             "more",
         ),
     )
+
+
+def _columns(table: TableInfo) -> list[list[str]]:
+    """Each feature and what it is read as, then the target."""
+    times, numbers = set(table.times or {}), set(table.numeric)
+    kinds = [
+        [name, "time" if name in times else "number" if name in numbers else "text"]
+        for name in table.features
+    ]
+    classes = f"target, {len(table.classes)} classes" if table.classes else "target, a number"
+    return [[table.target, classes], *kinds]
+
+
+def _identity(context: RunContext | None, decision: Decision | None) -> list[tuple[str, str]]:
+    """When a run was made, by which code, from which data, and what was in production then."""
+    if context is None:
+        return []
+    date, _, time = context.run_id.partition("T")
+    commit = context.code.git_commit or "unknown: the project is in no git repository"
+    if context.code.git_dirty:
+        commit += ", with changes that are not committed"
+    facts = [
+        ("Date", f"{date} {':'.join(time.split('.')[:2])} UTC" if time else date),
+        ("Run", context.run_id),
+        ("MLflow run", context.mlflow_run_id or "none"),
+        ("Environment", context.env),
+        ("Commit", commit),
+        ("Data version", context.data_versions.get("raw_data", "unknown")),
+    ]
+    if decision is not None:
+        champion = f"release {decision.champion_version}"
+        if decision.champion_version == NO_CHAMPION:
+            champion = "nothing: this would be the first release"
+        facts.append(("In production then", champion))
+    return facts
 
 
 def _by_batch(check: OrderCheck | None) -> list[tuple[str, str, str]]:
@@ -190,13 +241,21 @@ def _leading(metrics: dict[str, Metrics]) -> LeadingMetric | None:
         f"{metric_name(name)} on {metrics[rows].rows:,} {rows} rows:",
         number(estimate.value),
         f"({100 * metrics[rows].confidence:g} % interval {limits})" if limits else "",
+        compared_text(metrics)[1],
     )
 
 
 def _metrics_table(metrics: dict[str, Metrics]) -> MetricsTable:
     ordered = reading_order(metrics)
-    sets = [(name, counted(of_set.rows, of_set.groups)) for name, of_set in ordered.items()]
-    return MetricsTable(sets, Shortened(metric_rows(ordered), ""), _independence(ordered))
+    sets = [(name, _size(of_set)) for name, of_set in ordered.items()]
+    constant = next((of_set.constant for of_set in ordered.values()), None)
+    values = constant.metrics if constant else None
+    return MetricsTable(sets, values, Shortened(metric_rows(ordered), ""), _independence(ordered))
+
+
+def _size(metrics: Metrics) -> str:
+    rows = counted(metrics.rows, metrics.groups)
+    return rows if metrics.of_rows in (None, metrics.rows) else f"{rows}, of {metrics.of_rows:,}"
 
 
 def _independence(metrics: dict[str, Metrics]) -> str:
