@@ -58,7 +58,6 @@ def test_where_runs_are_recorded(loaded, env, uri, artifacts, disabled):
     assert config.tracking.disable_tracking.pipelines == disabled
     assert config.tracking.experiment.name == "mine"
     assert config.tracking.run.nested is False
-    assert config.tracking.params.long_params_strategy == "truncate"
     assert (config.ui.port, config.ui.host) == ("5000", "127.0.0.1")
 
 

@@ -66,9 +66,10 @@ class ChallengeRequest(Artifact):
 
     ``groups`` counts the groups of rows that may err together (``grouped_by`` says what they are);
     None where each row stands for itself. ``in_order``: they are days in the order of time, which
-    may persist. ``fold_rows`` are those that the challenger learns from; each was predicted by one
-    of ``folds`` further fits of its recipe, made without it. ``look`` is what the challenge adds to
-    those of ``looks``; None where evidence of this kind does not add up.
+    may persist, and a champion is there to be replaced. ``fold_rows`` are those that the challenger
+    learns from; each was predicted by one of ``folds`` further fits of its recipe, made without it.
+    ``look`` is what the challenge adds to those of ``looks``; None where evidence of this kind does
+    not add up.
     """
 
     champion_version: str

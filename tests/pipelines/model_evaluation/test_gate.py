@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from mlops_basics.errors import LineageError
 from mlops_basics.pipelines.model_evaluation.ages import FRESH, NEWEST, OLDER, row_ages
 from mlops_basics.pipelines.model_evaluation.gate import (
+    GROUP_COLUMN,
     challenger_scores,
     champion_scores,
     gate_scores,
@@ -305,6 +306,20 @@ def test_a_repeated_key_of_the_past_is_not_compared():
     gate, request, _ = score_gate(champion_of(), *given)
     assert set(gate[ROW_HASH_COLUMN]) == set(test[ROW_HASH_COLUMN][10:])
     assert (request.rows, request.groups, request.grouped_by) == (40, 40, "day of when")
+
+
+@pytest.mark.parametrize(
+    ("champion", "may_persist"),
+    [(champion_of(), True), (Champion(version=NO_CHAMPION), False)],
+    ids=["a champion is there to be replaced", "a first release"],
+)
+def test_days_may_persist_where_a_champion_would_be_replaced(champion, may_persist):
+    """A first release replaces nothing: a month of days would hardly ever be enough for one."""
+    gate = a_gate().assign(**{GROUP_COLUMN: np.arange(len(a_gate()))})
+    params = configured(DecisionParams)
+    asked = (champion, gate, "these rows", CLASSES, FIT, params)
+    request = request_challenge(*asked, grouped_by="day of when", in_order=True)
+    assert (request.status, request.in_order) == ("comparable", may_persist)
 
 
 def test_three_days_are_told_that_they_are_too_few():

@@ -21,6 +21,7 @@ PAGES = {
     "monitoring.html",
     "demo.html",
     "chart.svg",
+    "plot.html",
 }  # rendered by the tests of each
 MACROS = '{% from "macros.html" import badge, lines, note, plot, text_table with context %}'
 EVIL = "<img src=x onerror='alert(1)'>"

@@ -52,7 +52,7 @@ def test_the_worth_approaches_the_true_one():
 def test_a_result_tells_what_its_days_are_worth():
     """Persisting days widen the interval, and the note says what they tell."""
     rng = np.random.default_rng(2)
-    d = days_in_a_row(rng, 120, 0.8, 0.0) + 0.5
+    d = days_in_a_row(rng, 120, 0.8, 0.0) + 0.2
     zero, codes = np.zeros(120), np.arange(120)
     alone = compare_losses(group_sums(d, zero, codes))
     in_order = compare_losses(group_sums(d, zero, codes, in_order=True))

@@ -262,7 +262,9 @@ def request_challenge(
             + (" by age" if gate is not None and AGE_COLUMN in gate.columns else ""),
             "groups": groups,
             "grouped_by": grouped_by if groups is not None else "",
-            "in_order": in_order and groups is not None,
+            # A first release replaces nothing: to ask of a month of days whether they persist would
+            # refuse nearly every one, and leave production empty.
+            "in_order": in_order and groups is not None and champion.version != NO_CHAMPION,
             "fold_rows": int(np.count_nonzero(folds)),
             "folds": int(folds.max(initial=0)),
             "reason": reason,

@@ -230,8 +230,7 @@ def compare_losses(
         measure of chance: not significant.
 
         The smallest gain found with probability 80 % is min_gain + s (critical / sqrt(n) + 0.8416 /
-        sqrt(n)). Where the sums say what their units are worth, that is the n of the error and of
-        its skewness.
+        sqrt(n)). Where the sums say what their units are worth, that is the n of the error.
 
     References:
         [1] P. Hall, "On the removal of skewness by transformation", Journal of the Royal
@@ -273,7 +272,9 @@ def compare_losses(
         worth = n if sums.worth is None else sums.worth
         freedom = max(worth - 1 if sums.freedom is None else sums.freedom, 1.0)
         error = s / math.sqrt(worth)
-        gamma = float(skewness_of_mean(sums.skewness, worth))
+        # Of n units, however few independent ones their mean is worth: what persists is a mean of
+        # many causes, and the rare disasters that skew units are taken to be each unit's own.
+        gamma = float(skewness_of_mean(sums.skewness, n))
         p_value = float(hall_p_value((sums.gain - min_gain) / error, gamma, freedom))
         p_worse = float(hall_p_value(-sums.gain / error, -gamma, freedom))
         critical = float(hall_critical(alpha, gamma, freedom))
