@@ -109,14 +109,14 @@ class Metrics(Artifact):
     """
 
     rows: int
-    of_rows: int | None = None
+    of_rows: Annotated[int | None, UnlessEmpty] = None
     groups: int | None = None
     grouped_by: str = ""
     grouping_note: str = ""
     confidence: float
     metrics: dict[str, Estimate]
-    constant: Constant | None = None
-    classes: tuple[ClassCount, ...] = ()
+    constant: Annotated[Constant | None, UnlessEmpty] = None
+    classes: Annotated[tuple[ClassCount, ...], UnlessEmpty] = ()
 
 
 class SearchReport(Artifact):
