@@ -210,6 +210,7 @@ def expand(page: Browser) -> None:
     if page.value(f"Boolean({button})"):
         page.click(button)
     page.wait_for(f"Boolean({node('search_model')})")
+    page.wait_for(f"!{node('data_collection')}")  # the folded ones fade out
 
 
 def folded(whole: Any) -> set[str]:
