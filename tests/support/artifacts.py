@@ -21,6 +21,7 @@ from mlops_basics.schemas import (
     Recipe,
     RefitReport,
     RunContext,
+    TableInfo,
 )
 from mlops_basics.stats.paired.guards import Guard
 
@@ -100,6 +101,14 @@ def make_run_context(**changes: Any) -> RunContext:
         "data_versions": {"raw_data": "2026-01-01T00.00.00.000Z"},
     }
     return RunContext.model_validate(fields | changes)
+
+
+def make_table_info(**changes: Any) -> TableInfo:
+    """A table of one feature ``x``, which is also its key, and the target ``y``: a regression."""
+    columns: dict[str, Any] = {"features": ("x",), "numeric": ("x",), "key_columns": ("x",)}
+    counts = {"rows": 10, "duplicate_rows": 0, "missing_target_rows": 0, "dropped_columns": {}}
+    regression: dict[str, Any] = {"task": "regression", "target": "y", "classes": ()}
+    return TableInfo(**{**regression, **columns, **counts, **changes})
 
 
 def make_metrics(rows: int = 100, **values: float | Estimate | None) -> Metrics:

@@ -132,7 +132,9 @@ def _read_parquet(name: str, content: bytes, text_columns: list[str]) -> pd.Data
     except DataError:
         raise
     except Exception as error:  # pyarrow raises several unrelated types for a damaged file
-        raise unreadable_parquet(name, error) from error
+        raise DataError(
+            f"The file '{name}' is not readable as Parquet ({error}). Write it again."
+        ) from error
 
 
 def plain_parquet(name: str, stored: Any, text_columns: list[str]) -> pd.DataFrame:
@@ -149,11 +151,6 @@ def plain_parquet(name: str, stored: Any, text_columns: list[str]) -> pd.DataFra
     for column in table.columns.intersection(text_columns):
         table[column] = plain_text(table[column])
     return table
-
-
-def unreadable_parquet(name: str, error: Exception) -> DataError:
-    """That a Parquet file is damaged, in words."""
-    return DataError(f"The file '{name}' is not readable as Parquet ({error}). Write it again.")
 
 
 def _named_range(metadata: dict[bytes, bytes], table: pd.DataFrame) -> pd.DataFrame:

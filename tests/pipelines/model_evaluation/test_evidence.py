@@ -19,7 +19,6 @@ from mlops_basics.schemas import (
     DecisionParams,
     Look,
     PreprocessingParams,
-    TableInfo,
 )
 from mlops_basics.stats.paired.compare import PairedSums, compare_losses
 from mlops_basics.stats.paired.looks import level_of_last
@@ -31,22 +30,12 @@ from tests.support.artifacts import (
     make_challenge,
     make_overfit_check,
     make_recipe,
+    make_table_info,
 )
 from tests.support.contests import TEST_METRICS
 from tests.support.parameters import configured
 
-INFO = TableInfo(
-    task="binary",
-    target="kind",
-    classes=("no", "yes"),
-    features=("x",),
-    numeric=("x",),
-    key_columns=("x",),
-    rows=10,
-    duplicate_rows=0,
-    missing_target_rows=0,
-    dropped_columns={},
-)
+INFO = make_table_info(task="binary", target="kind", classes=("no", "yes"))
 RECIPE = make_recipe()
 PARAMS = configured(DecisionParams, min_fresh_rows=100_000)
 

@@ -9,7 +9,8 @@ import pytest
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.pipelines.model_evaluation.in_order import MEASURED, measure_in_order
 from mlops_basics.pipelines.model_evaluation.nodes import write_report
-from mlops_basics.schemas import BATCH_COLUMN, OrderCheck, TableInfo, TrainingParams
+from mlops_basics.schemas import BATCH_COLUMN, OrderCheck, TrainingParams
+from tests.support.artifacts import make_table_info
 from tests.support.parameters import configured
 from tests.support.parsed_page import ParsedPage
 from tests.support.policies import slope_recipe
@@ -21,18 +22,7 @@ PARAMS = configured(
     TrainingParams,
     candidates={"regression": {"line": {"class": RECIPE.class_path, "dense": True}}},
 )
-INFO = TableInfo(
-    task="regression",
-    target="y",
-    classes=(),
-    features=("x",),
-    numeric=("x",),
-    key_columns=("x",),
-    rows=10,
-    duplicate_rows=0,
-    missing_target_rows=0,
-    dropped_columns={},
-)
+INFO = make_table_info()
 
 
 def sets_of(*levels: float, rows: int = 60) -> list[pd.DataFrame]:

@@ -8,23 +8,13 @@ import pytest
 
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.recipe_search.nodes import hold_out_newest
-from mlops_basics.schemas import BATCH_COLUMN, PreprocessingParams, TableInfo
+from mlops_basics.schemas import BATCH_COLUMN, PreprocessingParams
+from tests.support.artifacts import make_table_info
 from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
 
 PARAMS = configured(PreprocessingParams, target="y", split={"valid_fraction": 0.2, "min_rows": 20})
-INFO = TableInfo(
-    task="regression",
-    target="y",
-    classes=(),
-    features=("x",),
-    numeric=("x",),
-    key_columns=("x",),
-    rows=10,
-    duplicate_rows=0,
-    missing_target_rows=0,
-    dropped_columns={},
-)
+INFO = make_table_info()
 
 
 def table_of(*sizes: int) -> pd.DataFrame:
