@@ -39,6 +39,14 @@ def test_of_two_at_once_each_has_a_number_of_its_own(files):
     assert mine.entries("4") == {}
 
 
+def test_the_same_challenge_counted_twice_at_once_has_one_number(files):
+    """Two `kedro ct` at the same moment: the second finds its own entry in its place."""
+    book = ChallengeBook(files)
+    before = book.entries("3")
+    assert [book.count(counted("a"), before).number for _ in range(2)] == [1, 1]
+    assert book.entries("3") == {1: "a"}
+
+
 def test_an_entry_that_cannot_be_read_counts(files):
     """Its number was spent; what is no entry is passed over."""
     for name, content in (("000007.json", b"{"), ("000006.json", b"[]"), ("x.json", b"{}")):

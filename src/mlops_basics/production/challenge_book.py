@@ -107,22 +107,31 @@ class ChallengeBook:
 
     def _contents(self, champion: str) -> dict[int, dict[str, Any]]:
         """Entries by number; one that cannot be read is empty."""
-        folder, contents = _folder(champion), {}
+        folder = _folder(champion)
         matches = (_ENTRY.fullmatch(name) for name in self._files.names(folder))
-        for match in filter(None, matches):
-            try:
-                read = json.loads(self._files.read(f"{folder}/{match[0]}", _MOST_BYTES) or b"")
-            except (ValueError, RecursionError):
-                read = None
-            contents[int(match[1])] = read if isinstance(read, dict) else {}
-        return contents
+        return {
+            int(match[1]): self._read(f"{folder}/{match[0]}") for match in filter(None, matches)
+        }
+
+    def _read(self, path: str) -> dict[str, Any]:
+        try:
+            read = json.loads(self._files.read(path, _MOST_BYTES) or b"")
+        except (ValueError, RecursionError):
+            return {}
+        return read if isinstance(read, dict) else {}
 
     def _write(self, folder: str, number: int, entry: Mapping[str, Any]) -> int:
-        """Write an entry under the next free number, which is returned."""
+        """Write an entry under the next free number, which is returned.
+
+        Of two processes that count the same challenge at once, the slower one takes the number of
+        the faster one.
+        """
         content = json.dumps(entry).encode()
         try:
-            while not self._files.create(f"{folder}/{number:06d}.json", content):
-                number += 1  # another process was faster
+            while not self._files.create(path := f"{folder}/{number:06d}.json", content):
+                if self._read(path).get("spent") == entry["spent"]:
+                    break
+                number += 1  # another challenge was faster
         except StorageError as error:
             if not is_denied(error):
                 raise
