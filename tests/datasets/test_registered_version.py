@@ -74,7 +74,7 @@ def test_a_rejected_challenger_is_not_registered(workshop, register):
     """A rejected challenger is not registered, before or after the first release."""
     found = register(workshop.challenger(run_id=workshop.run(), **refused()))
     assert (found.version, found.previous, found.promoted) == (None, None, False)
-    assert found.reason == "Version 1 stays the champion."
+    assert found.reason == "Version 1 stays in production."
     assert workshop.registry.versions() == []
     register(workshop.challenger())
     found = register(workshop.challenger("1", **refused()))

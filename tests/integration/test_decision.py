@@ -126,7 +126,7 @@ def test_a_second_run_on_the_same_data_keeps_it_and_spends_nothing(life):
     assert same.challenges == life["first"].challenges
     assert same.versions == ["1"]
     assert (same.release.version, same.release.changed) == ("1", False)
-    assert same.registered.reason == "Version 1 stays the champion."
+    assert same.registered.reason == "Version 1 stays in production."
 
 
 def test_challengers_that_are_not_better_are_kept_out_and_counted(life):

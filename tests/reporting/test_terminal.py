@@ -216,8 +216,8 @@ def test_monitoring_is_summed_up_in_a_few_lines() -> None:
     assert lines[0] == "flights: version 2 in production"
     assert lines[1].split() == ["Outcome", "retrain"]
     shown = " ".join(" ".join(lines).split())
-    assert f"Error {verdict.concept.observed:.3f} in 18,000 rows" in shown
-    assert f"tolerated up to {verdict.concept.tolerated:.3f}): the error has risen" in shown
+    assert f"Error the error has risen: {verdict.concept.observed:.3f} in 18,000 rows (" in shown
+    assert f"up to {verdict.concept.tolerated:.3f} is tolerated)" in shown
     assert "and 3 more in the report" in shown
     for item in verdict.batches:
         (line,) = [each for each in lines if f"{item.batch.name}:" in each and "rows" in each]

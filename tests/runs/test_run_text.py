@@ -122,6 +122,6 @@ def test_the_description_tells_the_outcome_and_why():
     reasons = ("The column '<img src=x>' is [new](http://x).",)
     note = run_note({"decision": make_decision(reasons=reasons)})
     heading, _, reason = note.split("\n")
-    assert heading == "**First release**"
+    assert heading == "**First release: better than a constant prediction**"
     assert reason == r"- The column '\<img src=x\>' is \[new\](http://x)."
     assert run_note({}) == ""

@@ -65,7 +65,7 @@ def test_a_challenger_that_was_not_tested_keeps_its_reasons():
 
 def test_a_veto_says_that_it_is_one():
     """That the test was passed is no figure."""
-    assert "a guard vetoes" in refused("3", 7, "guard_veto").shown().reasons[0]
+    assert "but worse in one respect" in refused("3", 7, "guard_veto").shown().reasons[0]
 
 
 def test_a_run_without_a_decision_shows_no_test_metrics():

@@ -238,5 +238,5 @@ def decision_of(champion: str, challenge_id: str, **values) -> Decision:
 
 def refused(**values):
     """The values of a decision that keeps the champion."""
-    reasons = ("It is not shown to be better.", "Version 1 stays the champion.")
+    reasons = ("It is not shown to be better.", "Version 1 stays in production.")
     return {"promote": False, "outcome": "kept", "reasons": reasons} | values

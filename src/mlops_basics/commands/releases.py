@@ -53,8 +53,8 @@ def releases_table(
         caption_justify="left",
         pad_edge=False,
     )
-    for column in ("Version", "In production", "Gain (interval)", "Why", "Run, data"):
-        table.add_column(column, overflow="fold")
+    for column in ("Version", "In production", "Why", "Run, data"):
+        table.add_column(column, overflow="fold", ratio=1 if column == "Why" else None)
     entries = ledger if every else _without_passing_refreshes(ledger)
     attempts = _attempts(state)
     behind = {attempt.run_id: attempt for attempt in attempts}
@@ -115,8 +115,7 @@ def _release_row(
     cells = (
         plain(entry.version),
         _when(entry, period, is_present=bool(pointer)),
-        _gain(entry),
-        why,
+        "\n".join(filter(None, (why, _gain(entry)))),
         _run_and_data(entry),
     )
     present = period is not None and period.until is None and pointer is not None
@@ -133,8 +132,7 @@ def _kept_row(attempt: Attempt) -> tuple[str, ...]:
     version = f"version {plain(attempt.version)}" if attempt.version else "production"
     return (
         "",
-        f"{_time(_iso(attempt.run_id))} (kept)",
-        "",
+        f"{_time(_iso(attempt.run_id))}\n(kept)",
         f"{what} after {_evidence(attempt)}: {version} was kept{result}",
         plain(attempt.run_id[:16].replace("T", " ")),
     )
@@ -199,9 +197,9 @@ def _without_passing_refreshes(ledger: Sequence[LedgerEntry]) -> list[LedgerEntr
 def _when(entry: LedgerEntry, period: Period | None, *, is_present: bool) -> str:
     if period is None:
         outcome = "refused" if entry.action == "refused" else "not finished"
-        return f"{_time(entry.at)} ({outcome})"
+        return f"{_time(entry.at)}\n({outcome})"
     end = _time(period.until) if period.until else "now" if is_present else "?"
-    return f"{_time(entry.at)} to {end}"
+    return f"{_time(entry.at)}\nto {end}"
 
 
 def _time(at: str) -> str:
@@ -218,8 +216,8 @@ def _gain(entry: LedgerEntry) -> str:
         return ""
     limits = ""
     if entry.low is not None and entry.high is not None:
-        limits = f" ({number(entry.low)} to {number(entry.high)})"
-    return f"{plain(metric_name(entry.metric))} {number(entry.value)}{limits}"
+        limits = f" [{number(entry.low)}, {number(entry.high)}]"
+    return f"{plain(metric_name(entry.metric))}: gain {number(entry.value)}{limits}"
 
 
 def _run_and_data(entry: LedgerEntry) -> str:

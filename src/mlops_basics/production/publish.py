@@ -287,9 +287,8 @@ def _why(decision: Decision) -> str:
     if decision.gain is None or decision.p_value is None or decision.alpha is None:
         return outcome
     return (
-        f"{outcome}: gain {decision.gain:.3g} {decision.unit} "
-        f"on {counted(decision.rows, decision.groups)}, "
-        f"p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
+        f"{outcome}, tested on {counted(decision.rows, decision.groups)} "
+        f"(p-value {decision.p_value:.2g}, level {decision.alpha:.2g})"
     )
 
 

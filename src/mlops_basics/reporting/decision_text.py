@@ -6,21 +6,22 @@ from collections.abc import Sequence
 
 from mlops_basics.safe_text import short_text
 from mlops_basics.schemas import NO_CHAMPION, Decision
+from mlops_basics.table.row_groups import counted
 
 from .metric_text import metric_name
-from .text import Badge, number
+from .text import Badge, number, share_text, unit_text
 
 MARKUP = "\\`*_[]<>#|~!"  # what Markdown and HTML read as their own
 
 OUTCOMES = {
-    "first_release": "first release",
-    "promoted": "promoted",
+    "first_release": "first release: better than a constant prediction",
+    "promoted": "promoted: shown to be better",
     "kept": "kept: not shown to be better",
     "identical": "kept: predicts the same",
     "overfitted": "refused: overfitted",
-    "guard_veto": "refused: a guard vetoes",
+    "guard_veto": "refused: better overall, but worse in one respect",
     "below_floor": "refused: below the quality floor",
-    "not_better_than_baseline": "refused: no better than a constant",
+    "not_better_than_baseline": "refused: not shown to be better than a constant prediction",
     "too_few_rows": "refused: too few rows, or groups of rows, to compare on",
     "refreshed": "refreshed: the same recipe, fitted with newer batches",
     "switched": "switched: another policy or recipe has done better",
@@ -30,7 +31,10 @@ OUTCOMES = {
 
 def decision_badge(decision: Decision) -> Badge:
     """The outcome in a few words; a model that is not promoted is no bad news."""
-    return Badge(OUTCOMES[decision.outcome], "good" if decision.promote else "neutral")
+    words = OUTCOMES[decision.outcome]
+    if decision.outcome == "promoted" and decision.min_gain < 0:
+        words = "promoted: shown to be hardly worse, which is enough here"
+    return Badge(words, "good" if decision.promote else "neutral")
 
 
 def champion_text(version: str) -> str:
@@ -38,21 +42,58 @@ def champion_text(version: str) -> str:
     return "a constant prediction" if version == NO_CHAMPION else f"version {version}"
 
 
-def decision_markdown(decision: Decision) -> str:
-    """A decision as MLflow's page shows it: the outcome, the figures, then the reasons."""
-    lines = []
+def gain_text(decision: Decision, grouped: str = "") -> str:
+    """What was measured: both models' values, on how many rows, and the gain with its interval.
+
+    Args:
+        decision: With a gain.
+        grouped: What the groups of the rows are, to be said behind their number.
+    """
+    values = ""
     if decision.challenger_value is not None and decision.champion_value is not None:
-        gain = ""
-        if decision.gain is not None:
-            gain = f"; gain {number(decision.gain)} {decision.unit}"
-        if decision.low is not None and decision.high is not None:
-            gain += f" ({number(decision.low)} to {number(decision.high)})"
-        lines.append(
-            f"{metric_name(decision.metric)} on {decision.rows:,} rows: "
-            f"{number(decision.challenger_value)}, of {champion_text(decision.champion_version)} "
-            f"{number(decision.champion_value)}{gain}"
-        )
-    return outcome_markdown(OUTCOMES[decision.outcome], [*lines, *decision.reasons])
+        values = f" {number(decision.challenger_value)} against {number(decision.champion_value)}"
+    around = ""
+    if decision.low is not None and decision.high is not None:
+        around = f" [{number(decision.low)}, {number(decision.high)}]"
+    by_folds = f" ({decision.fold_rows:,} out of fold)" if decision.fold_rows else ""
+    if decision.looks:
+        by_folds += f", with challenge {', '.join(map(str, decision.looks))}"
+    return (
+        f"{metric_name(decision.metric)}{values} on {counted(decision.rows, decision.groups)}"
+        f"{grouped}{by_folds}: gain {number(decision.gain)}{unit_text(decision.unit)}{around}"
+    )
+
+
+def chance_text(probability: float) -> str:
+    """A probability in percent, the small ones in two digits.
+
+    >>> chance_text(0.0058), chance_text(2e-15)
+    ('0.58 %', 'less than 0.0001 %')
+    """
+    if probability >= 0.01:
+        return share_text(probability)
+    return f"{100 * probability:.2g} %" if probability >= 1e-6 else "less than 0.0001 %"
+
+
+def luck_text(decision: Decision) -> str:
+    """How often luck alone would do so well, and how often it may."""
+    return (
+        f"By luck alone, a challenger {_no_better(decision)} looks so good in "
+        f"{chance_text(decision.p_value or 0)} of such comparisons (the p-value); "
+        f"{chance_text(decision.alpha or 0)} is allowed (the level)."
+    )
+
+
+def _no_better(decision: Decision) -> str:
+    """The challenger that the test is to keep out."""
+    if decision.min_gain == 0:
+        return "that is no better"
+    return "that is no better than that" if decision.min_gain > 0 else "that is worse by more"
+
+
+def decision_markdown(decision: Decision) -> str:
+    """A decision as MLflow's page shows it: the outcome, then the reasons with their figures."""
+    return outcome_markdown(decision_badge(decision).words, decision.reasons)
 
 
 def outcome_markdown(outcome: str, reasons: Sequence[str]) -> str:

@@ -160,15 +160,18 @@ def labelled_text(batch: WatchedBatch) -> str:
 
 
 def concept_text(concept: ConceptResult) -> str:
-    """Observed, reference and tolerated error in one line."""
-    limits = (
-        f"reference {scaled(concept.reference, concept)}, "
-        f"tolerated up to {scaled(concept.tolerated, concept)}"
-    )
+    """What is known of the error, then the figures: observed, at the release, and tolerated."""
     status = concept_badge(concept).words
+    limits = (
+        f"{scaled(concept.reference, concept)} at the release, up to "
+        f"{scaled(concept.tolerated, concept)} is tolerated"
+    )
     if concept.observed is None:
-        return f"{status} ({limits})"
-    return f"{scaled(concept.observed, concept)} in {concept.rows:,} rows ({limits}): {status}"
+        return f"{status} ({LOSSES[concept.loss]}: {limits})"
+    return (
+        f"{status}: {scaled(concept.observed, concept)} in {concept.rows:,} rows "
+        f"({LOSSES[concept.loss]}; {limits})"
+    )
 
 
 def evidence_text(piece: str) -> str:

@@ -20,10 +20,9 @@ from mlops_basics.schemas import (
     TableInfo,
     Verdict,
 )
-from mlops_basics.table.row_groups import counted
 
 from . import monitoring_text
-from .decision_text import champion_text, decision_badge
+from .decision_text import champion_text, chance_text, decision_badge, gain_text
 from .metric_text import (
     compared_text,
     metric_name,
@@ -279,19 +278,13 @@ def _decision(decision: Decision) -> list[tuple[str, Text]]:
         return [("Decision", outcome), *(("", Text(plain(reason, 300))) for reason in told)]
     if decision.gain is None or decision.p_value is None or decision.alpha is None:
         return [("Decision", outcome), ("", Text(plain(decision.reasons[0], 300)))]
-    around = f"gain {number(decision.gain)} {decision.unit}"
-    if decision.low is not None and decision.high is not None:
-        around += f" [{number(decision.low)}, {number(decision.high)}]"
-    by_folds = f" ({decision.fold_rows:,} out of fold)" if decision.fold_rows else ""
-    if decision.looks:
-        by_folds += f", with challenge {', '.join(map(str, decision.looks))}"
-    tested = (
-        f"{metric_name(decision.metric)} on {counted(decision.rows, decision.groups)}{by_folds}: "
-        f"{around}, p = {decision.p_value:.2g} at level {decision.alpha:.2g}"
+    by_luck = (
+        f"By luck in {chance_text(decision.p_value)} of such comparisons "
+        f"(p-value; {chance_text(decision.alpha)} is allowed)"
     )
-    lines = [("Decision", outcome), ("", Text(tested))]
+    lines = [("Decision", outcome), *(("", Text(each)) for each in (gain_text(decision), by_luck))]
     if not decision.promote:
-        lines += [("", Text(plain(reason, 300))) for reason in decision.reasons[1:3]]
+        lines += [("", Text(plain(reason, 300))) for reason in decision.reasons[2:4]]
     return lines
 
 

@@ -78,6 +78,20 @@ def duration_text(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
+def sentence(words: str) -> str:
+    """Words with a capital and a full stop; nothing stays nothing."""
+    return f"{words[0].upper()}{words[1:].rstrip('.')}." if words else ""
+
+
+def unit_text(unit: str) -> str:
+    """A unit behind a figure; a share and a log loss are told without.
+
+    >>> unit_text("units of the target"), unit_text("nats")
+    (' units of the target', '')
+    """
+    return "" if unit in ("", "nats", "share") else f" {unit}"
+
+
 def share_text(value: float) -> str:
     """A share in percent; never 0 or 100 where it is not exactly so."""
     percent = 100 * value

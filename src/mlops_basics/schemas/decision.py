@@ -17,8 +17,8 @@ from .table import Hashes, TableInfo
 NO_CHAMPION = "none"
 #: Said of a refused challenger from a champion's second challenge on.
 WITHHELD = (
-    "Its figures on the test rows are not shown: a challenger that is tuned on what is shown of "
-    "these rows, again and again, comes to fit them, and not the next ones."
+    "Its figures on the test rows are not shown: who tunes challengers by what is shown of these "
+    "rows, again and again, comes to fit them, and not the next ones."
 )
 ON_DEMAND = (
     "`kedro releases --show-test RUN_ID` shows them, and is written down as a use of these rows."
@@ -173,9 +173,9 @@ class Decision(Artifact):
             return self
         reasons = list(self.reasons[:-1])
         if self.gain is not None:
-            found = "It was shown to be better, but a guard vetoes"
+            found = "Shown to be better overall, but worse in one respect"
             if self.outcome != "guard_veto":
-                found = "It was not shown to be better"
+                found = "Not shown to be better"
             reasons = [
                 f"{found} ({self.metric.replace('_', ' ')}, {self.rows:,} rows, which have been "
                 f"used {self.challenge.number} times against version {self.champion_version})."

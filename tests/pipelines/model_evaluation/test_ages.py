@@ -40,7 +40,7 @@ def test_a_hundred_fresh_rows_do_not_throw_two_thousand_older_ones_away() -> Non
     both = decided(aged((rows[0], OLDER), (rows[1], NEWEST)))
     assert (alone.outcome, both.outcome) == ("kept", "promoted")
     assert both.rows == 2_100
-    assert "a half of it each" in both.reasons[0]
+    assert "half of it for the rows of newer batches" in both.reasons[1]
     assert both.alpha == pytest.approx(alone.alpha / 2)
 
 
@@ -65,7 +65,7 @@ def test_what_fails_on_the_newer_rows_is_vetoed() -> None:
     found = decided(gate)
     assert found.outcome == "guard_veto"
     assert any(
-        "On the 300 newer rows" in reason and "is shown to be worse" in reason
+        "on the 300 newer rows" in reason and "is shown to be worse" in reason
         for reason in found.reasons
     )
 

@@ -79,7 +79,7 @@ def test_each_outcome_is_reached_and_explained(outcome):
     first = outcome in ("first_release", "not_better_than_baseline", "below_floor")
     assert decision.champion_version == (NO_CHAMPION if first else "3")
     if not decision.promote:
-        stays = "Nothing is published." if first else "Version 3 stays the champion."
+        stays = "Nothing is published." if first else "Version 3 stays in production."
         assert decision.reasons[-1] == stays
 
 
@@ -107,7 +107,7 @@ def test_what_was_not_tested_has_no_numbers(outcome):
 def test_a_first_decision_says_that_it_met_a_constant():
     """A first model's decision names a constant prediction, not a version."""
     decision = OUTCOMES["not_better_than_baseline"]()
-    assert decision.reasons[0].startswith("Against a constant prediction on 200 rows")
+    assert decision.reasons[0].startswith("Not shown to be better than a constant prediction.")
 
 
 def test_an_unusable_champion_says_so():

@@ -133,7 +133,7 @@ def test_rows_that_have_spoken_keep_what_they_said() -> None:
     assert made.looks == (4,)
     assert (
         "it adds to challenge 4 of the same recipe, whose rows count as they were judged"
-        in (made.reasons[0])
+        in made.reasons[1]
     )
 
 
@@ -147,7 +147,7 @@ def test_a_third_look_adds_to_both() -> None:
     assert [look.number for look in request.looks] == [1, 2]
     assert request.test.endswith(" after 2")
     made = decided(gate, request, 4)
-    assert "adds to the challenges 1 and 2 of the same recipe" in made.reasons[0]
+    assert "adds to the challenges 1 and 2 of the same recipe" in made.reasons[1]
     whole = gains(rows, 0.9)
     assert made.gain == pytest.approx(whole.gain)
 

@@ -100,7 +100,7 @@ def test_days_that_were_lucky_do_not_promote():
     assert together.gain == pytest.approx(alone.gain)
     assert (together.rows, together.groups, alone.groups) == (3000, 30, None)
     assert "on 3,000 rows of 30 groups (day of when)" in together.reasons[0]
-    assert "30 groups cannot exclude" in together.level_note
+    assert "30 groups may hold none of" in together.level_note
     assert together.smallest_gain > 2 * alone.smallest_gain
 
 

@@ -304,7 +304,7 @@ def test_a_refused_challenger_shows_no_figure_of_the_test_rows(binary, binary_mo
             number,
             promote=False,
             outcome="kept",
-            reasons=("By log loss: gain 0.0123.", "Version 3 stays the champion."),
+            reasons=("By log loss: gain 0.0123.", "Version 3 stays in production."),
             gain=0.0123,
             p_value=0.0456,
             alpha=0.001,

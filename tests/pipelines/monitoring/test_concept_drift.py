@@ -77,7 +77,7 @@ def test_a_regression_is_concluded_in_the_unit_of_its_target(of_size):
     clip = of_size.reference.info.clip
     assert (concept.scale, concept.observed) == (clip, pytest.approx(0.1))
     assert clip not in (0, 1)
-    assert f"no rise above {clip * concept.tolerated:.4g} is shown" in concept.reason
+    assert f"no rise of the error above {clip * concept.tolerated:.4g} is shown" in concept.reason
 
 
 def test_blocks_are_those_of_the_whole_stream():

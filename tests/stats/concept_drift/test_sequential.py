@@ -113,8 +113,8 @@ def test_the_reason_speaks_in_the_readers_unit():
     """The limits of the sentence alone are scaled."""
     state = update(start_known(0.1), [0] * 50)
     plain, scaled = conclude(state), conclude(state, scale=250)
-    assert "no rise above 0.11 is shown" in plain.reason
-    assert "no rise above 27.5 is shown" in scaled.reason
+    assert "no rise of the error above 0.11 is shown" in plain.reason
+    assert "no rise of the error above 27.5 is shown" in scaled.reason
     assert f"{250 * plain.smallest:.4g} would be found" in scaled.reason
     assert (scaled.mean, scaled.smallest) == (plain.mean, plain.smallest)
     for bad in (0, -1.0, math.inf, math.nan):

@@ -196,7 +196,7 @@ def test_few_rows_are_marked(n, marked):
     result = compare_losses(_sums(_skewed(6, n)), alpha=0.01)
     assert result.level_approximate == marked
     share = f"{100 * np.log(100) / n:.3g}"
-    expected = f"{n} rows cannot exclude a rare large error, on up to {share} % of all"
+    expected = f"large but rare (on up to {share} % of all)"
     assert (expected in result.level_note) == marked
 
 

@@ -244,7 +244,9 @@ def _warnings(
     if missing:
         warnings.append(f"{_rows(missing)} without a target left out.")
     if duplicates:
-        warnings.append(f"{_rows(duplicates)} exactly like another; equal rows stay on one side.")
+        warnings.append(
+            f"{_rows(duplicates)} exactly like another; equal rows are kept in one set."
+        )
     if classification:
         counts = target.value_counts()
         rare = counts[counts < params.rare_class_rows]

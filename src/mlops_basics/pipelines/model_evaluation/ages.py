@@ -89,7 +89,7 @@ def newest_rows(gate: pd.DataFrame) -> pd.DataFrame | None:
 def veto_of_newer(result: PairedResult, rows: int, alpha: float) -> Guard:
     """Whether the challenger is shown to be worse, by the tested metric, on the newer rows."""
     guard = shown_worse(result, alpha=alpha)
-    return replace(guard, reason=f"On the {rows:,} newer rows, {guard.reason}")
+    return replace(guard, reason=f"on the {rows:,} newer rows {guard.reason}")
 
 
 def lifted(guard: Guard, on_newest: PairedResult, rows: int) -> Guard:
@@ -98,6 +98,6 @@ def lifted(guard: Guard, on_newest: PairedResult, rows: int) -> Guard:
         return guard
     reason = (
         f"{guard.reason}, but on the {rows:,} newest rows it does no worse "
-        f"({on_newest.effect:+.3g}): no veto"
+        f"({on_newest.effect:+.3g}), and so is not refused"
     )
     return replace(guard, shown_worse=False, reason=reason)

@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
+from mlops_basics.reporting.decision_text import champion_text, chance_text, gain_text, luck_text
+from mlops_basics.reporting.metric_text import metric_name
+from mlops_basics.reporting.text import sentence, unit_text
 from mlops_basics.schemas import (
     METRICS,
     NO_CHAMPION,
@@ -97,31 +100,26 @@ def decide_tested(
 ) -> Decision:
     """The decision about a challenger that was tested: first the test, then the guards."""
     first = request.champion_version == NO_CHAMPION
-    vetoes = [guard for guard in guards if guard.shown_worse]
+    vetoes = [guard.reason for guard in guards if guard.shown_worse]
     below = _below_floor(metrics, params.quality_floor) if first else []
-    reasons = [_test_in_words(result, request, challenge, params)]
-    if challenge.note:
-        reasons.append(challenge.note)
     if not result.significant:
         outcome = "not_better_than_baseline" if first else "kept"
-        reasons.append(_what_it_would_take(result, request))
+        because = [_what_it_would_take(result, request)]
     elif below:
-        outcome, reasons = "below_floor", [*reasons, *below]
+        outcome, because = "below_floor", below
     elif vetoes and not first:
-        outcome, reasons = "guard_veto", [*reasons, *(guard.reason for guard in vetoes)]
+        outcome, because = "guard_veto", vetoes
     else:
         outcome = "first_release" if first else "promoted"
-        reasons += [guard.reason for guard in guards]
+        because = [guard.reason for guard in guards]
     promote = outcome in ("first_release", "promoted")
-    if not promote:
-        reasons.append(_kept(request))
     interval = result.interval or (None, None)
-    return Decision.model_validate(
+    decision = Decision.model_validate(
         {
             **_common(request, challenge, params, result.metric),
             "promote": promote,
             "outcome": outcome,
-            "reasons": tuple(reasons),
+            "reasons": (),
             "champion_value": result.champion,
             "challenger_value": result.challenger,
             "gain": result.effect,
@@ -134,14 +132,18 @@ def decide_tested(
             "guards": guards,
         }
     )
+    reasons = [_verdict(result, decision), _allowed(decision, request, params)]
+    reasons += [challenge.note] if challenge.note else []
+    reasons += because if promote else [*because, _kept(request)]
+    return decision.model_copy(update={"reasons": tuple(reasons)})
 
 
 def with_folds(decision: Decision) -> Decision:
-    """Say so where what was tested is the recipe, not one set of weights."""
+    """Say so where what was tested is the recipe, not one fitted model."""
     if not decision.fold_rows or decision.gain is None:
         return decision
     sentence = (
-        f"Tested was the challenger's recipe, not one set of weights: it learned from "
+        f"What was tested is the challenger's recipe, not one fitted model: it learned from "
         f"{decision.fold_rows:,} of the {decision.rows:,} rows, which the champion never saw. Each "
         f"of these was predicted by one of {decision.folds} further fits of the recipe, made "
         "without it."
@@ -154,8 +156,8 @@ def with_refit(decision: Decision, refit: RefitReport) -> Decision:
     if refit.rule != "all":
         return decision
     sentence = (
-        "Judged was the recipe as fitted on train and valid rows; a release holds the same recipe "
-        f"fitted on all {refit.rows:,} rows, which no row was left to judge."
+        "The recipe was judged as fitted on train and valid rows; a release holds the same recipe "
+        f"fitted on all {refit.rows:,} rows, and none is left to judge that."
     )
     return with_reason(decision, sentence)
 
@@ -203,7 +205,9 @@ def judge_guards(
         guards.append(replace(guard, metric=name))  # as asked for; an AUC's own says which
     if by_class and (worst := _worst_class(gate, request, alpha, rng)) is not None:
         guards.append(worst)
-    return tuple(guards)
+    return tuple(
+        replace(guard, reason=f"{metric_name(guard.metric)}: {guard.reason}.") for guard in guards
+    )
 
 
 def _worst_class(
@@ -300,36 +304,49 @@ def _unit(metric: str) -> str:
 def _kept(request: ChallengeRequest) -> str:
     if request.champion_version == NO_CHAMPION:
         return "Nothing is published."
-    return f"Version {request.champion_version} stays the champion."
+    return f"Version {request.champion_version} stays in production."
 
 
-def _test_in_words(
-    result: PairedResult, request: ChallengeRequest, challenge: Challenge, params: DecisionParams
-) -> str:
-    against = (
-        "a constant prediction"
-        if request.champion_version == NO_CHAMPION
-        else f"version {request.champion_version}"
-    )
-    repeated = ", made before and not spent again" if challenge.repeated else ""
-    note = f" ({result.level_note})" if result.level_approximate else ""
-    level = level_of(challenge, params)
+def _verdict(result: PairedResult, decision: Decision) -> str:
+    """Whether it is shown to be better, and what was measured."""
+    than = champion_text(decision.champion_version)
+    unit = unit_text(decision.unit)
+    claim = f"better than {than}"
+    if decision.min_gain > 0:
+        claim += f" by more than {decision.min_gain:.4g}{unit}"
+    elif decision.min_gain < 0:
+        claim = f"less than {-decision.min_gain:.4g}{unit} worse than {than}"
+    shown = "Shown" if result.significant else "Not shown"
+    found = f"{shown} to be {claim}."
+    if result.effect is not None:
+        grouped = f" ({decision.grouped_by})" if decision.groups is not None else ""
+        found += f" {gain_text(decision, grouped)}."
+    # Without an interval there was nothing to compute a chance from: the reason says why.
+    return found if result.interval else f"{found} {sentence(result.reason)}"
+
+
+def _allowed(decision: Decision, request: ChallengeRequest, params: DecisionParams) -> str:
+    """What luck would do, what is allowed, and which part of alpha that is."""
+    challenge = decision.challenge
+    first = decision.champion_version == NO_CHAMPION
+    share, total = level_of(challenge, params), params.alpha
     if request.looks:
-        level = alpha_at(challenge.number, request.look.alpha if request.look else params.alpha)
-        note = (
-            f"; it adds to {_named(request.looks)} of the same recipe, whose rows count as they "
-            f"were judged then, so that {100 * level:.3g} % newly spent are a level of "
-            f"{100 * result.alpha:.3g} % for all of them{note}"
-        )
-    elif result.alpha < level:
-        level = result.alpha
-        note = f"; the rows of newer batches and all rows have a half of it each{note}"
-    return (
-        f"Against {against} on {_units(request)}, by {result.metric}: "
-        f"{result.reason.rstrip('.')}. This is "
-        f"challenge {challenge.number} of this champion{repeated}: it is tested at "
-        f"{100 * level:.3g} % of the {100 * params.alpha:g} % that all of them share{note}."
+        total = request.look.alpha if request.look else total
+        share = alpha_at(challenge.number, total)
+    of_all = "before a first release" if first else f"of {champion_text(decision.champion_version)}"
+    repeated = ", made before and not counted again," if challenge.repeated else ""
+    text = (
+        f"{luck_text(decision)} Of the {chance_text(total)} that all challenges {of_all} share, "
+        f"challenge {challenge.number}{repeated} has {chance_text(share)}"
     )
+    if request.looks:
+        text += (
+            f"; it adds to {_named(request.looks)} of the same recipe, whose rows count as they "
+            f"were judged then, which makes {chance_text(decision.alpha or 0)} for all of them"
+        )
+    elif (decision.alpha or 0) < share:
+        text += ": half of it for the rows of newer batches, half for all rows"
+    return f"{text}. {sentence(decision.level_note)}".rstrip()
 
 
 def _named(looks: tuple[Look, ...]) -> str:
@@ -347,12 +364,11 @@ def _units(request: ChallengeRequest) -> str:
 
 def _what_it_would_take(result: PairedResult, request: ChallengeRequest) -> str:
     if result.smallest_gain is None:
-        return f"On these {_units(request)} no gain could have been proved. Collect others."
-    unit = _unit(result.metric)
+        return f"No gain, however large, could be shown on these {_units(request)}: collect others."
     return (
-        f"These {_units(request)} could prove (with 80 % probability) a gain of "
-        f"{result.smallest_gain:.3g}{f' {unit}' if unit else ''} or more; a smaller one needs "
-        "fresh rows."
+        f"On these {_units(request)} a true gain of {result.smallest_gain:.3g}"
+        f"{unit_text(_unit(result.metric))} or more would be shown in four of five such "
+        "comparisons; a smaller one needs new rows."
     )
 
 

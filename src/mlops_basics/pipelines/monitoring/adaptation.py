@@ -461,7 +461,7 @@ def _summed_up(state: PolicyState, tested: Sequence[TestedBatch]) -> Adaptation:
 
 def _policy_in_words(policy: str, batches: Sequence[str]) -> str:
     if policy == "all":
-        return f"all {len(batches)} labelled batches"
+        return f"all labelled batches ({len(batches)})"
     count = int(policy.split()[1])
     return "the last batch" if count == 1 else f"the last {count} batches"
 

@@ -193,10 +193,10 @@ def conclude_concept(
     if result.alarm:
         status, reason = "drift", result.reason
     elif not any(record.labels and record.labels.labelled for record in used):
-        status, reason = "no_labels", f"no labels yet, of {len(used)} batches"
+        status, reason = "no_labels", f"no labels yet, of {_batches(len(used))}"
     elif not entered:
         status = "not_enough_labels"
-        reason = f"not enough labels yet, in any of {len(used)} batches"
+        reason = f"not enough labels yet, in any of {_batches(len(used))}"
     else:
         status, reason = "no_drift", result.reason
     cause, cause_reason = None, ""
@@ -231,6 +231,10 @@ def conclude_concept(
             "reason": reason,
         }
     )
+
+
+def _batches(count: int) -> str:
+    return "1 batch" if count == 1 else f"{count} batches"
 
 
 def _newest_error(entered: Sequence[WatchedBatch]) -> tuple[float | None, int]:

@@ -514,8 +514,8 @@ def conclude(
         >>> result = conclude(update(start_monitor([0] * 9_000 + [1] * 1_000), [0] * 500))
         >>> result.alarm, round(result.mean, 2), round(result.smallest, 3)
         (False, 0.12, 0.132)
-        >>> result.reason
-        'no rise above 0.118 is shown in 500 rows; 0.132 would be found within 10000 more'
+        >>> result.reason.split("; ")[1]
+        '0.132 would be found within 10000 more'
     """
     horizon = _check.count(horizon, "horizon", at_least=1)
     smallest = _smallest(state, horizon)
@@ -525,16 +525,18 @@ def conclude(
     limit = f"{state.mean * scale:.{digits}g}"
     if state.alarm_row is not None:
         reason = (
-            f"the mean loss has risen above {limit} (shown at row {state.alarm_row}; "
-            f"a false alarm has probability {state.alpha:g} at most, over all rows)"
+            f"the error has risen above {limit}, as shown at row {state.alarm_row} "
+            f"(a false alarm, ever, has a probability of {100 * state.alpha:g} % at most)"
         )
     elif state.rows == 0:
         reason = "no losses yet"
     elif smallest is None:
-        reason = f"no rise above {limit} is shown in {state.rows} rows, nor could be soon"
+        reason = (
+            f"no rise of the error above {limit} is shown in {state.rows} rows, nor could be soon"
+        )
     else:
         reason = (
-            f"no rise above {limit} is shown in {state.rows} rows; "
+            f"no rise of the error above {limit} is shown in {state.rows} rows; "
             f"{smallest * scale:.{digits}g} would be found within {horizon} more"
         )
     return SequentialResult(

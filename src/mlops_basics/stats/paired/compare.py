@@ -288,7 +288,8 @@ def compare_losses(
     if MIN_ROWS <= n < FIRM_ROWS:
         percent = 100 * math.log(1 / alpha) / n
         note = rough_level(
-            f"{n} {sums.unit} cannot exclude a rare large error, on up to {percent:.3g} % of all"
+            f"{n} {sums.unit} may hold none of the errors that are large but rare (on up to "
+            f"{percent:.3g} % of all)"
         )
     if sums.worth is not None and n >= MIN_ROWS and sums.worth < n - 0.5:
         persists = f"days may persist: these {n} tell as much as {sums.worth:.0f} independent ones"

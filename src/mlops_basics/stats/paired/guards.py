@@ -55,7 +55,7 @@ def shown_worse(result: PairedResult, *, alpha: float = 0.05) -> Guard:
     """
     alpha = _check.level(alpha)
     worse = result.effect is not None and result.p_worse <= alpha
-    verb, sign = ("is", "<=") if worse else ("is not", ">")
+    verb = "is" if worse else "is not"
     low, high = result.interval or (None, None)
     return Guard(
         metric=result.metric,
@@ -64,6 +64,6 @@ def shown_worse(result: PairedResult, *, alpha: float = 0.05) -> Guard:
         high=high,
         p_worse=result.p_worse,
         shown_worse=worse,
-        reason=f"{result.metric}: the challenger {verb} shown to be worse "
-        f"(p = {result.p_worse:.4g} {sign} {alpha:.4g})",
+        reason=f"the challenger {verb} shown to be worse "
+        f"(p-value {result.p_worse:.3g}; {alpha:.3g} or less shows it)",
     )
