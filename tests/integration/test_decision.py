@@ -109,7 +109,7 @@ def test_the_first_run_publishes_release_one(life):
     first = life["first"]
     assert first.decision.outcome == "first_release"
     assert first.decision.champion_version == "none"
-    assert "Against a constant prediction" in words_of(first)
+    assert "Shown to be better than a constant prediction." in words_of(first)
     assert first.registered.promoted
     assert first.versions == ["1"]
     assert (first.release.version, first.release.changed) == ("1", True)
@@ -120,7 +120,7 @@ def test_a_second_run_on_the_same_data_keeps_it_and_spends_nothing(life):
     same = life["same"]
     assert same.decision.outcome == "identical"
     assert "predict the same" in words_of(same)
-    assert "Version 1 stays the champion" in words_of(same)
+    assert "Version 1 stays in production" in words_of(same)
     assert same.decision.challenge.number == 0
     assert same.decision.alpha is None
     assert same.challenges == life["first"].challenges
@@ -138,8 +138,8 @@ def test_challengers_that_are_not_better_are_kept_out_and_counted(life):
     assert again.decision.alpha == little.decision.alpha
     assert less.decision.alpha < little.decision.alpha
     assert less.challenges == life["same"].challenges + 2
-    assert "not shown to be better" in words_of(less)
-    assert "could prove" in words_of(less)
+    assert "Not shown to be better than version 1." in words_of(less)
+    assert "or more would be shown" in words_of(less)
     assert less.versions == ["1"]
 
 
@@ -304,9 +304,7 @@ def test_rows_of_new_batches_speak_by_themselves_beside_all_others(project, batc
     assert 200 <= len(fresh) <= 280  # about four fifths of 300: the valid rows chose the recipe
     assert decision.rows == len(fresh)
     assert decision.fold_rows == ((gate["age"] > 0) & (gate["fold"] > 0)).sum() > 100
-    assert "Tested was the challenger's recipe, not one set of weights" in words_of(
-        batches["fresh"]
-    )
+    assert "What was tested is the challenger's recipe, not one" in words_of(batches["fresh"])
     assert f"({decision.fold_rows} out of fold)" in batches["fresh"].terminal
     assert "by 5 further fits of the recipe" in batches["fresh"].report
     assert "batches that came after the champion" in decision.which_rows

@@ -16,6 +16,7 @@ from mlops_basics.errors import ConflictError, DataError
 from mlops_basics.pipelines.monitoring.adaptation import adopted, challenged
 from mlops_basics.pipelines.monitoring.rebase import attempted
 from mlops_basics.reporting.monitoring_text import policy_lines
+from mlops_basics.reporting.text import sentence
 from mlops_basics.runs import versions
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.session import Place
@@ -374,4 +375,4 @@ def verdict_text(verdict: Verdict) -> str:
     follows = policy_lines(verdict)
     if _is_due(verdict):  # what will happen comes before what else is known
         found, follows = follows, found
-    return "\n".join([*found, *follows, *verdict.warnings])
+    return "\n".join(map(sentence, [*found, *follows, *verdict.warnings]))

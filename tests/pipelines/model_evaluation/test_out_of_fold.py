@@ -207,7 +207,7 @@ def test_the_decision_says_that_the_recipe_was_tested(world: World) -> None:
     )
     assert (made.fold_rows, made.folds, made.rows) == (len(folds), 5, len(gate))
     assert made.outcome == "kept"
-    sentence = next(reason for reason in made.reasons if reason.startswith("Tested was"))
+    sentence = next(reason for reason in made.reasons if reason.startswith("What was tested is"))
     assert f"recipe, not one set of weights: it learned from {len(folds)} of the" in sentence
     assert made.reasons[-1] == "Version 3 stays in production."
     plain, unfolded = world.judged(folds[:0])

@@ -193,7 +193,8 @@ def conclude_concept(
     if result.alarm:
         status, reason = "drift", result.reason
     elif not any(record.labels and record.labels.labelled for record in used):
-        status, reason = "no_labels", f"no labels yet, of {_batches(len(used))}"
+        reason = f"no labels yet, of {_batches(len(used))}" if used else "no batch has come yet"
+        status = "no_labels"
     elif not entered:
         status = "not_enough_labels"
         reason = f"not enough labels yet, in any of {_batches(len(used))}"
