@@ -208,7 +208,7 @@ def test_the_decision_says_that_the_recipe_was_tested(world: World) -> None:
     assert (made.fold_rows, made.folds, made.rows) == (len(folds), 5, len(gate))
     assert made.outcome == "kept"
     sentence = next(reason for reason in made.reasons if reason.startswith("What was tested is"))
-    assert f"recipe, not one set of weights: it learned from {len(folds)} of the" in sentence
+    assert f"recipe, not one fitted model: it learned from {len(folds)} of the" in sentence
     assert made.reasons[-1] == "Version 3 stays in production."
     plain, unfolded = world.judged(folds[:0])
     assert (unfolded.rows, unfolded.fold_rows) == (len(world.table.test), 0)
