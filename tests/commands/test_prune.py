@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -104,6 +105,15 @@ def test_leftovers_of_killed_runs_go_when_they_are_old():
         there = stored({"manifest": RUNS, "raw_data": [*RUNS, killed]}, [killed] if claimed else [])
         plan = make_plan(there, [run_reference(run) for run in RUNS], NOW)
         assert (("raw_data", killed) in removed(plan)) is goes, (days, claimed)
+
+
+def test_what_a_working_process_writes_stays_whatever_the_clock_says():
+    """A clock that was set forward by a month makes no leftover of a run that works."""
+    begun = version(30)
+    there = stored({"manifest": RUNS, "raw_data": [*RUNS, begun]}, [begun])
+    assert ("raw_data", begun) in removed(make_plan(there, [], NOW))
+    plan = make_plan(replace(there, working=[begun]), [], NOW)
+    assert ("raw_data", begun) not in removed(plan)
 
 
 def test_a_run_that_has_its_manifest_but_not_let_go_of_its_claim_stays():

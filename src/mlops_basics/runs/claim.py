@@ -17,7 +17,7 @@ from mlops_basics.storage.store_files import StoreFiles
 FOLDER = "running"  # of the manifests
 #: After so long, a run of another machine, which cannot be asked, counts as dead.
 LIFE = timedelta(days=7)
-_MOST_BYTES = 2**16  # of a claim
+MOST_BYTES = 2**16  # of a claim
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class RunClaim:
             for name in self._files.names(FOLDER):
                 path = f"{FOLDER}/{name}"
                 try:
-                    who = json.loads(self._files.read(path, _MOST_BYTES) or b"{}")
+                    who = json.loads(self._files.read(path, MOST_BYTES) or b"{}")
                 except ValueError:
                     who = {}
                 if isinstance(who, dict) and _is_dead(path, who):
@@ -105,8 +105,8 @@ def _is_dead(path: str, who: dict[str, Any]) -> bool:
     """Whether the process of a claim has ended without letting go of it."""
     if path in _OWN:
         return False
-    process = who.get("process")
-    if who.get("machine") == socket.gethostname() and isinstance(process, int):
+    process = _process_here(who)
+    if process is not None:
         # One of the same number is another one: in a container, most are the first process.
         return process == os.getpid() or not _is_alive(process)
     try:
@@ -114,6 +114,23 @@ def _is_dead(path: str, who: dict[str, Any]) -> bool:
     except ValueError:
         return False
     return datetime.now(UTC) - begun.replace(tzinfo=UTC) > LIFE
+
+
+def works_here(claim: bytes | None) -> bool:
+    """Whether the process of a claim works on this machine; False too where it cannot be told."""
+    try:
+        who = json.loads(claim or b"{}")
+    except ValueError:
+        return False
+    process = _process_here(who) if isinstance(who, dict) else None
+    return process is not None and _is_alive(process)
+
+
+def _process_here(who: dict[str, Any]) -> int | None:
+    """The process of a claim of this machine."""
+    process = who.get("process")
+    here = who.get("machine") == socket.gethostname() and isinstance(process, int)
+    return process if here else None
 
 
 def _is_alive(process: int) -> bool:

@@ -147,15 +147,18 @@ class Watch(Artifact):
     """The state of one release: its batches, its concept test, its retrainings.
 
     ``trained`` are the batches that it was trained on, by name and SHA-256; ``pending`` is the
-    evidence of a retraining that has not taken place yet. ``recent`` are the newest losses that
-    have entered the test. After a search the watch compares with the newest batches, too: the error
-    is tolerated up to theirs, ``own`` being the test against the release's reference meanwhile
-    (None: it counts), and a column has drifted only if it also differs from ``compared_with``,
-    which are keys of records. ``passed_rows`` had been tested when the test began anew.
+    evidence of a retraining that has not taken place yet. ``gone`` are the files of these and of
+    the batches that were no longer in the source at the last look. ``recent`` are the newest losses
+    that have entered the test. After a search the watch compares with the newest batches, too: the
+    error is tolerated up to theirs, ``own`` being the test against the release's reference
+    meanwhile (None: it counts), and a column has drifted only if it also differs from
+    ``compared_with``, which are keys of records. ``passed_rows`` had been tested when the test
+    began anew.
     """
 
     version: str
     trained: dict[str, str] = {}
+    gone: tuple[str, ...] = ()
     loss: WatchedLoss
     sequential: dict[str, Any]
     own: dict[str, Any] | None = None

@@ -25,6 +25,7 @@ from mlops_basics.commands.prune.plan import (
 from mlops_basics.errors import LineageError
 from mlops_basics.runs import versions
 from mlops_basics.runs.claim import FOLDER as CLAIMS
+from mlops_basics.runs.claim import MOST_BYTES, works_here
 from mlops_basics.runs.session import Place
 from mlops_basics.schemas import Manifest
 from mlops_basics.storage.store_files import StoreFiles
@@ -121,7 +122,8 @@ class _ModelStorage:
         claims = [name.removesuffix(".json") for name in self._files.names(self._claims)]
         folders = {name: self._bytes(folder) for name, folder in self._folders.items()}
         runs = {name: self._recorded(self._folders[name]) for name in _RUNS if name in folders}
-        return Stored(folders, runs, claims)
+        working = [claim for claim in claims if self._works(claim)]
+        return Stored(folders, runs, claims, working)
 
     def manifest(self, run: str) -> Manifest:
         """The manifest of a run or of a reproduction."""
@@ -149,6 +151,9 @@ class _ModelStorage:
     def drop_claim(self, version: str) -> None:
         """Remove what a killed run left to say that it works."""
         self._files.remove(f"{self._claims}/{version}.json")
+
+    def _works(self, version: str) -> bool:
+        return works_here(self._files.read(f"{self._claims}/{version}.json", MOST_BYTES))
 
     def _recorded(self, folder: str) -> list[str]:
         """The runs that have a manifest; a killed one may have left no more than its folder."""

@@ -44,11 +44,13 @@ class Stored:
         folders: Bytes by version by the name of the data set.
         runs: Versions that have a manifest, by the name of the data set that holds it.
         claimed: Versions that a run has claimed and not let go of.
+        working: Those of them whose process works, as this machine knows, whatever its clock says.
     """
 
     folders: Mapping[str, Mapping[str, int]]
     runs: Mapping[str, Collection[str]]
     claimed: Collection[str] = ()
+    working: Collection[str] = ()
 
     def versions(self, name: str) -> list[str]:
         """Versions of a data set, oldest first."""
@@ -184,6 +186,8 @@ def _short(names: Sequence[str], most: int = 6) -> str:
 
 def _may_work(version: str, stored: Stored, now: datetime) -> bool:
     """Whether a run may be writing still; one lets go of its claim after its manifest."""
+    if version in stored.working:
+        return True
     claimed = version in stored.claimed
     if version in stored.recorded() and not claimed:
         return False

@@ -38,6 +38,7 @@ from mlops_basics.table.times import read_times
 
 from . import concept_drift, data_drift
 from .follow import caught_up
+from .gone import gone_files, gone_warnings
 from .intake import IncomingBatch, Intake, rows_of_part, take_in
 from .policy import conclude_policy
 from .rebase import without_alarm
@@ -79,6 +80,7 @@ def watch_batches(
     """
     reference = reference_of(production)
     _require_same_target(production, preprocessing)
+    names = {batch.name for batch in source}
     source = [batch for batch in source if batch.name not in collection.skip]
     labels = [file for file in labels if file.name not in collection.skip]
     labels = checked_labels(labels, production.table)
@@ -136,12 +138,14 @@ def watch_batches(
     verdict = _verdict(watch, reference, classes, results, book, run_context, params, rows, present)
     new = {each.batch.name for each in intake.batches if each.is_new}
     guessed = _guessed(source, labels, book, new, monitoring_state, version, collection)
-    told = (*_contradicted(results, before), *verdict.warnings, *guessed)
+    gone = gone_files(watch, names, intake)
+    lost = gone_warnings(gone, watch.gone, intake, version)
+    told = (*_contradicted(results, before), *lost, *verdict.warnings, *guessed)
     verdict = verdict.model_copy(update={"warnings": told})
     pending = verdict.evidence if verdict.retrain else ()
     watches = {
         **monitoring_state.watches,
-        version: watch.model_copy(update={"pending": pending}),
+        version: watch.model_copy(update={"pending": pending, "gone": gone}),
     }
     update = {
         "revision": monitoring_state.revision + 1,
