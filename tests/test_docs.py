@@ -95,6 +95,15 @@ def test_each_metric_and_each_policy_is_in_the_glossary(tables):
     assert len(words) == len(set(words))
 
 
+def test_pages_explain_words_as_the_glossary_does():
+    """What a report says of a word is the glossary's sentence, without its marks."""
+    from mlops_basics.reporting.words import WORDS
+
+    found = re.findall(r"^- \*\*(.+?)\*\*: (.+)$", PAGES["docs/glossary.md"], re.MULTILINE)
+    sentences = {word: re.sub("[*`]", "", meaning) for word, meaning in found}
+    assert {word: sentences.get(word) for word in WORDS} == WORDS
+
+
 def test_a_page_names_a_table_that_there_is(tables):
     """Each mark of a page is filled in; one that is misspelt ends the build."""
     marked = re.findall(r"<!-- reference: (\w+) -->", "".join(PAGES.values()))

@@ -93,9 +93,8 @@ class ChallengeBook:
             )
         lost = set(before.values()) - counted.known
         note = (
-            f"Of the challenges of {challenge.champion_version} that production has written down "
-            f"(up to number {latest}), MLflow lacks {len(lost)}: they were deleted there, or it is "
-            "another registry. They count all the same."
+            f"Of the challenges that production has written down (up to number {latest}), MLflow "
+            f"lacks {len(lost)}: deleted there, or this is another MLflow. They count all the same."
         )
         return challenge.model_copy(
             update={

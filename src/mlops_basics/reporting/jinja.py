@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from mlops_basics.reporting.metric_text import interval, metric_name
-from mlops_basics.reporting.text import limits, number, plain, share_text
+from mlops_basics.reporting.text import limits, number, plain, share_text, unlabelled
 
 TEXT_LIMIT = 400
 
@@ -31,6 +31,7 @@ def environment() -> Environment:
         plain=_clean,
         share=share_text,
         thousands="{:,}".format,
+        unlabelled=unlabelled,
     )
     templates.globals["limits"] = limits
     return templates

@@ -35,6 +35,12 @@ def metric_name(name: str) -> str:
     return METRICS[name].title if name in METRICS else name.replace("_", " ")
 
 
+def metric_with_unit(name: str) -> str:
+    """A metric's name and its unit, as at an axis."""
+    unit = METRICS[name].unit if name in METRICS else ""
+    return f"{metric_name(name)}, {unit}" if unit else metric_name(name)
+
+
 def interval(estimate: Estimate) -> str:
     """The limits of a metric, or nothing."""
     return "" if estimate.value is None else limits(estimate.low, estimate.high)

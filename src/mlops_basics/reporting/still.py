@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from typing import Any
 
@@ -12,7 +11,7 @@ from markupsafe import Markup
 
 from mlops_basics.reporting.figures.style import BLUE, GREY
 from mlops_basics.reporting.svg import Box, Chart, Dot, Line, draw, padded
-from mlops_basics.reporting.text import number
+from mlops_basics.reporting.text import number, unlabelled
 
 NO_CHANGE = 0.02  # of the colour scale: the same as white to the eye
 SHADES = 24  # of a heat map: neighbours of one shade are one rectangle
@@ -46,8 +45,8 @@ def still_figure(figure: go.Figure) -> Markup:
     )
     return draw(
         Chart(
-            title=_text(layout.title.text),
-            y_label=_text(layout.yaxis.title.text),
+            title=unlabelled(layout.title.text),
+            y_label=unlabelled(layout.yaxis.title.text or layout.xaxis.title.text),
             height=int(layout.height or 380),
             x_range=x_range,
             y_range=(len(y_names or ()) - 0.5, -0.5) if rows else padded(parts.y, from_zero=True),
@@ -95,12 +94,12 @@ class _Parts:
                 for at, height in zip(x, y, strict=True)
             ]
             dash, width = trace.line.dash or "solid", float(trace.line.width or 2)
-            self.lines.append(Line(points, trace.line.color, _text(trace.name), dash, width))
+            self.lines.append(Line(points, trace.line.color, unlabelled(trace.name), dash, width))
             return
         colours = trace.marker.color
         colours = [colours] * len(x) if isinstance(colours, str) else list(colours)
         hollow = str(trace.marker.symbol or "").endswith("-open")
-        self.keys.append((_text(trace.name), BLUE))
+        self.keys.append((unlabelled(trace.name), BLUE))
         above, below = trace.error_y.array, trace.error_y.arrayminus
         for at in range(len(x)):
             if not math.isfinite(y[at]):
@@ -111,7 +110,7 @@ class _Parts:
                 points = [(float(x[at]), end) for end in ends]
                 self.lines.append(Line(points, GREY, width=1.4))
             about = trace.customdata[at]
-            name = _text(about if isinstance(about, str) else about[0])
+            name = unlabelled(about if isinstance(about, str) else about[0])
             words = f"{name}: {number(float(y[at]))}"
             self.dots.append(Dot(float(x[at]), float(y[at]), colours[at], words, hollow))
 
@@ -141,7 +140,7 @@ class _Parts:
         """Horizontal bars, those of several traces below each other."""
         height = 0.75 / max(len(traces), 1)
         for place, trace in enumerate(traces):
-            self.keys.append((_text(trace.name), trace.marker.color))
+            self.keys.append((unlabelled(trace.name), trace.marker.color))
             self.x += [float(value) for value in trace.x]
             for row, value in zip(trace.y, trace.x, strict=True):
                 top = float(row) - 0.375 + place * height
@@ -152,12 +151,9 @@ class _Parts:
 def _names(axis: Any) -> dict[float, str] | None:
     if axis.ticktext is None:
         return None
-    return {float(at): _text(name) for at, name in zip(axis.tickvals, axis.ticktext, strict=True)}
-
-
-def _text(value: Any) -> str:
-    """As it was before ``label`` escaped it: the template escapes it again."""
-    return html.unescape(str(value or ""))
+    return {
+        float(at): unlabelled(name) for at, name in zip(axis.tickvals, axis.ticktext, strict=True)
+    }
 
 
 def _shade(share: float) -> int | None:

@@ -55,6 +55,11 @@ def label(text: object, limit: int = 28) -> str:
     return html.escape(plain(text, limit), quote=False) or "(empty)"
 
 
+def unlabelled(text: object) -> str:
+    """A figure's text as it was before ``label`` escaped it, on one line: a template escapes it."""
+    return html.unescape(str(text or "").replace("<br>", " "))
+
+
 def number(value: float | None) -> str:
     """A number in about three digits; None, NaN and infinity are "not defined"."""
     if value is None or not math.isfinite(value):

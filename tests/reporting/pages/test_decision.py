@@ -13,56 +13,10 @@ from mlops_basics.reporting.decision_text import OUTCOMES, decision_badge
 from mlops_basics.reporting.figures.decision import gain_figure
 from mlops_basics.reporting.pages.decision import view_decision
 from mlops_basics.reporting.pages.render import render
-from mlops_basics.schemas import ROW_HASH_COLUMN, ChallengeRequest, Decision
-from tests.support import artifacts
+from mlops_basics.schemas import ROW_HASH_COLUMN, Decision
 from tests.support.artifacts import HOSTILE, make_guard
+from tests.support.decided import CLASSES, make_decision, make_gate, make_request
 from tests.support.parsed_page import tables
-
-CLASSES = ("setosa", "virginica", "unseen", "versicolor")
-
-
-def make_decision(champion_version="3", **values):
-    """A decision for a challenger of version 3."""
-    fields = {
-        "which_rows": "test rows of new batches",
-        "champion_value": 0.5,
-        "challenger_value": 0.375,
-        "gain": 0.125,
-        "low": 0.0625,
-        "high": 0.1875,
-        "p_value": 0.00123,
-        "alpha": 0.005,
-        "min_gain": 0.03125,
-        "smallest_gain": 0.09375,
-    }
-    return artifacts.make_decision(champion_version, 7, **fields | values)
-
-
-def make_request(classes=CLASSES, **values):
-    """The request that belongs to it."""
-    fields = {
-        "champion_version": "3",
-        "status": "comparable",
-        "rows": 60,
-        "rows_hash": "",
-        "predictions_hash": "",
-        "which_rows": "",
-        "classes": classes,
-    }
-    return ChallengeRequest.model_validate(fields | values)
-
-
-def make_gate(n=60, classes=4, seed=0):
-    """Predictions of two models on rows of all classes but the third."""
-    rng = np.random.default_rng(seed)
-    gate = {ROW_HASH_COLUMN: np.arange(n, dtype=np.uint64)}
-    gate["y"] = rng.choice([k for k in range(classes) if k != 2], n)
-    for name, skill in (("champion", 1.0), ("challenger", 3.0)):
-        logits = rng.normal(size=(n, classes))
-        logits[np.arange(n), gate["y"]] += skill
-        p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-        gate |= {f"{name}_{k}": p[:, k] for k in range(classes)}
-    return pd.DataFrame(gate)
 
 
 def section(decision=None, request=None, gate=None):
@@ -99,11 +53,11 @@ def test_the_page_shows_the_gain_with_its_interval():
     for expected in (
         "It is shown to be better.",
         "1,234: test rows of new batches",
-        "Log loss, in nats",
+        "Measured by Log loss, in nats",
         "0.125",
         "99 % interval 0.062 to 0.188",
-        "to exceed: 0.03125",
-        "0.00123 at a level of 0.005",
+        "it has to exceed 0.03125",
+        "0.00123; the level, at most allowed, is 0.005",
         "0.094",
         "number 7 against version 3",
     ):
@@ -145,7 +99,7 @@ def test_each_class_is_counted_for_both_models():
         shares = [f"{hit} ({100 * hit / rows:.1f} %)" for hit in hits]
         expected.append([CLASSES[code], str(rows), *shares, f"{hits[1] - hits[0]:+}"])
     _, head, rows = tables(shown(gate=gate))[0]
-    assert head == ["Class", "Rows", "version 3", "challenger", "±"]
+    assert head == ["Class", "Rows", "version 3", "challenger", "more right"]
     assert sorted(rows) == sorted(expected)
     assert [row[1] for row in rows] == sorted((row[1] for row in rows), reverse=True)
     assert len(rows) == 3
@@ -192,6 +146,23 @@ def test_guards_are_shown_with_their_verdict():
     assert second == ["Macro F1", "not defined", "", "not shown to be worse"]
 
 
+def test_what_the_table_of_guards_says_is_not_said_twice():
+    """Of three reasons, that of a guard without any doubt is left to the table."""
+    guards = (
+        make_guard("accuracy", reason="Fine."),
+        make_guard("brier", shown_worse=True, reason="Bad."),
+    )
+    markup = shown(make_decision(guards=guards, reasons=("Better.", "Fine.", "Bad.")))
+    assert [words in markup for words in ("Better.", "Fine.", "Bad.")] == [True, False, True]
+
+
+def test_where_being_hardly_worse_is_enough_nothing_better_is_claimed():
+    """A promotion by non-inferiority says what it is."""
+    promoted = [decision_badge(make_decision(min_gain=gain)).words for gain in (0.0, -0.1)]
+    assert promoted[0] == "promoted: shown to be better"
+    assert "better" not in promoted[1]
+
+
 def test_what_was_not_tested_shows_its_reason_and_no_numbers():
     """A decision without a test has a reason, and neither figure nor tables."""
     nothing = dict.fromkeys(("gain", "low", "high", "p_value", "alpha", "smallest_gain"))
@@ -213,8 +184,8 @@ def test_a_first_release_met_a_constant():
     markup = shown(decision, make_request(champion_version="none"))
     assert "a constant prediction" in markup
     assert "version none" not in markup
-    assert "The level holds for all challengers" not in markup
-    assert "The level holds for all challengers" in shown()
+    assert "What is allowed to luck holds for all challengers" not in markup
+    assert "What is allowed to luck holds for all challengers" in shown()
 
 
 def test_a_regression_has_no_classes():

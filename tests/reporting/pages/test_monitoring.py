@@ -121,7 +121,7 @@ def test_the_concept_section_holds_the_numbers(monitored: Monitored, report: str
         f"not above {concept.reference_upper:.3f}",
         f"{concept.tolerated:.3f}: that upper limit and a tolerance of 0.01",
         f"at labelled row {concept.alarm_row:,}",
-        "row by row; a false alarm ever: probability 0.01 at most",
+        "row by row; the chance of a false alarm, ever, is 1 % at most",
     )
     assert [each for each in expected if each not in words] == []
     assert "Would be found" not in words

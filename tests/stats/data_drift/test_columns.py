@@ -150,7 +150,7 @@ def test_one_row_cannot_prove_anything():
     assert result.effect == 1
     assert not result.drifted
     assert result.smallest is None
-    assert "so few rows cannot prove any change" in result.reason
+    assert "on so few rows no change could be shown" in result.reason
 
 
 def test_smallest_effect_is_found_four_times_in_five():

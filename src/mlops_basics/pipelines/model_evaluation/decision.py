@@ -134,8 +134,9 @@ def decide_tested(
     )
     reasons = [_verdict(result, decision), _allowed(decision, request, params)]
     reasons += [challenge.note] if challenge.note else []
-    reasons += because if promote else [*because, _kept(request)]
-    return decision.model_copy(update={"reasons": tuple(reasons)})
+    reasons += [*because, sentence(decision.level_note)]
+    reasons += [] if promote else [_kept(request)]
+    return decision.model_copy(update={"reasons": tuple(filter(None, reasons))})
 
 
 def with_folds(decision: Decision) -> Decision:
@@ -346,7 +347,7 @@ def _allowed(decision: Decision, request: ChallengeRequest, params: DecisionPara
         )
     elif (decision.alpha or 0) < share:
         text += ": half of it for the rows of newer batches, half for all rows"
-    return f"{text}. {sentence(decision.level_note)}".rstrip()
+    return f"{text}."
 
 
 def _named(looks: tuple[Look, ...]) -> str:

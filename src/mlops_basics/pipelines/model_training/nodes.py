@@ -157,10 +157,10 @@ def measure_fit(
         tolerance=params.gap_tolerance,
         overfitted=overfitted,
         reason=(
-            "On validation rows the search's own fit, made on training rows alone, does "
-            f"{direction} than on training rows, by {100 * abs(gap.gap):.1f} % of a constant "
-            f"prediction's loss. {limits}: it is {'surely' if overfitted else 'not shown to be'} "
-            f"beyond the tolerance of {100 * params.gap_tolerance:.0f} %."
+            f"{'Shown' if overfitted else 'Not shown'}: on valid rows the search's own fit, made "
+            f"on train rows alone, does {direction} than on train rows, by "
+            f"{100 * abs(gap.gap):.1f} % of a constant prediction's loss. {limits}; up to "
+            f"{100 * params.gap_tolerance:.0f} % is tolerated."
         ),
     )
     rng = np.random.default_rng(evaluation.seed)

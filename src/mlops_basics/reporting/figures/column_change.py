@@ -81,7 +81,7 @@ def _numeric(
             hovertemplate=f"{side}: %{{y:.1%}} from %{{x:.4g}} on<extra></extra>",
             **style,
         )
-    fig.update_yaxes(rangemode="tozero", tickformat=".0%")
+    fig.update_yaxes(rangemode="tozero", tickformat=".0%", title_text="share of the rows")
     return fig
 
 
@@ -98,7 +98,7 @@ def _bars(title: str, reading: str, names: list[str], shares: Floats) -> go.Figu
             customdata=names,
             hovertemplate=f"{side}: %{{x:.1%}} %{{customdata}}<extra></extra>",
         )
-    fig.update_xaxes(tickformat=".0%", rangemode="tozero")
+    fig.update_xaxes(tickformat=".0%", rangemode="tozero", title_text="share of the rows")
     name_rows(fig, names)
     return fig
 

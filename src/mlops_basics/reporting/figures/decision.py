@@ -16,7 +16,7 @@ def gain_figure(decision: Decision) -> go.Figure:
         f"Gain by {metric_name(decision.metric)}, {decision.unit}",
         "Right of the dashed line the challenger is better by more than was asked; it is promoted "
         "when its whole interval lies there.",
-        height=200,
+        height=220,
     )
     gain = decision.gain or 0.0
     low = gain if decision.low is None else decision.low
@@ -36,6 +36,7 @@ def gain_figure(decision: Decision) -> go.Figure:
         hovertemplate="gain %{x:.4g}<extra></extra>",
         showlegend=False,
     )
+    fig.update_xaxes(title_text=f"gain, {decision.unit}")
     fig.add_vline(x=decision.min_gain, line={"dash": "dash", "color": RED})
     if decision.smallest_gain is not None:
         fig.add_vline(

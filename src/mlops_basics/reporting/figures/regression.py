@@ -30,8 +30,8 @@ def actual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
         x=ends, y=ends, mode="lines", line={"color": GREY, "dash": "dash"}, hoverinfo="skip"
     )
     _add_dots(fig, true[kept], guess[kept], "actual %{x:.4g}<br>predicted %{y:.4g}")
-    fig.update_xaxes(title_text="actual")
-    fig.update_yaxes(title_text="predicted")
+    fig.update_xaxes(title_text="actual, units of the target")
+    fig.update_yaxes(title_text="predicted, units of the target")
     return fig
 
 
@@ -43,7 +43,7 @@ def residual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
     residuals = true - guess
     kept = every_nth(len(true))
     fig = figure(
-        "Residuals (actual minus predicted)",
+        "Actual minus predicted (residuals)",
         "The median line should run along zero and the shaded band, which holds 80 % of the "
         "rows, should be equally wide everywhere: where it is not, predictions are off or less "
         "certain.",
@@ -70,8 +70,8 @@ def residual_figure(y: npt.ArrayLike, predicted: npt.ArrayLike) -> go.Figure:
         hovertemplate="median residual %{y:.4g}<extra></extra>",
     )
     fig.add_hline(y=0, line={"color": GREY, "dash": "dash", "width": 1})
-    fig.update_xaxes(title_text="predicted")
-    fig.update_yaxes(title_text="residual")
+    fig.update_xaxes(title_text="predicted, units of the target")
+    fig.update_yaxes(title_text="actual minus predicted, units of the target")
     return fig
 
 

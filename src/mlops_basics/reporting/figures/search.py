@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
+from mlops_basics.reporting.metric_text import metric_name, metric_with_unit
 from mlops_basics.reporting.text import label
 
 from .style import GREY, Floats, empty_figure, figure, line_style
@@ -28,7 +29,7 @@ def search_figure(trials: pd.DataFrame, loss: str) -> go.Figure:
     losses = finite["valid_loss"].to_numpy(dtype=np.float64)
     overfitted = finite["overfitted"].to_numpy(dtype=np.bool_)
     fig = figure(
-        f"Validation {label(loss)} of {len(trials)} trials",
+        f"{label(metric_name(loss))} on valid rows, {len(trials)} trials",
         "Each mark is a trial, lower is better; the line is the best so far. Trials marked with "
         "a cross overfit and are chosen only when no other is left.",
         height=420,
@@ -57,7 +58,7 @@ def search_figure(trials: pd.DataFrame, loss: str) -> go.Figure:
             customdata=texts.to_numpy(),
             text=[label(candidate)] * len(group),
             hovertemplate="trial %{x}: %{text}<br>valid %{y:.4g}, train %{customdata[0]:.4g}<br>"
-            "gap %{customdata[1]:.1%} of the baseline<br>%{customdata[2]}<extra></extra>",
+            "gap %{customdata[1]:.1%} of a constant's loss<br>%{customdata[2]}<extra></extra>",
         )
     if overfitted.any():
         fig.add_scatter(
@@ -69,9 +70,10 @@ def search_figure(trials: pd.DataFrame, loss: str) -> go.Figure:
             hoverinfo="skip",
         )
     fig.update_xaxes(title_text="trial")
-    fig.update_yaxes(title_text=f"validation {label(loss)}")
+    axis = label(metric_with_unit(loss), 40)
+    fig.update_yaxes(title_text=axis)
     if losses.min() > 0 and losses.max() > 20 * losses.min():
-        fig.update_yaxes(type="log", title_text=f"validation {label(loss)} (log scale)")
+        fig.update_yaxes(type="log", title_text=f"{axis} (log scale)")
     return fig
 
 

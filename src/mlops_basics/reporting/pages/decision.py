@@ -16,6 +16,7 @@ from mlops_basics.schemas import NO_CHAMPION, ChallengeRequest, Decision
 from mlops_basics.stats.paired.guards import Guard
 
 MOST_CLASSES = 20
+MOST_DOUBTFUL = 0.05  # p-value of a guard above which its table says enough
 
 Rows = Shortened[list[str]]
 
@@ -26,6 +27,7 @@ class DecisionView:
 
     Attributes:
         interval: Of the gain, in words; its confidence is ``level`` percent.
+        reasons: Those that the table of guards does not tell.
         champion: What the challenger was compared with, in words.
         first_release: Whether there was no champion: then no level holds for all its challengers.
         gain: None where nothing was tested.
@@ -35,6 +37,7 @@ class DecisionView:
 
     decision: Decision
     badge: Badge
+    reasons: tuple[str, ...]
     champion: str
     first_release: bool
     interval: str
@@ -60,9 +63,11 @@ def view_decision(
     if is_told and "champion_0" in gate.columns:
         classes, disagreement = _changes(gate, request.classes)
     decision = decision.shown()
+    told = {guard.reason for guard in decision.guards if guard.p_worse > MOST_DOUBTFUL}
     return DecisionView(
         decision=decision,
         badge=decision_badge(decision),
+        reasons=tuple(reason for reason in decision.reasons if reason not in told),
         champion=champion_text(decision.champion_version),
         first_release=decision.champion_version == NO_CHAMPION,
         interval=limits(decision.low, decision.high) or "not defined",

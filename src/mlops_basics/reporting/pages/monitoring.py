@@ -20,6 +20,7 @@ from mlops_basics.reporting.monitoring_text import (
     watched_text,
 )
 from mlops_basics.reporting.text import Badge, Tone, number, plain, share_text, shorten
+from mlops_basics.reporting.words import explained
 from mlops_basics.schemas import ConceptResult, MonitoringState, Verdict, Watch, WatchedBatch
 from mlops_basics.stats.data_drift.table_drift import TableProfile
 
@@ -30,6 +31,23 @@ from .render import render
 
 MOST_BATCHES, MOST_FILES = 40, 20
 MOST_NAMES = 5  # columns in a cell
+WORDS_OF_ALL = (
+    *(
+        "batch",
+        "concept drift",
+        "data drift",
+        "drift",
+        "effect",
+        "Fisher's z",
+        "evidence",
+        "false alarm",
+        "interval",
+        "KS distance",
+        "label",
+    ),
+    *("quarantined", "reference", "release", "shown", "threshold", "tolerance"),
+)
+WORDS_OF_POLICIES = ("constant", "loss", "policy", "recipe", "refresh", "search", "switch")
 TONES: dict[str, Tone] = {
     "used": "good",
     "duplicate": "neutral",
@@ -101,6 +119,7 @@ def write_monitoring_page(
         "monitoring.html",
         title=f"Monitoring: {verdict.model_name}",
         verdict=verdict,
+        words=explained(*WORDS_OF_ALL, *(WORDS_OF_POLICIES if state.policy else ())),
         sentence=sentence_that_matters(verdict),
         lately=lately_text(verdict, state.policy),
         badges=_badges(verdict),

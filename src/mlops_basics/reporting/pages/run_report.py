@@ -21,6 +21,7 @@ from mlops_basics.reporting.metric_text import (
     reading_order,
 )
 from mlops_basics.reporting.text import Shortened, number, shorten
+from mlops_basics.reporting.words import WORDS, explained
 from mlops_basics.schemas import (
     NO_CHAMPION,
     ChallengeRequest,
@@ -142,6 +143,7 @@ def run_report(run: RunResult) -> str:
         dropped=_pairs(run.table.dropped_columns),
         split=run.split,
         boundaries=_pairs(run.split.boundaries),
+        words=_words(run, decision is not None),
         set_sizes=", ".join(f"{name} {rows:,}" for name, rows in run.split.rows.items()),
         class_shares=_class_shares(run.split),
         search=search,
@@ -151,6 +153,21 @@ def run_report(run: RunResult) -> str:
             "more",
         ),
     )
+
+
+def _words(run: RunResult, decided: bool) -> list[tuple[str, str]]:
+    """What the page explains at its end."""
+    words = ["train rows", "valid rows", "constant", "interval", "gap", "candidate", "trial"]
+    words += ["test rows"] if "test" in run.metrics else []
+    shown = {metric_name(name) for of_set in run.metrics.values() for name in of_set.metrics}
+    if run.decision is not None and decided:
+        words += ["challenger", "champion", "gain", "loss", "shown", "p-value", "level", "guard"]
+        words += ["smallest gain it could see"]
+        words += ["out of fold"] if run.decision.fold_rows else []
+        words += ["group"] if run.decision.groups is not None else []
+        words += ["nats"] if run.decision.unit == "nats" else []
+        shown.add(metric_name(run.decision.metric))
+    return explained(*words, *(name for name in sorted(shown) if name in WORDS))
 
 
 def _columns(table: TableInfo) -> list[list[str]]:

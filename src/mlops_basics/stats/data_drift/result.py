@@ -122,10 +122,10 @@ def drift_result(
 def describe(what: str, change: str, lower: float, threshold: float, smallest: float | None) -> str:
     """The sentence about an effect that could be computed."""
     if lower > threshold:
-        return f"{what} {change}: {lower:.3g} at least is certain, more than {threshold:g} matters"
+        return f"{what} {change}: surely by {lower:.3g} or more, and above {threshold:g} it matters"
     if smallest is None:
-        return f"{what} {change}: so few rows cannot prove any change"
+        return f"{what} {change}: on so few rows no change could be shown"
     return (
         f"{what} {change}: not shown to be more than {threshold:g}; "
-        f"on so many rows {smallest:.3g} would be found"
+        f"on so many rows {smallest:.3g} would be noticed"
     )
