@@ -465,6 +465,8 @@ def test_registry_and_production_have_to_agree():
             production.agreement(at, champion, known=known, moving=True)
     with pytest.raises(CheckError, match=r"somebody moved the alias.*kedro rollback --to 1"):
         production.agreement(pointer, "2", known=True)
+    with pytest.raises(CheckError, match=r"production holds nothing.*emptied.*kedro promote"):
+        production.agreement(None, "1", known=False)
 
 
 def test_a_pending_retraining_is_a_warning():

@@ -423,6 +423,16 @@ def test_the_table_reports_what_does_not_agree(small):
     assert "The ledger has no entry for 1" in shown(releases_table(store, registry))
 
 
+def test_a_ledger_that_lacks_what_is_in_production_is_told(small):
+    """Entries removed at its end leave no gap: the newest one is missed by the pointer."""
+    store, registry = released(small, "1", "2")
+    assert store.ledger_faults() == []
+    store._files.remove("ledger/000002.json")
+    (fault,) = store.ledger_faults()
+    assert "no entry for release 2" in fault
+    assert "no entry for release 2" in " ".join(shown(releases_table(store, registry)).split())
+
+
 def test_hostile_words_in_the_ledger_are_shown_harmlessly(small):
     """No markup, no control characters, no endless line."""
     store, registry = released(small, "1")

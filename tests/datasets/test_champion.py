@@ -174,15 +174,17 @@ def test_a_champion_whose_library_is_gone_is_unusable(workshop, monkeypatch):
     assert "No module named 'lightgbm'" in load(workshop).unusable
 
 
-def test_a_version_made_by_hand_is_unusable(workshop):
-    """It has no release folder."""
+@pytest.mark.parametrize("has_run", [True, False])
+def test_a_version_made_by_hand_is_no_champion(workshop, has_run, caplog):
+    """Production knows nothing of it, and holds nothing: the next model is the first one."""
     run_id, client = workshop.train(), MlflowClient()
     client.create_registered_model(workshop.name)
-    client.create_model_version(workshop.name, source=f"runs:/{run_id}/model", run_id=run_id)
+    client.create_model_version(
+        workshop.name, source=f"runs:/{run_id}/model", run_id=run_id if has_run else None
+    )
     client.set_registered_model_alias(workshop.name, "champion", "1")
-    found = load(workshop)
-    assert found.version == "1"
-    assert found.unusable
+    assert load(workshop).version == NO_CHAMPION
+    assert "not registered by a run of this project" in caplog.text
 
 
 def test_the_champion_is_read_only(workshop):

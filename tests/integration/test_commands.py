@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+import shutil
 
 import pytest
 
@@ -150,3 +151,23 @@ def test_a_variable_of_somebodys_shell_does_not_redirect_a_run(project, monkeypa
     result = project.command("releases")
     is_a_short_error(result, name, "unset")
     assert "word" not in result.stderr
+
+
+def test_an_emptied_production_begins_anew(on_two):
+    """What is lost is told; the same training again is a first release; promote brings one back."""
+    store, registry = production_of(on_two)
+    lost = registry.run_of("1")
+    folder = on_two.path / "data" / "production" / ENV
+    shutil.rmtree(folder)
+    for told in (on_two.command("doctor", "--env", ENV), on_two.command("releases", "--env", ENV)):
+        assert "it was emptied" in " ".join(told.output.split())
+    on_two.run(env=ENV, **STRONG)
+    assert on_two.load("decision", env=ENV).outcome == "first_release"
+    assert store.pointer().version == registry.champion() == "3"
+    assert history_of(store) == [("release", "3", None)]
+    on_two.run("batch_inference", env=ENV)
+
+    shutil.rmtree(folder)
+    back = on_two.command("promote", lost, "--env", ENV, "--reason", "production was lost")
+    assert back.exit_code == 0, back.output
+    assert store.pointer().version == registry.champion() == "1"

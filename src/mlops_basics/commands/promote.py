@@ -11,7 +11,7 @@ from kedro.pipeline import Pipeline
 
 from mlops_basics.errors import ConfigurationError, LineageError, MlopsError, ReleaseError
 from mlops_basics.production.ledger import Clock, utc_now
-from mlops_basics.production.publish import prepare, publish, register
+from mlops_basics.production.publish import is_lost, prepare, publish, register
 from mlops_basics.production.recorded_runs import require_kept, require_same_origin
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_store import ReleaseStore
@@ -170,8 +170,9 @@ def promote(
     assert override is not None  # noqa: S101 (the caller's)
     with store.one_run_at_a_time() as still_held:
         champion, version = registry.champion(), registry.find(registration)
-        if version is None or version != champion:
-            if version is not None and registry.was_champion(version):
+        if version is None or version != champion or is_lost(store, registry):
+            known = version is not None and store.knows(version, registry.run_of(version))
+            if version is not None and known and registry.was_champion(version):
                 raise ReleaseError(
                     f"This run is version {version} of '{store.model_name}', which was champion "
                     f"before. Put it back into production by: kedro rollback --to {version}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_basics.errors import MlopsError
 from mlops_basics.production.history import Period, periods
-from mlops_basics.production.publish import Registry
+from mlops_basics.production.publish import Registry, lost_production
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import Attempt, LedgerEntry, MonitoringState, Pointer
 
@@ -172,13 +172,13 @@ def _caption(
     if left_out:
         lines.append(f"{left_out} refreshes that others have followed: kedro releases --all")
     present = pointer.version if pointer else None
-    if champion != present:
+    if champion is not None and present is None and not store.is_moving():
+        lines.append(f"{lost_production(champion)} `kedro doctor` says what to do.")
+    elif champion != present:
         lines.append(
             f"The registry's champion is {champion or 'none'}, production holds "
             f"{present or 'nothing'}: a publishing or a rollback was interrupted. Run it again."
         )
-    if present is not None and present not in [entry.version for entry in ledger]:
-        lines.append(f"The ledger has no entry for {present}: it is incomplete.")
     missing = [version for version in versions if version not in {e.version for e in ledger}]
     if missing:
         lines.append(f"Registered and never in production: {', '.join(missing)}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,12 @@ import numpy as np
 from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.errors import MlopsError
-from mlops_basics.production.publish import fetch_registered, require_own
+from mlops_basics.production.publish import (
+    champion_of,
+    fetch_registered,
+    lost_production,
+    require_own,
+)
 from mlops_basics.production.registry import ModelRegistry
 from mlops_basics.production.release_check import MODEL_FOLDER
 from mlops_basics.production.release_store import ReleaseStore
@@ -27,6 +33,8 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.storage.parquet import read_parquet
 from mlops_basics.storage.skops_archive import MODEL_FILE, load_model
+
+log = logging.getLogger(__name__)
 
 #: What a champion raises that was damaged, or whose libraries have changed or gone since.
 UNUSABLE = (
@@ -92,8 +100,10 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
 
     def load(self) -> Champion:
         require_own(self._store, self._registry)
-        version = self._registry.champion()
+        version = champion_of(self._store, self._registry)
         if version is None:
+            if (lost := self._registry.champion()) is not None:
+                log.warning("%s The new model is judged as the first one.", lost_production(lost))
             return Champion(version=NO_CHAMPION)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "release"

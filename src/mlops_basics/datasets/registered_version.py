@@ -9,7 +9,7 @@ from typing import Any
 
 from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.errors import ConflictError
-from mlops_basics.production.publish import register, require_own
+from mlops_basics.production.publish import champion_of, is_lost, register, require_own
 from mlops_basics.production.registry import ModelRegistry, require_unchanged
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs.tracking import MLFLOW, Tracking
@@ -70,9 +70,10 @@ class RegisteredVersionDataset(ArtifactDataset):
         expected = None if decision.champion_version == NO_CHAMPION else decision.champion_version
         require_own(self._store, self._registry)
         try:
-            known = self._registry.find(data)
+            lost = is_lost(self._store, self._registry)
+            known = self._registry.find(data, same_run=lost)
             if known is None:
-                require_unchanged(self._registry.champion(), expected)
+                require_unchanged(champion_of(self._store, self._registry), expected)
             elif self._registry.was_champion(known):
                 return False, (
                     f"The challenger is version {known}, which was champion and was taken back: "
@@ -80,6 +81,8 @@ class RegisteredVersionDataset(ArtifactDataset):
                     f"kedro rollback --to {known}"
                 )
             version = register(self._store, self._registry, self._with_model(data))
+            if lost:
+                expected = self._registry.champion()
             self._store.begin_move()
             self._registry.move_champion(version, expected, still_held)
         except ConflictError as error:

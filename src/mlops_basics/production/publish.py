@@ -79,6 +79,31 @@ def publish(
     return state
 
 
+def is_lost(store: ReleaseStore, registry: Registry) -> bool:
+    """Whether the registry has a champion of which an emptied production knows nothing.
+
+    Nothing is left that MLflow's copy could be compared with: the next model is the first one.
+    """
+    champion = registry.champion()
+    if champion is None or store.pointer() is not None:
+        return False
+    return not store.knows(champion, registry.run_of(champion))
+
+
+def champion_of(store: ReleaseStore, registry: Registry) -> str | None:
+    """The registry's champion, unless production has lost it."""
+    return None if is_lost(store, registry) else registry.champion()
+
+
+def lost_production(champion: str) -> str:
+    """What is to be said where the registry has a champion and production was emptied."""
+    return (
+        f"The registry's champion is {champion}, but production holds nothing and knows "
+        "nothing of it: it was emptied, globals.yml names another `production`, or the version was "
+        "not registered by a run of this project."
+    )
+
+
 def fetch_registered(store: ReleaseStore, registry: Registry, version: str, folder: Path) -> None:
     """Write what MLflow holds of a version, if it is what its run made.
 
@@ -97,9 +122,10 @@ def register(store: ReleaseStore, registry: ModelRegistry, registration: Registr
     Raises:
         ReleaseError: If the challenger's run or model is not in MLflow.
     """
-    if registry.find(registration) is None or not store.remembers(registration):
+    lost = is_lost(store, registry)
+    if registry.find(registration, same_run=lost) is None or not store.remembers(registration):
         store.remember(registration)
-    return registry.register(registration, store.taken())
+    return registry.register(registration, store.taken(), same_run=lost)
 
 
 def require_own(store: ReleaseStore, registry: ModelRegistry) -> None:
@@ -168,7 +194,7 @@ def _publish(
     store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion, now: Clock
 ) -> ReleaseState:
     require_own(store, registry)
-    pointer, champion = store.pointer(), registry.champion()
+    pointer, champion = store.pointer(), champion_of(store, registry)
     if champion is None:
         return ReleaseState(version=None, changed=False, reason=registered.reason, path="")
     in_production = pointer.version if pointer else None
@@ -216,7 +242,8 @@ def _name_the_overtaken(
     """Write down the champions that lost the alias before they came into production."""
     named = {entry.version for entry in ledger}
     for version in registry.former_champions():
-        if version not in named:
+        # Of a production that was emptied nothing is known, not even that it was overtaken.
+        if version not in named and store.knows(version, registry.run_of(version)):
             overtaken = LedgerEntry(
                 at=now(),
                 action="refused",

@@ -116,7 +116,9 @@ class ModelRegistry:
                 raise
             return None
 
-    def register(self, registration: Registration, taken: Collection[str] = ()) -> str:
+    def register(
+        self, registration: Registration, taken: Collection[str] = (), *, same_run: bool = False
+    ) -> str:
         """Register a decided challenger, with its reasons; the same one again is the same version.
 
         Everything that a release needs is stored first, so that any process that finds the version
@@ -125,6 +127,7 @@ class ModelRegistry:
         Args:
             registration: The challenger.
             taken: Names that releases have in production.
+            same_run: As of ``find``.
 
         Returns:
             The version's name.
@@ -133,14 +136,14 @@ class ModelRegistry:
             ReleaseError: If the challenger's run or model is not in MLflow.
         """
         client, record, decision = self._server.client(), registration.record, registration.decision
-        if (version := self.find(registration)) is not None:
+        if (version := self.find(registration, same_run=same_run)) is not None:
             return version
         run_id = _run_id(record)
         model_id = _logged_model(client, run_id)
         _stage(client, run_id, registration.files)
         _create_name(client, self.model_name, registration.files.get("table_info"))
         return self._create(
-            registration,
+            lambda: self.find(registration, same_run=same_run),
             source=f"models:/{model_id}",
             run_id=run_id,
             model_id=model_id,
@@ -148,14 +151,18 @@ class ModelRegistry:
             description=decision_markdown(decision)[:MAX_TEXT],
         )
 
-    def find(self, registration: Registration) -> str | None:
+    def find(self, registration: Registration, *, same_run: bool = False) -> str | None:
         """The version that this challenger has already, or None.
 
         Challengers that were not compared share a challenge, so that one that is promoted by hand
         is recognised by its run alone.
+
+        Args:
+            registration: The challenger.
+            same_run: Whether the same challenger of another run is another one.
         """
         for version in self._all():
-            if CHALLENGE_TAG in version.tags and _is_same(version, registration):
+            if CHALLENGE_TAG in version.tags and _is_same(version, registration, same_run):
                 return _name(version)
         return None
 
@@ -272,7 +279,7 @@ class ModelRegistry:
             named = text.replace(f"'{registered.version}'", f"'{version}'")
             meta.write_text(named, encoding="utf-8")
 
-    def _create(self, registration: Registration, **version: Any) -> str:
+    def _create(self, find: Callable[[], str | None], **version: Any) -> str:
         """Make a version once, also where MLflow's answer is lost on the way."""
         from mlflow.exceptions import MlflowException
 
@@ -285,7 +292,7 @@ class ModelRegistry:
             return create()
         except MlflowException:
             # Asked patiently: the server may be back by then.
-            return self.find(registration) or create()
+            return find() or create()
 
     def _alias(self, alias: str) -> str | None:
         from mlflow.exceptions import MlflowException
@@ -389,9 +396,9 @@ def _downloaded(server: Tracking, uri: str, target: Path, version: str) -> Path:
         ) from error
 
 
-def _is_same(version: ModelVersion, registration: Registration) -> bool:
-    if _fitted_by(version) == registration.record.mlflow_run_id:
-        return True
+def _is_same(version: ModelVersion, registration: Registration, same_run: bool) -> bool:
+    if same_run or _fitted_by(version) == registration.record.mlflow_run_id:
+        return _fitted_by(version) == registration.record.mlflow_run_id
     challenge_id = registration.decision.challenge.challenge_id
     return registration.override is None and version.tags[CHALLENGE_TAG] == challenge_id
 

@@ -188,6 +188,17 @@ class ReleaseStore:
         """Whether that was done for a challenger of this run."""
         return self._note(_recorded_path(registration.record.mlflow_run_id)) is not None
 
+    def knows(self, version: str, mlflow_run_id: str) -> bool:
+        """Whether anything here tells what a version's run has made, or that it was published.
+
+        Args:
+            version: The registered version.
+            mlflow_run_id: The run that the registry says has fitted it; may be empty.
+        """
+        if is_component(mlflow_run_id) and self._note(_recorded_path(mlflow_run_id)) is not None:
+            return True
+        return self._was_published(version)
+
     def note_manifest(self, manifest: Manifest) -> None:
         """Keep the SHA-256 of a run's manifest, once, before MLflow is given it.
 
@@ -483,7 +494,17 @@ class ReleaseStore:
 
     def ledger_faults(self) -> list[str]:
         """What is missing in the history, or was changed; a sentence each."""
-        return self._ledger.faults()
+        faults = self._ledger.faults()
+        try:
+            pointer = self.pointer()
+        except ReleaseError:  # told wherever the release itself is looked at
+            return faults
+        if pointer is not None and not self._was_published(pointer.version):
+            faults.append(
+                f"The ledger has no entry for release {pointer.version}, which is in production: "
+                "its newest entries were removed."
+            )
+        return faults
 
     def ledger(self) -> list[LedgerEntry]:
         """The history of production, the oldest entry first."""

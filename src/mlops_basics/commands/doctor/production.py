@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
+from mlops_basics.production.publish import lost_production
 from mlops_basics.schemas import MonitoringState, Pointer, ReleaseManifest
 
 _AGREEMENT, _RELEASE, _MONITORING = "champion", "release", "monitoring"
@@ -49,6 +50,12 @@ def agreement(
             f"The registry's champion is {champion}, production holds {present}, and no promotion "
             "or rollback has moved it: somebody moved the alias in MLflow. Runs are refused.",
             f"Move it back: kedro rollback --to {present}",
+        )
+    if champion is not None and present is None and not moving:
+        raise CheckError(
+            lost_production(champion),
+            "The next `kedro run` is judged as the first model. To have that version back instead: "
+            "kedro promote MLFLOW_RUN_ID --reason '...', while the run's data are still there.",
         )
     if champion != present:
         back = f", or go back: kedro rollback --to {present}" if present else ""
