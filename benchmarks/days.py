@@ -161,8 +161,7 @@ def part(generator: Callable[[int], np.random.Generator]) -> Part:
                 "These tables take days for independent of each other, which they are here. The "
                 "gate does not know it: days may persist, and it takes them for fewer, the more "
                 "so the fewer they are. So it promotes still less often without need than the "
-                "tables say, and finds less on 30 days than they say: benchmarks/dependent_days.py "
-                "counts both."
+                "tables say, and finds less on 30 days than they say: the next section counts both."
             ),
             Paragraph(
                 f"{LIVES:,} challenges and {YEARS:,} years for each column. In a challenge both "

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from benchmarks import simulate
+from benchmarks import bars, simulate
+from benchmarks.bars import Bar
 from benchmarks.configured import FITS, NO_METRICS, REFIT, configured
-from benchmarks.proof_page import Paragraph, Part, Table
+from benchmarks.proof_page import Paragraph, Part
 from benchmarks.rate import Rate
 from mlops_basics.pipelines.model_evaluation import gate
 from mlops_basics.pipelines.model_evaluation.nodes import decide
@@ -28,22 +28,12 @@ from mlops_basics.stats.paired.spending import alpha_at
 
 Floats = NDArray[np.float64]
 
-SEED, ROWS, LIVES = 19, 1_000, 100
+SEED, ROWS, LIVES = 19, 1_000, 200
 PROBES = (50, 100, 200)
 SPREAD, NOISE = 2.0, 0.1  # of the true log-odds, and of a probe's noise
 STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8)  # with which the fitted sum is added, a challenge each
-RARE_LIVES, CALIBRATED_LIVES = 40, 100
+RARE_LIVES, CALIBRATED_LIVES = 100, 200
 RARE = 0.02  # share of the rare class
-
-
-@dataclass(frozen=True)
-class Row:
-    """A line of the table: how often what should not happen does, and how often it may."""
-
-    case: str
-    before: Rate
-    after: Rate
-    goal: float
 
 
 #: What a run shows of a refused challenger, as a score that is the higher the better it looks; None
@@ -176,24 +166,24 @@ def outcomes(world: World, rows: int, params: DecisionParams, lives: int) -> dic
     return {name: Rate(made.count(name) / lives, lives) for name in ("promoted", "guard_veto")}
 
 
-def rows() -> Iterator[Row]:
+def rows() -> Iterator[Bar]:
     """Every case, as it was and as it is."""
     for probes in PROBES:
-        yield Row(
+        yield Bar(
             f"fitted to test metrics, promoted after {probes + len(STRENGTHS)} challenges",
             fitted(probes, metrics_shown),
             fitted(probes, as_told),
             0.05,
         )
-    yield Row(
+    yield Bar(
         f"fitted to p-values alone, promoted after {PROBES[-1] + len(STRENGTHS)} challenges",
         fitted(PROBES[-1], p_value_shown),
         fitted(PROBES[-1], as_told),
         0.05,
     )
-    cases: tuple[tuple[str, World, str, int, int, float], ...] = (
+    cases: tuple[tuple[str, World, str, int, int, float | None], ...] = (
         # Forty rows of the class: that it is worse can hardly be shown. No bar.
-        ("rare class from .8 to .6, promoted", rare_class, "promoted", 2_000, RARE_LIVES, 1.0),
+        ("rare class from .8 to .6, promoted", rare_class, "promoted", 2_000, RARE_LIVES, None),
         ("rare class from .8 to .6, promoted", rare_class, "promoted", 10_000, RARE_LIVES, 0.05),
         (
             "equally accurate, better calibrated, vetoed",
@@ -209,19 +199,15 @@ def rows() -> Iterator[Row]:
             outcomes(world, size, params, lives)[outcome]
             for params in (separate_guards(), configured())
         )
-        yield Row(f"{case}, {size:,} rows", before, after, goal)
+        yield Bar(f"{case}, {size:,} rows", before, after, goal)
 
 
-def part(found: Sequence[Row]) -> Part:
+def part(found: Sequence[Bar]) -> Part:
     """The part of the page that these figures are in."""
-    lines = [
-        (row.case, str(row.before), str(row.after), f"{100 * row.goal:g} %" if row.goal < 1 else "")
-        for row in found
-    ]
     return Part(
         "A challenger that is fitted to what runs show",
         (
-            Table("How often it happens", ("case", "before", "now", "at most"), lines),
+            bars.table("How often it happens", found),
             Paragraph(
                 "What it means. Here the champion states the true probabilities, so that every "
                 "other model is worse. Challengers that add a noise of their own are tried on the "
@@ -248,17 +234,13 @@ def part(found: Sequence[Row]) -> Part:
     )
 
 
-def measure() -> list[tuple[str, float, float]]:
+def measure() -> bars.Measured:
     """Print a line a case; returns each with its bar."""
     found = []
     for row in rows():
-        print(
-            f"{row.case:62} before {row.before!s:>14}, now {row.after!s:>14} "
-            f"(at most {row.goal:g})",
-            flush=True,
-        )
-        found.append((row.case, row.after.value, row.goal))
-    return found
+        print("  ".join(row.cells), flush=True)
+        found.append(row)
+    return bars.measured(found)[0]
 
 
 if __name__ == "__main__":

@@ -22,9 +22,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import fold_level
+from benchmarks import bars, fold_level
+from benchmarks.bars import Bar
 from benchmarks.proof_page import Paragraph, Part, Table
-from benchmarks.rate import percent
+from benchmarks.rate import Rate, percent
 from mlops_basics.fitting.folds import divide
 from mlops_basics.stats.paired.compare import PairedSums, compare_losses
 from mlops_basics.stats.paired.losses import log_loss_rows
@@ -34,7 +35,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Fit = Callable[[Rows], Any]
 
-FOLDS, SPLITS = 5, 30
+FOLDS, SPLITS = 5, 100
 TABLES: dict[str, Callable[..., Any]] = {
     "iris": load_iris,
     "wine": load_wine,
@@ -64,11 +65,13 @@ class Contest:
     """One challenger: its p-values, and its true gain in nats.
 
     Attributes:
+        split: Which division of the table it is of.
         before: p-value on the test rows alone.
         after: p-value with those that came after the champion, out of fold.
         gain: Mean gain of the released model on the rows that nobody has seen.
     """
 
+    split: int
     before: float
     after: float
     gain: float
@@ -86,13 +89,16 @@ def contests(name: str, splits: int = SPLITS, seed: int = 0) -> list[Contest]:
             sizes = np.cumsum([round(share * len(y)) for share in (0.1, 0.3, 0.2)])
             old, new, test, rest = np.split(order, sizes)
             for make in FAMILIES.values():
-                found.append(_contest(make, x, y, old, new, test, rest))
+                made = _contest(make, x, y, old, new, test, rest)
+                found.append(Contest(split, *made))
     return found
 
 
 def _contest(
     make: Callable[[], Any], x: Floats, y: Rows, old: Rows, new: Rows, test: Rows, rest: Rows
-) -> Contest:
+) -> tuple[float, float, float]:
+    """P-values before and after, and the true gain."""
+
     def losses(learned: Rows, rows: Rows) -> Floats:
         model = make().fit(x[learned], y[learned])
         p = np.zeros((len(rows), int(y.max()) + 1))
@@ -113,39 +119,42 @@ def _contest(
         sums = PairedSums.from_losses(champion[rows], of_challenger[rows])
         return compare_losses(sums).p_value
 
-    return Contest(
-        before=p_value(challenger, test),
-        after=p_value(out_of_fold, np.concatenate([test, new])),
-        gain=float((champion - challenger)[rest].mean()),
-    )
+    before = p_value(challenger, test)
+    after = p_value(out_of_fold, np.concatenate([test, new]))
+    return before, after, float((champion - challenger)[rest].mean())
 
 
-def found(contests: list[Contest], level: float) -> tuple[float, float]:
+def _share(of: list[Contest], hits: list[bool]) -> Rate:
+    """Of some challengers; those of one division of a table are not independent."""
+    splits = [each.split for each in of]
+    return Rate.of_clusters(np.bincount(splits, hits), np.bincount(splits))
+
+
+def found(contests: list[Contest], level: float) -> tuple[Rate, Rate]:
     """Shares of the truly better challengers that are promoted, before and after."""
     better = [each for each in contests if each.gain > 0]
-    before, after = (
-        [getattr(each, name) <= level for each in better] for name in ("before", "after")
-    )
-    return float(np.mean(before)), float(np.mean(after))
+    before = _share(better, [each.before <= level for each in better])
+    return before, _share(better, [each.after <= level for each in better])
 
 
-def mistaken(contests: list[Contest], level: float) -> tuple[float, float]:
+def mistaken(contests: list[Contest], level: float) -> tuple[Rate, Rate]:
     """Shares of all promotions that are of truly worse challengers, before and after."""
     shares = []
     for name in ("before", "after"):
         promoted = [each for each in contests if getattr(each, name) <= level]
-        shares.append(float(np.mean([each.gain <= 0 for each in promoted])) if promoted else 0.0)
+        shares.append(_share(promoted, [each.gain <= 0 for each in promoted]))
     return shares[0], shares[1]
 
 
-def rows(splits: int = SPLITS) -> list[tuple[str, float, float, float]]:
-    """Case, before, after, goal: at least so many better ones found, at most so many worse."""
+def rows(splits: int = SPLITS) -> list[Bar]:
+    """How many better ones are found, and how many promotions are mistakes."""
     measured, level = [], alpha_at(1)
     for name, goal in GOALS.items():
         of_table = contests(name, splits)
-        measured.append((f"{name}: better challengers found", *found(of_table, level), goal))
+        case = f"{name}: better challengers found"
+        measured.append(Bar(case, *found(of_table, level), goal, least=True))
         case = f"{name}: promotions of worse challengers"
-        measured.append((case, *mistaken(of_table, level), MOST_WORSE))
+        measured.append(Bar(case, *mistaken(of_table, level), MOST_WORSE))
     return measured
 
 
@@ -153,42 +162,38 @@ def rows(splits: int = SPLITS) -> list[tuple[str, float, float, float]]:
 LIVES = 6_000
 
 
-def levels(lives: int = LIVES) -> list[tuple[str, float, float]]:
+def levels(lives: int = LIVES) -> list[tuple[str, Rate, Rate]]:
     """Case, and how often an exactly equal recipe passes at 5 % and at a first challenge."""
     passed = []
     for case in fold_level.CASES:
         p_values = fold_level.p_values(case, lives)
-        at_5, at_first = (float(np.mean(p_values <= level)) for level in (0.05, alpha_at(1)))
+        at_5, at_first = (
+            Rate(float(np.mean(p_values <= level)), lives) for level in (0.05, alpha_at(1))
+        )
         passed.append((case.name, at_5, at_first))
     return passed
 
 
-def part(
-    measured: list[tuple[str, float, float, float]], passed: list[tuple[str, float, float]]
-) -> Part:
+def part(measured: list[Bar], passed: list[tuple[str, Rate, Rate]]) -> Part:
     """The section of the proof: what is gained, what is claimed, and under which condition.
 
     Args:
         measured: What ``rows`` returned.
         passed: What ``levels`` returned.
     """
-    shown = tuple(
-        (case, percent(before), percent(after), f"at {_side(case)} {percent(goal)}")
-        for case, before, after, goal in measured
-    )
     return Part(
         "More power from the same rows",
         (
-            Table(
-                "A first challenge, at 0.58 %: six model families, each table divided 30 times",
-                ("case", "test rows alone", "with out-of-fold rows", "goal"),
-                shown,
+            bars.table(
+                f"A first challenge, at 0.58 %: six model families, each table divided {SPLITS} "
+                "times; before: test rows alone, now: with out-of-fold rows",
+                measured,
             ),
             Table(
                 "Chance that a recipe of exactly equal mean loss passes, "
                 f"{LIVES:,} tables each: 100 rows out of fold and 30 test rows",
                 ("recipe", "promised 5 %", f"promised {percent(alpha_at(1))}"),
-                tuple((case, *(percent(share) for share in shares)) for case, *shares in passed),
+                tuple((case, *map(str, shares)) for case, *shares in passed),
             ),
             Paragraph(
                 "Rows that came after the champion, and that the challenger learns from, speak out "
@@ -216,7 +221,3 @@ def part(
             ),
         ),
     )
-
-
-def _side(case: str) -> str:
-    return "most" if "worse" in case else "least"

@@ -60,7 +60,8 @@ def main() -> None:
             at_most, at_least = gate.measure(project, given.runs)
             most, least = most + at_most, least + at_least
         if given.only in (None, "proof"):
-            most += proof.measure()
+            at_most, at_least = proof.measure()
+            most, least = most + at_most, least + at_least
         if given.only in (None, "reports"):
             most += fitted_reports.measure()
         if given.only in (None, "policies"):

@@ -17,10 +17,10 @@ def test_more_of_the_better_challengers_are_found_and_hardly_a_worse_one():
     made = contests("iris", splits=5)
     better = sum(each.gain > 0 for each in made)
     before, after = found(made, alpha_at(1))
-    assert after * better >= binom.ppf(1e-3, better, 0.75)
-    assert after > before
+    assert after.value * better >= binom.ppf(1e-3, better, 0.75)
+    assert after.value > before.value
     promoted = sum(each.after <= alpha_at(1) for each in made)
-    wrong = round(mistaken(made, alpha_at(1))[1] * promoted)
+    wrong = round(mistaken(made, alpha_at(1))[1].value * promoted)
     assert wrong <= binom.isf(1e-3, promoted, MOST_WORSE)
 
 

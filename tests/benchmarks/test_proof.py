@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from benchmarks import days, proof, proof_page, simulate, years
+from benchmarks import copies, days, proof, proof_page, simulate, years
 from scipy import stats
 
 from mlops_basics.stats.paired.compare import PairedSums, compare_losses
@@ -169,6 +169,23 @@ def test_promotions_of_equal_models_are_records():
     records = 1 / np.arange(2, models + 1)
     error = math.sqrt((records * (1 - records)).sum() / lives)
     assert abs(np.mean(counts) - records.sum()) < 4 * error
+
+
+def test_lives_of_one_cluster_are_one_witness():
+    """Ten equal lives in each of four clusters say what four lives do; alone they are a share."""
+    together = proof.Rate.of_clusters([10, 0, 10, 0], [10] * 4)
+    assert (together.value, together.lives) == (0.5, 40)
+    assert together.error == pytest.approx(math.sqrt(0.25 / 3))
+    alone = proof.Rate.of_clusters([1, 0] * 20, [1] * 40)
+    assert alone.error == pytest.approx(math.sqrt(0.25 / 39))
+
+
+def test_copies_are_decided_as_the_table_is():
+    """Rows as witnesses change some decisions, copies as one of them change none."""
+    before, now = copies.differing(lives=30)
+    assert before.value > 0.1
+    assert now.value == 0
+    assert copies.years(3, 5)[1].value == 0
 
 
 def test_rates_in_words():

@@ -153,7 +153,8 @@ class Watch(Artifact):
     error is tolerated up to theirs, ``own`` being the test against the release's reference
     meanwhile (None: it counts), and a column has drifted only if it also differs from
     ``compared_with``, which are keys of records. ``passed_rows`` had been tested when the test
-    began anew.
+    began anew. ``bursts`` is what the batches show of rows that err together, where the reference
+    hides it, since a hash has drawn it (None: it hides nothing).
     """
 
     version: str
@@ -162,6 +163,7 @@ class Watch(Artifact):
     loss: WatchedLoss
     sequential: dict[str, Any]
     own: dict[str, Any] | None = None
+    bursts: dict[str, Any] | None = None
     passed_rows: int = 0
     recent: tuple[float, ...] = ()
     compared_with: tuple[tuple[str, int], ...] = ()

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import pandas as pd
 import pytest
+from benchmarks.dependent_days import errors_by_day
 from benchmarks.streams import start_known
 
 from mlops_basics.errors import ConfigurationError
@@ -95,6 +96,24 @@ def test_blocks_are_those_of_the_whole_stream():
     common = 0.06 - losses.var() / 4  # more rows of a burst do not average out what they share
     assert in_full_stream(blocks, losses, 5).variance == pytest.approx(common + losses.var() / 20)
     assert in_full_stream(state, np.zeros(500), 5).variance > 0
+
+
+def test_bursts_that_a_hash_hides_are_seen_in_the_batches(release):
+    """Days of a hundred rows, of which few were drawn: blocks grow to a part of a day."""
+    rng = np.random.default_rng(1)
+    losses, _ = errors_by_day(rng, 60, 0.2, day_error=0.08)
+    drawn = rng.random(len(losses)) < 0.2
+    table, blocks = pd.DataFrame({"error": losses[drawn]}), {}
+    for thinned in (1, 5):
+        info = release.reference.info.model_copy(update={"thinned": thinned})
+        reference = dataclasses.replace(release.reference, losses=table, info=info)
+        watch = begin_watch(release, reference, PARAMS)
+        for number in range(1, 5):
+            of_batch, _ = errors_by_day(np.random.default_rng(number), 7, 0.2, day_error=0.08)
+            watch, _ = enter(watch, record_of(number), of_batch)
+        blocks[thinned] = watch.sequential["block"]
+    assert blocks[1] == 1  # a reference that is a whole period shows its bursts by itself
+    assert blocks[5] >= 25
 
 
 def test_the_losses_are_those_of_the_labelled_rows(release):
@@ -205,6 +224,18 @@ def test_the_verdict_says_which_labels_it_rests_on(release):
     assert drift.observed == pytest.approx(2 / 3)
     assert drift.wealth >= 1 > quiet.wealth >= 0
     assert drift.alarm_row is not None
+
+
+def test_an_alarm_says_what_its_promise_rests_on(release):
+    """Where a hash has drawn the test rows and nothing names the days; not where something does."""
+    watch = begin_watch(release, release.reference, PARAMS)
+    watch, record = enter(watch, record_of(1, 120, 120), np.ones(120))
+    told = []
+    for split in ({"thinned": 5}, {"thinned": 5, "run": 20.0}, {"thinned": 1}):
+        info = release.reference.info.model_copy(update=split)
+        of_split = dataclasses.replace(release.reference, info=info)
+        told.append("group_by" in conclude_concept(watch, of_split, [record]).reason)
+    assert told == [True, False, False]
 
 
 def test_a_release_with_few_or_perfect_test_rows_can_be_watched(release):

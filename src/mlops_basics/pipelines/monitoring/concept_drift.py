@@ -23,6 +23,7 @@ from mlops_basics.schemas.policy import ENOUGH_ROWS
 from mlops_basics.scoring.policy_loss import score_target
 from mlops_basics.scoring.scores import Scores, expected_loss, watched_losses
 from mlops_basics.stats.concept_drift.blocks import choose_block
+from mlops_basics.stats.concept_drift.bursts import Bursts, block_shown, observe
 from mlops_basics.stats.concept_drift.sequential import (
     SequentialState,
     conclude,
@@ -69,6 +70,7 @@ def begin_watch(release: Release, reference: ReleaseReference, params: Monitorin
         trained={batch.name: batch.sha256 for batch in release.batches if batch.learned_from},
         loss=loss,
         sequential=in_full_stream(state, losses, reference.info.thinned).to_dict(),
+        bursts=Bursts().to_dict() if reference.info.thinned > 1 else None,
     )
 
 
@@ -78,7 +80,8 @@ def in_full_stream(state: SequentialState, losses: Floats, thinned: int) -> Sequ
     A burst that hits k reference rows hits ``thinned`` times as many in the stream, and one that is
     shorter than ``thinned`` rows does not show in the reference at all. So a split by hash that
     keeps a fifth of the rows means blocks of five rows at least: total failure, which single rows
-    show after about 8, is then seen after two or three blocks.
+    show after about 8, is then seen after two or three blocks. What still is hidden, such as days
+    of which a few rows were drawn, the batches show (``in_bursts``).
     """
     if thinned <= 1:
         return state
@@ -88,6 +91,14 @@ def in_full_stream(state: SequentialState, losses: Floats, thinned: int) -> Sequ
     common = max(state.variance - alone / state.block, 0.0) if state.block > 1 else 0.0
     variance = alone / block + common
     return dataclasses.replace(state, block=block, variance=max(variance, 1e-6 * state.mean))
+
+
+def in_bursts(state: SequentialState, bursts: Bursts) -> SequentialState:
+    """Blocks as long as the batches before have shown bursts to be, if these are longer."""
+    length, variance = block_shown(bursts)
+    if length <= state.block:
+        return state
+    return dataclasses.replace(state, block=length, variance=max(variance, 1e-6 * state.mean))
 
 
 def batch_losses(
@@ -157,7 +168,8 @@ def may_enter(record: WatchedBatch, newest: int, params: MonitoringParams) -> bo
 def enter(watch: Watch, record: WatchedBatch, losses: Floats) -> tuple[Watch, WatchedBatch]:
     """Let a batch's losses, in time order, enter the test; once in its life."""
     before = SequentialState.from_dict(watch.sequential)
-    after = update(before, losses)
+    bursts = None if watch.bursts is None else Bursts.from_dict(watch.bursts)
+    after = update(before if bursts is None else in_bursts(before, bursts), losses)
     interval = _interval(losses)
     entered = record.model_copy(
         update={
@@ -168,7 +180,12 @@ def enter(watch: Watch, record: WatchedBatch, losses: Floats) -> tuple[Watch, Wa
             "error_high": interval.high,
         }
     )
-    watch = watch.model_copy(update={"sequential": after.to_dict()})
+    watch = watch.model_copy(
+        update={
+            "sequential": after.to_dict(),
+            "bursts": None if bursts is None else observe(bursts, losses).to_dict(),
+        }
+    )
     return with_losses(watch, losses, alarmed=before.alarm_row is not None), entered
 
 
@@ -191,7 +208,7 @@ def conclude_concept(
         (record.error or 0.0) * record.labels.labelled for record in entered if record.labels
     )
     if result.alarm:
-        status, reason = "drift", result.reason
+        status, reason = "drift", result.reason + _condition(reference)
     elif not any(record.labels and record.labels.labelled for record in used):
         reason = f"no labels yet, of {_batches(len(used))}" if used else "no batch has come yet"
         status = "no_labels"
@@ -236,6 +253,17 @@ def conclude_concept(
 
 def _batches(count: int) -> str:
     return "1 batch" if count == 1 else f"{count} batches"
+
+
+def _condition(reference: ReleaseReference) -> str:
+    """What the promise of an alarm rests on, where nothing tells which rows belong together."""
+    if reference.info.thinned <= 1 or reference.info.run > 1:
+        return ""
+    return (
+        "; in the first batches that holds for rows that err independently of each other: test "
+        "rows of a split by hash hardly show bursts, such as bad days. Where rows belong together, "
+        "name a column that says so (group_by)"
+    )
 
 
 def _newest_error(entered: Sequence[WatchedBatch]) -> tuple[float | None, int]:

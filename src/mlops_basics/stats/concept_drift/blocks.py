@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from mlops_basics.stats._special import smallest_where
 Floats = NDArray[np.float64]
 
 LENGTHS = (1, 5, 10, 25, 50, 100, 500, 2500)
-_FEWEST = 40  # blocks that a variance is estimated from
+FEWEST = 40  # blocks that a variance is estimated from
 _SLACK = 1.25  # growth of the variance that is no sign of dependence
 _SHIFTS = 3  # of the level, that may lie in a reference
 _SHORTEST_LEVEL = 10  # a level lasts at least a tenth of the rows
@@ -145,12 +146,12 @@ def choose_block(losses: ArrayLike, *, run: float = 1.0) -> BlockChoice:
     """
     losses = _check.vector(losses, "losses")
     n = len(losses)
-    shifts = level_shifts(losses) if n >= 2 * _FEWEST else []
+    shifts = level_shifts(losses) if n >= 2 * FEWEST else []
     candidates: list[tuple[int, float, int]] = []
     least = max(math.ceil(run), 1)
     for length in (least, *(each for each in LENGTHS if each > least)):
         means = block_means(losses, length)
-        if len(means) < (_FEWEST if length > least else 2):
+        if len(means) < (FEWEST if length > least else 2):
             break
         candidates.append((length, _neighbour_variance(means, length, shifts), len(means)))
     if not candidates or candidates[0][1] <= 1e-18:
@@ -162,11 +163,7 @@ def choose_block(losses: ArrayLike, *, run: float = 1.0) -> BlockChoice:
             candidates=tuple((b, v) for b, v, _ in candidates),
             reason=f"single rows: {n} losses that do not vary show no bursts",
         )
-    best = next(
-        at
-        for at, (_, v, _) in enumerate(candidates)
-        if all(w <= _SLACK * v * (1 + math.sqrt(3 / k)) for _, w, k in candidates[at + 1 :])
-    )
+    best = shortest(candidates)
     b, v, _ = candidates[best]
     effective = n * min(float(losses.var(ddof=1)) / v, 1.0) if b > 1 else float(n)
     longest = candidates[-1][0]
@@ -185,6 +182,20 @@ def choose_block(losses: ArrayLike, *, run: float = 1.0) -> BlockChoice:
         variance=v / b,
         candidates=tuple((length, value) for length, value, _ in candidates),
         reason=reason,
+    )
+
+
+def shortest(candidates: Sequence[tuple[int, float, int]]) -> int:
+    """The first candidate that no longer one exceeds by more than slack and chance: its place.
+
+    Args:
+        candidates: Each length, its V and how many blocks that was estimated from, ascending; one
+            at least.
+    """
+    return next(
+        at
+        for at, (_, v, _) in enumerate(candidates)
+        if all(w <= _SLACK * v * (1 + math.sqrt(3 / k)) for _, w, k in candidates[at + 1 :])
     )
 
 
