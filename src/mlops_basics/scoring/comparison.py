@@ -11,9 +11,13 @@ from mlops_basics.stats.paired.auc import auc_influence, compare_auc, rank_score
 from mlops_basics.stats.paired.compare import PairedSums, compare_losses
 from mlops_basics.stats.paired.confusion import PairedTable, paired_bootstrap
 from mlops_basics.stats.paired.groups import compare_groups, group_sums
-from mlops_basics.stats.paired.influence import confusion_influence
+from mlops_basics.stats.paired.influence import compare_left_out, confusion_influence
 from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
 from mlops_basics.stats.paired.result import PairedResult
+
+#: More cells of (class, prediction, prediction) take seconds to draw; so few rows on which the
+#: models differ are drawn all the same, since sums of their influences are not normal yet.
+MOST_CELLS, FEW_DIFFERENCES = 500, 100
 
 
 def compare_scores(
@@ -52,19 +56,27 @@ def compare_scores(
     if spec.of_confusion is None:
         return _compare_auc(champion, challenger, groups, alpha, min_gain, in_order)
     classes = champion.probabilities.shape[1]
-    if groups is not None:
-        influence = confusion_influence(
-            spec.of_confusion, y, champion.predicted, challenger.predicted, n_classes=classes
-        )
-        return compare_groups(
-            influence, groups, y, metric=metric, alpha=alpha, min_gain=min_gain, in_order=in_order
-        )
-    if metric == "accuracy":
+    if groups is None and metric == "accuracy":
         counts = PairedCounts.from_predictions(y, champion.predicted, challenger.predicted)
         return mcnemar(counts, alpha=alpha, min_gain=min_gain)
-    table = PairedTable.from_codes(y, champion.predicted, challenger.predicted, n_classes=classes)
-    metrics = {metric: spec.of_confusion}
-    return paired_bootstrap(table, metrics, rng=rng, alpha=alpha, min_gain=min_gain)[metric]
+    predicted = y, champion.predicted, challenger.predicted
+    if groups is None:
+        table = PairedTable.from_codes(*predicted, n_classes=classes)
+        if len(table.cells) <= MOST_CELLS or table.disagreements < FEW_DIFFERENCES:
+            metrics = {metric: spec.of_confusion}
+            return paired_bootstrap(table, metrics, rng=rng, alpha=alpha, min_gain=min_gain)[metric]
+        return compare_left_out(
+            spec.of_confusion,
+            *predicted,
+            n_classes=classes,
+            metric=metric,
+            alpha=alpha,
+            min_gain=min_gain,
+        )
+    influence = confusion_influence(spec.of_confusion, *predicted, n_classes=classes)
+    return compare_groups(
+        influence, groups, y, metric=metric, alpha=alpha, min_gain=min_gain, in_order=in_order
+    )
 
 
 def _compare_auc(

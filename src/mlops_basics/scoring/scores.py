@@ -48,6 +48,10 @@ class Scores:
             probabilities=np.concatenate([part.probabilities for part in parts]),
         )
 
+    def of(self, rows: npt.NDArray[np.intp]) -> Scores:
+        """Scores of some of the rows, by their positions."""
+        return Scores(self.task, self.y[rows], self.predicted[rows], self.probabilities[rows])
+
 
 def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Scores:
     """Predict ``features`` and pair the predictions with the targets in ``table``.

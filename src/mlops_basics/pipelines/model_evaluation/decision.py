@@ -215,11 +215,22 @@ def _worst_class(
     gate: pd.DataFrame, request: ChallengeRequest, alpha: float, rng: np.random.Generator
 ) -> Guard | None:
     """The class whose recall is most clearly worse, at a share of the level for each class."""
+    old, new = gate_scores(gate, "champion"), gate_scores(gate, "challenger")
+    groups = gate[GROUP_COLUMN].to_numpy() if GROUP_COLUMN in gate.columns else None
     found = []
     for code, name in enumerate(request.classes):
-        rows = gate[gate["y"] == code]
+        rows = np.flatnonzero(old.y == code)
         if len(rows) >= MIN_ROWS:
-            result = compare("accuracy", rows, request, alpha, 0.0, rng)
+            result = compare_scores(
+                "accuracy",
+                old.of(rows),
+                new.of(rows),
+                None if groups is None else groups[rows],
+                alpha,
+                0.0,
+                rng,
+                in_order=request.in_order,
+            )
             found.append(replace(result, metric=f"recall of class '{name}'"))
     if not found:
         return None

@@ -76,11 +76,18 @@ def _placements(positive: NDArray[np.bool_], score: Floats) -> Floats:
     A positive row beats what scores lower, a negative one what scores higher. The mean over
     either side is the AUC (Sun and Xu's form of DeLong's structural components).
     """
-    m, n = int(positive.sum()), int((~positive).sum())
-    overall = _midranks(score)
+    order = np.argsort(score)
+    ordered = score[order]
+    first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    sizes = np.diff(first, append=len(score))
+    positives = np.add.reduceat(positive[order].astype(np.int64), first)
+    negatives = sizes - positives
+    m, n = int(positives.sum()), int(negatives.sum())
+    # of each value: what scores lower on the other side, and half of what scores the same
+    above = np.repeat(np.cumsum(negatives) - negatives / 2, sizes) / n
+    below = 1 - np.repeat(np.cumsum(positives) - positives / 2, sizes) / m
     placement = np.empty(len(score))
-    placement[positive] = (overall[positive] - _midranks(score[positive])) / n
-    placement[~positive] = 1 - (overall[~positive] - _midranks(score[~positive])) / m
+    placement[order] = np.where(positive[order], above, below)
     return placement
 
 

@@ -7,12 +7,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
-from mlops_basics.stats.paired.compare import LossResult, PairedSums, compare_losses
-from mlops_basics.stats.paired.influence import PairedMetric
+from mlops_basics.stats.paired.compare import LossResult, PairedSums
+from mlops_basics.stats.paired.influence import PairedMetric, compare_influence
 from mlops_basics.stats.paired.persistence import independent_days
 from mlops_basics.stats.paired.result import MIN_ROWS, rough_level
-
-_NOISE = 1e-7  # of gains in a share: what numerical derivatives leave of no variance
 
 
 def group_sums(
@@ -135,10 +133,7 @@ def compare_groups(
     effect = paired.challenger - paired.champion
     whole = PairedSums(n=rows, champion=-paired.champion, gain=effect, scale=1.0)
     sums = _grouped(whole, paired.influence, groups, in_order)
-    if sums.sd < _NOISE:
-        sums = replace(sums, m2=0.0, m3=0.0)
-    result = compare_losses(sums, metric=metric, alpha=alpha, min_gain=min_gain)
-    result = replace(result, champion=paired.champion, challenger=paired.challenger)
+    result = compare_influence(paired, sums, metric=metric, alpha=alpha, min_gain=min_gain)
     fewest = groups_of_the_rarest(y, groups)
     if fewest < 2:
         return replace(
