@@ -6,7 +6,7 @@ from typing import Any
 
 from kedro.io import DataCatalog, MemoryDataset
 
-from mlops_basics.commands.ct import ExitCode, _search
+from mlops_basics.commands.ct import ExitCode, _search, _since
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import MonitoringState, Verdict, Watch, WatchedBatch
 from mlops_basics.schemas.policy import Adaptation
@@ -74,3 +74,19 @@ def test_a_search_that_is_not_possible_is_told_and_not_repeated() -> None:
     after = place.state.load().watches["3"]
     assert after.pending == ()
     assert [attempt.outcome for attempt in after.attempts] == ["search_not_possible"]
+
+
+def test_what_a_search_answers_is_told_in_words() -> None:
+    """Each kind of evidence once, whatever names a column, in one sentence."""
+    verdict = make_monitored().verdict
+    told = {
+        ("concept_drift",): "the error has risen",
+        ("data_drift:hour", "data_drift:load"): "columns have drifted",
+        ("worse_than_constant",): "production does worse than a constant prediction",
+        (
+            "data_drift:hour",
+            "label_shift",
+        ): "the shares of the classes have moved, and the error with them and columns have drifted",
+    }
+    for evidence, words in told.items():
+        assert _since(verdict.model_copy(update={"evidence": evidence})) == words
