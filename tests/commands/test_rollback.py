@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import sys
@@ -349,15 +350,20 @@ def test_the_table_of_releases(small):
     store.record(make_entry("2", "1", action="refused", at="2026-01-10", reason="damaged"))
     registry.known.append("3")
     text = shown(releases_table(store, registry))
-    lines = [line for line in text.splitlines() if line.strip().startswith(("1 ", "2 "))]
-    assert [line.split()[0] for line in lines] == ["1", "2", "1", "2"]
-    assert "2026-01-01 to 2026-01-02" in lines[0]
-    assert "2026-01-09 to now" in lines[2]
-    assert "Log loss 0.250 (0.125 to 0.500)" in lines[2]
-    assert "rollback by me: complaints" in lines[2]
-    assert "run-1" in lines[2]
-    assert "2026-01-01 00.00" in text  # below the run's id
-    assert "(refused)" in lines[3]
+    rows = re.split(r"\n +(?=[12] )", text)[1:]
+    assert [row.split()[0] for row in rows] == ["1", "2", "1", "2"]
+    for part in ("2026-01-01", "to 2026-01-02"):
+        assert part in rows[0]
+    for part in (
+        "2026-01-09",
+        "to now",
+        "Log loss: gain 0.250 [0.125, 0.500]",
+        "rollback by me: complaints",
+        "run-1",
+        "2026-01-01 00.00",  # below the run's id
+    ):
+        assert part in rows[2]
+    assert "(refused)" in rows[3]
     assert "Registered and never in production: 3." in text
     assert "interrupted" not in text
 
@@ -385,7 +391,8 @@ def test_the_table_tells_what_was_kept_and_the_drift_behind_it(small):
     words = " ".join(text.split())
     assert "retraining after concept drift, drift of size: version 1 was kept (guard veto)" in words
     assert "search after doing worse than a constant: version 2 was kept" in words
-    at = [text.index(part) for part in ("2026-01-01 05:00 (kept)", "2026-02-01 05:00 (kept)")]
+    at = [text.index(part) for part in ("2026-01-01 05:00", "2026-02-01 05:00")]
+    assert text.count("(kept)") == 2
     assert at[0] < text.index("after drift of age") < at[1]
     assert "(kept)" not in shown(releases_table(store, registry))
 
@@ -415,12 +422,12 @@ def test_the_table_reports_what_does_not_agree(small):
     store.record(make_entry("2", "1"))
     text = " ".join(shown(releases_table(store, registry)).split())
     assert "champion is 2, production holds 1: a publishing or a rollback was interrupted" in text
-    assert "2026-01-02 (not finished)" in text
+    assert "(not finished)" in text
     store, registry = released(small)
     assert "Nothing is in production." in shown(releases_table(store, registry))
     store.upload(small, make_manifest("1"))
     store.point("1", None, NOW)
-    assert "The ledger has no entry for 1" in shown(releases_table(store, registry))
+    assert "no entry for release 1" in " ".join(shown(releases_table(store, registry)).split())
 
 
 def test_a_ledger_that_lacks_what_is_in_production_is_told(small):

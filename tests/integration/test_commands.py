@@ -47,7 +47,7 @@ def test_releases_shows_what_was_in_production(on_two, monkeypatch):
     result = on_two.command("releases", "--env", ENV)
     assert result.exit_code == 0, result.output
     assert "Releases of mine" in result.output
-    rows = [line for line in result.output.splitlines() if "release by" in line]
+    rows = re.split(r"\n +(?=[12] )", result.output)[1:]
     assert [row.split()[0] for row in rows] == ["1", "2"]
     store, _ = production_of(on_two)
     for entry, row in zip(store.ledger(), rows, strict=False):
