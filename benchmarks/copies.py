@@ -10,9 +10,10 @@ from benchmarks import simulate
 from benchmarks.bars import Bar
 from benchmarks.rate import Rate
 from benchmarks.years import WEEKS
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.groups import group_sums
 from mlops_basics.stats.paired.spending import alpha_at
+from mlops_basics.stats.paired.sums import PairedSums
 from mlops_basics.table.copies import copy_sets
 
 Floats = NDArray[np.float64]

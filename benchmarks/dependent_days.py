@@ -25,9 +25,10 @@ from mlops_basics.stats.concept_drift.bursts import Bursts, observe
 from mlops_basics.stats.concept_drift.sequential import SequentialState, start_monitor, update
 from mlops_basics.stats.data_drift.alike import Likeness, group_size, measure_likeness
 from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.groups import group_sums
 from mlops_basics.stats.paired.spending import alpha_at
+from mlops_basics.stats.paired.sums import PairedSums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
+from mlops_basics.stats.paired.sums import PairedSums
 
 Floats = NDArray[np.float64]
 #: Predicts rows from a fit on other rows: (learned x, learned y, predicted x).

@@ -27,9 +27,10 @@ from benchmarks.bars import Bar
 from benchmarks.proof_page import Paragraph, Part, Table
 from benchmarks.rate import Rate, percent
 from mlops_basics.fitting.folds import divide
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.losses import log_loss_rows
 from mlops_basics.stats.paired.spending import alpha_at
+from mlops_basics.stats.paired.sums import PairedSums
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]

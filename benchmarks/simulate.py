@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from scipy import optimize, special, stats
 
 from benchmarks.power import mcnemar_power
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses, skewness_of_mean
+from mlops_basics.stats.paired.compare import compare_losses, skewness_of_mean
 from mlops_basics.stats.paired.hall import hall_p_value
 from mlops_basics.stats.paired.losses import log_loss_rows
+from mlops_basics.stats.paired.sums import PairedSums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

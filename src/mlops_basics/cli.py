@@ -208,8 +208,10 @@ def releases(place: Place, every: bool, show_test: str | None) -> None:
 
         Console().print(figures_of(place, show_test).in_words(), soft_wrap=True)
         return
-    state = remembered(place.bare_catalog().get("monitoring_state"))
-    Console().print(releases_table(*place.production(), state, every=every))
+    catalog = place.bare_catalog()
+    state = remembered(catalog.get("monitoring_state"))
+    store = catalog.get("release").store
+    Console().print(releases_table(store, state, every=every))
 
 
 @command("model")
@@ -239,7 +241,7 @@ def serve(place: Place, host: str, port: int) -> int:
     """Verify the release in production and serve it over HTTP (POST /invocations)."""
     from mlops_basics.commands.serve import serve as serve_release
 
-    return serve_release(place.production()[0], host, port)
+    return serve_release(place.store(), host, port)
 
 
 @command("environment")

@@ -421,6 +421,11 @@ class MlflowRunHooks:
         mlflow_state.end_runs("FAILED", self._outer_run_id)
 
 
+_record = RunRecordHooks()
+#: The two of them, as ``settings.py`` hands them to Kedro.
+HOOKS = (MlflowRunHooks(_record), _record)
+
+
 def pipelines_of(run_params: dict[str, Any]) -> list[str]:
     """Names of the pipelines that are run."""
     return list(run_params.get("pipeline_names") or [WHOLE_LOOP])

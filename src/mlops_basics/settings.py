@@ -3,11 +3,11 @@
 import logging
 import os
 import tempfile
+from collections.abc import Iterator
 
 from kedro.config import OmegaConfigLoader
 
 from mlops_basics.config.resolvers import env, in_project, joined
-from mlops_basics.hooks import MlflowRunHooks, RunRecordHooks
 
 # Before MLflow is imported: its own notes of a first run, and a warning that kedro-mlflow's import
 # triggers in every command, are nothing that a user could act on. `--verbose` shows them.
@@ -22,8 +22,17 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "4")
 # imported: a home that cannot be written to would end a run in the middle. This one is there.
 os.environ.setdefault("SKB_DATA_DIRECTORY", tempfile.gettempdir())
 
-_record = RunRecordHooks()
-HOOKS = (MlflowRunHooks(_record), _record)
+
+class ProjectHooks:
+    """The hooks of ``hooks.py``, imported when a session begins: `kedro --help` needs none."""
+
+    def __iter__(self) -> Iterator[object]:
+        from mlops_basics import hooks
+
+        return iter(hooks.HOOKS)
+
+
+HOOKS = ProjectHooks()
 # kedro-mlflow's hook is called by MlflowRunHooks.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro_mlflow")
 CONFIG_LOADER_CLASS = OmegaConfigLoader

@@ -9,10 +9,11 @@ import pytest
 from benchmarks import copies, days, proof, proof_page, simulate, years
 from scipy import stats
 
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.groups import group_sums
 from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
 from mlops_basics.stats.paired.spending import alpha_at
+from mlops_basics.stats.paired.sums import PairedSums
 
 MARKDOWN = (proof.DOCS / "proof.md").read_text(encoding="utf-8")
 HTML = (proof.DOCS / "proof.html").read_text(encoding="utf-8")

@@ -124,7 +124,7 @@ def test_the_table_of_releases_tells_why_and_which_run(released, store):
         "1",
         "2",
     ]
-    text = shown(releases_table(store, released.registry))
+    text = shown(releases_table(store))
     line = next(line for line in text.splitlines() if line.strip().startswith("2 "))
     assert "promoted by ada: the test rows are wrong" in line
     run_id = released.registry.run_of("2")

@@ -16,7 +16,7 @@ from mlops_basics.datasets.challenge import ChallengeDataset
 from mlops_basics.production.challenge_book import ChallengeBook
 from mlops_basics.runs.challenges import record_shown
 from mlops_basics.schemas import Challenge, ChallengeRequest, Look
-from mlops_basics.stats.paired.compare import PairedSums
+from mlops_basics.stats.paired.sums import PairedSums
 from mlops_basics.storage.store_files import StoreFiles
 
 pytestmark = pytest.mark.slow  # real models, files and an MLflow store

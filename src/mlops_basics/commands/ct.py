@@ -171,7 +171,7 @@ def _not_searched(place: Place, verdict: Verdict, reason: str) -> Outcome:
 
 def _heard(place: Place, run_id: str, skip: list[str]) -> PolicyState:
     """The policies with the recipe of a search, after it has spoken on rows it has not seen."""
-    catalog = place.bare_catalog(collection={"skip": skip})
+    catalog = place.catalog(collection={"skip": skip})
     for name in ("recipe", "train_data", "valid_data", "table_info"):
         catalog[name] = MemoryDataset(versions.load_of(place.catalog(), name, run_id), "assign")
     SequentialRunner().run(pipelines["recipe_hearing"], catalog)

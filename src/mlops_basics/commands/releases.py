@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_basics.errors import MlopsError
 from mlops_basics.production.history import Period, periods
-from mlops_basics.production.publish import Registry, lost_production
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.schemas import Attempt, LedgerEntry, MonitoringState, Pointer
 
@@ -16,12 +15,12 @@ if TYPE_CHECKING:
 
 
 SHORT_RUN_ID = 8  # characters of a run's id in the table; the commands take so many, too
+_NOTHING = "Nothing is in production. (If something was, kedro doctor says what to do.)"
 MOST_NAMES = 5  # pieces of evidence in a cell
 
 
 def releases_table(
     store: ReleaseStore,
-    registry: Registry,
     state: MonitoringState | None = None,
     *,
     every: bool = False,
@@ -29,11 +28,10 @@ def releases_table(
     """Which release was in production when and why, the present one last.
 
     Between them, each search or retraining after which production was kept, with the drift behind
-    it.
+    it. MLflow is not asked: whether its registry agrees, ``kedro doctor`` says.
 
     Args:
         store: The releases; their ledger tells the history.
-        registry: The registry of model versions, for what was not published.
         state: What the monitor remembers; None: nothing.
         every: Whether refreshes are listed that another refresh has followed, too.
     """
@@ -43,11 +41,11 @@ def releases_table(
 
     from mlops_basics.reporting.text import plain
 
-    pointer, champion, ledger = store.pointer(), registry.champion(), store.ledger()
+    pointer, ledger = store.pointer(), store.ledger()
     history = {id(period.entry): period for period in periods(ledger, pointer)}
     table = Table(
         title=Text(f"Releases of {plain(store.model_name, 40)}"),
-        caption=Text(_caption(store, pointer, champion, registry.versions(), every=every)),
+        caption=Text(_caption(store, pointer, ledger, every=every)),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
@@ -159,29 +157,17 @@ def _why(entry: LedgerEntry) -> str:
 
 
 def _caption(
-    store: ReleaseStore,
-    pointer: Pointer | None,
-    champion: str | None,
-    versions: Sequence[str],
-    *,
-    every: bool,
+    store: ReleaseStore, pointer: Pointer | None, ledger: Sequence[LedgerEntry], *, every: bool
 ) -> str:
-    ledger = store.ledger()
-    lines = ["" if pointer else "Nothing is in production.", *store.ledger_faults()]
+    lines = ["" if pointer else _NOTHING, *store.ledger_faults()]
     left_out = 0 if every else len(ledger) - len(_without_passing_refreshes(ledger))
     if left_out:
         lines.append(f"{left_out} refreshes that others have followed: kedro releases --all")
-    present = pointer.version if pointer else None
-    if champion is not None and present is None and not store.is_moving():
-        lines.append(f"{lost_production(champion)} `kedro doctor` says what to do.")
-    elif champion != present:
+    if store.is_moving():
         lines.append(
-            f"The registry's champion is {champion or 'none'}, production holds "
-            f"{present or 'nothing'}: a publishing or a rollback was interrupted. Run it again."
+            "A promotion or a rollback is under way, or was interrupted: kedro doctor tells which, "
+            "and how to finish it."
         )
-    missing = [version for version in versions if version not in {e.version for e in ledger}]
-    if missing:
-        lines.append(f"Registered and never in production: {', '.join(missing)}.")
     return "\n".join(line for line in lines if line)
 
 

@@ -1,19 +1,18 @@
-"""The project's sessions: a run of its own, or the context alone, to look at the catalog."""
+"""The project's sessions: a run of its own, or the catalog alone, to look at what is there.
+
+Every command imports this, and few of them run anything: what a run needs is imported by it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kedro.framework.context import KedroContext
-from kedro.framework.hooks.manager import _NullPluginManager
-from kedro.framework.project import PACKAGE_NAME, settings
-from kedro.framework.session import KedroSession
+from kedro.framework.project import settings
 
-from mlops_basics.config.checks import check_environment, check_globals
-from mlops_basics.config.credentials import export_credentials
-from mlops_basics.runs.versions import with_free_version
+if TYPE_CHECKING:
+    from kedro.framework.context import KedroContext
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,47 @@ class Place:
         return load_context(self.project_path, self.env, self.params | more).catalog
 
     def bare_catalog(self, **more: Any) -> Any:
-        """A fresh catalog without hooks: to find that there is nothing to do takes no MLflow."""
-        return bare_context(self.project_path, self.env, self.params | more).catalog
+        """A fresh catalog of the data sets alone: without hooks, MLflow, pipelines and parameters.
+
+        To find that there is nothing to do takes none of them, and each takes seconds to import.
+        """
+        from kedro.io import DataCatalog
+
+        loader = self.loader(**more)
+        entries = {name: self._anchored(entry) for name, entry in loader["catalog"].items()}
+        return DataCatalog.from_config(entries, _credentials(loader))
+
+    def loader(self, **more: Any) -> Any:
+        """The configuration, of an environment and with options that exist.
+
+        Raises:
+            ConfigurationError: If the environment, or an option of its globals.yml, is unknown.
+        """
+        from mlops_basics.config.checks import check_environment, check_globals
+        from mlops_basics.config.credentials import export_credentials
+
+        export_credentials(self.project_path)
+        loader: Any = settings.CONFIG_LOADER_CLASS(
+            conf_source=str(self.project_path / settings.CONF_SOURCE),
+            env=self.env,
+            runtime_params=self.params | more,
+            **settings.CONFIG_LOADER_ARGS,
+        )
+        check_environment(self.env or "local", loader)
+        check_globals(self.env or "local", loader)
+        return loader
+
+    def anchored(self, path: str) -> str:
+        """A path of the configuration, which starts at the project, not at the working folder."""
+        return path if "://" in path else (self.project_path / path).as_posix()
+
+    def _anchored(self, entry: dict[str, Any]) -> dict[str, Any]:
+        paths = {key: self.anchored(entry[key]) for key in ("path", "filepath") if entry.get(key)}
+        return entry | paths
 
     def configuration(self) -> dict[str, Any]:
         """What the configuration says of the source: globals, parameters, the catalog's entry."""
-        loader = _loader(self.project_path, self.env, self.params)
+        loader = self.loader()
         source = dict(loader["catalog"]["source"])
         source.pop("type", None)
         if isinstance(name := source.get("credentials"), str):
@@ -55,6 +89,10 @@ class Place:
         """Run a pipeline as ``kedro run`` does; returns the run's version."""
         params = self.params | more
         return run_session(self.project_path, self.env, params, pipeline_names=[pipeline])
+
+    def store(self) -> Any:
+        """The releases, as the catalog configures them; MLflow is not touched."""
+        return self.bare_catalog().get("release").store
 
     def production(self) -> tuple[Any, Any]:
         """The release store and the registry, as the catalog configures them."""
@@ -79,6 +117,9 @@ def run_session(
     Raises:
         VersionTakenError: If another run had the version each time.
     """
+    from kedro.framework.session import KedroSession
+
+    from mlops_basics.runs.versions import with_free_version
 
     def run() -> str:
         session: Any = KedroSession.create(project_path, env=env, runtime_params=runtime_params)
@@ -99,45 +140,17 @@ def load_context(
         env: A folder of conf/.
         runtime_params: As in ``kedro run --params``.
     """
+    from kedro.framework.session import KedroSession
+
     session: Any = KedroSession.create(project_path, env=env, runtime_params=runtime_params)
     context: KedroContext = session.load_context()
     return context
 
 
-def bare_context(
-    project_path: Path, env: str | None, runtime_params: dict[str, Any]
-) -> KedroContext:
-    """The context without any hook: MLflow is not touched, which saves opening its database.
+def _credentials(loader: Any) -> dict[str, Any]:
+    from kedro.config import MissingConfigException
 
-    Args:
-        project_path: Root of the project.
-        env: A folder of conf/.
-        runtime_params: As in ``kedro run --params``.
-
-    Raises:
-        ConfigurationError: If the environment, or an option of its globals.yml, is unknown.
-    """
-    loader = _loader(project_path, env, runtime_params)
-    no_hooks: Any = _NullPluginManager()
-    more: Any = runtime_params
-    return KedroContext(
-        project_path=project_path,
-        config_loader=loader,
-        env=env,
-        package_name=PACKAGE_NAME or "mlops_basics",
-        hook_manager=no_hooks,
-        runtime_params=more,
-    )
-
-
-def _loader(project_path: Path, env: str | None, runtime_params: dict[str, Any]) -> Any:
-    export_credentials(project_path)
-    loader = settings.CONFIG_LOADER_CLASS(
-        conf_source=str(project_path / settings.CONF_SOURCE),
-        env=env,
-        runtime_params=runtime_params,
-        **settings.CONFIG_LOADER_ARGS,
-    )
-    check_environment(env or "local", loader)
-    check_globals(env or "local", loader)
-    return loader
+    try:
+        return dict(loader["credentials"])
+    except MissingConfigException:
+        return {}

@@ -7,8 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
-from mlops_basics.stats.paired.compare import PairedSums
 from mlops_basics.stats.paired.guards import Guard
+from mlops_basics.stats.paired.sums import PairedSums
 
 from .base import Artifact
 from .model import Model

@@ -8,12 +8,13 @@ import numpy.typing as npt
 from mlops_basics.schemas import METRICS
 from mlops_basics.scoring.scores import Scores, row_losses
 from mlops_basics.stats.paired.auc import auc_influence, compare_auc, rank_scores
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.confusion import PairedTable, paired_bootstrap
 from mlops_basics.stats.paired.groups import compare_groups, group_sums
 from mlops_basics.stats.paired.influence import compare_left_out, confusion_influence
 from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
 from mlops_basics.stats.paired.result import PairedResult
+from mlops_basics.stats.paired.sums import PairedSums
 
 #: More cells of (class, prediction, prediction) take seconds to draw; so few rows on which the
 #: models differ are drawn all the same, since sums of their influences are not normal yet.

@@ -20,10 +20,11 @@ from mlops_basics.schemas import (
     Look,
     PreprocessingParams,
 )
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.looks import level_of_last
 from mlops_basics.stats.paired.losses import log_loss_rows
 from mlops_basics.stats.paired.spending import alpha_at
+from mlops_basics.stats.paired.sums import PairedSums
 from mlops_basics.table.row_hash import content_digest, row_hashes, rows_of_digest
 from tests.support.artifacts import (
     REFIT,

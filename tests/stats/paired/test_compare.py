@@ -6,74 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
 from scipy import stats
 
-from mlops_basics.stats.paired import compare
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.losses import log_loss_rows
-from tests.support.paired_sums import moments
-
-
-@st.composite
-def pairs(draw, least=0):
-    """Losses of both models on the same rows."""
-    n = draw(st.integers(least, 60))
-    values = arrays.arrays(np.float64, (2, n), elements=st.floats(0, 10, allow_subnormal=False))
-    return draw(values)
+from mlops_basics.stats.paired.sums import PairedSums
+from tests.support.paired_sums import pairs, skewed
 
 
 def _sums(pair):
     return PairedSums.from_losses(*pair)
-
-
-def _skewed(seed, n=200):
-    """Losses of a champion, and of a challenger that is a little better and sometimes very bad."""
-    rng = np.random.default_rng(seed)
-    champion = rng.exponential(1, n)
-    return champion, champion - rng.normal(0.1, 0.3, n) + 2 * (rng.random(n) < 0.03)
-
-
-@settings(deadline=None, max_examples=40)
-@given(pairs(least=2))
-def test_sums_are_numpys_and_scipysmoments(pair):
-    """Mean, standard deviation and skewness equal those computed from the differences."""
-    sums, d = _sums(pair), pair[0] - pair[1]
-    assert sums.gain == pytest.approx(d.mean(), abs=1e-12)
-    assert sums.champion == pytest.approx(pair[0].mean())
-    assert sums.sd == pytest.approx(d.std(ddof=1), abs=1e-10)
-    if sums.sd > 1e-3:
-        assert sums.skewness == pytest.approx(stats.skew(d), abs=1e-6)
-
-
-@settings(deadline=None, max_examples=40)
-@given(pairs(), pairs(), pairs())
-def test_merging_is_associative_and_equals_summing_at_once(a, b, c):
-    """Summaries of parts, merged in any order, are the summary of all rows."""
-    whole = _sums(np.concatenate([a, b, c], axis=1))
-    x, y, z = map(_sums, (a, b, c))
-    for merged in (x.merge(y).merge(z), x.merge(y.merge(z)), z.merge(y).merge(x)):
-        np.testing.assert_allclose(moments(merged), moments(whole), rtol=1e-9, atol=1e-8)
-    assert x.merge(PairedSums()) == x
-    assert PairedSums().merge(x) == x
-
-
-def test_blocks_change_nothing(monkeypatch):
-    """Long inputs are summed block by block, to the same result."""
-    pair = _skewed(0, 1000)
-    whole = _sums(pair)
-    monkeypatch.setattr(compare, "_BLOCK", 64)
-    np.testing.assert_allclose(moments(_sums(pair)), moments(whole), rtol=1e-10)
-
-
-def test_small_differences_of_large_losses_are_kept():
-    """Where plain sums of d and d^2 over a million offset rows cancel, merged moments do not."""
-    rng = np.random.default_rng(1)
-    d = rng.normal(1e4, 1e-3, 100_000)
-    total = PairedSums()
-    for part in np.split(d, 10):
-        total = total.merge(PairedSums.from_losses(part, np.zeros_like(part)))
-    assert total.sd == pytest.approx(d.std(ddof=1), rel=1e-6)
 
 
 def test_symmetric_differences_have_the_paired_t_test():
@@ -92,7 +34,7 @@ def test_symmetric_differences_have_the_paired_t_test():
 
 def test_many_rows_have_the_paired_t_test():
     """With many rows the skewness no longer matters."""
-    pair = _skewed(3, 1_000_000)
+    pair = skewed(3, 1_000_000)
     pair = pair[0], pair[1] + compare_losses(_sums(pair)).effect - 0.0004
     expected = stats.ttest_rel(*pair, alternative="greater").pvalue
     assert compare_losses(_sums(pair)).p_value == pytest.approx(expected, rel=0.05)
@@ -100,7 +42,7 @@ def test_many_rows_have_the_paired_t_test():
 
 def test_the_formula_of_the_design():
     """p is the larger tail of sqrt(n) u and sqrt(n) H, written out, with the raised skewness."""
-    pair = _skewed(4)
+    pair = skewed(4)
     d = pair[0] - pair[1] - 0.01
     n = len(d)
     u, g = d.mean() / d.std(ddof=1), stats.skew(d) * (1 + 12 / n)
@@ -135,7 +77,7 @@ def test_swapping_the_models_mirrors_the_result(pair):
 @pytest.mark.parametrize("unit", [1e-6, 1e6, 1e60])
 def test_the_unit_of_the_loss_does_not_matter(unit):
     """Losses in another unit give the same p-value, and an interval in that unit."""
-    champion, challenger = _skewed(5)
+    champion, challenger = skewed(5)
     one = compare_losses(PairedSums.from_losses(champion, challenger))
     two = compare_losses(PairedSums.from_losses(champion * unit, challenger * unit))
     assert two.p_value == pytest.approx(one.p_value, rel=1e-9)
@@ -148,7 +90,7 @@ def test_the_unit_of_the_loss_does_not_matter(unit):
 )
 def test_interval_inverts_the_test(seed, min_gain, alpha, swap):
     """The gain is significant beyond min_gain exactly when the lower limit exceeds min_gain."""
-    pair = _skewed(seed, 40 + seed)
+    pair = skewed(seed, 40 + seed)
     result = compare_losses(_sums(pair[::-1] if swap else pair), alpha=alpha, min_gain=min_gain)
     low, high = result.interval
     assume(abs(low - min_gain) > 1e-9 and abs(high) > 1e-9)
@@ -193,7 +135,7 @@ def test_degenerate_cases_claim_nothing(champion, challenger, reason):
 @pytest.mark.parametrize(("n", "marked"), [(19, False), (20, True), (99, True), (100, False)])
 def test_few_rows_are_marked(n, marked):
     """From 20 to 99 rows the level is approximate, and the note says what cannot be excluded."""
-    result = compare_losses(_sums(_skewed(6, n)), alpha=0.01)
+    result = compare_losses(_sums(skewed(6, n)), alpha=0.01)
     assert result.level_approximate == marked
     share = f"{100 * np.log(100) / n:.3g}"
     expected = f"large but rare (on up to {share} % of all)"
@@ -212,7 +154,7 @@ def test_non_inferiority_needs_a_margin():
 
 def test_result_echoes_its_inputs():
     """A result carries sums, level, min_gain and the models' mean losses."""
-    champion, challenger = _skewed(8)
+    champion, challenger = skewed(8)
     sums = PairedSums.from_losses(champion, challenger)
     result = compare_losses(sums, metric="brier", alpha=0.02, min_gain=0.01)
     assert (result.sums, result.metric, result.alpha, result.min_gain) == (

@@ -11,11 +11,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from mlops_basics.stats._special import t_isf
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses, skewness_of_mean
+from mlops_basics.stats.paired.compare import compare_losses, skewness_of_mean
 from mlops_basics.stats.paired.hall import hall_p_value
 from mlops_basics.stats.paired.losses import log_loss_rows
 from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
 from mlops_basics.stats.paired.spending import alpha_at
+from mlops_basics.stats.paired.sums import PairedSums
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.groups import group_sums
+from mlops_basics.stats.paired.sums import PairedSums
 from tests.support.paired_sums import moments
 
 

@@ -5,11 +5,12 @@ import pytest
 from scipy import stats
 
 from mlops_basics.stats.paired.auc import compare_auc
-from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import compare_losses
 from mlops_basics.stats.paired.confusion import PairedTable, paired_bootstrap
 from mlops_basics.stats.paired.confusion_metrics import macro_f1
 from mlops_basics.stats.paired.guards import shown_worse
 from mlops_basics.stats.paired.mcnemar import PairedCounts, mcnemar
+from mlops_basics.stats.paired.sums import PairedSums
 
 
 def _results(flip, seed=0):

@@ -9,21 +9,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kedro.config import MissingConfigException
-from kedro.io import DataCatalog
-
 from mlops_basics.commands.doctor import installation, production, storage, tracking
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult, reported
 from mlops_basics.config.checks import check_parameters
 from mlops_basics.errors import DataError
 from mlops_basics.runs.mlflow_state import set_servers
-from mlops_basics.runs.session import Place, bare_context
+from mlops_basics.runs.session import Place
 from mlops_basics.schemas import Pointer
 from mlops_basics.storage.s3_objects import endpoint_of
 from mlops_basics.storage.source_files import check_file
 from mlops_basics.storage.store_files import StoreFiles
-
-_NEEDED = ("release", "source", "monitoring_state")
 
 
 @dataclass(frozen=True)
@@ -73,19 +68,17 @@ def configured(place: Place) -> Setting:
     Not by Kedro's context: its hooks would wait for MLflow and write to it, and its catalog imports
     every pipeline.
     """
-    project = place.project_path
-    loader: Any = bare_context(project, place.env, place.params).config_loader
+    loader = place.loader()
     parameters = loader["parameters"]
     check_parameters(parameters)
-    entries = {name: _in_project(project, loader["catalog"][name]) for name in _NEEDED}
     values, server = loader["globals"], loader["mlflow"]["server"]
     return Setting(
-        project=project,
-        catalog=DataCatalog.from_config(entries, _credentials(loader)),
+        project=place.project_path,
+        catalog=place.bare_catalog(),
         model_name=str(parameters["model_name"]),
-        storage=_absolute(project, str(values["storage"])),
-        production=_absolute(project, str(values["production"])),
-        tracking_uri=_tracking_uri(project, server.get("mlflow_tracking_uri")),
+        storage=place.anchored(str(values["storage"])),
+        production=place.anchored(str(values["production"])),
+        tracking_uri=_tracking_uri(place, server.get("mlflow_tracking_uri")),
         registry_uri=server.get("mlflow_registry_uri"),
         signing_key=values.get("signing_key"),
     )
@@ -232,23 +225,5 @@ def _local_places(setting: Setting) -> list[Path]:
     ]
 
 
-def _credentials(loader: Any) -> dict[str, Any]:
-    try:
-        return dict(loader["credentials"])
-    except MissingConfigException:
-        return {}
-
-
-def _in_project(project: Path, entry: dict[str, Any]) -> dict[str, Any]:
-    """A catalog entry whose paths do not follow the working folder, as Kedro's context has it."""
-    paths = {key: _absolute(project, entry[key]) for key in ("path", "filepath") if entry.get(key)}
-    return entry | paths
-
-
-def _absolute(project: Path, path: str) -> str:
-    return path if "://" in path else (project / path).as_posix()
-
-
-def _tracking_uri(project: Path, uri: str | None) -> str:
-    chosen = uri or os.environ.get("MLFLOW_TRACKING_URI") or "mlruns"
-    return chosen if "://" in chosen else (project / chosen).as_posix()
+def _tracking_uri(place: Place, uri: str | None) -> str:
+    return place.anchored(uri or os.environ.get("MLFLOW_TRACKING_URI") or "mlruns")

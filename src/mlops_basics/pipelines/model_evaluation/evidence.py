@@ -16,9 +16,10 @@ from mlops_basics.schemas import (
     Recipe,
 )
 from mlops_basics.scoring.scores import row_losses
-from mlops_basics.stats.paired.compare import LossResult, PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import LossResult, compare_losses
 from mlops_basics.stats.paired.looks import level_of_last
 from mlops_basics.stats.paired.spending import alpha_at
+from mlops_basics.stats.paired.sums import PairedSums
 from mlops_basics.table.row_groups import Codes
 from mlops_basics.table.row_hash import content_digest, rows_of_digest
 

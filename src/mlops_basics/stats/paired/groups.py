@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
-from mlops_basics.stats.paired.compare import LossResult, PairedSums
+from mlops_basics.stats.paired.compare import LossResult
 from mlops_basics.stats.paired.influence import PairedMetric, compare_influence
 from mlops_basics.stats.paired.persistence import independent_days
 from mlops_basics.stats.paired.result import MIN_ROWS, rough_level
+from mlops_basics.stats.paired.sums import PairedSums
 
 
 def group_sums(
@@ -63,7 +64,8 @@ def group_sums(
 
     Example:
         >>> import numpy as np
-        >>> from mlops_basics.stats.paired.compare import PairedSums, compare_losses
+        >>> from mlops_basics.stats.paired.compare import compare_losses
+        >>> from mlops_basics.stats.paired.sums import PairedSums
         >>> from mlops_basics.stats.paired.groups import group_sums
         >>> rng = np.random.default_rng(0)
         >>> day = np.repeat(np.arange(60), 50)

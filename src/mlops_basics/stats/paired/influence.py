@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
-from mlops_basics.stats.paired.compare import LossResult, PairedSums, compare_losses
+from mlops_basics.stats.paired.compare import LossResult, compare_losses
 from mlops_basics.stats.paired.confusion_metrics import Margins, Metric
 from mlops_basics.stats.paired.result import MIN_ROWS, rough_level
+from mlops_basics.stats.paired.sums import PairedSums
 
 Floats = NDArray[np.float64]
 
