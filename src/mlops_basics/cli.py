@@ -208,7 +208,7 @@ def releases(place: Place, every: bool, show_test: str | None) -> None:
 
         Console().print(figures_of(place, show_test).in_words(), soft_wrap=True)
         return
-    catalog = place.bare_catalog()
+    catalog = place.datasets()
     state = remembered(catalog.get("monitoring_state"))
     store = catalog.get("release").store
     Console().print(releases_table(store, state, every=every))

@@ -326,7 +326,7 @@ def _dry_run(place: Place) -> Outcome:
     pointer, state = store.pointer(), catalog.load("monitoring_state")
     told = "Nothing was written (--dry-run)."
     if pointer is None:
-        if state.unreleased == _data_digest(catalog):
+        if state.unreleased == _data_digest(place.bare_catalog()):
             return Outcome(
                 ExitCode.NOTHING_TO_DO,
                 "Nothing to do: nothing has changed since a run "

@@ -74,7 +74,7 @@ def configured(place: Place) -> Setting:
     values, server = loader["globals"], loader["mlflow"]["server"]
     return Setting(
         project=place.project_path,
-        catalog=place.bare_catalog(),
+        catalog=place.datasets(),
         model_name=str(parameters["model_name"]),
         storage=place.anchored(str(values["storage"])),
         production=place.anchored(str(values["production"])),
