@@ -10,6 +10,7 @@ from functools import partial
 from inspect import getdoc
 from types import ModuleType
 
+from kedro.framework import project
 from kedro.pipeline import Pipeline
 from kedro.pipeline.preview_contract import TextPreview
 from kedro.utils import KedroExperimentalWarning
@@ -69,7 +70,8 @@ def register_pipelines() -> dict[str, Pipeline]:
     whole = (pipelines[_name(module)] for module in LOOP)
     pipelines["__default__"] = sum(whole, Pipeline([]))
     for package in own_packages(source_folder()):
-        pipelines |= _own(package, pipelines)
+        if package != project.PACKAGE_NAME:  # which calls this, where a project is built on it
+            pipelines |= _own(package, pipelines)
     return pipelines
 
 

@@ -5,8 +5,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 
-from kedro.config import OmegaConfigLoader
-
+from mlops_basics.config.layers import LayeredConfigLoader
 from mlops_basics.config.resolvers import env, in_project, joined
 
 # Before MLflow is imported: its own notes of a first run, and a warning that kedro-mlflow's import
@@ -35,7 +34,7 @@ class ProjectHooks:
 HOOKS = ProjectHooks()
 # kedro-mlflow's hook is called by MlflowRunHooks.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-telemetry", "kedro_mlflow")
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = LayeredConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",

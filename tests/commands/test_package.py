@@ -21,6 +21,7 @@ from mlops_basics.config.private_files import secrets_folder
 from tests.support.project import ROOT, Project
 
 CANARY = b"cAnArY"
+TEMPLATES = ROOT / "src" / "mlops_basics" / "reporting" / "templates"
 #: Where secrets lie that the project does not write itself; git ignores each.
 LEFT = ("conf/local/globals.yml", "data/services/secrets.json", ".dvc/config.local")
 MISPLACED = (
@@ -40,7 +41,8 @@ def checkout(tmp_path: Path) -> Project:
     for name in ("conf", "src"):
         ignored = shutil.ignore_patterns("local", "__pycache__", "*.egg-info")
         shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
-    for name in ("pyproject.toml", "README.md", "LICENSE", ".telemetry", ".dockerignore"):
+    files = ("pyproject.toml", "setup.py", "README.md", "LICENSE", ".telemetry", ".dockerignore")
+    for name in files:
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "conf" / "local").mkdir()
     make_keys(tmp_path)
@@ -116,8 +118,15 @@ def test_no_package_holds_a_secret(checkout: Project) -> None:
     command = [sys.executable, "-m", "build", "--sdist", "--no-isolation"]
     subprocess.run(command, cwd=checkout.path, check=True, capture_output=True)
     found = packed(checkout.path / "dist")
-    for name in ("mlops_basics/cli.py", "conf/base/globals.yml", "mlops_basics-0.1.0/README.md"):
+    for name in (
+        "mlops_basics/cli.py",
+        *(path.relative_to(ROOT / "src").as_posix() for path in TEMPLATES.iterdir()),
+        "mlops_basics/conf/base/globals.yml",  # below the configuration of who builds on this
+        "conf/base/globals.yml",
+        "mlops_basics-0.1.0/README.md",
+    ):
         assert name in found
+    assert not any(name.startswith("mlops_basics/conf/local") for name in found)
     assert [name for name, content in found.items() if CANARY in content] == []
 
 

@@ -72,6 +72,7 @@ ALONE = {
 _SERVERS = (
     "tests/integration/test_s3_loop.py::test_everything_lies_on_s3_and_nothing_on_this_machine"
 )
+_STARTER = "tests/integration/test_starter.py::test_a_project_of_ones_own_is_made_run_and_upgraded"
 #: What ends elsewhere: by the test of this name, or in a workflow that runs the same line.
 ELSEWHERE = {
     "kedro adopt": (
@@ -100,6 +101,9 @@ ELSEWHERE = {
     ),
     "make data-push": "tests/runs/test_dvc.py::test_what_was_pushed_comes_back",
     "make data-pull": "tests/runs/test_dvc.py::test_what_was_pushed_comes_back",
+    "pip install REPOSITORY": _STARTER,
+    "kedro new --starter REPOSITORY --directory starter": _STARTER,
+    "pip install -U REPOSITORY": _STARTER,
     "make viz": "tests/integration/test_viz.py::test_the_graph_shows_nodes_and_layers",
     "make jupyter": "tests/integration/test_notebook.py::test_the_manifest_is_shown",
 }

@@ -110,9 +110,11 @@ def test_pip_installs_what_the_lock_pins(tmp_path, version):
 
 def test_uv_sync_installs_what_the_lock_pins(tmp_path):
     """All of it, extras included, in a checkout that has no lock of uv's own."""
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("src", "conf"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=ignored)
     uv = Path(sys.prefix) / "bin" / "uv"
     call(uv, "sync", "--quiet", "--python", sys.executable, cwd=tmp_path)
     listed = call(uv, "pip", "freeze", "--python", tmp_path / ".venv" / "bin" / "python")

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from kedro.config import AbstractConfigLoader
 
+from mlops_basics.config.layers import conf_folders
 from mlops_basics.config.own_code import own_packages, source_folder
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.safe_text import without_secrets
@@ -39,9 +40,10 @@ def check_environment(env: str, config_loader: AbstractConfigLoader) -> None:
     conf = Path(config_loader.conf_source)
     if "://" in str(config_loader.conf_source) or not conf.is_dir():
         return
-    if ENVIRONMENT.fullmatch(env) and (conf / env).is_dir():
+    folders = [folder for place in conf_folders(conf) for folder in place.iterdir()]
+    environments = sorted({folder.name for folder in folders if folder.is_dir()})
+    if ENVIRONMENT.fullmatch(env) and env in environments:
         return
-    environments = sorted(folder.name for folder in conf.iterdir() if folder.is_dir())
     raise ConfigurationError(
         f"There is no environment '{env}': the folder conf/{env} does not exist. "
         f"Known are: {', '.join(environments)}. Your own table needs conf/{env}/globals.yml."
@@ -54,29 +56,34 @@ def check_globals(env: str, config_loader: AbstractConfigLoader) -> None:
     A misspelt `exclude` would let a model see what it must not, without a word.
     """
     conf = Path(config_loader.conf_source)
-    own = conf / env / "globals.yml"
-    base = conf / "base" / "globals.yml"
-    if not own.is_file() or not base.is_file():
+    options = conf_folders(conf)[0] / "base" / "globals.yml"
+    if not options.is_file():
         return
-    known = {*yaml.safe_load(base.read_text(encoding="utf-8")), *OPTIONAL_GLOBALS}
-    given = yaml.safe_load(own.read_text(encoding="utf-8")) or {}
+    known = {*yaml.safe_load(options.read_text(encoding="utf-8")), *OPTIONAL_GLOBALS}
+    for name in dict.fromkeys(("base", env)):
+        file = conf / name / "globals.yml"
+        if file.is_file() and file != options:
+            given = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+            _check_given(given, known, f"conf/{name}/globals.yml")
+
+
+def _check_given(given: dict[str, Any], known: set[str], file: str) -> None:
     for name in given:
         if name not in known and not str(name).startswith("_"):
             near = difflib.get_close_matches(str(name), known, n=1)
             hint = f" Did you mean '{near[0]}'?" if near else ""
             raise ConfigurationError(
-                f"Unknown option '{name}' in conf/{env}/globals.yml.{hint} "
-                f"Known are: {', '.join(sorted(known))}."
+                f"Unknown option '{name}' in {file}.{hint} Known are: {', '.join(sorted(known))}."
             )
         if re.match(r"\w+://[^/]*@", str(given[name])):
             raise ConfigurationError(
-                f"'{name}' in conf/{env}/globals.yml holds a user or a password: a file that is "
-                "tracked must not. Use the AWS variables, or conf/local/credentials.yml."
+                f"'{name}' in {file} holds a user or a password: a file that is tracked must not. "
+                "Use the AWS variables, or conf/local/credentials.yml."
             )
     if "source" in given and "model_name" not in given:
         raise ConfigurationError(
-            f"conf/{env}/globals.yml names a `source` but no `model_name`: its runs would be mixed "
-            "with those of another table. Add a line: model_name: NAME"
+            f"{file} names a `source` but no `model_name`: its runs would be mixed with those of "
+            "another table. Add a line: model_name: NAME"
         )
 
 

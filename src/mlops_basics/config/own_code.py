@@ -66,7 +66,7 @@ def require_own_code(recorded: Mapping[str, str], git_commit: str | None) -> Non
         if folder is None:
             raise DataError(
                 f"It needs your own package {name!r}, which is not here. {origin}: "
-                f"src/{name} has to lie beside src/{_THIS}."
+                f"src/{name} has to lie in the project."
             )
         if _content_hash(folder) != digest:
             raise DataError(

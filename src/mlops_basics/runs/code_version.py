@@ -15,6 +15,7 @@ from mlops_basics.schemas import Code
 LIBRARIES = (
     "kedro",
     "mlflow",
+    "mlops-basics",  # where it is installed; a checkout is told by its commit
     "numpy",
     "optuna",
     "pandas",
@@ -41,7 +42,7 @@ def describe_code(project_path: Path) -> Code:
         lock_sha256=hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
         python=platform.python_version(),
         own_code=own_packages(project_path / "src"),
-        libraries={name: _installed(name) for name in LIBRARIES},
+        libraries={name: found for name in LIBRARIES if (found := _installed(name))},
     )
 
 
@@ -56,8 +57,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def _installed(name: str) -> str:
+def _installed(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:
-        return "not installed"
+        return None

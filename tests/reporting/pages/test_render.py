@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import html
 import re
-import tomllib
-from pathlib import Path
 
 import pytest
 from jinja2 import StrictUndefined, UndefinedError, meta
 
-from mlops_basics import reporting
 from mlops_basics.reporting.figures.style import figure
 from mlops_basics.reporting.jinja import TEXT_LIMIT, environment
 from mlops_basics.reporting.pages.render import Plots
@@ -54,15 +51,6 @@ def test_every_template_is_strict_and_belongs_to_a_page() -> None:
     assert names == needed
     with pytest.raises(UndefinedError, match="has no attribute 'shown'"):
         write("{{ lines(texts) }}", texts=EVIL)
-
-
-def test_every_template_is_packaged() -> None:
-    """The wheel contains every template."""
-    folder = Path(reporting.__file__).parent
-    settings = tomllib.loads((folder.parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-    patterns = settings["tool"]["setuptools"]["package-data"]["mlops_basics.reporting"]
-    packaged = {path.name for pattern in patterns for path in folder.glob(pattern)}
-    assert packaged == set(environment().list_templates())
 
 
 def test_macros_escape_what_they_are_given() -> None:

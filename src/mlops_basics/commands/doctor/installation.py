@@ -44,7 +44,11 @@ def packages(project: Path, installed: dict[str, str] | None = None) -> CheckRes
     """
     lock = project / "requirements.txt"
     if not lock.is_file():
-        raise CheckError("There is no requirements.txt.", "Restore it from git.", "warning")
+        raise CheckError(
+            "There is no requirements.txt.",
+            "Restore it from git, or write it: pip freeze > requirements.txt",
+            "warning",
+        )
     versions = _installed() if installed is None else installed
     wanted = dict(_locked(lock.read_text(encoding="utf-8")))
     different = [

@@ -1,0 +1,1 @@
+"""{{ cookiecutter.project_name }}: what this project adds to mlops-basics."""
