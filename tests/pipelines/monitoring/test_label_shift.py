@@ -89,7 +89,7 @@ def test_an_alarm_names_its_cause_its_figures_and_what_fits(share, errors, cause
     concept = life(0, share, errors)
     assert (concept.status, concept.cause) == ("drift", cause)
     assert [text for text in words if text not in concept.cause_reason] == []
-    assert "a level of 1 % each" in concept.cause_reason
+    assert "0.01 or less shows it" in concept.cause_reason
     watch = Watch(version="1", loss="error", sequential=start_monitor([0, 1]).to_dict())
     made = conclude_policy(watch, concept, PARAMS, labelled_rows=5_000, anything_new=True)
     name = "label_shift" if cause == "label_shift" else "concept_drift"
@@ -156,7 +156,7 @@ def test_a_look_sums_up_the_losses_of_each_class(release, monkeypatch):
     total = sum(total for _, total, _ in record.class_losses.values())
     assert total / record.labels.labelled == pytest.approx(record.error)
     assert found.verdict.concept.cause == "concept_drift"
-    assert "Within the classes" in " ".join(found.verdict.reasons)
+    assert "Rows of a class are predicted worse" in " ".join(found.verdict.reasons)
 
 
 @pytest.mark.slow

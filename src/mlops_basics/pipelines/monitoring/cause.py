@@ -31,14 +31,14 @@ NOT_RECORDED = (
 )
 REMEDIES: dict[Kind, str] = {
     "label_shift": (
-        "What fits: weights that are fitted with the newer shares (a refresh), probabilities that "
+        "What helps: weights that are fitted with the newer shares (a refresh), probabilities that "
         "are calibrated to them, or another threshold. A search for a new recipe need not help."
     ),
     "concept_drift": (
-        "What fits: to learn from newer rows, and a search for a new recipe; other thresholds do "
+        "What helps: to learn from newer rows, and a search for a new recipe; other thresholds do "
         "not mend it."
     ),
-    "both": "What fits: to learn from newer rows, and a search for a new recipe.",
+    "both": "What helps: to learn from newer rows, and a search for a new recipe.",
     "unknown": "More labelled rows will tell.",
 }
 
@@ -85,7 +85,7 @@ def cause_of_rise(
     if before is None or not now.rows.sum() or not before.rows.sum():
         return None, NOT_RECORDED
     found = tell_apart(before, now, alpha=state.alpha, design_effect=_design_effect(state, before))
-    return found.kind, f"{_in_words(found)} {REMEDIES[found.kind]}"
+    return found.kind, _in_words(found)
 
 
 def _compared_with(
@@ -140,12 +140,13 @@ def _design_effect(state: SequentialState, before: ClassLosses) -> float:
 def _in_words(found: ShiftResult) -> str:
     part = {
         "label_shift": "Other shares of the classes explain it",
-        "concept_drift": "Within the classes the error has risen; other shares do not explain it",
-        "both": "Within the classes the error has risen, and other shares of the classes add to it",
+        "concept_drift": "Rows of a class are predicted worse; other shares do not explain it",
+        "both": "Rows of a class are predicted worse, and other shares of classes add to it",
         "unknown": "Whether the shares of the classes or the relation has changed is not shown yet",
     }[found.kind]
     return (
-        f"{part}: {found.reference:.3g} before, {found.expected:.3g} by the present shares alone "
-        f"(p = {found.p_shares:.2g}), {found.observed:.3g} observed (p = {found.p_within:.2g} for "
-        f"a rise within the classes; a level of {100 * found.alpha:g} % each)."
+        f"{part}. {REMEDIES[found.kind]} In figures: an error of {found.reference:.3g} before, of "
+        f"{found.expected:.3g} by the present shares alone (p-value {found.p_shares:.2g}), and "
+        f"{found.observed:.3g} observed (p-value {found.p_within:.2g} for worse predictions of the "
+        f"same class); {found.alpha:g} or less shows it."
     )
