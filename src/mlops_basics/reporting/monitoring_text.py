@@ -127,7 +127,8 @@ def lately_text(verdict: Verdict, policy: PolicyState | None) -> str:
         where = f"on the newest {verdict.concept.newest_rows:,} labelled rows"
     else:
         return ""
-    return f"{name[0].upper()}{name[1:]} {value} {where}, predicted before anything was learned from them."
+    told = f"{name[0].upper()}{name[1:]} {value} {where}"
+    return f"{told}, predicted before anything was learned from them."
 
 
 def watched_text(concept: ConceptResult) -> str:
