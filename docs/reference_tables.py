@@ -106,8 +106,8 @@ def metrics() -> str:
         may = [("yes" if each else "") for each in (spec.reported, spec.tested, spec.guard)]
         rows.append([f"`{spec.name}`", spec.title, spec.kind, better, *may])
     told = (
-        "Tested: `decision.metric` may name it, and `decision.guards` too. Guard: may veto a "
-        "promotion unless `decision.guards` names others."
+        "Tested: `decision.metric` may name it, and `decision.guards` too. Guard: may refuse a "
+        "challenger that is better overall, unless `decision.guards` names others."
     )
     return f"{_table(rows)}\n\n{told}"
 

@@ -126,7 +126,7 @@ def test_the_headline_is_the_error_of_the_last_batches(monitored):
     """Each scored before it was learned from; a long-gone reference is no headline."""
     page = write_monitoring_page(*monitored.page_arguments)
     head = page[: page.index("<h2>Why</h2>")]
-    words = "Mean absolute error 2.000 on the last 4 labelled batches (100 rows), scored before"
+    words = "Mean absolute error 2.000 on the last 4 labelled batches (100 rows), predicted before"
     assert words in head
     assert head.index(words) < head.index('class="badge')
     tested = tuple(_tested(n).model_copy(update={"rows": 1}) for n in range(9))
@@ -141,6 +141,6 @@ def test_without_policies_the_headline_is_the_newest_rows(monitored):
     update = {"newest": 0.25, "newest_rows": 340}
     concept = monitored.verdict.concept.model_copy(update=update)
     verdict = monitored.verdict.model_copy(update={"concept": concept})
-    text = "Share of wrong predictions 0.250 on the newest 340 labelled rows, scored before"
+    text = "Share of wrong predictions 0.250 on the newest 340 labelled rows, predicted before"
     assert lately_text(verdict, None).startswith(text)
     assert lately_text(monitored.verdict, None) == ""
