@@ -15,6 +15,7 @@ from mlops_basics.commands.check.examination import examine_table
 from mlops_basics.commands.check.judgement import excluded, seconds_of_a_run, suspects
 from mlops_basics.commands.check.lines import lines, name_of, write_lines
 from mlops_basics.commands.check.reading import read_table
+from mlops_basics.commands.check.text import in_words
 from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.runs.session import Place
 from mlops_basics.schemas import CollectionParams, PreprocessingParams
@@ -228,3 +229,20 @@ def test_a_run_is_said_to_take_longer_with_more_rows(tmp_path):
     low, high = seconds_of_a_run(findings, 20, 40)
     assert low < high < 60
     assert seconds_of_a_run(findings, 2_000, 40)[0] > low
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        ((8.5, 34.0), "less than a minute"),
+        ((20.0, 80.0), "up to 2 minutes of one core"),
+        ((92.0, 368.0), "2 to 7 minutes of one core"),
+        ((3_600.0, 14_400.0), "1.0 to 4.0 hours of one core"),
+    ],
+)
+def test_how_long_a_run_takes_is_told_as_a_range(tmp_path, seconds, words):
+    """In minutes or hours, and never in seconds, which an estimate cannot know."""
+    path = tmp_path / "table.csv"
+    customers().to_csv(path, index=False)
+    text = " ".join(in_words(found(path), seconds, [], "").split())
+    assert f"A run takes {words}" in text

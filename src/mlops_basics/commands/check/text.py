@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 
 from mlops_basics.reporting.text import plain, share_text
@@ -145,10 +146,12 @@ def _duration(seconds: tuple[float, float]) -> str:
     low, high = seconds
     if high <= 60:
         return "less than a minute"
+    told = "of one core (an estimate; the run tells it after its first fit)"
     if high < 5400:
-        return f"{max(1, round(low / 60))} to {round(high / 60)} minutes of one core (an estimate)"
+        shortest = f"{round(low / 60)} to" if low >= 30 else "up to"
+        return f"{shortest} {math.ceil(high / 60)} minutes {told}"
     return (
-        f"{low / 3600:.1f} to {high / 3600:.1f} hours of one core (an estimate); "
+        f"{low / 3600:.1f} to {high / 3600:.1f} hours {told}; "
         "a sample is faster: num_instances: 100000"
     )
 
