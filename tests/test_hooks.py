@@ -152,6 +152,13 @@ def test_an_unknown_environment_lists_the_known(loader_of, tmp_path, env):
         check_environment(env, loader_of())
 
 
+def test_the_folder_that_git_and_images_leave_out_is_named(loader_of, tmp_path):
+    """An empty conf/local is enough, so that no globals.yml is asked for."""
+    (tmp_path / "conf" / "local").rmdir()
+    with pytest.raises(ConfigurationError, match=r"'local'.*mkdir conf/local$"):
+        check_environment("local", loader_of())
+
+
 def test_a_configuration_elsewhere_is_not_judged(loader_of):
     """An archive or a remote folder is left to Kedro."""
     check_environment("any", loader_of("conf.tar.gz"))

@@ -6,7 +6,7 @@ from typing import Any
 
 from kedro.io import DataCatalog, MemoryDataset
 
-from mlops_basics.commands.ct import ExitCode, _search, _since
+from mlops_basics.commands.ct import ExitCode, _search, _since, verdict_text
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import MonitoringState, Verdict, Watch, WatchedBatch
 from mlops_basics.schemas.policy import Adaptation
@@ -52,6 +52,12 @@ def verdict_of(watch: Watch) -> Verdict:
             "adaptation": Adaptation(action="none", policy="all"),
         }
     )
+
+
+def test_what_is_said_of_a_file_keeps_its_name() -> None:
+    """Sentences begin with a capital; names of files are as they are."""
+    warned = make_monitored().verdict.model_copy(update={"warnings": ("b.csv: it is empty.",)})
+    assert verdict_text(warned).splitlines()[-1] == "b.csv: it is empty."
 
 
 def test_a_search_that_is_not_possible_is_told_and_not_repeated() -> None:

@@ -375,4 +375,5 @@ def verdict_text(verdict: Verdict) -> str:
     follows = policy_lines(verdict)
     if _is_due(verdict):  # what will happen comes before what else is known
         found, follows = follows, found
-    return "\n".join(map(sentence, [*found, *follows, *verdict.warnings]))
+    # A warning may begin with a file's name, which is not to be changed.
+    return "\n".join([*map(sentence, [*found, *follows]), *verdict.warnings])

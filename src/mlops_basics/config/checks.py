@@ -44,9 +44,13 @@ def check_environment(env: str, config_loader: AbstractConfigLoader) -> None:
     environments = sorted({folder.name for folder in folders if folder.is_dir()})
     if ENVIRONMENT.fullmatch(env) and env in environments:
         return
+    if env == "local":  # Kedro's own: left out of git where it is empty, or of an image
+        remedy = "It may be empty: mkdir conf/local"
+    else:
+        remedy = f"Your own table needs conf/{env}/globals.yml."
     raise ConfigurationError(
         f"There is no environment '{env}': the folder conf/{env} does not exist. "
-        f"Known are: {', '.join(environments)}. Your own table needs conf/{env}/globals.yml."
+        f"Known are: {', '.join(environments)}. {remedy}"
     )
 
 
