@@ -11,6 +11,7 @@ from mlops_basics.stats.paired.guards import Guard
 from mlops_basics.stats.paired.sums import PairedSums
 
 from .base import Artifact
+from .metrics import METRICS
 from .model import Model
 from .table import Hashes, TableInfo
 
@@ -173,12 +174,14 @@ class Decision(Artifact):
             return self
         reasons = list(self.reasons[:-1])
         if self.gain is not None:
+            known = METRICS.get(self.metric)
+            metric = known.title if known else self.metric.replace("_", " ")
             found = "Shown to be better overall, but worse in one respect"
             if self.outcome != "guard_veto":
                 found = "Not shown to be better"
             reasons = [
-                f"{found} ({self.metric.replace('_', ' ')}, {self.rows:,} rows, which have been "
-                f"used {self.challenge.number} times against version {self.champion_version})."
+                f"{found}, by {metric} on {self.rows:,} rows; these have been used "
+                f"{self.challenge.number} times against version {self.champion_version}."
             ]
         nothing = dict.fromkeys(
             ("champion_value", "challenger_value", "gain", "low", "high", "p_value", "alpha")

@@ -12,6 +12,7 @@ from mlops_basics.reporting.metric_text import metric_name
 from mlops_basics.reporting.monitoring_text import OUTCOMES, outcome_badge, policy_lines
 from mlops_basics.reporting.pages.render import render
 from mlops_basics.reporting.text import Badge, Shortened, Tone, shorten
+from mlops_basics.reporting.words import explained
 from mlops_basics.schemas import Decision, Verdict
 from mlops_basics.table.row_groups import counted
 
@@ -20,6 +21,10 @@ from .rivals import RIVALS
 
 MOST_REASONS = 4
 EXIT_CODES = {0: "production stays", 3: "a new release", 4: "retrained, and production stays"}
+WORDS_USED = (
+    *("drift", "gain", "interval", "label", "Log loss", "nats", "policy", "recipe", "refresh"),
+    *("release", "search", "shown", "switch"),
+)
 Gains = Mapping[str, "Gain"]  # by rival
 
 
@@ -184,6 +189,7 @@ def demo_page(year: YearResult) -> str:
         title="A year of production: flights",
         year=year,
         kept_up=KEPT_UP,
+        words=explained(*WORDS_USED),
         kept=_kept,
         rivals=Shortened([_rival_row(name, year) for name in year.error], ""),
         changes=changes_of_policy(year),
