@@ -599,7 +599,7 @@ class PolicyLoop(Loop):
             assert policy.plan is None
 
 
-@pytest.mark.parametrize(("loop", "examples"), [(Loop, 9), (PolicyLoop, 5)])
+@pytest.mark.parametrize(("loop", "examples"), [(Loop, 4), (PolicyLoop, 3)])
 def test_the_promises_hold_in_any_sequence(loop: type[Loop], examples: int) -> None:
     """Sequences that are the same every time; or, on request, new ones until the time is over."""
     seconds = float(os.environ.get("STATE_MACHINE_SECONDS", "0"))
