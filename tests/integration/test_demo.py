@@ -15,6 +15,7 @@ import pytest
 
 from mlops_basics.commands.demo.page import YearResult, searches, verdict_text
 from mlops_basics.commands.demo.rivals import ALWAYS, NEVER, RIVALS, WINDOW
+from mlops_basics.commands.samples.flights import by_month, shipped
 from mlops_basics.fitting.recipe import fit_recipe
 from mlops_basics.table.columns import features_of
 from mlops_basics.table.learning import as_learned
@@ -55,7 +56,7 @@ class Lived:
 
     def truth(self, month: str) -> pd.DataFrame:
         """The flights of a month that arrived, with everything, of those that the demo drew."""
-        year = pd.read_csv(self.folder / "year" / "flights" / f"{month}.csv")
+        year = by_month(shipped("flights.csv.zip"))[month]
         keys = ["time_hour", "carrier", "flight"]
         drawn = self.source(month)[keys]
         return drawn.merge(year, on=keys, validate="1:1").dropna(subset=["arr_delay"])

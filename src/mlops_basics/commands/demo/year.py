@@ -30,7 +30,7 @@ from mlops_basics.commands.demo.page import (
     verdict_text,
 )
 from mlops_basics.commands.demo.rivals import NEVER, RIVALS, Rivals
-from mlops_basics.commands.samples import write_sample
+from mlops_basics.commands.samples.flights import by_month, shipped
 from mlops_basics.errors import ConfigurationError
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs.session import Place
@@ -56,7 +56,6 @@ FOLDER = Path("data") / "demo"  # as conf/demo says
 OWN_FILES = frozenset(("demo.html", "labels", "mlflow", "production", "source", "storage", "year"))
 FIRST_MONTHS = 3  # train, valid and test need one each
 FEWEST_ROWS = 200  # a month: with fewer nothing can be learned, nor anything be shown
-SEED = 0
 #: What is unknown before a flight has left; the calendar columns are known.
 KNOWN_LATER = ("dep_time", "dep_delay", "arr_time", "air_time")
 
@@ -92,8 +91,8 @@ def run_demo(
     if rows is not None and rows < FEWEST_ROWS:
         raise ConfigurationError(f"--rows must be at least {FEWEST_ROWS} a month, got {rows}.")
     _remove_earlier(project_path / FOLDER)
-    say(f"Writing the flights of {months} months ...")
-    flights = _read_flights(project_path / FOLDER, months, rows)
+    say(f"Reading the flights of {months} months ...")
+    flights = dict(list(by_month(shipped("flights.csv.zip"), rows).items())[:months])
     year = _Year(project_path, flights, say)
     result = year.live()
     page_path(project_path).write_text(demo_page(result), encoding="utf-8")
@@ -134,18 +133,6 @@ def summary(result: YearResult) -> str:
         f"for a new recipe, {cpu:.0f} CPU seconds."
     )
     return "\n".join(lines)
-
-
-def _read_flights(folder: Path, months: int, rows: int | None) -> dict[str, pd.DataFrame]:
-    """The flights of each month, by its name."""
-    write_sample("flights", folder / "year")
-    found = {}
-    for file in sorted((folder / "year" / "flights").glob("*.csv"))[:months]:
-        table = pd.read_csv(file)
-        if rows is not None and rows < len(table):
-            table = table.sample(rows, random_state=SEED).sort_index()
-        found[file.stem] = table.reset_index(drop=True)
-    return found
 
 
 @dataclass

