@@ -170,7 +170,7 @@ cli.add_command(readable(_calling(kedro_package, _package)))
 @command("project")
 @click.argument("name", required=False)
 def sample(_place: Place, name: str | None) -> None:
-    """Write breast_cancer, diabetes, flights or flights_december into data/source."""
+    """Write a sample table into data/source: breast_cancer, diabetes, flights, flights_december."""
     from mlops_basics.commands.samples import write_sample
 
     click.echo(write_sample(name))

@@ -59,6 +59,7 @@ PROMISES = {
     "kedro keygen": "verify_key: ed25519:",
     "kedro sample diabetes": "kedro run --env diabetes",
     "kedro sample flights": "kedro run --env flights",
+    "kedro sample flights_december": "kedro ct --env flights",
 }
 #: Each in a project of its own: they stand beside each other, and either may be tried first.
 ALONE = {
@@ -73,6 +74,7 @@ _SERVERS = (
     "tests/integration/test_s3_loop.py::test_everything_lies_on_s3_and_nothing_on_this_machine"
 )
 _STARTER = "tests/integration/test_starter.py::test_a_project_of_ones_own_is_made_run_and_upgraded"
+_FLIGHTS = "tests/integration/test_tables.py::test_flights_are_released_and_followed"
 #: What ends elsewhere: by the test of this name, or in a workflow that runs the same line.
 ELSEWHERE = {
     "kedro adopt": (
@@ -86,7 +88,8 @@ ELSEWHERE = {
     "make docs": ".github/workflows/ci.yml",
     "python -m venv venv": ".github/workflows/ci.yml",
     "pip install -r requirements.txt": ".github/workflows/ci.yml",
-    "kedro run --env flights": "tests/integration/test_tables.py::test_all_flights",
+    "kedro run --env flights": _FLIGHTS,
+    "kedro ct --env flights": _FLIGHTS,
     "kedro run --env mine": "tests/integration/test_tables.py::test_a_users_table_in_five_lines",
     "kedro check data/source/customers.csv --target has_left --write mine": (
         "tests/commands/test_check.py::test_the_lines_that_are_written_are_those_of_a_run"

@@ -75,7 +75,7 @@ def test_flights_sample(flights):
     assert not features & known_later
 
 
-def test_flights_end_with_a_release_and_december_is_followed(flights):
+def test_flights_are_released_and_followed(flights):
     """The example ends well: a release of November, and in December an alarm with its cause."""
     parameters = flights.path / "conf" / "flights" / "parameters.yml"
     parameters.write_text("training: {n_trials: 1}\n", encoding="utf-8")
