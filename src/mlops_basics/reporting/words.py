@@ -23,8 +23,8 @@ WORDS = {
         "class has grown by about a tenth, in the (geometric) mean."
     ),
     "interval": (
-        "the range that holds the true value in 95 of 100 such cases, written [low, high]; few "
-        "rows make it wide."
+        "the range that holds the true value in 95 of 100 such cases (or as many as is said), "
+        "written [low, high]; few rows make it wide."
     ),
     "shown": (
         'said of what would hardly ever look like this by luck alone; "not shown" is not "not so".'

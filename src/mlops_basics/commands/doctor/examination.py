@@ -214,7 +214,8 @@ def _source(setting: Setting, reach: _Reach) -> CheckResult:
             "Until then a run stops at it, and `kedro ct` leaves it out.",
             "warning",
         )
-    return CheckResult("source", "ok", f"{len(files)} files in {source._shown_path}")
+    count = "1 file" if len(files) == 1 else f"{len(files)} files"
+    return CheckResult("source", "ok", f"{count} in {source._shown_path}")
 
 
 def _local_places(setting: Setting) -> list[Path]:
