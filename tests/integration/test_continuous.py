@@ -245,7 +245,7 @@ def life(shared_project, begun, tmp_path_factory) -> tuple[Project, dict[str, An
 def test_labels_that_are_late_are_waited_for(life):
     """None, too few, enough: each is reported, none is an error, nothing is trained."""
     found = life[1]
-    expected = {"no labels": "no drift", "few labels": "no drift", "labels": "no rise of the error"}
+    expected = {"no labels": "no drift", "few labels": "no drift", "labels": "rise of the error above"}
     for name, words in expected.items():
         assert found[name].code == 0, found[name].error
         assert words in found[name].text
