@@ -9,9 +9,9 @@ STRONG = 0.5  # more is worth the question, too
 DISAGREEMENT = 0.1  # share of rows on which exactly one of two models is right: often so
 TEXT_COMPONENTS = 30  # columns that a text of many values becomes
 #: Seconds of a core for a row, a column and a trial; what else a run takes. Measured: 17 seconds
-#: for tables of a few hundred rows; 4.1 to 4.9e-7 a cell for 36,000 to 272,000 rows of 12 to 102
+#: for tables of a few hundred rows; 4.1 to 7.6e-7 a cell for 36,000 to 600,000 rows of 12 to 102
 #: columns (two and six classes, a quantity; numbers, categories, times, texts of many values).
-_CELL, _ELSE = 4.5e-7, 17.0
+_CELL, _ELSE = 5.5e-7, 17.0
 _OFF = 2.0  # factor by which it may be off, either way: machines differ, and searches
 
 
