@@ -36,6 +36,7 @@ class Bar:
         """In words."""
         side = "least" if self.least else "most"
         goal = "" if self.goal is None else f"at {side} {percent(self.goal)}"
+        goal = "never" if self.goal == 0 else goal
         return self.case, str(self.before), str(self.now), goal
 
 

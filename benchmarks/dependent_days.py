@@ -39,7 +39,7 @@ EXPLAINED = 0.2  # of a column's variance, by the day
 ROWS_A_DAY, WEEK = 100, 7
 ERROR, DAY_ERROR, THINNED = 0.15, 0.046, 5
 #: Lives of the gate, of the data drift of a release, shifts to be found, streams of errors.
-LIVES, RELEASES, SHIFTS, STREAMS = 2_000, 60, 60, 200
+LIVES, RELEASES, SHIFTS, STREAMS = 10_000, 100, 60, 200
 FEW_DAYS = 10
 
 
@@ -297,8 +297,8 @@ def part(found: Sequence[Bar]) -> Part:
                 "the mean. Before, blocks were as long as the bursts that the test rows show, "
                 "which the hash hides; now the batches show them, too. That takes some batches: "
                 "where days differ much, nothing names them and test rows are few, an alarm in the "
-                "first weeks is more frequent than the promised 1 %, and the alarm says what it "
-                "rests on. With a column that names the days (`group_by`) the promise holds."
+                "first weeks may be more frequent than the promised 1 %, and the alarm says what "
+                "it rests on. With a column that names the days (`group_by`) the promise holds."
             ),
             Paragraph(
                 f"{LIVES:,} lives of the gate, {RELEASES} of a release's data drift, {STREAMS} "

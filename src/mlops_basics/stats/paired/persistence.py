@@ -38,9 +38,9 @@ def independent_days(values: ArrayLike) -> Floats:
 
         Without this, Student's t with G - 1 degrees of freedom errs in 11 to 13 % at a nominal 0.58
         % where half of a day's variance persists (G = 30 to 360), and in 20 % where all of it does.
-        With the worth in place of G it errs in at most 1.3 %, also where what persists has an
-        autocorrelation of 0.3 or 0.5. It costs power: a gain that is found in 80 % on independent
-        days, if these are known to be, is found in 25, 52, 65 and 75 % on 30, 60, 120 and 360 days
+        With the worth in place of G it errs in at most 1.0 %, also where what persists has an
+        autocorrelation of 0.5. It costs power: a gain that is found in 79 to 82 % on independent
+        days, if these are known to be, is found in 23, 52, 67 and 77 % on 30, 60, 120 and 360 days
         (``benchmarks/dependent_days.py``).
 
     References:
