@@ -12,6 +12,7 @@ from mlops_basics.reporting.figures.importance import importance_figure
 from mlops_basics.reporting.pages.run_report import RunResult, run_report
 from mlops_basics.schemas import BatchRecord, RefitReport
 from tests.support.artifacts import make_compared, make_decision, make_run_context
+from tests.support.decided import make_gate, make_request
 from tests.support.parsed_page import ParsedPage, assert_needs_no_network, without_plotly
 
 
@@ -214,3 +215,16 @@ def test_report_of_a_wide_table_is_no_longer(run_result: RunResult) -> None:
     assert re.search(r"and 1,96\d more warnings", words)
     assert "and 1,980 more" in words
     assert "top 20 of 2000" in pages[2_000]
+
+
+def test_report_explains_the_words_of_figures_that_it_shows(run_result: RunResult) -> None:
+    """Of a decision whose figures are withheld it shows no p-value, and explains none."""
+    values = {"promote": False, "outcome": "kept", "gain": 0.1, "p_value": 0.5, "alpha": 0.005}
+    found = []
+    for number in (1, 2):
+        decision = make_decision("3", number, **values)
+        compared = {"decision": decision, "request": make_request(), "gate": make_gate()}
+        page = ParsedPage(without_plotly(run_report(dataclasses.replace(run_result, **compared))))
+        found.append("p-value" in page.sections["Words"])
+        assert "challenger a model that was trained" in page.sections["Words"]
+    assert found == [True, False]

@@ -160,13 +160,15 @@ def _words(run: RunResult, decided: bool) -> list[tuple[str, str]]:
     words = ["train rows", "valid rows", "constant", "interval", "gap", "candidate", "trial"]
     words += ["test rows"] if "test" in run.metrics else []
     shown = {metric_name(name) for of_set in run.metrics.values() for name in of_set.metrics}
-    if run.decision is not None and decided:
-        words += ["challenger", "champion", "gain", "loss", "shown", "p-value", "level", "guard"]
-        words += ["smallest gain it could see"]
-        words += ["out of fold"] if run.decision.fold_rows else []
-        words += ["group"] if run.decision.groups is not None else []
-        words += ["nats"] if run.decision.unit == "nats" else []
-        shown.add(metric_name(run.decision.metric))
+    decision = run.decision if decided else None
+    if decision is not None:
+        words += ["challenger", "champion", "shown"]
+        words += ["out of fold"] if decision.fold_rows else []
+        words += ["group"] if decision.groups is not None else []
+    if decision is not None and decision.gain is not None and not decision.withheld:
+        words += ["gain", "loss", "p-value", "level", "guard", "smallest gain it could see"]
+        words += ["nats"] if decision.unit == "nats" else []
+        shown.add(metric_name(decision.metric))
     return explained(*words, *(name for name in sorted(shown) if name in WORDS))
 
 
