@@ -297,8 +297,10 @@ def part(found: Sequence[Bar]) -> Part:
                 "the mean. Before, blocks were as long as the bursts that the test rows show, "
                 "which the hash hides; now the batches show them, too. That takes some batches: "
                 "where days differ much, nothing names them and test rows are few, an alarm in the "
-                "first weeks may be more frequent than the promised 1 %, and the alarm says what "
-                "it rests on. With a column that names the days (`group_by`) the promise holds."
+                "first weeks may be more frequent than the promised 1 %, more so where days hold "
+                "several hundred rows or batches are single days, which is not in the table; the "
+                "alarm says what it rests on. With a column that names the days (`group_by`) the "
+                "promise holds here."
             ),
             Paragraph(
                 f"{LIVES:,} lives of the gate, {RELEASES} of a release's data drift, {STREAMS} "
