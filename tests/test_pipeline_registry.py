@@ -56,6 +56,7 @@ DOCUMENTED = {
             "params:preprocessing",
             "params:training",
             "params:evaluation",
+            "params:decision",
         },
         {
             "searched_model",
@@ -237,6 +238,7 @@ DOCUMENTED["recipe_search"] = (
         "params:collection",
         "params:preprocessing",
         "params:training",
+        "params:decision",
     },
     {
         "raw_data",

@@ -64,6 +64,27 @@ def test_a_folder_of_batches_is_scored_by_the_release(project, source):
     assert list(found["prediction"]) == [("bad", "good")[code] for code in likely]
 
 
+def test_a_threshold_goes_with_the_release(project, source):
+    """Chosen by costs on valid rows, it is in the recipe, and is what predicts new rows."""
+    costs = {"cost": {"false_negative": 10, "false_positive": 1}}
+    project.run(env=ENV, model_name="dear", decision__threshold=costs, **weak())
+    choice = project.load("search_report", env=ENV, model_name="dear").threshold
+    assert choice.value < 0.4
+    assert choice.result < choice.at_half
+    release = production_of(project, model_name="dear")[0].load(reference=True)
+    assert release.recipe.threshold.value == choice.value
+    batches(source, new=unlabelled(200, 3))
+    project.run("batch_inference", env=ENV, model_name="dear")
+    found = project.load("predictions", env=ENV, model_name="dear")
+    expected = np.where(found["probability_good"] >= choice.value, "good", "bad")
+    assert list(found["prediction"]) == list(expected)
+    assert (expected == "good").sum() > (found["probability_good"] >= 0.5).sum()
+    features = unlabelled(200, 3)[list(release.table.features)].astype({"visits": "float64"})
+    assert list(release.model.predict(features)) == list(expected)
+    report = next((project.path / "data" / "dear" / "reporting" / "report.html").rglob("*.html"))
+    assert "is predicted from a probability of" in report.read_text(encoding="utf-8")
+
+
 def test_ids_are_unique_and_stable(project, source):
     """Equal rows have different ids, and scoring again, now with labels, gives the same ids."""
     table = unlabelled(20, 4)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mlops_basics.pipelines.model_training.nodes import search_model
+from mlops_basics.schemas import DecisionParams
+from tests.support.parameters import configured
 from tests.support.tables import LINEAR, RIDGE, NoMonitor, prepare, raw_table, training_params
 
 
@@ -27,7 +29,13 @@ def binary_model(binary):
     """A fitted classifier."""
     params = training_params(candidates={"linear": LINEAR}, n_trials=2)
     return search_model(
-        binary.train, binary.valid, binary.info, binary.preprocessing, params, NoMonitor()
+        binary.train,
+        binary.valid,
+        binary.info,
+        binary.preprocessing,
+        params,
+        NoMonitor(),
+        configured(DecisionParams),
     )[0]
 
 
@@ -42,5 +50,6 @@ def regression_model(regression):
         regression.preprocessing,
         params,
         NoMonitor(),
+        configured(DecisionParams),
     )
     return found[0]

@@ -11,7 +11,14 @@ from rich.console import Console
 
 from mlops_basics.reporting.pages.run_report import RunResult
 from mlops_basics.reporting.terminal import figures_on_demand, monitoring_summary, run_summary
-from mlops_basics.schemas import BatchResult, Constant, Estimate, Verdict, WatchedBatch
+from mlops_basics.schemas import (
+    BatchResult,
+    Constant,
+    Estimate,
+    ThresholdChoice,
+    Verdict,
+    WatchedBatch,
+)
 from tests.support.artifacts import HOSTILE, make_compared, make_decision, make_metrics
 from tests.support.monitored import make_monitored
 
@@ -67,6 +74,36 @@ def test_the_headline_compares_with_the_constant(run_result: RunResult) -> None:
     words = " ".join(shown.split())
     assert "'yes' is hardly ever predicted: of its 151 test rows 7 are found (9 predicted)" in words
     assert "'no' is hardly" not in words
+
+
+def test_the_headline_compares_with_the_champion(run_result: RunResult) -> None:
+    """Where there is one, and its figures are told; a refused challenger's are not."""
+    values: dict[str, Any] = {"challenger_value": 0.43, "champion_value": 0.441}
+    told = make_decision("3", number=1, **values)
+    shown = _shown(run_result, metrics={"test": make_compared()}, decision=told)
+    headline = "always 'no' has 0.808; log loss 0.430, and version 3 has 0.441."
+    assert headline in " ".join(shown.split())
+    refused = {"promote": False, "outcome": "kept", "reasons": ("It is not.", "Wait.")}
+    for other in (make_decision(**values), make_decision("3", number=2, **values, **refused)):
+        shown = _shown(run_result, metrics={"test": make_compared()}, decision=other)
+        assert "always 'no' has 0.808. " in " ".join(shown.split())
+
+
+def test_a_threshold_is_told_with_what_it_was_chosen_for(run_result: RunResult) -> None:
+    """The summary says from which probability on, by what, on how many rows, and what 0.5 has."""
+    choice = ThresholdChoice(
+        value=0.1731, chosen_by="mcc", positive="yes", rows=3570, result=0.31, at_half=0.2
+    )
+    found = run_result.search.model_copy(update={"threshold": choice})
+    words = " ".join(_shown(run_result, search=found).split())
+    assert (
+        "Threshold 'yes' is predicted from a probability of 0.1731 on, for the best MCC on 3,570 "
+        "valid rows: 0.310, and 0.200 from 0.5 on"
+    ) in words
+    by_cost = choice.model_copy(update={"chosen_by": "cost (false_negative 5, false_positive 1)"})
+    found = run_result.search.model_copy(update={"threshold": by_cost})
+    words = " ".join(_shown(run_result, search=found).split())
+    assert "for the lowest mean cost (false_negative 5, false_positive 1) on 3,570" in words
 
 
 def test_a_regression_is_compared_in_units_of_its_target(run_result: RunResult) -> None:

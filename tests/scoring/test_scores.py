@@ -310,6 +310,7 @@ def test_the_expected_loss_is_that_of_right_probabilities():
     }
     for name in ("error", "brier"):
         mean = ((1 - p) * by_label[0][name] + p * by_label[1][name]).mean()
-        assert expected_loss(PROBABILITIES, name) == pytest.approx(mean)
-    assert expected_loss(np.empty((4, 0)), "absolute_error") is None
-    assert expected_loss(np.empty((0, 2)), "error") is None
+        predicted = PROBABILITIES.argmax(axis=1)
+        assert expected_loss(PROBABILITIES, predicted, name) == pytest.approx(mean)
+    assert expected_loss(np.empty((4, 0)), np.zeros(4), "absolute_error") is None
+    assert expected_loss(np.empty((0, 2)), np.zeros(0), "error") is None

@@ -20,6 +20,7 @@ from mlops_basics.schemas import (
     Batch,
     ChallengeRequest,
     CollectionParams,
+    DecisionParams,
     EvaluationParams,
     OrderCheck,
 )
@@ -46,7 +47,13 @@ def report_inputs(data, model, candidates):
     _, collection = collect_batches([batch], [], configured(CollectionParams))
     params = training_params(data.info.task, candidates, n_trials=1)
     _, _, _, search, plot = search_model(
-        data.train, data.valid, data.info, data.preprocessing, params, NoMonitor()
+        data.train,
+        data.valid,
+        data.info,
+        data.preprocessing,
+        params,
+        NoMonitor(),
+        configured(DecisionParams),
     )
     train, valid, check = measure_fit(
         model, data.train, data.valid, data.info, data.preprocessing, params, PARAMS

@@ -22,6 +22,8 @@ from mlops_basics.schemas import (
 from mlops_basics.schemas.named_code import load_named
 from mlops_basics.scoring.scores import threads_for
 
+from .threshold import with_threshold
+
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
     from sklearn.pipeline import Pipeline
@@ -160,6 +162,8 @@ def fit_recipe(recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any])
         raise DataError(
             f"'{recipe.candidate}' cannot be fitted on {len(target)} rows: {error}"
         ) from error
+    if recipe.threshold is not None:
+        estimator = with_threshold(estimator, recipe.threshold.value)
     return pipeline_of([*steps, (ESTIMATOR_STEP, estimator)])
 
 

@@ -8,7 +8,7 @@ from mlops_basics.safe_text import short_text
 from mlops_basics.schemas import NO_CHAMPION, Decision
 from mlops_basics.table.row_groups import counted
 
-from .metric_text import metric_name
+from .metric_text import metric_name, within_a_sentence
 from .text import Badge, number, share_text, unit_text
 
 MARKUP = "\\`*_[]<>#|~!"  # what Markdown and HTML read as their own
@@ -40,6 +40,19 @@ def decision_badge(decision: Decision) -> Badge:
 def champion_text(version: str) -> str:
     """What a challenger was compared with."""
     return "a constant prediction" if version == NO_CHAMPION else f"version {version}"
+
+
+def against_champion(decision: Decision | None) -> str:
+    """Both models' values, where there is a champion and they are told; else empty."""
+    if decision is None or decision.withheld or decision.champion_version == NO_CHAMPION:
+        return ""
+    if decision.challenger_value is None or decision.champion_value is None:
+        return ""
+    name = within_a_sentence(metric_name(decision.metric))
+    return (
+        f"{name} {number(decision.challenger_value)}, and "
+        f"{champion_text(decision.champion_version)} has {number(decision.champion_value)}"
+    )
 
 
 def gain_text(decision: Decision, grouped: str = "") -> str:

@@ -12,6 +12,7 @@ from mlops_basics.schemas import (
     Metrics,
     OrderCheck,
     OverfitCheck,
+    ThresholdChoice,
 )
 
 from .text import Badge, limits, number, plain
@@ -116,14 +117,35 @@ def constant_text(constant: Constant) -> str:
 def rare_predictions(metrics: Mapping[str, Metrics]) -> list[str]:
     """A warning for each class that is hardly ever predicted, on the first set that is shown."""
     for set_name, of_set in reading_order(metrics).items():
+        remedy = (
+            ", and `decision.threshold` predicts it earlier" if len(of_set.classes) == 2 else ""
+        )
         return [
             f"'{plain(each.name, 40)}' is hardly ever predicted: of its {each.rows:,} {set_name} "
             f"rows {each.found:,} {'is' if each.found == 1 else 'are'} found ({each.predicted:,} "
-            "predicted). Its probability can rank rows all the same."
+            f"predicted). Its probability can rank rows all the same{remedy}."
             for each in of_set.classes
             if each.rows >= LEAST_ROWS_OF_CLASS and each.predicted < HARDLY_EVER * each.rows
         ]
     return []
+
+
+def threshold_text(choice: ThresholdChoice) -> str:
+    """From which probability on a class is predicted, and what that was chosen for."""
+    if choice.chosen_by in METRICS:
+        better = f"the best {within_a_sentence(metric_name(choice.chosen_by))}"
+    else:
+        better = f"the lowest mean {plain(choice.chosen_by, 80)}"
+    return (
+        f"'{plain(choice.positive, 24)}' is predicted from a probability of {choice.value:g} on, "
+        f"for {better} on {choice.rows:,} valid rows: {number(choice.result)}, and "
+        f"{number(choice.at_half)} from 0.5 on"
+    )
+
+
+def within_a_sentence(name: str) -> str:
+    """A metric's name without its capital, unless it is an abbreviation."""
+    return name if name[:2].isupper() else f"{name[0].lower()}{name[1:]}"
 
 
 def overfit_badge(overfit: OverfitCheck) -> Badge:

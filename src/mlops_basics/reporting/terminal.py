@@ -22,7 +22,13 @@ from mlops_basics.schemas import (
 )
 
 from . import monitoring_text
-from .decision_text import champion_text, chance_text, decision_badge, gain_text
+from .decision_text import (
+    against_champion,
+    champion_text,
+    chance_text,
+    decision_badge,
+    gain_text,
+)
 from .metric_text import (
     compared_text,
     metric_name,
@@ -32,6 +38,7 @@ from .metric_text import (
     rare_predictions,
     reading_order,
     set_size,
+    threshold_text,
 )
 from .monitoring_text import policy_lines
 from .text import Badge, number, plain
@@ -91,6 +98,8 @@ def run_summary(
         facts.append(("Overfitting", _overfit(overfit)))
     if search:
         facts.append(("Best", Text(_best(search))))
+        if search.threshold:
+            facts.append(("Threshold", Text(threshold_text(search.threshold))))
     if table or versions:
         facts.append(("Data", Text(_data(table, versions))))
     if table:
@@ -100,7 +109,7 @@ def run_summary(
     facts.append(("MLflow", Text(_where(mlflow_uri, run_id))))
     measured = any(of_set.metrics for of_set in metrics.values())
     table_of_metrics = _metrics_table(metrics) if measured else None
-    return _summary(title, facts, report_path, table_of_metrics, _headline(metrics))
+    return _summary(title, facts, report_path, table_of_metrics, _headline(metrics, decision))
 
 
 def monitoring_summary(verdict: Verdict, report_path: str) -> Group:
@@ -149,9 +158,9 @@ def figures_on_demand(run_id: str, metrics: Metrics, decision: Decision, uses: i
     return _summary(title, facts, "", _metrics_table({"test": metrics}))
 
 
-def _headline(metrics: Mapping[str, Metrics]) -> str:
-    """How good it is, and what a constant prediction has."""
-    return "; ".join(filter(None, compared_text(metrics)))
+def _headline(metrics: Mapping[str, Metrics], decision: Decision | None) -> str:
+    """How good it is, and what a constant prediction and the champion have."""
+    return "; ".join(filter(None, (*compared_text(metrics), against_champion(decision))))
 
 
 def _summary(

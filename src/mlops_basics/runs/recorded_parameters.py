@@ -67,6 +67,8 @@ def recorded_parameters(recorded: Manifest, configured: dict[str, Any]) -> dict[
     }
     if "evaluation" in params:
         params["evaluation"] = {"metrics": [], **params["evaluation"]}
+    if "decision" in params:
+        params["decision"] = {"threshold": None, **params["decision"]}
     try:
         candidates = _CANDIDATES.validate_python(params["training"].get("candidates"))
     except ValidationError as error:

@@ -28,6 +28,8 @@ from .model import (
     Refit,
     RefitReport,
     SearchReport,
+    Threshold,
+    ThresholdChoice,
 )
 from .monitoring import (
     CLASS_COLUMN,
@@ -56,6 +58,7 @@ from .parameters import (
     PreprocessingParams,
     SearchRange,
     SplitParams,
+    ThresholdCost,
     TrainingParams,
 )
 from .release import (
@@ -169,6 +172,9 @@ __all__ = [
     "TargetRange",
     "Task",
     "TestedMetric",
+    "Threshold",
+    "ThresholdChoice",
+    "ThresholdCost",
     "TrainingParams",
     "Verdict",
     "Watch",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
 import pandas as pd
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from .base import Artifact, UnlessEmpty
 from .table import Task
@@ -30,13 +30,38 @@ class FittedModel:
     example: pd.DataFrame
 
 
+class Threshold(Artifact):
+    """The probability from which on the second of two classes is predicted.
+
+    ``chosen_by``: the metric that was best on validation rows, or the costs of errors that were
+    lowest.
+    """
+
+    value: Annotated[float, Field(gt=0, lt=1)]
+    chosen_by: str
+
+
+class ThresholdChoice(Threshold):
+    """How a threshold was chosen: what it came to on the validation rows, and 0.5 beside it.
+
+    ``positive`` is the second class; ``result`` and ``at_half`` are the metric, or the mean cost of
+    a row.
+    """
+
+    positive: str
+    rows: int
+    result: float
+    at_half: float
+
+
 class Recipe(Artifact):
     """All that determines a model beside the rows it is fitted on; it holds no weights.
 
     ``features``: import paths of the user's own steps, which come before all else.
     ``parameters``: the estimator's arguments, fixed and drawn, with ``random_state`` where it
     takes one. ``vectorizer``: arguments of ``skrub.TableVectorizer``. ``dense``: whether missing
-    values are filled and categories become numbers before the estimator gets them.
+    values are filled and categories become numbers before the estimator gets them. ``threshold``:
+    None where the more likely class is predicted.
     """
 
     task: Task
@@ -47,6 +72,7 @@ class Recipe(Artifact):
     vectorizer: dict[str, Any]
     seed: int
     features: Annotated[tuple[str, ...], UnlessEmpty] = ()
+    threshold: Annotated[Threshold | None, UnlessEmpty] = None
 
     @field_validator("parameters", "vectorizer")
     @classmethod
@@ -129,6 +155,7 @@ class SearchReport(Artifact):
     trials_requested: int
     trials_run: int
     stopped_early: str = ""
+    threshold: Annotated[ThresholdChoice | None, UnlessEmpty] = None
 
 
 Refit = Literal["train_valid", "all", "none"]

@@ -153,6 +153,27 @@ class EvaluationParams(Section):
     seed: int
 
 
+class ErrorCosts(Section):
+    """What a wrong prediction costs, in any unit; a right one costs nothing."""
+
+    false_negative: Annotated[float, Field(gt=0)]
+    false_positive: Annotated[float, Field(gt=0)]
+
+
+class ThresholdCost(Section):
+    """A threshold by which the mean cost of a row is lowest."""
+
+    cost: ErrorCosts
+
+    @property
+    def words(self) -> str:
+        """The costs, as a recipe holds them."""
+        return (
+            f"cost (false_negative {self.cost.false_negative:g}, "
+            f"false_positive {self.cost.false_positive:g})"
+        )
+
+
 class DecisionParams(Section):
     """When a challenger deserves to become the champion."""
 
@@ -171,6 +192,7 @@ class DecisionParams(Section):
     guards: tuple[TestedMetric, ...]
     guard_alpha: Annotated[float, Field(gt=0, lt=0.5)]
     quality_floor: dict[str, float]
+    threshold: ThresholdCost | str | None
     seed: int
 
 

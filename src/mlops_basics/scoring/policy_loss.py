@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.schemas import Model, TableInfo
-from mlops_basics.scoring.scores import Scores, class_probabilities, threads_for
+from mlops_basics.scoring.scores import Scores, class_probabilities, predicted_codes, threads_for
 
 Floats = npt.NDArray[np.float64]
 
@@ -40,7 +40,7 @@ def score_target(
     codes = {name: code for code, name in enumerate(table.classes)}
     y = np.array([codes.get(str(name), -1) for name in target], dtype=np.int64)
     p = class_probabilities(model, features, table)
-    return Scores(table.task, y, p.argmax(axis=1), p)
+    return Scores(table.task, y, predicted_codes(model, p, table), p)
 
 
 def policy_losses(scores: Scores) -> Floats:

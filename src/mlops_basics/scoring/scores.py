@@ -69,7 +69,27 @@ def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: Ta
         return Scores(info.task, y, predicted, np.empty((len(y), 0)))
     probabilities = class_probabilities(model, features, info)
     y = table[info.target].map(str).map(_class_codes(info)).to_numpy(dtype=np.int64)
-    return Scores(info.task, y, probabilities.argmax(axis=1), probabilities)
+    return Scores(info.task, y, predicted_codes(model, probabilities, info), probabilities)
+
+
+def predicted_codes(model: Any, probabilities: Floats, info: TableInfo) -> npt.NDArray[np.int64]:
+    """The classes that a model predicts, as its own ``predict`` does; shape (rows,).
+
+    Args:
+        model: Fitted.
+        probabilities: What it gives the classes, shape (rows, K): ``class_probabilities``.
+        info: Its classes give the codes.
+    """
+    from sklearn.model_selection import FixedThresholdClassifier
+
+    last = model.steps[-1][1] if hasattr(model, "steps") else model
+    likeliest: npt.NDArray[np.int64] = probabilities.argmax(axis=1)
+    if not isinstance(last, FixedThresholdClassifier):
+        return likeliest
+    codes = _class_codes(info)
+    no, yes = (codes[str(name)] for name in last.classes_)
+    above: npt.NDArray[np.bool_] = probabilities[:, yes] >= last.threshold
+    return np.where(above, yes, no).astype(np.int64)
 
 
 def class_probabilities(model: Any, features: pd.DataFrame, info: TableInfo) -> Floats:
@@ -145,12 +165,20 @@ def error_clip(scores: Scores, quantile: float = 0.99) -> float | None:
     return float(np.quantile(np.abs(scores.y - scores.predicted), quantile))
 
 
-def expected_loss(probabilities: Floats, loss: WatchedLoss) -> float | None:
-    """The mean loss if the model's own probabilities are right; None where it gives none."""
+def expected_loss(
+    probabilities: Floats, predicted: npt.NDArray[Any], loss: WatchedLoss
+) -> float | None:
+    """The mean loss if the model's own probabilities are right; None where it gives none.
+
+    Args:
+        probabilities: Shape (rows, K).
+        predicted: The predicted codes, shape (rows,).
+        loss: Which one.
+    """
     if loss == "absolute_error" or not len(probabilities):
         return None
     if loss == "error":
-        return float((1 - probabilities.max(axis=1)).mean())
+        return float((1 - probabilities[np.arange(len(predicted)), predicted]).mean())
     return float((1 - (probabilities**2).sum(axis=1)).mean() / 2)
 
 

@@ -15,7 +15,13 @@ from mlops_basics.pipelines.model_training.nodes import (
     refit_model,
     search_model,
 )
-from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, EvaluationParams, RefitReport
+from mlops_basics.schemas import (
+    BATCH_COLUMN,
+    ROW_HASH_COLUMN,
+    DecisionParams,
+    EvaluationParams,
+    RefitReport,
+)
 from mlops_basics.scoring.scores import class_probabilities, losses, score_rows
 from tests.support.parameters import configured
 from tests.support.tables import (
@@ -37,7 +43,13 @@ EVALUATION = configured(EvaluationParams, resamples=200)
 def search(data, params, monitor=None):
     """Model, trials and report of a search."""
     found = search_model(
-        data.train, data.valid, data.info, data.preprocessing, params, monitor or NoMonitor()
+        data.train,
+        data.valid,
+        data.info,
+        data.preprocessing,
+        params,
+        monitor or NoMonitor(),
+        configured(DecisionParams),
     )
     return found[0], found[2], found[3]
 
@@ -394,7 +406,13 @@ def refitted(data, rule, candidate=None):
         candidates={"one": candidate or LINEAR}, n_trials=1, refit=rule, seed=3
     )
     searched, recipe, *_ = search_model(
-        data.train, data.valid, data.info, data.preprocessing, params, NoMonitor()
+        data.train,
+        data.valid,
+        data.info,
+        data.preprocessing,
+        params,
+        NoMonitor(),
+        configured(DecisionParams),
     )
     released, report = refit_model(
         recipe, searched, data.train, data.valid, data.test, data.info, params
@@ -476,6 +494,7 @@ def test_the_inputs_stay_as_they_were(binary, binary_model):
         binary.preprocessing,
         params,
         NoMonitor(),
+        configured(DecisionParams),
     )
     assert_inputs_unchanged(
         measure_fit,

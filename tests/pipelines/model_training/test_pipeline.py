@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mlops_basics.pipelines.model_training import create_pipeline
-from mlops_basics.schemas import EvaluationParams
+from mlops_basics.schemas import DecisionParams, EvaluationParams
 from tests.support.parameters import configured
 from tests.support.tables import LINEAR, NoMonitor, run_slice, training_params
 
@@ -19,6 +19,7 @@ def test_golden_to_model(binary):
         "params:preprocessing": binary.preprocessing,
         "params:training": training_params(candidates={"linear": LINEAR}, n_trials=2),
         "params:evaluation": configured(EvaluationParams, resamples=100),
+        "params:decision": configured(DecisionParams),
     }
     nodes = create_pipeline().only_nodes(
         "search_model", "measure_fit", "refit_model", "list_fitted_rows"

@@ -8,7 +8,7 @@ import pandas as pd
 from mlops_basics.errors import DataError
 from mlops_basics.safe_text import short_text
 from mlops_basics.schemas import BATCH_COLUMN, Batch, PreprocessingParams, Release
-from mlops_basics.scoring.scores import class_probabilities
+from mlops_basics.scoring.scores import class_probabilities, predicted_codes
 from mlops_basics.table.columns import batch_features
 from mlops_basics.table.guesses import require_exact_keys
 from mlops_basics.table.labels import PREDICTION_ID, RowKeys, prediction_ids
@@ -50,6 +50,7 @@ def _score(batch: Batch, release: Release, keys: RowKeys) -> pd.DataFrame:
             scored["prediction"] = np.asarray(release.model.predict(features), dtype=np.float64)
         else:
             probabilities = class_probabilities(release.model, features, table)
+            predicted = predicted_codes(release.model, probabilities, table)
     except Exception as error:  # of whatever library the model is made with
         raise DataError(
             f"The release {release.manifest.version} cannot score the rows of {batch.name}: "
@@ -58,7 +59,7 @@ def _score(batch: Batch, release: Release, keys: RowKeys) -> pd.DataFrame:
         ) from error
     if table.task != "regression":
         classes = np.array(table.classes, dtype=object)
-        scored["prediction"] = pd.Series(classes[probabilities.argmax(axis=1)], dtype="str")
+        scored["prediction"] = pd.Series(classes[predicted], dtype="str")
         for code, name in enumerate(table.classes):
             scored[f"probability_{name}"] = probabilities[:, code]
     scored["model_version"] = release.manifest.version

@@ -32,6 +32,8 @@ from .ages import AGE_COLUMN, FOLD_COLUMN, FRESH_ROWS, OLDER, Ages, row_ages
 
 #: Of a gate whose rows belong together.
 GROUP_COLUMN = "group"
+#: Before a model's name: the code of the class that it predicts, where that is not the likeliest.
+PREDICTED = "predicted_"
 
 
 def unseen_rows(
@@ -186,7 +188,10 @@ def predictions_of(name: str, scores: Scores) -> dict[str, Any]:
     """The columns of a table that hold one model's predictions; ``gate_scores`` reads them."""
     if scores.task == "regression":
         return {name: scores.predicted}
-    return {f"{name}_{k}": p for k, p in enumerate(scores.probabilities.T)}
+    columns: dict[str, Any] = {f"{name}_{k}": p for k, p in enumerate(scores.probabilities.T)}
+    if (scores.predicted != scores.probabilities.argmax(axis=1)).any():  # by a threshold
+        columns[f"{PREDICTED}{name}"] = scores.predicted
+    return columns
 
 
 def gate_scores(gate: pd.DataFrame, name: str) -> Scores:
@@ -196,7 +201,10 @@ def gate_scores(gate: pd.DataFrame, name: str) -> Scores:
         return Scores("regression", y, gate[name].to_numpy(), np.empty((len(y), 0)))
     columns = [column for column in gate.columns if column.startswith(f"{name}_")]
     probabilities = gate[columns].to_numpy()
-    return Scores("classification", y, probabilities.argmax(axis=1), probabilities)
+    predicted = probabilities.argmax(axis=1)
+    if f"{PREDICTED}{name}" in gate.columns:
+        predicted = gate[f"{PREDICTED}{name}"].to_numpy(dtype=np.int64)
+    return Scores("classification", y, predicted, probabilities)
 
 
 def request_challenge(

@@ -9,9 +9,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from mlops_basics.fitting.recipe import fit_tables, require_known_code
+from mlops_basics.fitting.threshold import (
+    choose_threshold,
+    pipeline_with_threshold,
+    require_possible,
+)
 from mlops_basics.reporting.figures.search import search_figure
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
+    DecisionParams,
     EvaluationParams,
     FittedModel,
     Metrics,
@@ -24,6 +30,7 @@ from mlops_basics.schemas import (
     RunContext,
     SearchReport,
     TableInfo,
+    Threshold,
     TrainingParams,
 )
 from mlops_basics.scoring.metrics import compute_metrics, with_constant
@@ -59,20 +66,30 @@ def search_model(
     preprocessing: PreprocessingParams,
     params: TrainingParams,
     search_monitor: Monitor,
+    decision: DecisionParams,
 ) -> tuple[Model, Recipe, pd.DataFrame, SearchReport, go.Figure]:
     """Search the candidates; each is fitted on train rows only and judged on valid rows.
 
-    A model that does not overfit is preferred to one that does, whatever their losses.
+    A model that does not overfit is preferred to one that does, whatever their losses. The search
+    goes by probabilities; from which on a class is predicted is chosen after it
+    (``decision.threshold``).
 
     Returns:
         The best model (encoding and estimator in one pipeline), its recipe, a row a trial, how the
         search went, and a figure of it.
     """
+    require_possible(decision.threshold, table_info)
     search = Search(train_data, valid_data, table_info, preprocessing, params)
     for model in search.small_fits():  # what cannot be saved is told now, not after the search
         search_monitor.require_savable(model)
     with search_monitor.watch(params.n_trials) as after_trial:
         best, rows, stopped = run_search(search, after_trial)
+    model, recipe = best.model, best.recipe
+    threshold = choose_threshold(model, valid_data, table_info, decision.threshold)
+    if threshold is not None:
+        model = pipeline_with_threshold(model, threshold.value)
+        chosen = Threshold(value=threshold.value, chosen_by=threshold.chosen_by)
+        recipe = recipe.model_copy(update={"threshold": chosen})
     report = SearchReport(
         best_candidate=best.recipe.candidate,
         best_params=best.params,
@@ -81,9 +98,10 @@ def search_model(
         trials_requested=params.n_trials,
         trials_run=len(rows),
         stopped_early=stopped,
+        threshold=threshold,
     )
     trials = trials_table(rows)
-    return best.model, best.recipe, trials, report, search_figure(trials, report.loss)
+    return model, recipe, trials, report, search_figure(trials, report.loss)
 
 
 def refit_model(

@@ -20,6 +20,7 @@ def create_pipeline() -> Pipeline:
                     "params:preprocessing",
                     "params:training",
                     "search_monitor",
+                    "params:decision",
                 ],
                 outputs=["searched_model", "recipe", "trials", "search_report", "search_plot"],
                 name="search_model",

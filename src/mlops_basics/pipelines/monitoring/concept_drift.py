@@ -137,7 +137,8 @@ def batch_losses(
     by_class = {}
     if table.task != "regression":
         by_class = losses_by_class(losses[labelled], scores.y[labelled], table.classes)
-    return kept, expected_loss(scores.probabilities[~unknown], watch.loss), by_class
+    expected = expected_loss(scores.probabilities[~unknown], scores.predicted[~unknown], watch.loss)
+    return kept, expected, by_class
 
 
 def _scores(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -79,12 +80,20 @@ def view_decision(
     )
 
 
+def _predicted(gate: pd.DataFrame, name: str, classes: int) -> npt.NDArray[np.int64]:
+    """The class that a model predicts of each row: the likeliest, or what its threshold says."""
+    if f"predicted_{name}" in gate.columns:
+        return gate[f"predicted_{name}"].to_numpy(dtype=np.int64)
+    probabilities = gate[[f"{name}_{k}" for k in range(classes)]].to_numpy(dtype=np.float64)
+    likeliest: npt.NDArray[np.int64] = probabilities.argmax(axis=1)
+    return likeliest
+
+
 def _changes(gate: pd.DataFrame, classes: Sequence[str]) -> tuple[Rows, Rows]:
     """Per class: how many each model gets right; over all: on how many rows only one is right."""
     y = gate["y"].to_numpy()
     champion, challenger = (
-        gate[[f"{name}_{k}" for k in range(len(classes))]].to_numpy().argmax(axis=1) == y
-        for name in ("champion", "challenger")
+        _predicted(gate, name, len(classes)) == y for name in ("champion", "challenger")
     )
     present = [code for code in np.unique(y) if code < len(classes)]
     present = sorted(present, key=lambda code: -int((y == code).sum()))[:MOST_CLASSES]

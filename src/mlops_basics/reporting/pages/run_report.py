@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import plotly.graph_objects as go
 
-from mlops_basics.reporting.decision_text import decision_badge
+from mlops_basics.reporting.decision_text import against_champion, decision_badge
 from mlops_basics.reporting.metric_text import (
     MetricRow,
     compared_text,
@@ -19,6 +19,7 @@ from mlops_basics.reporting.metric_text import (
     overfit_badge,
     rare_predictions,
     reading_order,
+    threshold_text,
 )
 from mlops_basics.reporting.text import Shortened, number, shorten
 from mlops_basics.reporting.words import WORDS, explained
@@ -127,7 +128,7 @@ def run_report(run: RunResult) -> str:
         task=_task(run.table),
         in_order=order_text(run.in_order),
         by_batch=_by_batch(run.in_order),
-        leading=_leading(run.metrics),
+        leading=_leading(run.metrics, run.decision),
         badges=badges,
         warnings=shorten(warnings, MOST_WARNINGS, "more warnings"),
         decision=decision,
@@ -147,6 +148,7 @@ def run_report(run: RunResult) -> str:
         set_sizes=", ".join(f"{name} {rows:,}" for name, rows in run.split.rows.items()),
         class_shares=_class_shares(run.split),
         search=search,
+        threshold=threshold_text(search.threshold) if search.threshold else "",
         parameters=shorten(
             [f"{name} = {value!r}" for name, value in search.best_params.items()],
             MOST_ROWS,
@@ -250,7 +252,7 @@ def _refit(refit: RefitReport) -> str:
     return f"The model to release was fitted on {refit.rows:,} rows: {_FITTED_ON[refit.rule]}."
 
 
-def _leading(metrics: dict[str, Metrics]) -> LeadingMetric | None:
+def _leading(metrics: dict[str, Metrics], decision: Decision | None) -> LeadingMetric | None:
     leading = leading_metric(metrics)
     if leading is None:
         return None
@@ -260,7 +262,7 @@ def _leading(metrics: dict[str, Metrics]) -> LeadingMetric | None:
         f"{metric_name(name)} on {metrics[rows].rows:,} {rows} rows:",
         number(estimate.value),
         f"({100 * metrics[rows].confidence:g} % interval {limits})" if limits else "",
-        compared_text(metrics)[1],
+        "; ".join(filter(None, (compared_text(metrics)[1], against_champion(decision)))),
     )
 
 
