@@ -489,7 +489,7 @@ def test_what_is_no_file_in_the_source_is_named(tmp_path):
     (tmp_path / "a.csv").write_text("x\n1\n", encoding="utf-8")
     catalog = {"source": SourceDataset(path=str(tmp_path))}
     setting = SimpleNamespace(catalog=catalog)
-    assert examination._source(setting, examination._Reach()).text.startswith("1 files")
+    assert examination._source(setting, examination._Reach()).text.startswith("1 file ")
     no_files(tmp_path)
     with pytest.raises(CheckError, match="7 of 9 files cannot be read: 'device") as found:
         examination._source(setting, examination._Reach())
