@@ -20,6 +20,7 @@ from mlops_basics.schemas import (
     SearchRange,
     Section,
     SplitParams,
+    ThresholdCost,
     TrainingParams,
 )
 from mlops_basics.stats.data_drift.result import DriftThresholds
@@ -33,6 +34,7 @@ ACCEPTED = {
     PreprocessingParams: {**stated()[PreprocessingParams], "target": "y"},
     SearchRange: {"type": "int", "low": 1, "high": 2},
     Candidate: {"class": "a.B", "dense": True},
+    ThresholdCost: {"cost": {"false_negative": 10, "false_positive": 1}},
 }
 
 
@@ -166,5 +168,5 @@ def test_the_configured_search_spaces_are_valid():
 
 def test_every_section_has_its_parameter():
     """What a node takes is what ``parameters*.yml`` may hold, in a section or within one."""
-    nested = {SplitParams, SearchRange, Candidate}
+    nested = {ThresholdCost, SplitParams, SearchRange, Candidate}
     assert sections() - nested == {section for section in PARAMETER_SECTIONS.values() if section}
