@@ -466,6 +466,8 @@ def test_registry_and_production_have_to_agree():
     with pytest.raises(CheckError, match=r"somebody moved the alias.*kedro rollback --to 1"):
         production.agreement(pointer, "2", known=True)
     with pytest.raises(CheckError, match=r"production holds nothing.*emptied.*kedro promote"):
+        production.agreement(None, "1", known=False, lost=True)
+    with pytest.raises(CheckError, match="model_publishing"):  # of a lost pointer alone
         production.agreement(None, "1", known=False)
 
 

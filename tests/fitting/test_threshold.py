@@ -14,8 +14,9 @@ from mlops_basics.fitting.threshold import (
     pipeline_with_threshold,
     require_possible,
 )
-from mlops_basics.pipelines.model_evaluation.gate import gate_scores, gate_table
+from mlops_basics.pipelines.model_evaluation.gate import gate_table
 from mlops_basics.schemas import METRICS, DecisionParams, TableInfo, Threshold, ThresholdCost
+from mlops_basics.scoring.gate_columns import gate_scores
 from mlops_basics.scoring.policy_loss import score_target
 from mlops_basics.scoring.scores import confusion_counts, expected_loss, score_rows
 from mlops_basics.storage.archive_check import check_archive

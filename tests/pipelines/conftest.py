@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mlops_basics.pipelines.model_training.nodes import search_model
-from mlops_basics.schemas import DecisionParams
-from tests.support.parameters import configured
-from tests.support.tables import LINEAR, RIDGE, NoMonitor, prepare, raw_table, training_params
+from tests.support.tables import LINEAR, RIDGE, prepare, raw_table, search_of, training_params
 
 
 @pytest.fixture(scope="package")
@@ -28,28 +25,11 @@ def regression():
 def binary_model(binary):
     """A fitted classifier."""
     params = training_params(candidates={"linear": LINEAR}, n_trials=2)
-    return search_model(
-        binary.train,
-        binary.valid,
-        binary.info,
-        binary.preprocessing,
-        params,
-        NoMonitor(),
-        configured(DecisionParams),
-    )[0]
+    return search_of(binary, params)[0]
 
 
 @pytest.fixture(scope="package")
 def regression_model(regression):
     """A fitted regression."""
     params = training_params("regression", {"linear": RIDGE}, n_trials=2)
-    found = search_model(
-        regression.train,
-        regression.valid,
-        regression.info,
-        regression.preprocessing,
-        params,
-        NoMonitor(),
-        configured(DecisionParams),
-    )
-    return found[0]
+    return search_of(regression, params)[0]

@@ -14,19 +14,18 @@ from mlops_basics.pipelines.model_evaluation.nodes import (
     plot_evaluation,
     write_report,
 )
-from mlops_basics.pipelines.model_training.nodes import measure_fit, search_model
+from mlops_basics.pipelines.model_training.nodes import measure_fit
 from mlops_basics.schemas import (
     ROW_HASH_COLUMN,
     Batch,
     ChallengeRequest,
     CollectionParams,
-    DecisionParams,
     EvaluationParams,
     OrderCheck,
 )
 from tests.support.artifacts import REFIT, make_decision, make_run_context
 from tests.support.parameters import configured
-from tests.support.tables import NoMonitor, training_params
+from tests.support.tables import search_of, training_params
 
 PARAMS = configured(EvaluationParams, resamples=200, importance_repeats=3)
 NO_CHALLENGE = ChallengeRequest(
@@ -46,15 +45,7 @@ def report_inputs(data, model, candidates):
     batch = Batch("mine.csv", "ab" * 32, pd.DataFrame({"x": range(300)}))
     _, collection = collect_batches([batch], [], configured(CollectionParams))
     params = training_params(data.info.task, candidates, n_trials=1)
-    _, _, _, search, plot = search_model(
-        data.train,
-        data.valid,
-        data.info,
-        data.preprocessing,
-        params,
-        NoMonitor(),
-        configured(DecisionParams),
-    )
+    _, _, _, search, plot = search_of(data, params)
     train, valid, check = measure_fit(
         model, data.train, data.valid, data.info, data.preprocessing, params, PARAMS
     )

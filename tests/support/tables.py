@@ -21,9 +21,11 @@ from mlops_basics.pipelines.data_preprocessing.nodes import (
     preprocess_data,
     split_data,
 )
+from mlops_basics.pipelines.model_training.nodes import search_model
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     Batch,
+    DecisionParams,
     FittedModel,
     PreprocessingParams,
     TrainingParams,
@@ -177,3 +179,16 @@ class NoMonitor:
             return self.trials is not None and len(self.lines) >= self.trials
 
         yield after_trial
+
+
+def search_of(data, params, monitor=None):
+    """What a search finds on a prepared table, as the node returns it."""
+    return search_model(
+        data.train,
+        data.valid,
+        data.info,
+        data.preprocessing,
+        params,
+        monitor or NoMonitor(),
+        configured(DecisionParams),
+    )

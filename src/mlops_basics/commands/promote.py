@@ -170,7 +170,7 @@ def promote(
     assert override is not None  # noqa: S101 (the caller's)
     with store.one_run_at_a_time() as still_held:
         champion, version = registry.champion(), registry.find(registration)
-        if version is None or version != champion or is_lost(store, registry):
+        if version is None or version != champion or is_lost(store, registry, champion):
             known = version is not None and store.knows(version, registry.run_of(version))
             if version is not None and known and registry.was_champion(version):
                 raise ReleaseError(

@@ -14,8 +14,8 @@ from kedro.io import AbstractDataset, DatasetError
 
 from mlops_basics.errors import MlopsError
 from mlops_basics.production.publish import (
-    champion_of,
     fetch_registered,
+    is_lost,
     lost_production,
     require_own,
 )
@@ -100,10 +100,11 @@ class ChampionDataset(AbstractDataset[NoReturn, Champion]):
 
     def load(self) -> Champion:
         require_own(self._store, self._registry)
-        version = champion_of(self._store, self._registry)
+        version = self._registry.champion()
         if version is None:
-            if (lost := self._registry.champion()) is not None:
-                log.warning("%s The new model is judged as the first one.", lost_production(lost))
+            return Champion(version=NO_CHAMPION)
+        if is_lost(self._store, self._registry, version):
+            log.warning("%s The new model is judged as the first one.", lost_production(version))
             return Champion(version=NO_CHAMPION)
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "release"

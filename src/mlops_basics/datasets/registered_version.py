@@ -9,7 +9,7 @@ from typing import Any
 
 from mlops_basics.datasets.artifact import ArtifactDataset
 from mlops_basics.errors import ConflictError
-from mlops_basics.production.publish import champion_of, is_lost, register, require_own
+from mlops_basics.production.publish import is_lost, register, require_own
 from mlops_basics.production.registry import ModelRegistry, require_unchanged
 from mlops_basics.production.release_store import ReleaseStore
 from mlops_basics.runs.tracking import MLFLOW, Tracking
@@ -70,10 +70,11 @@ class RegisteredVersionDataset(ArtifactDataset):
         expected = None if decision.champion_version == NO_CHAMPION else decision.champion_version
         require_own(self._store, self._registry)
         try:
-            lost = is_lost(self._store, self._registry)
+            champion = self._registry.champion()
+            lost = is_lost(self._store, self._registry, champion)
             known = self._registry.find(data, same_run=lost)
             if known is None:
-                require_unchanged(champion_of(self._store, self._registry), expected)
+                require_unchanged(None if lost else champion, expected)
             elif self._registry.was_champion(known):
                 return False, (
                     f"The challenger is version {known}, which was champion and was taken back: "
@@ -81,10 +82,8 @@ class RegisteredVersionDataset(ArtifactDataset):
                     f"kedro rollback --to {known}"
                 )
             version = register(self._store, self._registry, self._with_model(data))
-            if lost:
-                expected = self._registry.champion()
             self._store.begin_move()
-            self._registry.move_champion(version, expected, still_held)
+            self._registry.move_champion(version, champion if lost else expected, still_held)
         except ConflictError as error:
             return False, str(error)
         return True, f"Version {version} is the champion."

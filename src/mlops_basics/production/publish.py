@@ -79,20 +79,19 @@ def publish(
     return state
 
 
-def is_lost(store: ReleaseStore, registry: Registry) -> bool:
-    """Whether the registry has a champion of which an emptied production knows nothing.
+def is_lost(store: ReleaseStore, registry: Registry, champion: str | None) -> bool:
+    """Whether an emptied production knows nothing of the registry's champion.
 
     Nothing is left that MLflow's copy could be compared with: the next model is the first one.
+
+    Args:
+        store: The releases.
+        registry: The registry of model versions.
+        champion: Its champion.
     """
-    champion = registry.champion()
     if champion is None or store.pointer() is not None:
         return False
     return not store.knows(champion, registry.run_of(champion))
-
-
-def champion_of(store: ReleaseStore, registry: Registry) -> str | None:
-    """The registry's champion, unless production has lost it."""
-    return None if is_lost(store, registry) else registry.champion()
 
 
 def lost_production(champion: str) -> str:
@@ -122,7 +121,7 @@ def register(store: ReleaseStore, registry: ModelRegistry, registration: Registr
     Raises:
         ReleaseError: If the challenger's run or model is not in MLflow.
     """
-    lost = is_lost(store, registry)
+    lost = is_lost(store, registry, registry.champion())
     if registry.find(registration, same_run=lost) is None or not store.remembers(registration):
         store.remember(registration)
     return registry.register(registration, store.taken(), same_run=lost)
@@ -194,8 +193,8 @@ def _publish(
     store: ReleaseStore, registry: ModelRegistry, registered: RegisteredVersion, now: Clock
 ) -> ReleaseState:
     require_own(store, registry)
-    pointer, champion = store.pointer(), champion_of(store, registry)
-    if champion is None:
+    pointer, champion = store.pointer(), registry.champion()
+    if champion is None or is_lost(store, registry, champion):
         return ReleaseState(version=None, changed=False, reason=registered.reason, path="")
     in_production = pointer.version if pointer else None
     if in_production == champion and _is_intact(store, champion):

@@ -77,11 +77,8 @@ class RunClaim:
         with suppress(StorageError):  # who may not list, or remove, works all the same
             for name in self._files.names(FOLDER):
                 path = f"{FOLDER}/{name}"
-                try:
-                    who = json.loads(self._files.read(path, MOST_BYTES) or b"{}")
-                except ValueError:
-                    who = {}
-                if isinstance(who, dict) and _is_dead(path, who):
+                who = _read(self._files.read(path, MOST_BYTES))
+                if _is_dead(path, who):
                     mlflow_state.end_left("KILLED", who.get("mlflow_run_id"))
                     self._files.remove(path)
 
@@ -118,12 +115,17 @@ def _is_dead(path: str, who: dict[str, Any]) -> bool:
 
 def works_here(claim: bytes | None) -> bool:
     """Whether the process of a claim works on this machine; False too where it cannot be told."""
+    process = _process_here(_read(claim))
+    return process is not None and _is_alive(process)
+
+
+def _read(claim: bytes | None) -> dict[str, Any]:
+    """What a claim says; nothing where it cannot be read."""
     try:
         who = json.loads(claim or b"{}")
     except ValueError:
-        return False
-    process = _process_here(who) if isinstance(who, dict) else None
-    return process is not None and _is_alive(process)
+        return {}
+    return who if isinstance(who, dict) else {}
 
 
 def _process_here(who: dict[str, Any]) -> int | None:

@@ -16,7 +16,6 @@ from mlops_basics.pipelines.model_evaluation.gate import (
     GROUP_COLUMN,
     challenger_scores,
     champion_scores,
-    gate_scores,
     gate_table,
     request_challenge,
     shared_classes,
@@ -32,6 +31,7 @@ from mlops_basics.schemas import (
     PreprocessingParams,
     TableInfo,
 )
+from mlops_basics.scoring.gate_columns import gate_scores
 from mlops_basics.scoring.scores import Scores
 from mlops_basics.table.row_hash import row_hashes
 from tests.support.artifacts import make_overfit_check

@@ -10,7 +10,6 @@ from mlops_basics.pipelines.model_evaluation.ages import OLDER
 from mlops_basics.pipelines.model_evaluation.decision import compare
 from mlops_basics.pipelines.model_evaluation.gate import (
     GROUP_COLUMN,
-    gate_scores,
     gate_table,
     request_challenge,
     unseen_rows,
@@ -22,6 +21,7 @@ from mlops_basics.schemas import (
     DecisionParams,
 )
 from mlops_basics.schemas.metrics import metrics_to_test
+from mlops_basics.scoring.gate_columns import gate_scores
 from mlops_basics.scoring.scores import Scores
 from tests.support.artifacts import REFIT, make_challenge, make_metrics
 from tests.support.parameters import configured

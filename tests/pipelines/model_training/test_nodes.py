@@ -32,6 +32,7 @@ from tests.support.tables import (
     assert_inputs_unchanged,
     prepare,
     raw_table,
+    search_of,
     training_params,
 )
 
@@ -42,15 +43,7 @@ EVALUATION = configured(EvaluationParams, resamples=200)
 
 def search(data, params, monitor=None):
     """Model, trials and report of a search."""
-    found = search_model(
-        data.train,
-        data.valid,
-        data.info,
-        data.preprocessing,
-        params,
-        monitor or NoMonitor(),
-        configured(DecisionParams),
-    )
+    found = search_of(data, params, monitor)
     return found[0], found[2], found[3]
 
 
@@ -405,15 +398,7 @@ def refitted(data, rule, candidate=None):
     params = training_params(
         candidates={"one": candidate or LINEAR}, n_trials=1, refit=rule, seed=3
     )
-    searched, recipe, *_ = search_model(
-        data.train,
-        data.valid,
-        data.info,
-        data.preprocessing,
-        params,
-        NoMonitor(),
-        configured(DecisionParams),
-    )
+    searched, recipe, *_ = search_of(data, params)
     released, report = refit_model(
         recipe, searched, data.train, data.valid, data.test, data.info, params
     )

@@ -22,8 +22,19 @@ from .rivals import RIVALS
 MOST_REASONS = 4
 EXIT_CODES = {0: "production stays", 3: "a new release", 4: "retrained, and production stays"}
 WORDS_USED = (
-    *("drift", "gain", "interval", "label", "Log loss", "nats", "policy", "recipe", "refresh"),
-    *("release", "search", "shown", "switch"),
+    "drift",
+    "gain",
+    "interval",
+    "label",
+    "Log loss",
+    "nats",
+    "policy",
+    "recipe",
+    "refresh",
+    "release",
+    "search",
+    "shown",
+    "switch",
 )
 Gains = Mapping[str, "Gain"]  # by rival
 

@@ -13,6 +13,7 @@ from mlops_basics.commands.doctor import installation, production, storage, trac
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult, reported
 from mlops_basics.config.checks import check_parameters
 from mlops_basics.errors import DataError
+from mlops_basics.production.publish import is_lost
 from mlops_basics.runs.mlflow_state import set_servers
 from mlops_basics.runs.session import Place
 from mlops_basics.schemas import Pointer
@@ -170,13 +171,17 @@ def _records(setting: Setting, reach: _Reach) -> Iterator[CheckResult]:
             which = "MLflow" if read else "production"
             raise CheckError(f"Not compared: {which} cannot be asked.", state="warning")
         fitted_by = release.store.fitted_by(pointer) if pointer else None
-        champion, known = (None, False) if empty else _champion(setting, pointer, fitted_by)
+        champion, known, lost = (
+            (None, False, False) if empty else _champion(setting, pointer, fitted_by)
+        )
         if champion is None and reach.only_reads:
             text = "not compared: this MLflow has no champion (a scorer needs none)"
             results.append(CheckResult("champion", "ok", text))
         else:
             moving = release.store.is_moving()
-            results.append(production.agreement(pointer, champion, known=known, moving=moving))
+            results.append(
+                production.agreement(pointer, champion, known=known, moving=moving, lost=lost)
+            )
     with reported("monitoring", results):
         reach.require(setting.storage)
         state = setting.catalog.load("monitoring_state")
@@ -186,16 +191,20 @@ def _records(setting: Setting, reach: _Reach) -> Iterator[CheckResult]:
 
 def _champion(
     setting: Setting, pointer: Pointer | None, fitted_by: str | None
-) -> tuple[str | None, bool]:
-    """The registry's champion, and whether it knows what production holds."""
-    present = pointer.version if pointer else ""
+) -> tuple[str | None, bool, bool]:
+    """The registry's champion, whether it knows what production holds, and whether that is lost."""
+    present, store = pointer.version if pointer else "", setting.catalog.get("release").store
     if setting.tracking_uri.startswith("sqlite:") and setting.registry_uri is None:
         champion, runs = tracking.registered_in_sqlite(setting.tracking_uri, setting.model_name)
-        return champion, present in runs and fitted_by in (None, runs[present])
+        known = present in runs and fitted_by in (None, runs[present])
+        unknown = champion is not None and not store.knows(champion, runs[champion] or "")
+        return champion, known, pointer is None and unknown
     with tracking.impatient():
         set_servers(setting.tracking_uri, setting.registry_uri or setting.tracking_uri)
         registry = setting.catalog.get("release").registry
-        return registry.champion(), registry.knows(present, fitted_by)
+        champion = registry.champion()
+        lost = is_lost(store, registry, champion)
+        return champion, registry.knows(present, fitted_by), lost
 
 
 def _source(setting: Setting, reach: _Reach) -> CheckResult:

@@ -25,7 +25,12 @@ class Store(Protocol):
 
 
 def agreement(
-    pointer: Pointer | None, champion: str | None, *, known: bool, moving: bool = False
+    pointer: Pointer | None,
+    champion: str | None,
+    *,
+    known: bool,
+    moving: bool = False,
+    lost: bool = False,
 ) -> CheckResult:
     """Whether the registry's champion is what production holds.
 
@@ -34,6 +39,7 @@ def agreement(
         champion: The registry's.
         known: Whether the registry has a version of the release in production, of the same run.
         moving: Whether a promotion or a rollback has begun that has not ended.
+        lost: Whether production was emptied, and knows nothing of the champion.
     """
     present = pointer.version if pointer else None
     if champion is None and present is None:
@@ -51,7 +57,7 @@ def agreement(
             "or rollback has moved it: somebody moved the alias in MLflow. Runs are refused.",
             f"Move it back: kedro rollback --to {present}",
         )
-    if champion is not None and present is None and not moving:
+    if champion is not None and lost:
         raise CheckError(
             lost_production(champion),
             "The next `kedro run` is judged as the first model. To have that version back instead: "

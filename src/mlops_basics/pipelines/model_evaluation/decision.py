@@ -25,13 +25,14 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.schemas.metrics import Kind, default_guards, kind_of_task, metrics_to_test
 from mlops_basics.scoring.comparison import compare_scores
+from mlops_basics.scoring.gate_columns import gate_scores
 from mlops_basics.stats.paired.guards import Guard, shown_worse
 from mlops_basics.stats.paired.result import MIN_ROWS, PairedResult
 from mlops_basics.stats.paired.spending import alpha_at
 from mlops_basics.table.row_groups import counted
 
 from . import ages, evidence
-from .gate import GROUP_COLUMN, gate_scores
+from .gate import GROUP_COLUMN
 
 
 def compare(
@@ -143,24 +144,24 @@ def with_folds(decision: Decision) -> Decision:
     """Say so where what was tested is the recipe, not one fitted model."""
     if not decision.fold_rows or decision.gain is None:
         return decision
-    sentence = (
+    told = (
         f"What was tested is the challenger's recipe, not one fitted model: it learned from "
         f"{decision.fold_rows:,} of the {decision.rows:,} rows, which the champion never saw. Each "
         f"of these was predicted by one of {decision.folds} further fits of the recipe, made "
         "without it."
     )
-    return with_reason(decision, sentence)
+    return with_reason(decision, told)
 
 
 def with_refit(decision: Decision, refit: RefitReport) -> Decision:
     """Say so where the model that a release holds is not the very one that was judged."""
     if refit.rule != "all":
         return decision
-    sentence = (
+    told = (
         "The recipe was judged as fitted on train and valid rows; a release holds the same recipe "
         f"fitted on all {refit.rows:,} rows, and none is left to judge that."
     )
-    return with_reason(decision, sentence)
+    return with_reason(decision, told)
 
 
 def with_reason(decision: Decision, sentence: str) -> Decision:

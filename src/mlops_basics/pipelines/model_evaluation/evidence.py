@@ -15,6 +15,7 @@ from mlops_basics.schemas import (
     Look,
     Recipe,
 )
+from mlops_basics.scoring.gate_columns import gate_scores
 from mlops_basics.scoring.scores import row_losses
 from mlops_basics.stats.paired.compare import LossResult, compare_losses
 from mlops_basics.stats.paired.looks import level_of_last
@@ -63,7 +64,7 @@ def add_look(
     delta = looks[0].huber_delta if looks else request.huber_delta
     new = scored.iloc[np.sort(order[spoken:])]
     old_loss, new_loss = (
-        row_losses(gate.gate_scores(new, name), metric, delta or 1.0)
+        row_losses(gate_scores(new, name), metric, delta or 1.0)
         for name in ("champion", "challenger")
     )
     look = Look(

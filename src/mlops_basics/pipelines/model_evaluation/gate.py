@@ -21,6 +21,7 @@ from mlops_basics.schemas import (
     OverfitCheck,
     TableInfo,
 )
+from mlops_basics.scoring.gate_columns import gate_scores, predictions_of
 from mlops_basics.scoring.scores import Scores, baseline_scores, score_rows
 from mlops_basics.stats.paired.losses import huber_delta
 from mlops_basics.stats.paired.result import MIN_ROWS
@@ -32,8 +33,6 @@ from .ages import AGE_COLUMN, FOLD_COLUMN, FRESH_ROWS, OLDER, Ages, row_ages
 
 #: Of a gate whose rows belong together.
 GROUP_COLUMN = "group"
-#: Before a model's name: the code of the class that it predicts, where that is not the likeliest.
-PREDICTED = "predicted_"
 
 
 def unseen_rows(
@@ -182,29 +181,6 @@ def gate_table(
         columns[FOLD_COLUMN] = folds
     columns |= predictions_of("champion", champion) | predictions_of("challenger", challenger)
     return pd.DataFrame(columns)
-
-
-def predictions_of(name: str, scores: Scores) -> dict[str, Any]:
-    """The columns of a table that hold one model's predictions; ``gate_scores`` reads them."""
-    if scores.task == "regression":
-        return {name: scores.predicted}
-    columns: dict[str, Any] = {f"{name}_{k}": p for k, p in enumerate(scores.probabilities.T)}
-    if (scores.predicted != scores.probabilities.argmax(axis=1)).any():  # by a threshold
-        columns[f"{PREDICTED}{name}"] = scores.predicted
-    return columns
-
-
-def gate_scores(gate: pd.DataFrame, name: str) -> Scores:
-    """One model's predictions out of a gate table."""
-    y = gate["y"].to_numpy()
-    if name in gate.columns:
-        return Scores("regression", y, gate[name].to_numpy(), np.empty((len(y), 0)))
-    columns = [column for column in gate.columns if column.startswith(f"{name}_")]
-    probabilities = gate[columns].to_numpy()
-    predicted = probabilities.argmax(axis=1)
-    if f"{PREDICTED}{name}" in gate.columns:
-        predicted = gate[f"{PREDICTED}{name}"].to_numpy(dtype=np.int64)
-    return Scores("classification", y, predicted, probabilities)
 
 
 def request_challenge(

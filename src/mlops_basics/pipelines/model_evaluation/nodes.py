@@ -35,6 +35,7 @@ from mlops_basics.schemas import (
     TrainingParams,
 )
 from mlops_basics.schemas.metrics import Kind
+from mlops_basics.scoring import gate_columns
 from mlops_basics.scoring.importance import permutation_importance
 from mlops_basics.scoring.metrics import compute_metrics, with_constant
 from mlops_basics.scoring.scores import (
@@ -191,7 +192,7 @@ def score_gate(
     if (judged := rows[folds == 0]).size:
         parts.append(gate.challenger_scores(judged_model, judged, table_info, classes))
     if fold_scores is not None and folds.any():
-        parts.append(gate.gate_scores(fold_scores, "challenger"))
+        parts.append(gate_columns.gate_scores(fold_scores, "challenger"))
     of_challenger = Scores.joined(parts)
     of_champion = gate.champion_scores(champion, labelled, rows, train_data, table_info, classes)
     unusable = of_champion if isinstance(of_champion, str) else ""

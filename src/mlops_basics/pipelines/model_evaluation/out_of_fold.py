@@ -24,6 +24,7 @@ from mlops_basics.schemas import (
     TableInfo,
     TrainingParams,
 )
+from mlops_basics.scoring.gate_columns import predictions_of
 from mlops_basics.scoring.scores import Scores, score_rows
 from mlops_basics.table.row_groups import Codes, Mask, row_groups
 from mlops_basics.table.row_hash import rows_by_hash
@@ -141,5 +142,5 @@ def _table(train: pd.DataFrame, rows: Codes, folds: Codes, scores: Scores | None
         FOLD_COLUMN: folds[rows].astype(np.int8),
     }
     if scores is not None:
-        columns |= {"y": scores.y, **gate.predictions_of("challenger", scores)}
+        columns |= {"y": scores.y, **predictions_of("challenger", scores)}
     return pd.DataFrame(columns).sort_values(ROW_COLUMN).reset_index(drop=True)

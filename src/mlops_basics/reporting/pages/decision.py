@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -14,6 +13,7 @@ from mlops_basics.reporting.decision_text import champion_text, decision_badge
 from mlops_basics.reporting.figures.decision import gain_figure
 from mlops_basics.reporting.text import Badge, Shortened, limits
 from mlops_basics.schemas import NO_CHAMPION, ChallengeRequest, Decision
+from mlops_basics.scoring.gate_columns import gate_scores
 from mlops_basics.stats.paired.guards import Guard
 
 MOST_CLASSES = 20
@@ -80,20 +80,11 @@ def view_decision(
     )
 
 
-def _predicted(gate: pd.DataFrame, name: str, classes: int) -> npt.NDArray[np.int64]:
-    """The class that a model predicts of each row: the likeliest, or what its threshold says."""
-    if f"predicted_{name}" in gate.columns:
-        return gate[f"predicted_{name}"].to_numpy(dtype=np.int64)
-    probabilities = gate[[f"{name}_{k}" for k in range(classes)]].to_numpy(dtype=np.float64)
-    likeliest: npt.NDArray[np.int64] = probabilities.argmax(axis=1)
-    return likeliest
-
-
 def _changes(gate: pd.DataFrame, classes: Sequence[str]) -> tuple[Rows, Rows]:
     """Per class: how many each model gets right; over all: on how many rows only one is right."""
     y = gate["y"].to_numpy()
     champion, challenger = (
-        _predicted(gate, name, len(classes)) == y for name in ("champion", "challenger")
+        gate_scores(gate, name).predicted == y for name in ("champion", "challenger")
     )
     present = [code for code in np.unique(y) if code < len(classes)]
     present = sorted(present, key=lambda code: -int((y == code).sum()))[:MOST_CLASSES]

@@ -32,20 +32,23 @@ from .render import render
 MOST_BATCHES, MOST_FILES = 40, 20
 MOST_NAMES = 5  # columns in a cell
 WORDS_OF_ALL = (
-    *(
-        "batch",
-        "concept drift",
-        "data drift",
-        "drift",
-        "effect",
-        "Fisher's z",
-        "evidence",
-        "false alarm",
-        "interval",
-        "KS distance",
-        "label",
-    ),
-    *("quarantined", "reference", "release", "shown", "threshold", "tolerance"),
+    "batch",
+    "concept drift",
+    "data drift",
+    "drift",
+    "effect",
+    "Fisher's z",
+    "evidence",
+    "false alarm",
+    "interval",
+    "KS distance",
+    "label",
+    "quarantined",
+    "reference",
+    "release",
+    "shown",
+    "threshold",
+    "tolerance",
 )
 WORDS_OF_POLICIES = ("constant", "loss", "policy", "recipe", "refresh", "search", "switch")
 TONES: dict[str, Tone] = {
