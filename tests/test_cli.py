@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from itertools import pairwise
+from pathlib import Path
 
 import click
 import pytest
@@ -100,6 +101,27 @@ def test_a_readable_error_is_short():
         "(--verbose shows the whole traceback)",
     ]
     assert result.stdout == ""
+
+
+def test_what_a_command_says_is_about_its_environment():
+    """Commands that its text and its error suggest name the environment it was called with."""
+
+    @click.command()
+    @click.option("--env")
+    def fails(env):
+        """Says, and raises."""
+        cli.say("Undo with: kedro rollback --to 2")
+        raise ConfigurationError("Make it again: kedro run")
+
+    result = CliRunner().invoke(cli.readable(fails), ["--env", "mine"])
+    assert result.stdout == "Undo with: kedro rollback --env mine --to 2\n"
+    assert result.stderr.startswith("Error: Make it again: kedro run --env mine\n")
+
+
+def test_nothing_is_said_past_the_function_that_names_the_environment():
+    """``say`` and ``show`` alone print what a command tells: no other line can forget it."""
+    source = Path(cli.__file__).read_text()
+    assert source.split("def command(")[1].split("run = readable")[1].count("click.echo") == 0
 
 
 def test_verbose_shows_the_whole_traceback():

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_basics.safe_text import make_logs_safe, safe_text, short_text, without_secrets
+from mlops_basics.cli import cli
+from mlops_basics.safe_text import (
+    make_logs_safe,
+    safe_text,
+    short_text,
+    with_environment,
+    without_secrets,
+)
 
 
 @pytest.mark.parametrize(
@@ -89,3 +96,17 @@ def test_logs_hold_no_secrets(safe_logs, caplog):
     assert "CANARY" not in caplog.text
     assert "Reading s3://***@bucket\\x1b[2J of 3" in caplog.text
     assert "ValueError: https://***@host" in caplog.text
+
+
+def test_each_command_of_a_model_is_told_with_its_environment():
+    """Whatever has ``--env``, wherever it stands; never twice, and not of the default one."""
+    own = [name for name, each in cli.commands.items() if "env" in {p.name for p in each.params}]
+    assert len(own) > 10
+    for name in own:
+        told = with_environment(f"First `kedro {name}` (kedro {name}), then kedro {name} --x", "a")
+        assert told.count(f"kedro {name} --env a") == 3
+        assert with_environment(told, "a") == told
+    for name in set(cli.commands) - set(own) - {"package"}:
+        assert with_environment(f"kedro {name}", "a") == f"kedro {name}"
+    assert with_environment("kedro run -e other --x", "a") == "kedro run -e other --x"
+    assert with_environment("kedro run", None) == with_environment("kedro run", "local")

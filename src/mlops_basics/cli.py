@@ -19,7 +19,7 @@ from kedro.utils import find_kedro_project
 
 from mlops_basics.errors import own_error
 from mlops_basics.runs.session import Place
-from mlops_basics.safe_text import make_logs_safe, safe_text, short_text
+from mlops_basics.safe_text import make_logs_safe, safe_text, short_text, with_environment
 
 #: conf/logging.yml keeps these quiet: errors reach the terminal once, as a readable message.
 QUIET_LOGGERS = ("kedro", "kedro_mlflow.framework", "mlflow", "py.warnings")
@@ -34,6 +34,16 @@ VERBOSE = click.Option(["--verbose"], is_flag=True, help="Show logs and whole tr
 @click.group(name="mlops-basics")
 def cli() -> None:
     """Commands of this project."""
+
+
+def say(text: str, **how: Any) -> None:
+    """Print text, its commands those of the environment that this one was called with.
+
+    Args:
+        text: What is said.
+        how: Of ``click.secho``.
+    """
+    click.secho(with_environment(text, click.get_current_context().params.get("env")), **how)
 
 
 def command(
@@ -88,7 +98,7 @@ def readable(command: click.Command) -> click.Command:
             sys.dont_write_bytecode = True
             if verbose:
                 click.echo(safe_text(traceback.format_exc()), err=True)
-            click.secho(f"Error: {short_text(explain(error))}", fg="red", err=True)
+            say(f"Error: {short_text(explain(error))}", fg="red", err=True)
             if not verbose:
                 click.echo("(--verbose shows the whole traceback)", err=True)
             sys.exit(1)
@@ -173,7 +183,7 @@ def sample(_place: Place, name: str | None) -> None:
     """Write a sample table into data/source: breast_cancer, diabetes, flights, flights_december."""
     from mlops_basics.commands.samples import write_sample
 
-    click.echo(write_sample(name))
+    say(write_sample(name))
 
 
 @command("environment")
@@ -187,7 +197,7 @@ def check(
     """Look at a table in seconds: columns, target, leaks, what a run would make of it."""
     from mlops_basics.commands.check import check_table
 
-    click.echo(safe_text(check_table(place, source, target, write, overwrite=overwrite)))
+    say(safe_text(check_table(place, source, target, write, overwrite=overwrite)))
 
 
 @command("model")
@@ -199,19 +209,18 @@ def check(
 )
 def releases(place: Place, every: bool, show_test: str | None) -> None:
     """Show every release and what was kept: when, why, from which data; which is in production."""
-    from rich.console import Console
-
     from mlops_basics.commands.releases import releases_table, remembered
+    from mlops_basics.reporting.terminal import show
 
     if show_test is not None:
         from mlops_basics.commands.show_test import show_test as figures_of
 
-        Console().print(figures_of(place, show_test).in_words(), soft_wrap=True)
+        show(figures_of(place, show_test).in_words(), soft_wrap=True)
         return
     catalog = place.datasets()
     state = remembered(catalog.get("monitoring_state"))
     store = catalog.get("release").store
-    Console().print(releases_table(store, state, every=every))
+    show(releases_table(store, state, every=every, env=place.env))
 
 
 @command("model")
@@ -223,7 +232,7 @@ def rollback(place: Place, to: str | None, reason: str) -> None:
     from mlops_basics.production.ledger import utc_now
     from mlops_basics.storage.holder import user_name
 
-    click.echo(roll_back(*place.production(), to, reason, user_name(), utc_now()))
+    say(roll_back(*place.production(), to, reason, user_name(), utc_now()))
 
 
 @command("model")
@@ -231,7 +240,7 @@ def adopt(place: Place) -> None:
     """Take the release in production into this registry, which has lost it or is another one."""
     from mlops_basics.commands.adopt import adopt as take
 
-    click.echo(take(*place.production()))
+    say(take(*place.production()))
 
 
 @command("model")
@@ -251,7 +260,7 @@ def reproduce(place: Place, run_id: str) -> int:
     from mlops_basics.commands.reproduce import reproduce_run
 
     reproduction = reproduce_run(place.project_path, run_id, place.env)
-    click.echo(reproduction.in_words())
+    say(reproduction.in_words())
     return 0 if reproduction.identical else EXIT_DIFFERENT
 
 
@@ -266,7 +275,7 @@ def promote(place: Place, run_id: str, reason: str) -> None:
     from mlops_basics.storage.holder import user_name
 
     override = Override(by=user_name(), at=utc_now(), reason=reason.strip())
-    click.echo(promote_run(place, run_id, override))
+    say(promote_run(place, run_id, override))
 
 
 @command("model")
@@ -276,7 +285,7 @@ def prune(place: Place, keep: int, dry_run: bool) -> None:
     """Remove the data of old runs, but never what a release, a version or the monitor needs."""
     from mlops_basics.commands.prune import prune_runs
 
-    click.echo(prune_runs(place, keep, dry_run=dry_run))
+    say(prune_runs(place, keep, dry_run=dry_run))
 
 
 @command("model")
@@ -286,7 +295,7 @@ def doctor(place: Place) -> int:
 
     healthy = True
     for result in examine(place):
-        click.echo(in_one_line(result))
+        say(in_one_line(result))
         healthy = healthy and result.state != "failed"
     return 0 if healthy else 1
 
@@ -296,7 +305,7 @@ def keygen(place: Place) -> None:
     """Make the keys that releases are signed with and checked by (.secrets)."""
     from mlops_basics.commands.keygen import make_keys
 
-    click.echo(make_keys(place.project_path))
+    say(make_keys(place.project_path))
 
 
 @command("model")
@@ -310,7 +319,7 @@ def ct(place: Place, dry_run: bool) -> int:
     from mlops_basics.commands.ct import continuous_training
 
     outcome = continuous_training(place, dry_run=dry_run)
-    click.echo(outcome.text)
+    say(outcome.text)
     return outcome.code
 
 
@@ -322,7 +331,7 @@ def services(place: Place, action: str, s3_port: int | None, mlflow_port: int | 
     """S3, PostgreSQL and MLflow on this machine, for development and tests only."""
     from mlops_basics.commands.services import serve_locally
 
-    click.echo(serve_locally(place.project_path, action, s3_port, mlflow_port))
+    say(serve_locally(place.project_path, action, s3_port, mlflow_port))
 
 
 @command("environment", name="data-push")
@@ -331,7 +340,7 @@ def data_push(place: Place) -> None:
     from mlops_basics.commands.data_versions import push_data
 
     for text in push_data(place.project_path, place.env):
-        click.echo(text)
+        say(text)
 
 
 @command("environment", name="data-pull")
@@ -340,7 +349,7 @@ def data_pull(place: Place) -> None:
     from mlops_basics.commands.data_versions import pull_data
 
     for text in pull_data(place.project_path, place.env):
-        click.echo(text)
+        say(text)
 
 
 @command("project")
@@ -350,6 +359,6 @@ def demo(place: Place, months: int, rows: int) -> None:
     """A year of production on real flights: predict, watch, keep up, and a page about it."""
     from mlops_basics.commands.demo.year import page_path, run_demo, summary
 
-    result = run_demo(place.project_path, months, rows, click.echo)
+    result = run_demo(place.project_path, months, rows, say)
     page = page_path(place.project_path).relative_to(place.project_path)
-    click.echo(f"{summary(result)}\nPage: {page.as_posix()}")
+    say(f"{summary(result)}\nPage: {page.as_posix()}")

@@ -39,6 +39,7 @@ from mlops_basics.runs.progress import Heartbeat
 from mlops_basics.runs.run_text import WHOLE_LOOP, run_name
 from mlops_basics.runs.versions import Catalog
 from mlops_basics.runs.withheld import shown_artifacts, withheld
+from mlops_basics.safe_text import DEFAULT_ENVIRONMENT
 from mlops_basics.schemas import (
     Artifact,
     CollectionReport,
@@ -78,7 +79,7 @@ class RunRecordHooks:
     def after_context_created(self, context: KedroContext) -> None:
         """Refuse an unknown environment or parameter before anything is read or written."""
         self._project_path = context.project_path
-        self._env = context.env or "local"
+        self._env = context.env or DEFAULT_ENVIRONMENT
         export_credentials(context.project_path)
         check_environment(self._env, context.config_loader)
         check_globals(self._env, context.config_loader)
@@ -297,15 +298,13 @@ class RunRecordHooks:
         return state.model_copy(update={"path": path})
 
     def _print_summary(self, manifest: Manifest) -> None:
-        from rich.console import Console
-
-        from mlops_basics.reporting.terminal import monitoring_summary, run_summary
+        from mlops_basics.reporting.terminal import monitoring_summary, run_summary, show
 
         artifacts = shown_artifacts(self._artifacts)
         verdict = _of_type(artifacts, Verdict)
         if verdict is not None:
             path = manifest.datasets["monitoring_report"].path
-            Console().print(monitoring_summary(verdict, path), soft_wrap=True)
+            show(monitoring_summary(verdict, path, manifest.env), soft_wrap=True)
             return
         sides = {name.removesuffix("_metrics"): a for name, a in artifacts.items()}
         report = manifest.datasets.get("report")
@@ -331,8 +330,9 @@ class RunRecordHooks:
                 for kind in (CollectionReport, SplitReport)
                 for text in getattr(_of_type(artifacts, kind), "warnings", ())
             ],
+            env=manifest.env,
         )
-        Console().print(summary, soft_wrap=True)
+        show(summary, soft_wrap=True)
 
 
 class MlflowRunHooks:

@@ -1,4 +1,8 @@
-"""Text that leaves the project for a terminal, a log or a file: no passwords, no control codes."""
+"""Text that leaves the project for a terminal, a log or a file.
+
+It holds no passwords and no control codes, and the commands that it suggests are those of the
+environment at hand.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,12 @@ _QUERY = re.compile(
     r"([?&][^\s=&\"']*(?:sig|token|secret|passw|credential|key)[^\s=&\"']*=)[^\s&\"'<>]+",
     re.IGNORECASE,
 )
+#: A command of the project that is about an environment, and is not told which.
+_COMMAND = re.compile(
+    r"\bkedro (?:adopt|check|ct|data-pull|data-push|doctor|promote|prune|releases|reproduce"
+    r"|rollback|run|serve)\b(?![^`\n]* (?:--env|-e) )"
+)
+DEFAULT_ENVIRONMENT = "local"
 MOST_CHARACTERS = 4_000
 
 
@@ -38,6 +48,21 @@ def safe_text(text: str) -> str:
     if clean.isprintable():
         return clean
     return "".join(c if c.isprintable() or c in "\n\t" else _escape(c) for c in clean)
+
+
+def with_environment(text: str, env: str | None) -> str:
+    """The text, each command in it about the environment that it is told of.
+
+    Args:
+        text: In which ``kedro COMMAND`` is suggested, or is not.
+        env: A folder of conf/; None, or the default one: no command has to name it.
+
+    >>> with_environment("Undo with: kedro rollback --to 2", "flights")
+    'Undo with: kedro rollback --env flights --to 2'
+    """
+    if env in (None, DEFAULT_ENVIRONMENT):
+        return text
+    return _COMMAND.sub(lambda found: f"{found[0]} --env {env}", text)
 
 
 def short_text(text: str, most: int = MOST_CHARACTERS) -> str:

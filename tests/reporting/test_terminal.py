@@ -7,10 +7,15 @@ import re
 from typing import Any
 
 import pytest
-from rich.console import Console
+from rich.console import Console, Group
 
 from mlops_basics.reporting.pages.run_report import RunResult
-from mlops_basics.reporting.terminal import figures_on_demand, monitoring_summary, run_summary
+from mlops_basics.reporting.terminal import (
+    figures_on_demand,
+    monitoring_summary,
+    run_summary,
+    show,
+)
 from mlops_basics.schemas import (
     BatchResult,
     Constant,
@@ -25,7 +30,8 @@ from tests.support.monitored import make_monitored
 LONG_PATH = "data/" + "long/" * 30 + "report.html"
 
 
-def _shown(run_result: RunResult, coloured: bool = False, **changes: Any) -> str:
+def summary_of(run_result: RunResult, **changes: Any) -> Group:
+    """The summary of a run, of which something may be otherwise."""
     arguments: dict[str, Any] = {
         "model_name": run_result.model_name,
         "table": run_result.table,
@@ -37,9 +43,13 @@ def _shown(run_result: RunResult, coloured: bool = False, **changes: Any) -> str
         "mlflow_uri": "sqlite:///mlflow.db",
         "run_id": "abc123",
     }
+    return run_summary(**{**arguments, **changes})
+
+
+def _shown(run_result: RunResult, coloured: bool = False, **changes: Any) -> str:
     out = io.StringIO()
     how: dict[str, Any] = {"force_terminal": True, "color_system": "standard"} if coloured else {}
-    Console(file=out, width=80, **how).print(run_summary(**{**arguments, **changes}))
+    Console(file=out, width=80, **how).print(summary_of(run_result, **changes))
     return out.getvalue()
 
 
@@ -338,6 +348,18 @@ def test_a_withheld_decision_says_how_the_rest_can_be_seen(run_result: RunResult
     assert "0.0123" not in shown
     assert "0.0456" not in shown
     assert shown == " ".join(_shown(run_result, decision=decision).split())
+    elsewhere = " ".join(_shown(run_result, decision=decision, env="mine").split())
+    assert elsewhere.count("kedro releases --env mine --show-test RUN_ID") == 1
+
+
+def test_no_line_ends_with_spaces_outside_of_a_terminal(
+    run_result: RunResult, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is piped has the lines of the summary, and not what fills their cells."""
+    show(summary_of(run_result), soft_wrap=True)
+    lines = capsys.readouterr().out.split("\n")
+    assert len(lines) > 10
+    assert [line for line in lines if line != line.rstrip()] == []
 
 
 def test_figures_on_demand_are_all_of_them_and_tell_their_cost() -> None:

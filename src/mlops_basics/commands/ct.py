@@ -20,6 +20,7 @@ from mlops_basics.reporting.text import sentence
 from mlops_basics.runs import versions
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.session import Place
+from mlops_basics.safe_text import DEFAULT_ENVIRONMENT
 from mlops_basics.schemas import (
     CollectionParams,
     Decision,
@@ -342,7 +343,7 @@ def _dry_run(place: Place) -> Outcome:
         RunContext(
             run_id="dry run",
             mlflow_run_id=None,
-            env=place.env or "local",
+            env=place.env or DEFAULT_ENVIRONMENT,
             model_name=str(catalog.load("params:model_name")),
             code=describe_code(place.project_path),
             data_versions={},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_basics.errors import MlopsError
 from mlops_basics.production.history import Period, periods
 from mlops_basics.production.release_store import ReleaseStore
+from mlops_basics.safe_text import with_environment
 from mlops_basics.schemas import Attempt, LedgerEntry, MonitoringState, Pointer
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def releases_table(
     state: MonitoringState | None = None,
     *,
     every: bool = False,
+    env: str | None = None,
 ) -> Table:
     """Which release was in production when and why, the present one last.
 
@@ -34,6 +36,7 @@ def releases_table(
         store: The releases; their ledger tells the history.
         state: What the monitor remembers; None: nothing.
         every: Whether refreshes are listed that another refresh has followed, too.
+        env: The environment of the model, which the commands that are suggested name.
     """
     from rich import box
     from rich.table import Table
@@ -45,7 +48,7 @@ def releases_table(
     history = {id(period.entry): period for period in periods(ledger, pointer)}
     table = Table(
         title=Text(f"Releases of {plain(store.model_name, 40)}"),
-        caption=Text(_caption(store, pointer, ledger, every=every)),
+        caption=Text(with_environment(_caption(store, pointer, ledger, every=every), env)),
         box=box.SIMPLE_HEAD,
         title_justify="left",
         caption_justify="left",
@@ -67,7 +70,7 @@ def releases_table(
         rows.append(_release_row(entry, history.get(id(entry)), pointer, behind))
     rows += [(_kept_row(attempt), "dim") for attempt in kept]
     for cells, style in rows:
-        table.add_row(*(Text(cell) for cell in cells), style=style)
+        table.add_row(*(Text(with_environment(cell, env)) for cell in cells), style=style)
     return table
 
 

@@ -131,7 +131,7 @@ def _too_large() -> _RefusedError:
     return _RefusedError(
         413,
         f"A body may have {_MOST_BYTES:,} bytes and {_MOST_VALUES:,} values. Send fewer rows at "
-        "once, or score a file: kedro run --pipeline batch_inference",
+        "once, or have a file scored (the pipeline batch_inference).",
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich import box
-from rich.console import Group
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
+from mlops_basics.safe_text import with_environment
 from mlops_basics.schemas import (
     Decision,
     Estimate,
@@ -64,6 +65,7 @@ def run_summary(
     decision: Decision | None = None,
     release: ReleaseState | None = None,
     in_order: OrderCheck | None = None,
+    env: str | None = None,
 ) -> Group:
     """Make the summary of a run: about 20 lines of 80 columns, no markup from the data.
 
@@ -83,6 +85,7 @@ def run_summary(
         decision: Whether it deserves to become a version.
         release: What production holds.
         in_order: How the recipe did on the newest batches.
+        env: The run's environment, which the commands that are suggested name.
     """
     title = plain(model_name, 40)
     facts = []
@@ -109,15 +112,17 @@ def run_summary(
     facts.append(("MLflow", Text(_where(mlflow_uri, run_id))))
     measured = any(of_set.metrics for of_set in metrics.values())
     table_of_metrics = _metrics_table(metrics) if measured else None
+    facts = _of_environment(facts, env)
     return _summary(title, facts, report_path, table_of_metrics, _headline(metrics, decision))
 
 
-def monitoring_summary(verdict: Verdict, report_path: str) -> Group:
+def monitoring_summary(verdict: Verdict, report_path: str, env: str | None = None) -> Group:
     """Make the summary of a look at a release: about 12 lines of 80 columns, no markup from data.
 
     Args:
         verdict: What the monitor says.
         report_path: Where the HTML report is; empty if there is none.
+        env: The run's environment, which the commands that are suggested name.
     """
     title = f"{plain(verdict.model_name, 40)}: version {plain(verdict.version, 20)} in production"
     outcome = _badge(monitoring_text.outcome_badge(verdict))
@@ -132,7 +137,7 @@ def monitoring_summary(verdict: Verdict, report_path: str) -> Group:
     facts.append(("Error", Text(monitoring_text.concept_text(verdict.concept))))
     facts += _new_batches(verdict)
     facts += _warnings(verdict.warnings)
-    return _summary(title, facts, report_path)
+    return _summary(title, _of_environment(facts, env), report_path)
 
 
 def figures_on_demand(run_id: str, metrics: Metrics, decision: Decision, uses: int | None) -> Group:
@@ -156,6 +161,32 @@ def figures_on_demand(run_id: str, metrics: Metrics, decision: Decision, uses: i
         facts.append(("Use", Text(told, style="yellow")))
     title = f"Run {plain(run_id, 40)} on its test rows"
     return _summary(title, facts, "", _metrics_table({"test": metrics}))
+
+
+def show(what: Group | Table, *, soft_wrap: bool = False) -> None:
+    """Print; outside of a terminal no line ends with the spaces that fill its cells.
+
+    Args:
+        what: A summary, or a table.
+        soft_wrap: Whether the terminal breaks lines that are too long, such as paths.
+    """
+    console = Console()
+    if console.is_terminal:
+        console.print(what, soft_wrap=soft_wrap)
+        return
+    with console.capture() as captured:
+        console.print(what, soft_wrap=soft_wrap)
+    lines = captured.get().split("\n")
+    console.file.write("\n".join(line.rstrip() for line in lines))
+
+
+def _of_environment(facts: Sequence[tuple[str, Text]], env: str | None) -> list[tuple[str, Text]]:
+    """The facts, the commands in them about an environment."""
+    told = [(name, text, with_environment(text.plain, env)) for name, text in facts]
+    return [
+        (name, text if text.plain == words else Text(words, style=text.style))
+        for name, text, words in told
+    ]
 
 
 def _headline(metrics: Mapping[str, Metrics], decision: Decision | None) -> str:

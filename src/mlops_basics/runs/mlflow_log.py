@@ -17,6 +17,7 @@ from mlops_basics.runs.run_text import (
     run_tags,
     shown_parameters,
 )
+from mlops_basics.safe_text import with_environment
 from mlops_basics.schemas import (
     Artifact,
     Manifest,
@@ -73,7 +74,7 @@ def log_run(
     parameters = [Param(name, value[:MAX_TEXT]) for name, value in shown.items()]
     texts = run_tags(manifest, artifacts)
     if note := run_note(artifacts):
-        texts["mlflow.note.content"] = note
+        texts["mlflow.note.content"] = with_environment(note, manifest.env)
     if rename:
         recipe = of_type(artifacts, Recipe)
         texts["mlflow.runName"] = run_name(manifest.model_name, manifest.pipelines, recipe)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.framework.project import settings
 
+from mlops_basics.safe_text import DEFAULT_ENVIRONMENT
+
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
 
@@ -70,8 +72,9 @@ class Place:
             runtime_params=self.params | more,
             **settings.CONFIG_LOADER_ARGS,
         )
-        check_environment(self.env or "local", loader)
-        check_globals(self.env or "local", loader)
+        env = self.env or DEFAULT_ENVIRONMENT
+        check_environment(env, loader)
+        check_globals(env, loader)
         return loader
 
     def anchored(self, path: str) -> str:

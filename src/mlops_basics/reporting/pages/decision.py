@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from mlops_basics.reporting.decision_text import champion_text, decision_badge
 from mlops_basics.reporting.figures.decision import gain_figure
 from mlops_basics.reporting.text import Badge, Shortened, limits
+from mlops_basics.safe_text import with_environment
 from mlops_basics.schemas import NO_CHAMPION, ChallengeRequest, Decision
 from mlops_basics.scoring.gate_columns import gate_scores
 from mlops_basics.stats.paired.guards import Guard
@@ -50,7 +51,7 @@ class DecisionView:
 
 
 def view_decision(
-    decision: Decision, request: ChallengeRequest, gate: pd.DataFrame
+    decision: Decision, request: ChallengeRequest, gate: pd.DataFrame, env: str | None = None
 ) -> DecisionView:
     """Compute what a page shows of a decision: all, unless figures of the test rows are withheld.
 
@@ -58,6 +59,7 @@ def view_decision(
         decision: What was decided.
         request: On which rows, and by which classes.
         gate: Both models' predictions: ``y``, and ``champion``, ``challenger`` or a column a class.
+        env: The run's environment, which the commands that are suggested name.
     """
     classes, disagreement = None, None
     is_told = request.status in ("comparable", "identical") and not decision.withheld
@@ -68,7 +70,9 @@ def view_decision(
     return DecisionView(
         decision=decision,
         badge=decision_badge(decision),
-        reasons=tuple(reason for reason in decision.reasons if reason not in told),
+        reasons=tuple(
+            with_environment(reason, env) for reason in decision.reasons if reason not in told
+        ),
         champion=champion_text(decision.champion_version),
         first_release=decision.champion_version == NO_CHAMPION,
         interval=limits(decision.low, decision.high) or "not defined",

@@ -120,7 +120,8 @@ def run_report(run: RunResult) -> str:
     if run.decision:
         badges.append(decision_badge(run.decision))
         if run.request is not None and run.gate is not None:
-            decision = view_decision(run.decision, run.request, run.gate)
+            env = run.context.env if run.context else None
+            decision = view_decision(run.decision, run.request, run.gate, env)
     search = run.search
     return render(
         "run_report.html",
