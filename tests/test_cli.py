@@ -194,3 +194,10 @@ def test_commands_that_only_tell_import_nothing_slow():
     assert [found & {"numpy", "pandas"} for found in modules[:2]] == [set()] * 2
     assert [found & SLOW_TO_IMPORT for found in modules] == [set()] * 3
     assert list((ROOT / "data").glob("**/of_no_run")) == []
+
+
+def test_each_command_that_takes_a_run_says_how_one_is_named():
+    """Short ids and times do, and the help of each says so."""
+    for name in ("promote", "reproduce", "releases"):
+        shown = " ".join(CliRunner().invoke(cli.cli, [name, "--help"]).output.split())
+        assert "the first 6 or more characters" in shown

@@ -24,6 +24,7 @@ from mlops_basics.safe_text import make_logs_safe, safe_text, short_text, with_e
 #: conf/logging.yml keeps these quiet: errors reach the terminal once, as a readable message.
 QUIET_LOGGERS = ("kedro", "kedro_mlflow.framework", "mlflow", "py.warnings")
 EXIT_DIFFERENT = 2  # a run was repeated, but its results differ
+RUN_ID = "RUN_ID is that of MLflow, the first 6 or more characters of it, or the run's time."
 MODEL_NAME = click.Option(["--model-name"], help="Instead of the one in globals.yml.")
 ENV = click.Option(["--env", "-e"], type=str, help=ENV_HELP)
 #: Options that a command has beside its own, by what it is about.
@@ -70,6 +71,8 @@ def command(
             sys.exit(function(Place(_project_path(metadata), env, params), **options))
 
         made = click.command(name)(call)
+        if any(param.name == "run_id" for param in made.params):
+            made.help = f"{made.help}\n\n{RUN_ID}"
         made.params += ABOUT[about]
         cli.add_command(readable(made))
         return cli.commands[made.name or ""]
@@ -205,7 +208,8 @@ def check(
 @click.option(
     "--show-test",
     metavar="RUN_ID",
-    help="Instead: what the test rows say of a refused run. It is written down as a use of them.",
+    help="Instead: what the test rows say of a refused run. It is written down as a use of them. "
+    + RUN_ID,
 )
 def releases(place: Place, every: bool, show_test: str | None) -> None:
     """Show every release and what was kept: when, why, from which data; which is in production."""

@@ -109,6 +109,19 @@ def test_what_is_installed_is_what_python_says():
         assert found[name] == version(name)
 
 
+def test_a_package_that_is_there_twice_is_not_that_of_the_lock(tmp_path, monkeypatch):
+    """Two versions in one place differ from the lock, whichever comes first; a later place is
+    behind an earlier one.
+    """
+    for place, name in (("a", "one-1.0"), ("a", "one-0.9"), ("a", "two-2.0"), ("b", "two-1.0")):
+        (tmp_path / place / f"{name}.dist-info").mkdir(parents=True)
+    monkeypatch.setattr("sys.path", [str(tmp_path / "a"), str(tmp_path / "b")])
+    assert installation._installed() == {"one": "0.9 and 1.0", "two": "2.0"}
+    (tmp_path / "requirements.txt").write_text("one==1.0\ntwo==2.0\n", encoding="utf-8")
+    with pytest.raises(CheckError, match=r"1 differ from the lock: one is 0\.9 and 1\.0, locked"):
+        installation.packages(tmp_path)
+
+
 def test_private_files_have_to_be_private(tmp_path):
     """Credentials and the signing key, wherever that is."""
     assert installation.private_files(tmp_path, None).text == "none yet"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console, Group
 
+from mlops_basics.reporting.metric_text import gap_text
 from mlops_basics.reporting.pages.run_report import RunResult
 from mlops_basics.reporting.terminal import (
     figures_on_demand,
@@ -60,7 +61,7 @@ def test_summary_is_short_and_complete(run_result: RunResult) -> None:
     assert len(lines) <= 20
     expected = ["0.900 [0.800, 0.950]", "not defined", "overfitted: may not be promoted", "v1"]
     expected += [
-        "tolerance 25 %",
+        "25 % is tolerated",
         "6 of 20 trials",
         "table warning",
         "sqlite:///mlflow.db",
@@ -172,6 +173,27 @@ def test_a_million_rows_fit_eighty_columns(run_result: RunResult, task: str) -> 
         "1,234,567 [1,234,567, 1,234,567]" if task == "regression" else "0.900 [0.800, 0.950]"
     )
     assert expected in shown
+
+
+def test_parameters_of_the_best_are_told_whole(run_result: RunResult) -> None:
+    """However many there are: they wrap, and nothing is left out."""
+    many = {f"parameter_{number}": number for number in range(12)}
+    search = run_result.search.model_copy(update={"best_params": many})
+    shown = " ".join(_shown(run_result, search=search).split())
+    assert [name for name, value in many.items() if f"{name}={value}" not in shown] == []
+    assert "…" not in shown.split("Best")[1].split("Data")[0]
+
+
+def test_a_gap_that_is_not_shown_does_not_read_as_if_it_were(run_result: RunResult) -> None:
+    """Above what is tolerated it may be luck; what is overfitted surely has a gap."""
+    gaps = {"overfitted": False, "gap": 0.3, "low": 0.1, "high": 0.5, "tolerance": 0.25}
+    luck, little, shown = (
+        gap_text(run_result.overfit.model_copy(update=gaps | more))
+        for more in ({}, {"gap": 0.2}, {"overfitted": True, "low": 0.27})
+    )
+    assert luck == "gap 30.0 %, but it may be as small as 10.0 %; up to 25 % is tolerated"
+    assert little == "gap 20.0 %; up to 25 % is tolerated"
+    assert shown == "gap 30.0 %, surely 27.0 % or more; up to 25 % is tolerated"
 
 
 def test_groups_of_rows_break_no_figure(run_result: RunResult) -> None:

@@ -29,7 +29,7 @@ def refused(champion: str, number: int, outcome: str = "kept", **changes) -> Dec
         (refused("3", 2), True),
         (refused("3", 7, "guard_veto"), True),
         (refused("3", 1), False),  # the first on these rows
-        (refused("none", 9, "not_better_than_baseline"), False),
+        (refused("none", 9, "not_better_than_constant"), False),
         (make_decision("3", 7), False),  # promoted: its rows have served
         (make_decision(), False),
         (refused("3", 0, "identical", gain=None), False),  # they are the champion's own figures

@@ -21,7 +21,7 @@ OUTCOMES = {
     "overfitted": "refused: overfitted",
     "guard_veto": "refused: better overall, but worse in one respect",
     "below_floor": "refused: below the quality floor",
-    "not_better_than_baseline": "refused: not shown to be better than a constant prediction",
+    "not_better_than_constant": "refused: not shown to be better than a constant prediction",
     "too_few_rows": "refused: too few rows, or groups of rows, to compare on",
     "refreshed": "refreshed: the same recipe, fitted with newer batches",
     "switched": "switched: another policy or recipe has done better",

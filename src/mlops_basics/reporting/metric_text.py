@@ -158,6 +158,20 @@ def overfit_badge(overfit: OverfitCheck) -> Badge:
     return Badge("no overfitting shown", "good")
 
 
+def gap_text(overfit: OverfitCheck) -> str:
+    """The gap, and what speaks for or against its being more than is tolerated."""
+    low = "" if overfit.low is None else f"{100 * overfit.low:.1f} %"
+    tolerated = f"{100 * overfit.tolerance:g} %"
+    words = f"gap {100 * overfit.gap:.1f} %"
+    if not low:
+        return f"{words}; up to {tolerated} is tolerated"
+    if overfit.overfitted:
+        return f"{words}, surely {low} or more; up to {tolerated} is tolerated"
+    if overfit.gap > overfit.tolerance:  # else it reads as if it were shown
+        return f"{words}, but it may be as small as {low}; up to {tolerated} is tolerated"
+    return f"{words}; up to {tolerated} is tolerated"
+
+
 def order_text(check: OrderCheck | None) -> tuple[str, str, str]:
     """What the next batch may be like: claim, value and on what; empty where nothing is known."""
     if check is None or check.mean is None:

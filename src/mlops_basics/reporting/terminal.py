@@ -32,6 +32,7 @@ from .decision_text import (
 )
 from .metric_text import (
     compared_text,
+    gap_text,
     metric_name,
     metric_rows,
     order_text,
@@ -45,7 +46,7 @@ from .monitoring_text import policy_lines
 from .text import Badge, number, plain
 
 MOST_WARNINGS = 2
-MOST_PARAMETERS = 60  # characters
+MOST_PARAMETERS = 1_000  # characters
 MOST_REASONS, MOST_BATCHES = 2, 4
 STYLES = {"good": "bold green", "bad": "bold red", "neutral": "bold yellow"}
 
@@ -286,14 +287,8 @@ def _facts(pairs: Sequence[tuple[str, Text]]) -> Table:
 
 
 def _overfit(overfit: OverfitCheck) -> Text:
-    interval = ""
-    if overfit.low is not None and overfit.high is not None:
-        interval = f", {100 * overfit.low:.1f} to {100 * overfit.high:.1f} %"
     text = _badge(overfit_badge(overfit))
-    text.append(
-        f" (gap {100 * overfit.gap:.1f} %{interval}; tolerance {100 * overfit.tolerance:g} %)",
-        style="not bold default",
-    )
+    text.append(f" ({gap_text(overfit)})", style="not bold default")
     return text
 
 

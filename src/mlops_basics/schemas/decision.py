@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mlops_basics.stats.paired.guards import Guard
 from mlops_basics.stats.paired.sums import PairedSums
@@ -121,7 +121,7 @@ class Decision(Artifact):
         "overfitted",
         "guard_veto",
         "below_floor",
-        "not_better_than_baseline",
+        "not_better_than_constant",
         "too_few_rows",
         "champion_unusable",
         "refreshed",
@@ -153,6 +153,12 @@ class Decision(Artifact):
     level_note: str = ""
     guards: tuple[Guard, ...] = ()
     policy: str = ""
+
+    @field_validator("outcome", mode="before")
+    @classmethod
+    def _in_words_of_today(cls, outcome: object) -> object:
+        """Runs have called a constant prediction a baseline, too."""
+        return "not_better_than_constant" if outcome == "not_better_than_baseline" else outcome
 
     @property
     def withheld(self) -> bool:

@@ -43,7 +43,7 @@ OUTCOMES = {
     "kept": lambda: decided(make_gate()),
     "guard_veto": lambda: decided(better_loss_worse_classes()),
     "first_release": lambda: decided(make_gate(**BETTER), version=NO_CHAMPION),
-    "not_better_than_baseline": lambda: decided(make_gate(), version=NO_CHAMPION),
+    "not_better_than_constant": lambda: decided(make_gate(), version=NO_CHAMPION),
     "below_floor": lambda: decided(
         make_gate(**BETTER), version=NO_CHAMPION, quality_floor={"accuracy": 0.99}
     ),
@@ -76,7 +76,7 @@ def test_each_outcome_is_reached_and_explained(outcome):
     assert all(reason.strip() for reason in decision.reasons)
     assert_finite(decision.model_dump())
     assert Decision.model_validate_json(decision.model_dump_json()) == decision
-    first = outcome in ("first_release", "not_better_than_baseline", "below_floor")
+    first = outcome in ("first_release", "not_better_than_constant", "below_floor")
     assert decision.champion_version == (NO_CHAMPION if first else "3")
     if not decision.promote:
         stays = "Nothing is published." if first else "Version 3 stays in production."
@@ -106,7 +106,7 @@ def test_what_was_not_tested_has_no_numbers(outcome):
 
 def test_a_first_decision_says_that_it_met_a_constant():
     """A first model's decision names a constant prediction, not a version."""
-    decision = OUTCOMES["not_better_than_baseline"]()
+    decision = OUTCOMES["not_better_than_constant"]()
     assert decision.reasons[0].startswith("Not shown to be better than a constant prediction.")
 
 
@@ -238,3 +238,10 @@ def test_equally_good_challengers_are_hardly_ever_promoted():
         wrong += any(promoted)
     assert wrong <= binom.isf(1e-4, lives, alpha)
     assert naive >= 0.9 * lives
+
+
+def test_a_decision_of_an_earlier_run_is_read_in_the_words_of_today():
+    """A constant prediction was called a baseline, too."""
+    decision = OUTCOMES["not_better_than_constant"]()
+    old = decision.model_dump() | {"outcome": "not_better_than_baseline"}
+    assert type(decision).model_validate(old) == decision

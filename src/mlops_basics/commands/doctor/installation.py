@@ -116,9 +116,12 @@ def _installed() -> dict[str, str]:
     """By the names of the folders alone: reading each package's metadata takes a second."""
     versions: dict[str, str] = {}
     for place in sys.path:
+        here: dict[str, list[str]] = {}
         for folder in sorted(Path(place or ".").glob("*.dist-info")):
             name, _, version = folder.name.removesuffix(".dist-info").rpartition("-")
-            versions.setdefault(_normalised(name), version)
+            here.setdefault(_normalised(name), []).append(version)
+        # An installation that was interrupted leaves two: which one Python imports, nobody knows.
+        versions = {name: " and ".join(found) for name, found in here.items()} | versions
     return versions
 
 

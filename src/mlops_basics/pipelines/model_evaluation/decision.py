@@ -104,7 +104,7 @@ def decide_tested(
     vetoes = [guard.reason for guard in guards if guard.shown_worse]
     below = _below_floor(metrics, params.quality_floor) if first else []
     if not result.significant:
-        outcome = "not_better_than_baseline" if first else "kept"
+        outcome = "not_better_than_constant" if first else "kept"
         because = [_what_it_would_take(result, request)]
     elif below:
         outcome, because = "below_floor", below
