@@ -49,6 +49,7 @@ from mlops_basics.schemas import (
     Metrics,
     OrderCheck,
     OverfitCheck,
+    Recipe,
     ReleaseState,
     RunContext,
     SearchReport,
@@ -61,7 +62,7 @@ from mlops_basics.schemas import (
 
 A = TypeVar("A", bound=Artifact)
 
-RUN_CONTEXT = "run_context"
+RUN_CONTEXT, PREDICTIONS = "run_context", "predictions"
 #: Of what Kedro knows of a run: paths and objects of this machine, and what is logged otherwise.
 TAGS_LEFT_OUT = ("project_path", "env", "run_id", "runner", "runtime_params")
 #: Layers whose data sets are uploaded to MLflow; tables of the others are named by their hash.
@@ -331,6 +332,8 @@ class RunRecordHooks:
                 for text in getattr(_of_type(artifacts, kind), "warnings", ())
             ],
             env=manifest.env,
+            recipe=_of_type(artifacts, Recipe),
+            predictions=manifest.datasets.get(PREDICTIONS),
         )
         show(summary, soft_wrap=True)
 

@@ -65,6 +65,16 @@ def with_environment(text: str, env: str | None) -> str:
     return _COMMAND.sub(lambda found: f"{found[0]} --env {env}", text)
 
 
+def plural(count: int, noun: str) -> str:
+    """How many of something, in words.
+
+    >>> plural(1, "batch"), plural(1_200, "batch"), plural(0, "test row")
+    ('1 batch', '1,200 batches', '0 test rows')
+    """
+    ending = "" if count == 1 else "es" if noun.endswith(("s", "x", "ch", "sh")) else "s"
+    return f"{count:,} {noun}{ending}"
+
+
 def short_text(text: str, most: int = MOST_CHARACTERS) -> str:
     """The same, its middle left out where it is longer: a column's name may be endless."""
     clean = safe_text(text)

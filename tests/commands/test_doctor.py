@@ -262,7 +262,7 @@ def test_what_killed_processes_left_is_reported(tmp_path):
     assert look().text == "none"
     young = datetime.now(UTC).strftime("%Y-%m-%dT%H.%M.%S.000Z.json")
     (claims / young).write_text("{}", encoding="utf-8")
-    assert "1 runs work" in look().text
+    assert "1 run working" in look().text
     (claims / "2020-01-01T00.00.00.000Z.json").write_text("{}", encoding="utf-8")
     with pytest.raises(CheckError, match=r"1 left by killed.*2020-01-01") as warned:
         look()

@@ -65,6 +65,23 @@ def test_a_fit_is_that_of_a_trial(name):
     assert list(best.model.named_steps) == list(again.named_steps)
 
 
+def test_a_candidate_without_hyper_parameters_is_tried_once():
+    """Its second fit would be its first again; where no other is left, the search ends."""
+    data = prepare(rows(), exclude=["day"], text_columns=["note"])
+    fixed = CANDIDATES["linear"] | {"space": {}}
+
+    def tried(candidates):
+        params = training_params(candidates=candidates, n_trials=5)
+        search = Search(data.train, data.valid, data.info, data.preprocessing, params)
+        _, made, stopped = run_search(search, lambda _line: False)
+        assert [row["trial"] for row in made] == list(range(len(made)))
+        return [row["candidate"] for row in made], stopped
+
+    both = tried({"fixed": fixed, "linear": CANDIDATES["linear"]})
+    assert both == (["fixed", *["linear"] * 4], "")
+    assert tried({"fixed": fixed}) == (["fixed"], "nothing else to try")
+
+
 @pytest.mark.parametrize("name", ["linear", "boosting"])
 def test_two_fits_are_identical(name):
     """Equal rows give equal weights and encodings, as their hashes tell."""

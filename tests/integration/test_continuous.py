@@ -406,7 +406,7 @@ def test_a_rollback_resumes_the_old_watch(drifted):
     assert project.command("rollback", "--env", ENV).exit_code == 0
     said = ct(project)
     assert (said.code, said.new_files) == (0, [])
-    assert "release 1 (1 batches seen)" in said.text
+    assert "release 1 (1 batch seen)" in said.text
     write(project, "c.csv", normal(2, 100))
     assert ct(project).code == 0
     assert state_of(project).watches["1"].batches[:1] == seen

@@ -20,12 +20,21 @@ from mlops_basics.reporting.terminal import (
 from mlops_basics.schemas import (
     BatchResult,
     Constant,
+    DataVersion,
     Estimate,
+    MetricSpec,
     ThresholdChoice,
     Verdict,
     WatchedBatch,
 )
-from tests.support.artifacts import HOSTILE, make_compared, make_decision, make_metrics
+from mlops_basics.schemas.metrics import register_metrics
+from tests.support.artifacts import (
+    HOSTILE,
+    make_compared,
+    make_decision,
+    make_metrics,
+    make_recipe,
+)
 from tests.support.monitored import make_monitored
 
 LONG_PATH = "data/" + "long/" * 30 + "report.html"
@@ -194,6 +203,30 @@ def test_a_gap_that_is_not_shown_does_not_read_as_if_it_were(run_result: RunResu
     assert luck == "gap 30.0 %, but it may be as small as 10.0 %; up to 25 % is tolerated"
     assert little == "gap 20.0 %; up to 25 % is tolerated"
     assert shown == "gap 30.0 %, surely 27.0 % or more; up to 25 % is tolerated"
+
+
+def test_own_steps_and_own_metrics_are_named(run_result: RunResult) -> None:
+    """The steps by their import paths, the estimator by its class, the metric with its unit."""
+    recipe = make_recipe().model_copy(update={"features": ("mine.steps.add", "mine.steps.Median")})
+    cost = MetricSpec(name="cost", title="Cost", kind="classification", row_loss=min, unit="euros")
+    register_metrics([cost])
+    try:
+        worth = make_metrics(cost=Estimate(value=1.5, greater_is_better=False))
+        shown = _shown(run_result, recipe=recipe, metrics={"test": worth})
+    finally:
+        register_metrics([])
+    assert "mine.steps.add, mine.steps.Median" in shown
+    assert recipe.class_path.split(".")[-1] in shown
+    assert "↓ Cost, euros" in shown
+
+
+def test_predictions_are_told_with_their_number_and_place(run_result: RunResult) -> None:
+    """Where a batch inference wrote them stands in a line of its own, as a report does."""
+    made = DataVersion(version="v", path=LONG_PATH, sha256="0", rows=1_200, access="written")
+    nothing: dict[str, Any] = dict.fromkeys(("table", "search", "overfit"))
+    shown = _shown(run_result, **nothing, metrics={}, report_path="", predictions=made)
+    assert "Predictions  1,200 rows" in shown
+    assert LONG_PATH in shown.replace("\n", "")
 
 
 def test_groups_of_rows_break_no_figure(run_result: RunResult) -> None:

@@ -50,7 +50,7 @@ def test_a_fault_names_the_archive_and_the_file_in_it():
     ("content", "message"),
     [
         (zipped({"a.csv": "x\n1\n", "b.csv": "x\n1\n"}), r"2 files \('a.csv', 'b.csv'\).*Unpack"),
-        (zipped({"a.parquet": "x"}), r"1 files \('a.parquet'\), and only a .zip of one .csv"),
+        (zipped({"a.parquet": "x"}), r"1 file \('a.parquet'\), and only a .zip of one .csv"),
         (zipped({}), r"0 files \(nothing\)"),
         (zipped({"a.csv": "x\n1\n"}, zipfile.ZIP_BZIP2), "packed in an unusual way. Unpack it"),
         (zipped({"a.csv": "x\n1\n" * 99})[:60], "not readable as zip"),

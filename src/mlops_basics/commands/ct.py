@@ -20,7 +20,7 @@ from mlops_basics.reporting.text import sentence
 from mlops_basics.runs import versions
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.session import Place
-from mlops_basics.safe_text import DEFAULT_ENVIRONMENT
+from mlops_basics.safe_text import DEFAULT_ENVIRONMENT, plural
 from mlops_basics.schemas import (
     CollectionParams,
     Decision,
@@ -363,7 +363,7 @@ def _nothing_new(pointer: Pointer, watch: Watch, out: Sequence[WatchedBatch]) ->
     """Nothing happened; what is left out is named until it is mended or skipped."""
     text = (
         f"Nothing to do: no new batch and no new label since the last look at release "
-        f"{pointer.version} ({len(watch.batches)} batches seen"
+        f"{pointer.version} ({plural(len(watch.batches), 'batch')} seen"
         + (f", {len(out)} of them left out)." if out else ").")
     )
     return "\n".join([text, *(f"{record.name}: {record.reason}" for record in out)])

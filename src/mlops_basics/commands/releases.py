@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mlops_basics.errors import MlopsError
 from mlops_basics.production.history import Period, periods
 from mlops_basics.production.release_store import ReleaseStore
-from mlops_basics.safe_text import with_environment
+from mlops_basics.safe_text import plural, with_environment
 from mlops_basics.schemas import Attempt, LedgerEntry, MonitoringState, Pointer
 
 if TYPE_CHECKING:
@@ -165,7 +165,9 @@ def _caption(
     lines = ["" if pointer else _NOTHING, *store.ledger_faults()]
     left_out = 0 if every else len(ledger) - len(_without_passing_refreshes(ledger))
     if left_out:
-        lines.append(f"{left_out} refreshes that others have followed: kedro releases --all")
+        lines.append(
+            f"{plural(left_out, 'refresh')} that others have followed: kedro releases --all"
+        )
     if store.is_moving():
         lines.append(
             "A promotion or a rollback is under way, or was interrupted: kedro doctor tells which, "

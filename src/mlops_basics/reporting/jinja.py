@@ -7,7 +7,7 @@ from functools import cache
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from mlops_basics.reporting.metric_text import interval, metric_name
+from mlops_basics.reporting.metric_text import interval, metric_heading, metric_name
 from mlops_basics.reporting.text import limits, number, plain, share_text, unlabelled
 
 TEXT_LIMIT = 400
@@ -26,6 +26,7 @@ def environment() -> Environment:
     )
     templates.filters.update(
         interval=interval,
+        metric_heading=metric_heading,
         metric_name=metric_name,
         number=number,
         plain=_clean,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import (
     METRICS,
     Constant,
@@ -14,6 +15,7 @@ from mlops_basics.schemas import (
     OverfitCheck,
     ThresholdChoice,
 )
+from mlops_basics.schemas.metrics import is_own
 
 from .text import Badge, limits, number, plain
 
@@ -42,6 +44,11 @@ def metric_with_unit(name: str) -> str:
     return f"{metric_name(name)}, {unit}" if unit else metric_name(name)
 
 
+def metric_heading(name: str) -> str:
+    """A metric's name in a table; with its unit where it is the user's own, as in "Cost, euros"."""
+    return metric_with_unit(name) if is_own(name) else metric_name(name)
+
+
 def interval(estimate: Estimate) -> str:
     """The limits of a metric, or nothing."""
     return "" if estimate.value is None else limits(estimate.low, estimate.high)
@@ -60,10 +67,10 @@ def set_size(metrics: Metrics) -> list[str]:
     >>> set_size(Metrics(rows=20_000, of_rows=600_000, confidence=0.95, metrics={}))
     ['20,000 of', '600,000', 'rows']
     """
-    groups = [] if metrics.groups is None else [f"{metrics.groups:,} groups"]
+    groups = [] if metrics.groups is None else [plural(metrics.groups, "group")]
     if metrics.of_rows not in (None, metrics.rows):
         return [f"{metrics.rows:,} of", f"{metrics.of_rows:,}", "rows", *groups]
-    lines = [f"{metrics.rows:,} rows", *groups]
+    lines = [plural(metrics.rows, "row"), *groups]
     return " ".join(lines).split(" ") if metrics.rows >= 100_000 else lines
 
 
@@ -101,7 +108,7 @@ def compared_text(metrics: Mapping[str, Metrics]) -> tuple[str, str]:
     if not of_set.classes and "rmse" in of_set.metrics:
         name = "rmse"
     value, constant = of_set.metrics[name].value, of_set.constant
-    claim = f"{metric_name(name)} {number(value)} on {of_set.rows:,} {set_name} rows"
+    claim = f"{metric_name(name)} {number(value)} on {plural(of_set.rows, f'{set_name} row')}"
     if constant is None or constant.metrics.get(name) is None:
         return claim, ""
     return claim, f"{constant_text(constant)} has {number(constant.metrics[name])}"
@@ -138,7 +145,7 @@ def threshold_text(choice: ThresholdChoice) -> str:
         better = f"the lowest mean {plain(choice.chosen_by, 80)}"
     return (
         f"'{plain(choice.positive, 24)}' is predicted from a probability of {choice.value:g} on, "
-        f"for {better} on {choice.rows:,} valid rows: {number(choice.result)}, and "
+        f"for {better} on {plural(choice.rows, 'valid row')}: {number(choice.result)}, and "
         f"{number(choice.at_half)} from 0.5 on"
     )
 
@@ -176,7 +183,8 @@ def order_text(check: OrderCheck | None) -> tuple[str, str, str]:
     """What the next batch may be like: claim, value and on what; empty where nothing is known."""
     if check is None or check.mean is None:
         return "", "", ""
-    batches = "batch" if len(check.batches) == 1 else f"{len(check.batches)} batches"
+    newest = len(check.batches)
+    batches = "batch" if newest == 1 else plural(newest, "batch")
     claim = f"{check.loss[0].upper()}{check.loss[1:]} on the newest {batches}:"
-    rows = f"({sum(check.rows):,} rows, each batch predicted from those before it)"
+    rows = f"({plural(sum(check.rows), 'row')}, each batch predicted from those before it)"
     return claim, number(check.mean), rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import ConceptResult, Verdict, WatchedBatch, WatchedLoss
 from mlops_basics.schemas.policy import PRODUCTION, RELEASES, WORSE_THAN_CONSTANT, PolicyState
 from mlops_basics.scoring.policy_loss import LOSS_NAMES
@@ -120,8 +121,9 @@ def lately_text(verdict: Verdict, policy: PolicyState | None) -> str:
     if policy is not None and rows:
         total = sum(batch.losses[PRODUCTION] * batch.rows for batch in tested)
         name, value = LOSS_NAMES[policy.recipe.task], number(total / rows)
-        batches = "labelled batch" if len(tested) == 1 else f"{len(tested)} labelled batches"
-        where = f"on the last {batches} ({rows:,} rows)"
+        count = len(tested)
+        batches = "labelled batch" if count == 1 else plural(count, "labelled batch")
+        where = f"on the last {batches} ({plural(rows, 'row')})"
     elif verdict.concept.newest is not None:
         name, value = LOSSES[verdict.concept.loss], scaled(verdict.concept.newest, verdict.concept)
         where = f"on the newest {verdict.concept.newest_rows:,} labelled rows"
@@ -170,7 +172,7 @@ def concept_text(concept: ConceptResult) -> str:
     if concept.observed is None:
         return f"{status} ({LOSSES[concept.loss]}: {limits})"
     return (
-        f"{status}: {scaled(concept.observed, concept)} in {concept.rows:,} rows "
+        f"{status}: {scaled(concept.observed, concept)} in {plural(concept.rows, 'row')} "
         f"({LOSSES[concept.loss]}; {limits})"
     )
 

@@ -9,13 +9,15 @@ from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from mlops_basics.safe_text import with_environment
+from mlops_basics.safe_text import plural, with_environment
 from mlops_basics.schemas import (
+    DataVersion,
     Decision,
     Estimate,
     Metrics,
     OrderCheck,
     OverfitCheck,
+    Recipe,
     ReleaseState,
     SearchReport,
     TableInfo,
@@ -33,7 +35,7 @@ from .decision_text import (
 from .metric_text import (
     compared_text,
     gap_text,
-    metric_name,
+    metric_heading,
     metric_rows,
     order_text,
     overfit_badge,
@@ -67,6 +69,8 @@ def run_summary(
     release: ReleaseState | None = None,
     in_order: OrderCheck | None = None,
     env: str | None = None,
+    recipe: Recipe | None = None,
+    predictions: DataVersion | None = None,
 ) -> Group:
     """Make the summary of a run: about 20 lines of 80 columns, no markup from the data.
 
@@ -87,6 +91,8 @@ def run_summary(
         release: What production holds.
         in_order: How the recipe did on the newest batches.
         env: The run's environment, which the commands that are suggested name.
+        recipe: Of the model; it names the user's own steps.
+        predictions: What a batch inference has written; its path stands where the report's does.
     """
     title = plain(model_name, 40)
     facts = []
@@ -101,7 +107,9 @@ def run_summary(
     if overfit:
         facts.append(("Overfitting", _overfit(overfit)))
     if search:
-        facts.append(("Best", Text(_best(search))))
+        facts.append(("Best", Text(_best(search, recipe))))
+        if recipe and recipe.features:
+            facts.append(("Own steps", Text(plain(", ".join(recipe.features), 300))))
         if search.threshold:
             facts.append(("Threshold", Text(threshold_text(search.threshold))))
     if table or versions:
@@ -114,7 +122,10 @@ def run_summary(
     measured = any(of_set.metrics for of_set in metrics.values())
     table_of_metrics = _metrics_table(metrics) if measured else None
     facts = _of_environment(facts, env)
-    return _summary(title, facts, report_path, table_of_metrics, _headline(metrics, decision))
+    path, what = report_path, ("Report", Text())
+    if predictions is not None:
+        path, what = predictions.path, ("Predictions", Text(plural(predictions.rows or 0, "row")))
+    return _summary(title, facts, path, table_of_metrics, _headline(metrics, decision), what)
 
 
 def monitoring_summary(verdict: Verdict, report_path: str, env: str | None = None) -> Group:
@@ -155,9 +166,9 @@ def figures_on_demand(run_id: str, metrics: Metrics, decision: Decision, uses: i
     if uses is not None:
         against = champion_text(decision.champion_version)
         told = (
-            f"written down: the rows that challengers are compared on have been used {uses:,} "
-            f"times against {against}. Each use lowers the level of the next challenge; one that "
-            "is fitted to these figures is not covered by it."
+            "written down: the rows that challengers are compared on have been used "
+            f"{plural(uses, 'time')} against {against}. Each use lowers the level of the next "
+            "challenge; one that is fitted to these figures is not covered by it."
         )
         facts.append(("Use", Text(told, style="yellow")))
     title = f"Run {plain(run_id, 40)} on its test rows"
@@ -201,6 +212,7 @@ def _summary(
     report_path: str,
     metrics: Table | None = None,
     headline: str = "",
+    of_path: tuple[str, Text] = ("Report", Text()),
 ) -> Group:
     parts: list[Text | Table] = [Text(title, style="bold")]
     parts += [Text(f"{headline}.", style="bold")] if headline else []
@@ -209,7 +221,7 @@ def _summary(
         return Group(*parts, _facts(facts))
     # The path has the whole width for itself: broken into lines it could not be clicked. It has no
     # overflow of its own: printed with ``soft_wrap``, "fold" would cut it off.
-    return Group(*parts, _facts([*facts, ("Report", Text())]), Text(plain(report_path, 1_000)))
+    return Group(*parts, _facts([*facts, of_path]), Text(plain(report_path, 1_000)))
 
 
 def _badge(badge: Badge) -> Text:
@@ -223,7 +235,7 @@ def _new_batches(verdict: Verdict) -> list[tuple[str, Text]]:
     lines = []
     for result in reversed(verdict.batches[-MOST_BATCHES:]):
         batch = result.batch
-        parts = [f"{plain(batch.title, 40)}: {batch.rows:,} rows"]
+        parts = [f"{plain(batch.title, 40)}: {plural(batch.rows, 'row')}"]
         if batch.outcome != "used":
             parts.append(batch.outcome)
         if batch.labels:
@@ -252,7 +264,7 @@ def _metrics_table(metrics: Mapping[str, Metrics]) -> Table:
             grid.add_column(Text("constant"), justify="right", overflow="fold")
     for row in metric_rows(ordered):
         arrow = "↑" if row.greater_is_better else "↓"
-        cells = [Text(f"{arrow} {plain(metric_name(row.name), 20)}")]
+        cells = [Text(f"{arrow} {plain(metric_heading(row.name), 28)}")]
         for name, estimate in row.estimates.items():
             # Rows that the model was fitted or tuned on say nothing about others by an interval.
             cells.append(_cell(estimate, name == "test"))
@@ -292,13 +304,14 @@ def _overfit(overfit: OverfitCheck) -> Text:
     return text
 
 
-def _best(search: SearchReport) -> str:
+def _best(search: SearchReport, recipe: Recipe | None) -> str:
     parameters = ", ".join(f"{key}={_shown(value)}" for key, value in search.best_params.items())
     chosen = plain(search.best_candidate, 40)
-    if parameters:
-        chosen += f" ({plain(parameters, MOST_PARAMETERS)})"
+    estimator = recipe.class_path.rpartition(".")[2] if recipe else ""
+    if told := ", ".join(filter(None, (estimator, parameters))):
+        chosen += f" ({plain(told, MOST_PARAMETERS)})"
     stopped = f", {plain(search.stopped_early, 60)}" if search.stopped_early else ""
-    return f"{chosen}, {search.trials_run} of {search.trials_requested} trials{stopped}"
+    return f"{chosen}, {search.trials_run} of {plural(search.trials_requested, 'trial')}{stopped}"
 
 
 def _shown(value: object) -> str:
@@ -333,7 +346,7 @@ def _production(release: ReleaseState) -> str:
 def _data(table: TableInfo | None, versions: Mapping[str, str]) -> str:
     parts = []
     if table:
-        parts.append(f"{table.rows:,} rows, {len(table.features)} features")
+        parts.append(f"{plural(table.rows, 'row')}, {plural(len(table.features), 'feature')}")
     if versions:
         newest = max(versions.values())
         parts.append(f"version {plain(newest, 40)}")

@@ -174,6 +174,11 @@ def register_metrics(specs: Iterable[MetricSpec]) -> None:
         _OWN[spec.name] = METRICS[spec.name] = spec
 
 
+def is_own(name: str) -> bool:
+    """Whether a metric is one of the user's own."""
+    return name in _OWN
+
+
 def kind_of_task(task: str) -> Kind:
     """The kind of a task."""
     return "regression" if task == "regression" else "classification"

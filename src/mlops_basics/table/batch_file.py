@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.safe_text import short_text
+from mlops_basics.safe_text import plural, short_text
 from mlops_basics.schemas import Guess
 
 from .csv_file import read_csv_file, refuse_repeated_names
@@ -104,8 +104,8 @@ def _unzip(name: str, content: bytes) -> tuple[str, bytes]:
             if len(files) != 1 or not files[0].filename.lower().endswith((".csv", ".tsv")):
                 named = ", ".join(repr(file.filename[:60]) for file in files[:3]) or "nothing"
                 raise DataError(
-                    f"The file '{name}' holds {len(files):,} files ({named}), and only a .zip of "
-                    "one .csv or .tsv file is read. Unpack it into the folder."
+                    f"The file '{name}' holds {plural(len(files), 'file')} ({named}), and only a "
+                    ".zip of one .csv or .tsv file is read. Unpack it into the folder."
                 )
             if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
                 raise DataError(f"The file '{name}' is packed in an unusual way. Unpack it.")

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import LineageError
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import (
     COPY_COLUMN,
     ROW_HASH_COLUMN,
@@ -143,7 +144,7 @@ def raw_groups(raw: pd.DataFrame, table: TableInfo, params: PreprocessingParams)
 
 def counted(rows: int, groups: int | None, unit: str = "groups") -> str:
     """How many rows, and of how many groups if they belong together, in words."""
-    text = f"{rows:,} row" if rows == 1 else f"{rows:,} rows"
+    text = plural(rows, "row")
     return text if groups is None else f"{text} of {groups:,} {unit}"
 
 

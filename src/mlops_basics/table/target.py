@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import TargetRange, Task
 
 FEWEST_LABELS = 5  # of a batch, for its unit to be judged; of a new class, for it to be learned
@@ -221,17 +222,17 @@ def spelling_fault(target: pd.Series, known: Collection[str] = ()) -> str:
             continue
         if not name.strip():
             return (
-                f"The target '{target.name}' is {name!r} in {int(counts[name]):,} rows, which is "
-                f"no name of a class. If it is not known there: csv: {{na_values: [{name!r}]}} in "
-                "globals.yml; else name the class."
+                f"The target '{target.name}' is {name!r} in {plural(int(counts[name]), 'row')}, "
+                f"which is no name of a class. If it is not known there: csv: {{na_values: "
+                f"[{name!r}]}} in globals.yml; else name the class."
             )
         other = usual.get(name.strip().casefold(), name)
         if other == name:  # the most frequent way of writing it, or the only one
             other = next((each for each in names if each == name.strip()), name)
         if other != name:
             return (
-                f"The target '{target.name}' is {name!r} in {int(counts[name]):,} rows, which "
-                f"seems to be {other!r} written in another way. Write it alike in all rows."
+                f"The target '{target.name}' is {name!r} in {plural(int(counts[name]), 'row')}, "
+                f"which seems to be {other!r} written in another way. Write it alike in all rows."
             )
     return ""
 

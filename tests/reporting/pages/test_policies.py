@@ -133,7 +133,7 @@ def test_the_headline_is_the_error_of_the_last_batches(monitored):
     policy = monitored.state.policy.model_copy(update={"tested": tested})
     assert "on the last 6 labelled batches (6 rows)" in lately_text(monitored.verdict, policy)
     one = policy.model_copy(update={"tested": tested[:1]})
-    assert "on the last labelled batch (1 rows)" in lately_text(monitored.verdict, one)
+    assert "on the last labelled batch (1 row)" in lately_text(monitored.verdict, one)
 
 
 def test_without_policies_the_headline_is_the_newest_rows(monitored):

@@ -16,6 +16,7 @@ from mlops_basics.errors import DataError
 from mlops_basics.production.publish import is_lost
 from mlops_basics.runs.mlflow_state import set_servers
 from mlops_basics.runs.session import Place
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import Pointer
 from mlops_basics.storage.s3_objects import endpoint_of
 from mlops_basics.storage.source_files import check_file
@@ -223,7 +224,7 @@ def _source(setting: Setting, reach: _Reach) -> CheckResult:
             "Until then a run stops at it, and `kedro ct` leaves it out.",
             "warning",
         )
-    count = "1 file" if len(files) == 1 else f"{len(files)} files"
+    count = plural(len(files), "file")
     return CheckResult("source", "ok", f"{count} in {source._shown_path}")
 
 

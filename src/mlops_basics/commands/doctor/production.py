@@ -6,6 +6,7 @@ from typing import Protocol
 
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
 from mlops_basics.production.publish import lost_production
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import MonitoringState, Pointer, ReleaseManifest
 
 _AGREEMENT, _RELEASE, _MONITORING = "champion", "release", "monitoring"
@@ -78,7 +79,7 @@ def release(store: Store, pointer: Pointer | None) -> CheckResult:
     if pointer is None:
         return CheckResult(_RELEASE, "ok", "not yet: nothing is in production")
     manifest = store.verify(pointer.version)
-    text = f"{pointer.version}, since {pointer.at}: all {len(manifest.files)} files verified"
+    text = f"{pointer.version}, since {pointer.at}: {plural(len(manifest.files), 'file')} verified"
     return CheckResult(_RELEASE, "ok", text)
 
 
@@ -105,5 +106,6 @@ def monitoring(state: MonitoringState, pointer: Pointer | None) -> CheckResult:
             "Make it: kedro ct",
             "warning",
         )
-    text = f"{len(watch.batches)} batches seen, {len(watch.attempts)} retrainings, none pending"
+    seen = plural(len(watch.batches), "batch")
+    text = f"{seen} seen, {plural(len(watch.attempts), 'retraining')}, none pending"
     return CheckResult(_MONITORING, "ok", text)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mlops_basics.commands.doctor.check_result import CheckError, CheckResult
 from mlops_basics.errors import MlopsError
+from mlops_basics.safe_text import plural
 from mlops_basics.storage.faults import is_denied
 from mlops_basics.storage.store_files import StoreFiles
 
@@ -171,7 +172,7 @@ def leftovers(storage: StoreFiles, production: StoreFiles, local: Sequence[str])
             "warning",
         )
     held = [text for files, name in _locks(storage, production) if (text := _held(files, name))]
-    claims = f"{working} runs work, or were killed today" if working else "none"
+    claims = f"{plural(working, 'run')} working, or killed today" if working else "none"
     return CheckResult("leftovers", "ok", "; ".join([claims, *held]))
 
 

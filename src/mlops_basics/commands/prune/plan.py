@@ -8,6 +8,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from mlops_basics.safe_text import plural
+
 #: Kedro's versions; folders of other names are not ours to remove.
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}\.\d{2}\.\d{2}\.\d{3}Z")
 #: What no manifest names may be of a run that still works; with a claim, of a very long one.
@@ -174,7 +176,7 @@ def _lines(plan: Plan, runs: Collection[str], *, dry_run: bool) -> Iterator[str]
         left = "" if version in runs else " (of a run that did not finish)"
         yield f"  {version}  {size_in_words(sum(size for _, size in items))}  {names}{left}"
     total = size_in_words(sum(size for *_, size in plan.removed))
-    yield f"{len(plan.removed)} folders of {len(by_run)} runs, {total}."
+    yield f"{plural(len(plan.removed), 'folder')} of {plural(len(by_run), 'run')}, {total}."
     if dry_run:
         yield "Nothing was removed (--dry-run)."
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     Batch,
@@ -46,8 +47,8 @@ def collect_batches(
         require_exact_keys(batch, params.key_columns)
     if not batches:
         raise DataError(
-            f"All {len(source)} files of the source are left out (collection.skip): nothing is "
-            "left to learn from."
+            f"All of the source ({plural(len(source), 'file')}) is left out (collection.skip): "
+            "nothing is left to learn from."
         )
     first = _fullest(batches, params)
     order = list(first.table.columns)

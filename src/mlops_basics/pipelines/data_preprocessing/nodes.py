@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError, LineageError
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     COPY_COLUMN,
@@ -242,17 +243,17 @@ def _warnings(
 ) -> list[str]:
     warnings = [f"Column '{name}' is dropped: {reason}." for name, reason in dropped.items()]
     if missing:
-        warnings.append(f"{_rows(missing)} without a target left out.")
+        warnings.append(f"{plural(missing, 'row')} without a target left out.")
     if duplicates:
         warnings.append(
-            f"{_rows(duplicates)} exactly like another; equal rows are kept in one set."
+            f"{plural(duplicates, 'row')} exactly like another; equal rows are kept in one set."
         )
     if classification:
         counts = target.value_counts()
         rare = counts[counts < params.rare_class_rows]
         warnings += alike_classes(class_names(target))
         warnings += [
-            f"Class '{name}' has {_rows(count)} only: its predictions cannot be judged."
+            f"Class '{name}' has {plural(count, 'row')} only: its predictions cannot be judged."
             for name, count in rare.items()
         ]
     return warnings
@@ -272,14 +273,10 @@ def _copies(copies: Codes | None) -> list[str]:
         return []
     further = len(copies) - len(np.unique(copies))
     return [
-        f"{_rows(further)} repeated, target included, which chance would not do: copies of a row "
-        "count as one in every comparison and interval. Where each is an observation of its own, "
-        "say so in globals.yml: `group_by: none`."
+        f"{plural(further, 'row')} repeated, target included, which chance would not do: copies "
+        "of a row count as one in every comparison and interval. Where each is an observation "
+        "of its own, say so in globals.yml: `group_by: none`."
     ]
-
-
-def _rows(count: int) -> str:
-    return f"{count} row" if count == 1 else f"{count} rows"
 
 
 def _sides_by_hash(table: pd.DataFrame, split: SplitParams) -> np.ndarray:

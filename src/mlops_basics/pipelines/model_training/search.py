@@ -103,9 +103,13 @@ class Search:
         )
         self._encodings: dict[bool, Encoding] = {}
 
-    def run(self, trial: optuna.Trial) -> Trial:
-        """Fit the candidate that the sampler suggests, and measure it."""
-        name = trial.suggest_categorical("candidate", list(self.candidates))
+    def suggested(self, trial: optuna.Trial) -> str:
+        """The candidate that the sampler suggests."""
+        return str(trial.suggest_categorical("candidate", list(self.candidates)))
+
+    def run(self, trial: optuna.Trial, number: int) -> Trial:
+        """Fit the candidate that the sampler suggests, and measure it; ``number`` counts fits."""
+        name = self.suggested(trial)
         candidate = self.candidates[name]
         hyper_parameters = {
             key: _suggest(trial, f"{name}.{key}", space) for key, space in candidate.space.items()
@@ -121,7 +125,7 @@ class Search:
             losses(seen), losses(unseen), *self._baseline, self.params.gap_confidence, *self._groups
         )
         return Trial(
-            number=trial.number,
+            number=number,
             params=hyper_parameters,
             recipe=recipe,
             model=model,
@@ -176,6 +180,8 @@ def run_search(
 ) -> tuple[Trial, list[dict[str, Any]], str]:
     """Make up to ``n_trials`` trials, one at a time: two at once would not be reproducible.
 
+    A candidate without a ``space`` is tried once: a second fit would be the first again.
+
     Args:
         search: What to search.
         after_trial: Called with a line on the best trial so far; True stops the search.
@@ -194,8 +200,11 @@ def run_search(
     rows = []
     stopped = ""
     for number in range(search.params.n_trials):
-        suggestion = study.ask()
-        trial = search.run(suggestion)
+        suggestion = _ask(study, search, number)
+        if suggestion is None:
+            stopped = "nothing else to try"
+            break
+        trial = search.run(suggestion, number)
         study.tell(suggestion, trial.gap.valid_loss)
         if trial.is_better_than(best):
             best = trial
@@ -209,6 +218,23 @@ def run_search(
     if best is None:
         raise ConfigurationError("training.n_trials must be at least 1, got 0")
     return best, rows, stopped
+
+
+def _ask(study: optuna.Study, search: Search, made: int) -> optuna.Trial | None:
+    """The next suggestion that is no repetition; None where there is none."""
+    import optuna
+
+    if made < len(search.candidates):  # each for the first time
+        return study.ask()
+    varied = [name for name, candidate in search.candidates.items() if candidate.space]
+    if not varied:
+        return None
+    suggestion = study.ask()
+    if search.suggested(suggestion) not in varied:
+        study.tell(suggestion, state=optuna.trial.TrialState.FAIL)  # which the sampler leaves out
+        study.enqueue_trial({"candidate": varied[made % len(varied)]})
+        suggestion = study.ask()
+    return suggestion
 
 
 def _trial_row(trial: Trial) -> dict[str, Any]:

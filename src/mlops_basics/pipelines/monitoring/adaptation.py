@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import MonitoringParams, MonitoringState, Recipe, Release
 from mlops_basics.schemas.policy import (
     CONSTANT,
@@ -342,8 +343,8 @@ def switched(
     subject = "The new recipe" if is_recipe else f"The policy '{better}'"
     reason = (
         f"{subject} has done better than {against}: {loss} {means.get(better, math.nan):.4g} "
-        f"against {means[PRODUCTION]:.4g} on {rows:,} labelled rows of "
-        f"{_batches(state.batches_tested)}, by more than chance explains."
+        f"against {means[PRODUCTION]:.4g} on {plural(rows, 'labelled row')} of "
+        f"{plural(state.batches_tested, 'batch')}, by more than chance explains."
     )
     plan = Plan(
         action="new recipe" if is_recipe else "switch",
@@ -463,11 +464,7 @@ def _policy_in_words(policy: str, batches: Sequence[str]) -> str:
     if policy == "all":
         return f"all labelled batches ({len(batches)})"
     count = int(policy.split()[1])
-    return "the last batch" if count == 1 else f"the last {count} batches"
-
-
-def _batches(count: int) -> str:
-    return f"{count} batch" if count == 1 else f"{count} batches"
+    return "the last batch" if count == 1 else f"the last {plural(count, 'batch')}"
 
 
 def _names(batches: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import (
     ConceptResult,
     MonitoringParams,
@@ -211,11 +212,13 @@ def conclude_concept(
     if result.alarm:
         status, reason = "drift", result.reason + _condition(reference)
     elif not any(record.labels and record.labels.labelled for record in used):
-        reason = f"no labels yet, of {_batches(len(used))}" if used else "no batch has come yet"
+        reason = (
+            f"no labels yet, of {plural(len(used), 'batch')}" if used else "no batch has come yet"
+        )
         status = "no_labels"
     elif not entered:
         status = "not_enough_labels"
-        reason = f"not enough labels yet, in any of {_batches(len(used))}"
+        reason = f"not enough labels yet, in any of {plural(len(used), 'batch')}"
     else:
         status, reason = "no_drift", result.reason
     cause, cause_reason = None, ""
@@ -250,10 +253,6 @@ def conclude_concept(
             "reason": reason,
         }
     )
-
-
-def _batches(count: int) -> str:
-    return "1 batch" if count == 1 else f"{count} batches"
 
 
 def _condition(reference: ReleaseReference) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import Attempt, ConceptResult, MonitoringParams, Watch, WatchedBatch
 from mlops_basics.schemas.policy import WORSE_THAN_CONSTANT
 
@@ -60,7 +61,7 @@ def conclude_policy(
         return Conclusion("watch_only", evidence, (*reasons, only))
     if labelled_rows < params.min_rows:
         wait = (
-            f"Retraining waits for labels: {labelled_rows} labelled rows have come after the "
+            f"Retraining waits for labels: {plural(labelled_rows, 'labelled row')} came after the "
             f"release, {params.min_rows} are needed (monitoring.min_rows)."
         )
         return Conclusion("waiting", evidence, (*reasons, wait))
@@ -99,10 +100,10 @@ def _repeats(
     new = [kind for kind in evidence if kind not in last.evidence]
     if fresh >= params.cool_down or (new and fresh > 0):
         return ""
-    needed = "1 more" if new else f"{params.cool_down - fresh} more"
+    needed = 1 if new else params.cool_down - fresh
     return (
         f"The retraining of run {last.run_id} on this evidence was not promoted. The next one "
-        f"needs {needed} labelled batches (monitoring.cool_down), or other evidence."
+        f"needs {plural(needed, 'more labelled batch')} (monitoring.cool_down), or other evidence."
     )
 
 

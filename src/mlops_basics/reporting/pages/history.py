@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mlops_basics.reporting.monitoring_text import evidence_text, outcome_badge
 from mlops_basics.reporting.text import Badge, plain
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import Attempt, MonitoringState, Verdict, Watch, WatchedBatch
 
 MOST_EVENTS = 60
@@ -97,7 +98,7 @@ def _retraining(version: str, attempt: Attempt) -> Event:
         before="retraining:",
         badges=(Badge(result, "good" if attempt.promoted else "neutral"),),
         after=plain(outcome.replace("_", " "), 60),
-        detail=f"{evidence} (after {attempt.batches} batches)",
+        detail=f"{evidence} (after {plural(attempt.batches, 'batch')})",
     )
 
 

@@ -21,6 +21,7 @@ from mlops_basics.reporting.monitoring_text import (
 )
 from mlops_basics.reporting.text import Badge, Tone, number, plain, share_text, shorten
 from mlops_basics.reporting.words import explained
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import ConceptResult, MonitoringState, Verdict, Watch, WatchedBatch
 from mlops_basics.stats.data_drift.table_drift import TableProfile
 
@@ -155,7 +156,7 @@ def _badges(verdict: Verdict) -> list[Badge]:
         if not drifted:
             badges.append(Badge("no column has drifted", "good"))
         else:
-            columns = "1 drifted column" if len(drifted) == 1 else f"{len(drifted)} drifted columns"
+            columns = plural(len(drifted), "drifted column")
             badges.append(Badge(columns, "bad"))
     return badges
 

@@ -23,6 +23,7 @@ from mlops_basics.reporting.metric_text import (
 )
 from mlops_basics.reporting.text import Shortened, number, shorten
 from mlops_basics.reporting.words import WORDS, explained
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import (
     NO_CHAMPION,
     ChallengeRequest,
@@ -250,7 +251,9 @@ _FITTED_ON = {
 
 
 def _refit(refit: RefitReport) -> str:
-    return f"The model to release was fitted on {refit.rows:,} rows: {_FITTED_ON[refit.rule]}."
+    return (
+        f"The model to release was fitted on {plural(refit.rows, 'row')}: {_FITTED_ON[refit.rule]}."
+    )
 
 
 def _leading(metrics: dict[str, Metrics], decision: Decision | None) -> LeadingMetric | None:
@@ -260,7 +263,7 @@ def _leading(metrics: dict[str, Metrics], decision: Decision | None) -> LeadingM
     rows, name, estimate = leading
     limits = interval(estimate)
     return LeadingMetric(
-        f"{metric_name(name)} on {metrics[rows].rows:,} {rows} rows:",
+        f"{metric_name(name)} on {plural(metrics[rows].rows, f'{rows} row')}:",
         number(estimate.value),
         f"({100 * metrics[rows].confidence:g} % interval {limits})" if limits else "",
         "; ".join(filter(None, (compared_text(metrics)[1], against_champion(decision)))),
