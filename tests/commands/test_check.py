@@ -12,7 +12,12 @@ import yaml
 
 from mlops_basics.commands.check import check_table
 from mlops_basics.commands.check.examination import examine_table
-from mlops_basics.commands.check.judgement import excluded, seconds_of_a_run, suspects
+from mlops_basics.commands.check.judgement import (
+    excluded,
+    left_out,
+    seconds_of_a_run,
+    suspects,
+)
 from mlops_basics.commands.check.lines import lines, name_of, write_lines
 from mlops_basics.commands.check.reading import read_table
 from mlops_basics.commands.check.text import in_words
@@ -107,6 +112,28 @@ def test_a_quantity_has_its_spread_and_unit(table):
     assert low < middle < high
     assert 0 < target.smallest_gain < high
     assert target.gain_unit == "mean absolute error"
+
+
+def test_the_split_is_that_of_a_run_by_the_lines(table):
+    """What the lines leave out has no part in it; what `exclude` names is told as left out."""
+    before, after = found(table), found(table, exclude=["customer"])
+    assert before.target.split == after.target.split
+    assert before.target.telling == after.target.telling
+    assert "customer" not in before.target.table.features
+    assert left_out(before) == {"customer": "another value in every row"}
+    assert left_out(after) == {"customer": "named by `exclude`"}
+    assert "Left out     customer: named by `exclude`" in in_words(after, (1.0, 2.0), [], "")
+
+
+def test_no_gain_is_promised_that_is_not_there(tmp_path):
+    """Where one class has nearly all rows, accuracy cannot rise by what would have to be shown."""
+    path = tmp_path / "rare.csv"
+    rare = customers(2_000).drop(columns="since")
+    rare["has_left"] = np.where(np.arange(2_000) % 50 == 0, "yes", "no")
+    rare.to_csv(path, index=False)
+    told = " ".join(in_words(found(path), (1.0, 2.0), [], "").split())
+    assert "Can show no gain in accuracy" in told
+    assert "leaves 2 points to gain" in told
 
 
 def test_without_a_target_columns_are_suggested(table):

@@ -122,12 +122,18 @@ def _times(name: str, values: pd.Series) -> TimeFinding:
 def _with_target(
     raw: pd.DataFrame, found: Sequence[ColumnFinding], params: PreprocessingParams, rows: int
 ) -> TargetFindings:
+    excluded = tuple(params.exclude)
     unusable = [each.name for each in found if each.fault and each.name != params.target]
     if unusable:
         exclude = tuple(dict.fromkeys([*params.exclude, *unusable]))
         params = params.model_copy(update={"exclude": exclude})
     labelled, target_info = label_rows(raw, params)
     table, info = preprocess_data(labelled, target_info, params)
+    identifiers = tuple(identifying_columns(table[list(info.features)]))
+    if identifiers:  # the lines leave them out, and a row without them lies elsewhere in the split
+        params = params.model_copy(update={"exclude": (*params.exclude, *identifiers)})
+        labelled, target_info = label_rows(raw, params)
+        table, info = preprocess_data(labelled, target_info, params)
     *_, test, split = split_data(table, info, params)
     scale = rows / len(raw)
     time_column = params.split.time_column
@@ -149,7 +155,8 @@ def _with_target(
         balance={str(name): float(share) for name, share in shares.items()},
         spread=quantiles,
         telling=_telling(table, info),
-        identifiers=tuple(identifying_columns(table[list(info.features)])),
+        identifiers=identifiers,
+        excluded=excluded,
         smallest_gain=gain,
         gain_unit=unit,
         units=units,

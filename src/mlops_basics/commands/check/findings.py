@@ -65,7 +65,8 @@ class TargetFindings:
         balance: Share of each class, the largest first; empty for a regression.
         spread: Median and the middle 98 % of a quantity; None for classes.
         telling: Share of the target's variance that a column explains alone, the largest first.
-        identifiers: Columns with another value in every row.
+        identifiers: Columns with another value in every row; a run by the lines has none of them.
+        excluded: Columns that `exclude` names already.
         smallest_gain: What the test rows can show, in the unit of ``gain_unit``; None: nothing.
         gain_unit: Of ``smallest_gain``.
         units: Test rows, or the days that they are of.
@@ -77,6 +78,7 @@ class TargetFindings:
     spread: tuple[float, float, float] | None
     telling: dict[str, float]
     identifiers: tuple[str, ...]
+    excluded: tuple[str, ...]
     smallest_gain: float | None
     gain_unit: str
     units: int

@@ -25,6 +25,13 @@ def excluded(findings: Findings) -> dict[str, str]:
     return out | dict.fromkeys(target.identifiers, "another value in every row")
 
 
+def left_out(findings: Findings) -> dict[str, str]:
+    """Columns that a run by the lines has none of, those that `exclude` names already, too."""
+    target = findings.target
+    named = dict.fromkeys(target.excluded, "named by `exclude`") if target else {}
+    return named | excluded(findings)
+
+
 def suspects(findings: Findings, least: float = LEAK) -> list[str]:
     """Columns that tell the target nearly alone, the most telling first."""
     telling = findings.target.telling if findings.target else {}
@@ -41,8 +48,6 @@ def seconds_of_a_run(
     kinds = {each.name: each for each in findings.columns}
     columns = 0
     for name in target.table.features:
-        if name in target.identifiers:
-            continue
         wide = kinds[name].read_as == "text" and kinds[name].values > cardinality_threshold
         columns += TEXT_COMPONENTS if wide else 3 if kinds[name].read_as == "time" else 1
     classes = len(target.table.classes)

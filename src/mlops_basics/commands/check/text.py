@@ -8,7 +8,7 @@ import textwrap
 from mlops_basics.reporting.text import plain, share_text
 
 from .findings import ColumnFinding, Findings, TargetFindings
-from .judgement import DISAGREEMENT, STRONG, excluded, suspects
+from .judgement import DISAGREEMENT, STRONG, left_out, suspects
 
 WIDTH = 80
 _LABEL = 13
@@ -81,14 +81,13 @@ def _of_target(
             f"{plain(each)} ({share_text(target.telling[each])})" for each in strong[:5]
         )
         parts.append(_item("Strong", f"known when a prediction is made? {named}"))
-    for name, reason in excluded(findings).items():
+    for name, reason in left_out(findings).items():
         parts.append(_item("Left out", f"{plain(name)}: {reason}"))
     for name, reason in target.table.dropped_columns.items():
         parts.append(_item("Dropped", f"{plain(name)}: {reason}"))
     parts += _times(findings)
-    named_already = (*target.identifiers, *target.table.dropped_columns)
     for warning in (*target.table.warnings, *target.split.warnings):
-        if not any(f"'{name}'" in warning for name in named_already):
+        if not any(f"'{name}'" in warning for name in target.table.dropped_columns):
             parts.append(_item("Note", plain(warning, 400)))
     rows = target.split.rows
     how = "by time" if target.split.method == "time" else "by row"
@@ -122,6 +121,14 @@ def _gain_text(target: TargetFindings) -> str:
     if target.smallest_gain is None:
         return f"no improvement at all: {units} are too few to compare two models. Collect more."
     if target.gain_unit == "accuracy":
+        most = 1 - max(target.balance.values())
+        if target.smallest_gain > most:
+            return (
+                f"no gain in accuracy: always saying the most frequent one leaves {100 * most:.2g} "
+                f"points to gain, and {100 * target.smallest_gain:.2g} would be needed ({units}). "
+                "The test goes by log loss unless told otherwise, and may see a gain there. "
+                "Collect more rows, of the rare ones above all."
+            )
         gain = f"{100 * target.smallest_gain:.2g} points of accuracy"
         few = target.smallest_gain <= DISAGREEMENT
         assumed = ", where two models differ on one row in ten" if few else ""
