@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 from kedro.io import DataCatalog, MemoryDataset
 
-from mlops_basics.commands.ct import ExitCode, _search, _since, verdict_text
+from mlops_basics.commands.ct import ExitCode, _pinned, _search, _since, verdict_text
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import MonitoringState, Verdict, Watch, WatchedBatch
 from mlops_basics.schemas.policy import Adaptation
 from mlops_basics.stats.concept_drift.sequential import start_monitor
 from tests.support.monitored import make_monitored
+from tests.support.releases import make_entry
 
 
 class NothingToLearn:
@@ -58,6 +60,20 @@ def test_what_is_said_of_a_file_keeps_its_name() -> None:
     """Sentences begin with a capital; names of files are as they are."""
     warned = make_monitored().verdict.model_copy(update={"warnings": ("b.csv: it is empty.",)})
     assert verdict_text(warned).splitlines()[-1] == "b.csv: it is empty."
+
+
+def test_a_release_that_somebody_went_back_to_is_told_as_pinned() -> None:
+    """By whom, when and why, until another release is in production."""
+    back = make_entry("1", "2", action="rollback", by="ann", reason="it is unfair")
+    moves = {"1": back, "2": make_entry("2", "1"), "3": None}
+
+    def told(version: str | None) -> list[str]:
+        pointer = version and SimpleNamespace(version=version)
+        return _pinned(SimpleNamespace(pointer=lambda: pointer, last_move=moves.get))
+
+    [line] = told("1")
+    assert line.startswith("Release 1 is pinned: ann went back to it on 2026-01-01: it is unfair.")
+    assert [told(version) for version in ("2", "3", None)] == [[], [], []]
 
 
 def test_a_search_that_is_not_possible_is_told_and_not_repeated() -> None:

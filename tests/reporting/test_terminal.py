@@ -417,6 +417,19 @@ def test_no_line_ends_with_spaces_outside_of_a_terminal(
     assert [line for line in lines if line != line.rstrip()] == []
 
 
+def test_a_refused_first_release_ends_with_the_way_out(run_result: RunResult) -> None:
+    """What to do, and the command for this run in its environment; nobody else is told."""
+    refused = make_decision(
+        "none", 0, promote=False, outcome="not_better_than_constant", reasons=("a", "b")
+    )
+    shown = " ".join(_shown(run_result, decision=refused, run_id="0123456789", env="mine").split())
+    assert "collect more rows" in shown
+    assert 'all the same: kedro promote --env mine 01234567 --reason "..."' in shown
+    assert "kedro promote" not in _shown(run_result, decision=refused, run_id="")
+    kept = make_decision("3", 1, promote=False, outcome="kept", reasons=("a", "b"))
+    assert "What now" not in _shown(run_result, decision=kept)
+
+
 def test_figures_on_demand_are_all_of_them_and_tell_their_cost() -> None:
     """Metrics with intervals, every reason, and how often the rows have been used by now."""
     accuracy = Estimate(value=0.9, low=0.8, high=0.95, greater_is_better=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -14,6 +14,7 @@ from kedro.runner import SequentialRunner
 
 from mlops_basics.errors import ConflictError, DataError
 from mlops_basics.pipelines.monitoring.adaptation import adopted, challenged
+from mlops_basics.pipelines.monitoring.follow import pin_of
 from mlops_basics.pipelines.monitoring.rebase import attempted
 from mlops_basics.reporting.monitoring_text import policy_lines
 from mlops_basics.reporting.text import sentence
@@ -69,7 +70,19 @@ def continuous_training(place: Place, *, dry_run: bool = False) -> Outcome:
         place: Which model, in which project.
         dry_run: Look and tell, but write, train and publish nothing.
     """
-    return _dry_run(place) if dry_run else look_and_train(place)
+    outcome = _dry_run(place) if dry_run else look_and_train(place)
+    pinned = _pinned(place.bare_catalog().get("release").store)
+    return replace(outcome, text="\n".join([outcome.text, *pinned]))
+
+
+def _pinned(store: Any) -> list[str]:
+    """A line that tells of a release that somebody went back to; none of any other."""
+    pointer = store.pointer()
+    why = pin_of(store.last_move(pointer.version)) if pointer else ""
+    if not why:
+        return []
+    told = f"Release {pointer.version} is pinned: {why.rstrip('.')}."
+    return [f"{told} It stays until it is shown to be worse."]
 
 
 def look_and_train(place: Place) -> Outcome:

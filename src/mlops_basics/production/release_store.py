@@ -295,7 +295,7 @@ class ReleaseStore:
 
     def fitted_by(self, pointer: Pointer) -> str | None:
         """The MLflow run of what is in production, from the ledger; else as the release says."""
-        move = self._last_move(pointer.version)
+        move = self.last_move(pointer.version)
         if move is not None and move.mlflow_run_id is not None:
             return move.mlflow_run_id
         manifest = self.origin(pointer.version)
@@ -420,7 +420,7 @@ class ReleaseStore:
 
         chosen = self._in_production().version if version is None else version
         manifest, _ = self._checked(chosen, None, keep, to_be_run=True)
-        moved = self._last_move(chosen) if reference else None
+        moved = self.last_move(chosen) if reference else None
         return self._refusing(
             chosen,
             lambda: Release(
@@ -435,7 +435,7 @@ class ReleaseStore:
             ),
         )
 
-    def _last_move(self, version: str) -> LedgerEntry | None:
+    def last_move(self, version: str) -> LedgerEntry | None:
         """What the ledger says of a release's latest way into production."""
         moves = [entry for entry in without_refused(self.ledger()) if entry.version == version]
         return moves[-1] if moves else None

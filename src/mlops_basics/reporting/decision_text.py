@@ -37,6 +37,27 @@ def decision_badge(decision: Decision) -> Badge:
     return Badge(words, "good" if decision.promote else "neutral")
 
 
+def way_out(decision: Decision, run_id: str) -> str:
+    """What can be done where nothing is in production, and this model is refused; else empty.
+
+    Args:
+        decision: About the model.
+        run_id: MLflow's id of the run; empty if there is none.
+    """
+    if decision.promote or decision.champion_version != NO_CHAMPION:
+        return ""
+    learn = "collect more rows, or columns that tell more of the target, and run again"
+    if decision.outcome == "below_floor":
+        learn += "; or lower `decision.quality_floor`"
+    if decision.outcome == "overfitted":
+        learn += "; or give the search simpler candidates"
+    told = f"Nothing is published. The report shows where the model errs; {learn}."
+    if not run_id:
+        return told
+    command = f'kedro promote {run_id[:8]} --reason "..."'
+    return f"{told} To put it into production all the same: {command}"
+
+
 def champion_text(version: str) -> str:
     """What a challenger was compared with."""
     return "a constant prediction" if version == NO_CHAMPION else f"version {version}"

@@ -31,6 +31,7 @@ from .decision_text import (
     chance_text,
     decision_badge,
     gain_text,
+    way_out,
 )
 from .metric_text import (
     compared_text,
@@ -119,6 +120,8 @@ def run_summary(
         warnings = [*warnings, *table.warnings]
     facts += _warnings([*rare_predictions(metrics), *warnings])
     facts.append(("MLflow", Text(_where(mlflow_uri, run_id))))
+    if way := way_out(decision, run_id) if decision else "":
+        facts.append(("What now", Text(way)))
     measured = any(of_set.metrics for of_set in metrics.values())
     table_of_metrics = _metrics_table(metrics) if measured else None
     facts = _of_environment(facts, env)

@@ -11,6 +11,7 @@ from mlops_basics.schemas import (
     Batch,
     CollectionParams,
     Findings,
+    LedgerEntry,
     MonitoringParams,
     MonitoringState,
     PreprocessingParams,
@@ -89,7 +90,7 @@ def follow_policies(
         state = with_names_now(state, watched.moved)
     else:
         known = [name for name in before if name in set(rows.batch)]
-        state = begin_state(production, production.recipe, known, params, _pin(production))
+        state = begin_state(production, production.recipe, known, params, pin_of(production.moved))
         state = replay(state, fits, params)
     ends = {part.key: rows_of_part(part, watch.batches).stop for part in watch.batches}
     entered = [Entered(*key, ends.get(key)) for key in watched.entered]
@@ -143,8 +144,8 @@ def _with_files(state: PolicyState, moved: Mapping[str, Sequence[str]]) -> Polic
     return state.model_copy(update={"plan": plan.model_copy(update={"files": files})})
 
 
-def _pin(production: Release) -> str:
-    moved = production.moved
+def pin_of(moved: LedgerEntry | None) -> str:
+    """Why a release stays, by its latest way into production; empty if it need not."""
     if moved is None or moved.action != "rollback":
         return ""
     because = f": {moved.reason}" if moved.reason else ""
