@@ -183,7 +183,7 @@ def test_copies_of_a_row_are_one_witness(times):
     table, info, params = copied_rows(times)
     found = row_groups(table, params)
     assert (found.number, found.name) == (120, "copies of one row")
-    assert f"{120 * (times - 1)} rows repeated, target included" in " ".join(info.warnings)
+    assert f"{120 * (times - 1):,} rows repeated, target included" in " ".join(info.warnings)
     sets = groups_of_sets(split_data(table, info, params)[:3], params)
     assert sum(of_set.number for of_set in sets) == 120
 

@@ -51,7 +51,7 @@ def way_out(decision: Decision, run_id: str) -> str:
         learn += "; or lower `decision.quality_floor`"
     if decision.outcome == "overfitted":
         learn += "; or give the search simpler candidates"
-    told = f"Nothing is published. The report shows where the model errs; {learn}."
+    told = f"The report shows where the model errs; {learn}."
     if not run_id:
         return told
     command = f'kedro promote {run_id[:8]} --reason "..."'

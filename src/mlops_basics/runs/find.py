@@ -57,8 +57,9 @@ def find_run(model_name: str, run_id: str, server: Tracking = MLFLOW) -> Run:
             f"MLflow run id: {', '.join(run.info.run_id for run in runs[:5])}"
         )
     raise ConfigurationError(
-        f"There is no run {run_id[:80]!r} of '{model_name}' in MLflow. Name an MLflow run id or a "
-        "run version, as `kedro releases` and the end of each run show them."
+        f"There is no run {run_id[:80]!r} of '{model_name}' in MLflow. Name an MLflow run id, its "
+        "first 6 characters or more, or a run version, as `kedro releases` and the "
+        "end of each run show them."
     )
 
 
