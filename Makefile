@@ -7,7 +7,7 @@ export PYTHONPATH := src
 # Modules are compiled once, not in every run.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help venv run test test-fast test-hostile lint format docs ct data-push data-pull viz mlflow services services-stop jupyter demo bench lock clean
+.PHONY: help venv run test test-fast test-hostile lint format docs reference ct data-push data-pull viz mlflow services services-stop jupyter demo bench lock clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ format: venv ## mend what ruff can mend
 docs: venv ## the documentation as a site, in build/docs; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "Pages: build/docs/index.html"
+
+reference: venv ## write docs/reference anew, after a change of an option, a parameter or a data set
+	@$(BIN)/python docs/reference_tables.py
 
 ct: venv ## watch what is in production, retrain when needed; ENV=mine for your table
 	@$(BIN)/kedro ct $(if $(ENV),--env $(ENV))

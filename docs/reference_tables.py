@@ -1,4 +1,4 @@
-"""The tables of the reference, made from the code and conf/base, so that they cannot go stale."""
+"""Writes the tables of docs/reference, from the code and conf/base: ``make reference``."""
 
 from __future__ import annotations
 
@@ -112,20 +112,26 @@ def metrics() -> str:
     return f"{_table(rows)}\n\n{told}"
 
 
-#: By the name that a page gives in ``<!-- reference: NAME -->``.
+#: By the name that a page gives, between the marks that :func:`filled_in` looks for.
 TABLES: dict[str, Callable[[], str]] = {
     each.__name__: each for each in (commands, exit_codes, parameters, artifacts, metrics)
 }
+_BETWEEN = re.compile(r"(<!-- reference: (\w+) -->\n).*?(<!-- reference ends -->\n)", re.DOTALL)
 
 
 def filled_in(markdown: str) -> str:
-    """A page with each ``<!-- reference: NAME -->`` replaced by the table of this name.
+    """A page with the table of its name between each pair of marks, whatever stood there.
 
     Raises:
         KeyError: If there is no such table.
     """
-    found = re.compile(r"<!-- reference: (\w+) -->")
-    return found.sub(lambda mark: TABLES[mark[1]](), markdown)
+    return _BETWEEN.sub(lambda at: f"{at[1]}\n{TABLES[at[2]]()}\n\n{at[3]}", markdown)
+
+
+def main() -> None:
+    """Write each page of docs/reference anew."""
+    for page in sorted((ROOT / "docs" / "reference").glob("*.md")):
+        page.write_text(filled_in(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _what(entry: Mapping[str, Any], node: Any) -> str:
@@ -221,3 +227,7 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *body]
     cells = ([cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines)
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+if __name__ == "__main__":
+    main()

@@ -86,7 +86,7 @@ ELSEWHERE = {
     ),
     "make test": ".github/workflows/ci.yml",
     "make docs": ".github/workflows/ci.yml",
-    "python -m venv venv": ".github/workflows/ci.yml",
+    "python -m venv .venv": ".github/workflows/ci.yml",
     "pip install -r requirements.txt": ".github/workflows/ci.yml",
     "kedro run --env flights": _FLIGHTS,
     "kedro ct --env flights": _FLIGHTS,
@@ -111,7 +111,7 @@ ELSEWHERE = {
     "make jupyter": "tests/integration/test_notebook.py::test_the_manifest_is_shown",
 }
 #: Other programs' commands, which begin or end nothing of this project's.
-OTHERS = {r"venv\Scripts\activate", "pytest", "uv sync", "make mlflow"}
+OTHERS = {r".venv\Scripts\activate", "pytest", "uv sync", "make mlflow"}
 
 
 #: Pages with commands of other programs that no test can run, and why.
@@ -138,7 +138,7 @@ def test_each_command_of_the_pages_has_its_proof():
     assert {page for page, text in PAGES.items() if fences(text, "sh")} == set(NOT_RUN)
     for command, proof in ELSEWHERE.items():
         file, _, test = proof.partition("::")
-        text = (ROOT / file).read_text(encoding="utf-8").replace("venv\\Scripts\\", "")
+        text = (ROOT / file).read_text(encoding="utf-8").replace(".venv\\Scripts\\", "")
         assert (f"def {test}" if test else command) in text, command
 
 
