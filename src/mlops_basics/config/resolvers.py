@@ -39,7 +39,7 @@ def env(name: str) -> str:
     if not value:
         raise ConfigurationError(
             f"The environment variable {name} is not set, which this environment's configuration "
-            "needs. Set it in the shell or in conf/local/credentials.yml (see conf/s3/README.md); "
-            "on this machine, `make services` starts the servers and writes that file."
+            "needs. Set it in the shell, or below `environment` in conf/local/credentials.yml; "
+            "on this machine, `kedro services start` starts servers and writes that file."
         )
     return value
