@@ -300,3 +300,12 @@ def test_start_prints_addresses_and_that_it_is_not_for_production(
         assert word in output
     found = services.s3.client().get_object(Bucket=services.bucket, Key="source/iris.csv")
     assert found["Body"].read() == iris
+
+
+def test_a_project_without_the_sample_table_starts_them_too(
+    services: Instance, mlflow_server: MlflowServer, tmp_path: Path
+) -> None:
+    """One that is made by the starter holds no table of ours."""
+    services.s3.client().delete_object(Bucket=services.bucket, Key="source/iris.csv")
+
+    assert services.s3.endpoint in command.start(services, tmp_path)

@@ -69,6 +69,8 @@ def status(instance: Instance) -> str:
 def _upload_sample(instance: Instance, project: Path) -> None:
     from botocore.exceptions import ClientError
 
+    if not (project / SAMPLE).is_file():  # a project that is built on this one has its own table
+        return
     client, key = instance.s3.client(), f"source/{SAMPLE.name}"
     try:
         client.head_object(Bucket=instance.bucket, Key=key)
