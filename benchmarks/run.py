@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 
-from tests.conftest import make_mlflow_store, make_project  # noqa: E402
+from tests.conftest import Project, make_mlflow_store, make_project  # noqa: E402
 
 from benchmarks import (  # noqa: E402
     drift_speed,
+    first_ten_minutes,
     fitted_reports,
     gate,
     look_cost,
@@ -22,6 +24,27 @@ from benchmarks import (  # noqa: E402
     proof,
     storage,
 )
+from benchmarks.bars import Measured  # noqa: E402
+
+Sides = tuple[Measured, Measured]  # what is to be at most its bar, and at least
+
+#: What is measured in each part, given a project, a folder for scratch and what was asked for.
+PARTS: dict[str, Callable[[Project, Path, argparse.Namespace], Sides]] = {
+    "iris": lambda project, _, given: (loop.iris(project, given.runs), []),
+    "idle": lambda project, _, given: (loop.idle(project, given.runs), []),
+    "flights": lambda project, _, given: (loop.flights(project, 1, given.trials), []),
+    "gate": lambda project, _, given: gate.measure(project, given.runs),
+    "proof": lambda *_: proof.measure(),
+    "reports": lambda *_: (fitted_reports.measure(), []),
+    "policies": lambda _, __, given: (policies.measure(given.runs), []),
+    "looks": lambda _, folder, given: (
+        look_cost.measure(folder, folder / "mlflow.db", given.runs),
+        [],
+    ),
+    "drift": lambda _, folder, given: ([], drift_speed.measure(folder, turns=given.runs)),
+    "storage": lambda project, _, given: storage.measure(project, given.runs),
+    "first": lambda *_: (first_ten_minutes.measure(), []),
+}
 
 
 def main() -> None:
@@ -29,50 +52,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="counted runs, and seeds of a stream")
     parser.add_argument("--trials", type=int, default=20, help="trials of the flights search")
-    parser.add_argument(
-        "--only",
-        choices=[
-            "iris",
-            "idle",
-            "flights",
-            "gate",
-            "proof",
-            "reports",
-            "policies",
-            "looks",
-            "drift",
-            "storage",
-        ],
-        help="one part instead of all",
-    )
+    parser.add_argument("--only", choices=list(PARTS), help="one part instead of all")
     given = parser.parse_args()
     most, least = [], []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         project = make_project(folder / "project", make_mlflow_store(folder / "mlflow.db"))
-        if given.only in (None, "iris"):
-            most += loop.iris(project, given.runs)
-        if given.only in (None, "idle"):
-            most += loop.idle(project, given.runs)
-        if given.only in (None, "flights"):
-            most += loop.flights(project, 1, given.trials)
-        if given.only in (None, "gate"):
-            at_most, at_least = gate.measure(project, given.runs)
-            most, least = most + at_most, least + at_least
-        if given.only in (None, "proof"):
-            at_most, at_least = proof.measure()
-            most, least = most + at_most, least + at_least
-        if given.only in (None, "reports"):
-            most += fitted_reports.measure()
-        if given.only in (None, "policies"):
-            most += policies.measure(given.runs)
-        if given.only in (None, "looks"):
-            most += look_cost.measure(folder, folder / "mlflow.db", given.runs)
-        if given.only in (None, "drift"):
-            least += drift_speed.measure(folder, turns=given.runs)
-        if given.only in (None, "storage"):
-            at_most, at_least = storage.measure(project, given.runs)
-            most, least = most + at_most, least + at_least
+        for name, measure in PARTS.items():
+            if given.only in (None, name):
+                at_most, at_least = measure(project, folder, given)
+                most, least = most + at_most, least + at_least
     print()
     missed = False
     for rows, word, sign in ((most, "most", 1), (least, "least", -1)):
