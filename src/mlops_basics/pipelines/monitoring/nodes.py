@@ -42,6 +42,7 @@ from .gone import gone_files, gone_warnings
 from .intake import IncomingBatch, Intake, rows_of_part, take_in
 from .policy import conclude_policy
 from .rebase import without_alarm
+from .unfound import unfound_classes
 from .usable import checked_labels
 
 LABEL_COLUMN = "__label__"
@@ -396,7 +397,7 @@ def _verdict(
     )
     out = [record for record in watch.quarantined if record.name in present]
     warnings = [f"{record.name}: {record.reason}" for record in out]
-    warnings += list(book.faults.values())
+    warnings += [*book.faults.values(), *unfound_classes(watch, reference, classes)]
     return Verdict(
         model_name=run_context.model_name,
         version=watch.version,
