@@ -99,7 +99,7 @@ def run_result() -> RunResult:
             "Mistakes": classification.confusion_figure(counts),
             HOSTILE[0]: classification.ranking_figure(y, probabilities, HOSTILE),
             "Calibration": classification.calibration_figure(y, probabilities, HOSTILE),
-            "Importance": importance_figure(importance),
+            "Importance": importance_figure(importance, "log_loss"),
             "Search": search_figure(make_trials(), "log_loss"),
         },
     )

@@ -207,14 +207,16 @@ def test_report_of_a_wide_table_is_no_longer(run_result: RunResult) -> None:
         )
         importance = pd.DataFrame({"feature": names, "rise": 0.1, "spread": 0.01, "rows": 90})
         wide = dataclasses.replace(
-            run_result, table=table, figures={"Importance": importance_figure(importance)}
+            run_result,
+            table=table,
+            figures={"Importance": importance_figure(importance, "log_loss")},
         )
         pages[columns] = without_plotly(run_report(wide))
     assert len(pages[2_000]) < 1.01 * len(pages[100])
     words = ParsedPage(pages[2_000]).words
     assert re.search(r"and 1,96\d more warnings", words)
     assert "and 1,980 more" in words
-    assert "top 20 of 2000" in pages[2_000]
+    assert "The 20 largest of 2,000." in pages[2_000]
 
 
 def test_report_explains_the_words_of_figures_that_it_shows(run_result: RunResult) -> None:

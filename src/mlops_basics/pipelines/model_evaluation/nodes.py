@@ -39,6 +39,7 @@ from mlops_basics.scoring import gate_columns
 from mlops_basics.scoring.importance import permutation_importance
 from mlops_basics.scoring.metrics import compute_metrics, with_constant
 from mlops_basics.scoring.scores import (
+    LOSS_NAMES,
     Scores,
     baseline_scores,
     confusion_counts,
@@ -268,7 +269,7 @@ def plot_evaluation(
         nothing = empty_figure("Figures of the test rows are not shown", ON_DEMAND)
         return nothing, nothing, nothing, nothing
     confusion = classification.confusion_figure(confusion_matrix)
-    bars = importance_figure(importance)
+    bars = importance_figure(importance, LOSS_NAMES[table_info.task])
     if table_info.task == "regression":
         y, predicted = scores["target"].to_numpy(), scores["prediction"].to_numpy()
         return (
