@@ -102,8 +102,8 @@ bench: venv ## measured ratios against plain scripts
 LOCK := --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-annotate \
   --no-strip-extras --no-emit-index-url --upgrade
 lock: venv ## resolve the dependencies anew
-	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra flights --extra services --extra dvc --extra docs \
-	  --group dev -o requirements.txt
+	@$(BIN)/uv pip compile pyproject.toml $(LOCK) --extra flights --extra services --extra dvc --extra dask \
+	  --extra docs --group dev -o requirements.txt
 	@$(BIN)/uv pip compile $(LOCK) --group scorer -c requirements.txt -o requirements-scorer.txt
 	@$(BIN)/python .ci/finish_lock.py pyproject.toml requirements.txt requirements-scorer.txt
 

@@ -6,7 +6,7 @@ A project that is built on this package has that configuration below its own.
 from setuptools import find_packages, setup
 
 #: Of conf/: what others may use, by name, since folders beside them are of one project alone.
-ENVIRONMENTS = ("base", "breast_cancer", "demo", "diabetes", "flights", "s3", "scorer")
+ENVIRONMENTS = ("base", "breast_cancer", "dask", "demo", "diabetes", "flights", "s3", "scorer")
 
 setup(
     packages=[*find_packages("src"), "mlops_basics.conf"],

@@ -32,7 +32,7 @@ DOCUMENTED = {
     ),
     "data_preprocessing": (
         ("label_rows", "preprocess_data", "split_data"),
-        {"raw_data", "params:preprocessing"},
+        {"raw_data", "params:preprocessing", "params:training"},
         {
             "labelled_data",
             "target_info",

@@ -22,7 +22,7 @@ from mlops_basics.runs.session import Place
 from mlops_basics.safe_text import make_logs_safe, safe_text, short_text, with_environment
 
 #: conf/logging.yml keeps these quiet: errors reach the terminal once, as a readable message.
-QUIET_LOGGERS = ("kedro", "kedro_mlflow.framework", "mlflow", "py.warnings")
+QUIET_LOGGERS = ("kedro", "kedro_mlflow.framework", "mlflow", "py.warnings", "distributed")
 EXIT_DIFFERENT = 2  # a run was repeated, but its results differ
 RUN_ID = "RUN_ID is that of MLflow, the first 6 or more characters of it, or the run's time."
 MODEL_NAME = click.Option(["--model-name"], help="Instead of the one in globals.yml.")

@@ -24,6 +24,10 @@ class StorageError(MlopsError):
     """A disk, an object store or the way to it does not do what is asked of it."""
 
 
+class ClusterError(MlopsError):
+    """A Dask cluster, or the way to it, does not do what is asked of it."""
+
+
 class ReleaseError(MlopsError):
     """A release is refused: it is damaged, missing, not to be trusted, or cannot be published."""
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pandas as pd
+from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.framework.project import pipelines as registered
@@ -43,12 +45,14 @@ from mlops_basics.safe_text import DEFAULT_ENVIRONMENT
 from mlops_basics.schemas import (
     Artifact,
     CollectionReport,
+    DataVersion,
     Decision,
     Inlet,
     Manifest,
     Metrics,
     OrderCheck,
     OverfitCheck,
+    Parts,
     Recipe,
     ReleaseState,
     RunContext,
@@ -266,9 +270,9 @@ class RunRecordHooks:
             self._claim = None
 
     def _note(self, name: str, data: Any) -> None:
-        if isinstance(data, pd.DataFrame):
+        if isinstance(data, (pd.DataFrame, Parts)):
             self._rows[name] = len(data)
-            if name == "trials":
+            if name == "trials" and isinstance(data, pd.DataFrame):
                 self._trials = data
         elif isinstance(data, Artifact):
             self._artifacts[name] = data
@@ -308,7 +312,7 @@ class RunRecordHooks:
             show(monitoring_summary(verdict, path, manifest.env), soft_wrap=True)
             return
         sides = {name.removesuffix("_metrics"): a for name, a in artifacts.items()}
-        report = manifest.datasets.get("report")
+        report = _written(manifest, "report")
         summary = run_summary(
             model_name=manifest.model_name,
             table=_of_type(artifacts, TableInfo),
@@ -323,7 +327,7 @@ class RunRecordHooks:
             decision=_of_type(artifacts, Decision),
             in_order=_of_type(artifacts, OrderCheck),
             release=self._release_state(),
-            report_path=report.path if report and report.access == "written" else "",
+            report_path=report.path if report else "",
             mlflow_uri=shown_address(mlflow_state.tracking_uri(), self._project_path),
             run_id=manifest.mlflow_run_id or "",
             warnings=[
@@ -333,7 +337,7 @@ class RunRecordHooks:
             ],
             env=manifest.env,
             recipe=_of_type(artifacts, Recipe),
-            predictions=manifest.datasets.get(PREDICTIONS),
+            predictions=_written(manifest, PREDICTIONS),
         )
         show(summary, soft_wrap=True)
 
@@ -424,9 +428,50 @@ class MlflowRunHooks:
         mlflow_state.end_runs("FAILED", self._outer_run_id)
 
 
+class ClusterHooks:
+    """Opens the Dask cluster of a run, where the environment has a ``dask.yml``."""
+
+    def __init__(self) -> None:
+        self._opened = ExitStack()
+
+    @hook_impl
+    def after_context_created(self, context: KedroContext) -> None:
+        """Read what the environment says of a cluster."""
+        self._project_path = context.project_path
+        try:
+            self._configuration: dict[str, Any] = context.config_loader["dask"]
+        except MissingConfigException:
+            self._configuration = {}
+
+    # Around all others: without its cluster a run is none, and no other hook may leave it open.
+    @hook_impl(wrapper=True)
+    def before_pipeline_run(self) -> Generator[None, Any, Any]:
+        """Open the cluster."""
+        self._opened.close()  # of a run that was interrupted
+        if self._configuration:
+            from mlops_basics.runs.cluster import open_cluster
+
+            self._opened.enter_context(open_cluster(self._configuration, self._project_path))
+        try:
+            return (yield)
+        except BaseException:
+            self._opened.close()
+            raise
+
+    @hook_impl(tryfirst=True)
+    def after_pipeline_run(self) -> None:
+        """Close it."""
+        self._opened.close()
+
+    @hook_impl(tryfirst=True)
+    def on_pipeline_error(self) -> None:
+        """Close it."""
+        self._opened.close()
+
+
 _record = RunRecordHooks()
-#: The two of them, as ``settings.py`` hands them to Kedro.
-HOOKS = (MlflowRunHooks(_record), _record)
+#: All of them, as ``settings.py`` hands them to Kedro: the last one is the first to be called.
+HOOKS = (MlflowRunHooks(_record), _record, ClusterHooks())
 
 
 def pipelines_of(run_params: dict[str, Any]) -> list[str]:
@@ -443,6 +488,12 @@ def sections_of(pipeline: Pipeline) -> set[str]:
 
 def _of_type(artifacts: Mapping[str, Artifact], kind: type[A]) -> A | None:
     return next((artifact for artifact in artifacts.values() if isinstance(artifact, kind)), None)
+
+
+def _written(manifest: Manifest, name: str) -> DataVersion | None:
+    """A data set that this run wrote itself; None where it has that of an earlier one."""
+    version = manifest.datasets.get(name)
+    return version if version is not None and version.access == "written" else None
 
 
 def describe_sources(catalog: Catalog, project_path: Path) -> dict[Inlet, SourceVersion]:

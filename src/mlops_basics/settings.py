@@ -38,10 +38,13 @@ CONFIG_LOADER_CLASS = LayeredConfigLoader
 CONFIG_LOADER_ARGS = {
     "base_env": "base",
     "default_run_env": "local",
-    "config_patterns": {"mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"]},  # as kedro-mlflow does
+    "config_patterns": {
+        "mlflow": ["mlflow*", "mlflow*/**", "**/mlflow*"],  # as kedro-mlflow does
+        "dask": ["dask.yml"],
+    },
     "custom_resolvers": {"in_project": in_project, "env": env, "joined": joined},
     # Key by key: with Kedro's default, `--params training.n_trials=5` would throw away the rest of
     # the base's training section as soon as conf/<env> has any parameters file. kedro-mlflow reads
     # mlflow.yml by the same loader: an environment states only what differs.
-    "merge_strategy": {"parameters": "soft", "mlflow": "soft"},
+    "merge_strategy": {"parameters": "soft", "mlflow": "soft", "dask": "soft"},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import gzip
 import hashlib
 import io
@@ -398,7 +399,9 @@ def test_bombs_are_faults_of_their_batches_in_bounded_memory(tmp_path):
     first, *others, peak = done.stdout.splitlines()
     assert first == "a.csv 1 "
     assert len(others) == 3
-    assert all(re.search(r" 0 The file '\S+' holds a table of more than", line) for line in others)
+    assert all(
+        re.search(r" 0 The file '\S+' of \S+ MB holds a table of more", line) for line in others
+    )
     assert int(peak) < 1 << 20  # KiB
 
 
@@ -563,3 +566,71 @@ def test_large_measurements_stay_numbers(read):
     unsigned = read("x,y\n18446744073709551615,1\n,2\n")["x"]
     assert unsigned.isna().tolist() == [False, True]
     assert unsigned[0] == 18446744073709551615
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """What is large is so from some hundred bytes on."""
+    monkeypatch.setattr("mlops_basics.datasets.source.HELD", 1000)
+    monkeypatch.setattr("mlops_basics.datasets.source.TEXT_OF_PIECE", 250)
+    monkeypatch.setattr("mlops_basics.table.large_file.HELD", 1000)
+    monkeypatch.setattr("mlops_basics.table.large_file.TEXT_OF_PIECE", 250)
+
+
+LARGE = pd.DataFrame({"x": range(200), "y": ["1"] * 150 + ["a"] * 50, "z": np.arange(200) / 7})
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", LARGE.to_csv(index=False).encode()),
+        ("a.csv.gz", gzip.compress(LARGE.to_csv(index=False).encode(), mtime=0)),
+        ("a.parquet", as_parquet(LARGE)),
+    ],
+)
+@pytest.mark.usefixtures("small_pieces")
+def test_a_large_file_is_read_in_parts(folder, name, content):
+    """Of the table that it would be at once, under the digest of its bytes."""
+    put(f"{folder}/{name}", content)
+    source = SourceDataset(path=folder)
+    [batch] = source.load()
+    assert batch.fault == ""
+    assert len(batch.parts.parts) > 1
+    assert_frame_equal(batch.table, LARGE)
+    assert source.fingerprints() == {name: batch.sha256}
+    assert batch.sha256 == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_a_fault_of_a_large_file_is_one_of_its_batch(folder):
+    """With its line, and under the digest of its bytes."""
+    put(f"{folder}/a.csv", b"x,y\n" + b"1,2\n" * 400 + b"3\n")
+    put(f"{folder}/b.csv", b"x,y\n1,2\n")
+    source = SourceDataset(path=folder)
+    damaged, whole = source.load()
+    assert "'a.csv' is ragged: line 402 has 1 fields" in damaged.fault
+    assert source.fingerprints() == {each.name: each.sha256 for each in (damaged, whole)}
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_what_cannot_be_cut_is_read_at_once(read):
+    """It is the table that it was, as long as memory suffices."""
+    table = read(LARGE.to_csv(index=False), csv_args={"skipfooter": 1})
+    assert len(table) == 199
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_small_files_of_a_large_source_are_put_away(tmp_path, monkeypatch):
+    """Those beyond what is held in memory, as long as a batch knows them."""
+    spilled = tmp_path / "temporary"
+    spilled.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spilled))
+    small = pd.DataFrame({"x": range(50), "y": ["a"] * 50})
+    for name in "abcd":
+        put(f"{tmp_path}/{name}.csv", small.head(40).to_csv(index=False).encode())
+    batches = SourceDataset(path=str(tmp_path)).load()
+    assert all(each.table.equals(small.head(40)) for each in batches)
+    assert len(list(spilled.iterdir())) == 3
+    del batches
+    gc.collect()
+    assert list(spilled.iterdir()) == []

@@ -179,7 +179,7 @@ def life(shared_project, begun, tmp_path_factory) -> tuple[Project, dict[str, An
     labels = project.path / "data" / "source" / f"{ENV}-labels"
     found: dict[str, Any] = {}
     late = normal(1)
-    ids = prediction_ids(Batch("b.csv", "", late.drop(columns="kind")), KEYS)
+    ids = prediction_ids(Batch.of("b.csv", "", late.drop(columns="kind")), KEYS)
     late_labels = pd.DataFrame({PREDICTION_ID: ids, "kind": late["kind"]})
     write(project, "b.csv", late.drop(columns="kind"))
     write(project, "gone.csv", normal(2, 50))

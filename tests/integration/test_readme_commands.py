@@ -116,6 +116,7 @@ OTHERS = {r".venv\Scripts\activate", "pytest", "uv sync", "make mlflow"}
 
 #: Pages with commands of other programs that no test can run, and why.
 NOT_RUN = {
+    "docs/how-to/dask.md": "servers and machines: tests/integration/test_dask.py starts its own",
     "docs/aws.md": "needs an account at AWS; its policy and settings are tests/test_aws_policy.py",
     "docs/tutorial.md": "makes the environment that the tests run in: .github/workflows/ci.yml",
     "docs/how-to/serving.md": "curl, which may be missing: tests/integration/test_serve.py asks",

@@ -51,7 +51,7 @@ from tests.support.parameters import configured
 
 assert "batch_inference" in register_pipelines()
 store = ReleaseStore(root, name, trusted)
-batch = Batch("new.csv", "ab" * 32, pd.DataFrame(rows))
+batch = Batch.of("new.csv", "ab" * 32, pd.DataFrame(rows))
 scored = score_batches([batch], store.load(), configured(PreprocessingParams, target="answer"))
 os.environ["MLOPS_SERVED_MODEL"] = f"{root}/{name}/releases/1/model"
 from mlops_basics.production.scoring_server import create_app

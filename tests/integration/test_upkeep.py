@@ -218,9 +218,9 @@ def test_the_doctor_finds_alias_and_pointer_apart(life):
     registry.move_champion(other, now)
     words = f"champion is {other}, production holds {now}"
     try:
-        ill(life.project, "champion", words, f"kedro rollback --to {now}")
+        ill(life.project, "champion", words, f"kedro rollback --env {ENV} --to {now}")
         store.begin_move()
-        ill(life.project, "champion", words, "kedro run --pipeline model_publishing")
+        ill(life.project, "champion", words, f"kedro run --env {ENV} --pipeline model_publishing")
     finally:
         store.end_move()
         production_of(life.project)[1].move_champion(now, other)
@@ -233,7 +233,7 @@ def test_the_doctor_finds_a_changed_byte_of_the_release(life):
     file = life.project.path / f"data/production/{ENV}/releases/{version}/table_info.json"
     content = file.read_bytes()
     file.write_bytes(content[:-1] + b" ")
-    ill(life.project, "release", "table_info.json", "kedro rollback --to")
+    ill(life.project, "release", "table_info.json", f"kedro rollback --env {ENV} --to")
     file.write_bytes(content)
 
 

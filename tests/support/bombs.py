@@ -58,7 +58,7 @@ NO_FILES = {
     "pipe.csv": "'pipe.csv' is a pipe, not a file",
     "pipe_link.csv": "'pipe_link.csv' is a pipe, not a file",
     "socket.csv": "'socket.csv' is a socket, not a file",
-    "huge.csv": "'huge.csv' has 4,398,047 MB, more than this machine has memory for",
+    "huge.csv": "'huge.csv' has 4,398,047 MB, more than this machine has room for",
 }
 
 

@@ -16,6 +16,8 @@ import yaml
 from kedro.framework.hooks import hook_impl
 from kedro.io import DataCatalog
 
+from mlops_basics.schemas import Parts
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -67,9 +69,10 @@ class Project:
                 yield session
 
     def load(self, name: str, env: str | None = None, **params: Any) -> Any:
-        """Load the latest version of a data set."""
+        """Load the latest version of a data set; a table in parts whole."""
         with self.session(env, **params) as session:
-            return session.load_context().catalog.load(name)
+            found = session.load_context().catalog.load(name)
+        return found.read() if isinstance(found, Parts) else found
 
     def command(self, *arguments: str) -> Any:
         """Call one of the project's commands in this process; returns click's result."""

@@ -7,7 +7,6 @@ import inspect
 import numpy as np
 import pandas as pd
 
-from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.pipelines.model_evaluation.nodes import (
     evaluate_model,
     explain_model,
@@ -26,6 +25,7 @@ from mlops_basics.schemas import (
 from tests.support.artifacts import REFIT, make_decision, make_run_context
 from tests.support.parameters import configured
 from tests.support.tables import search_of, training_params
+from tests.support.whole import collect_batches
 
 PARAMS = configured(EvaluationParams, resamples=200, importance_repeats=3)
 NO_CHALLENGE = ChallengeRequest(
@@ -42,7 +42,7 @@ FIRST_RELEASE = make_decision(reasons=("There is no champion yet.",), rows=0)
 
 def report_inputs(data, model, candidates):
     """Everything that the report is written from, by name, in the order the node takes it."""
-    batch = Batch("mine.csv", "ab" * 32, pd.DataFrame({"x": range(300)}))
+    batch = Batch.of("mine.csv", "ab" * 32, pd.DataFrame({"x": range(300)}))
     _, collection = collect_batches([batch], [], configured(CollectionParams))
     params = training_params(data.info.task, candidates, n_trials=1)
     _, _, _, search, plot = search_of(data, params)

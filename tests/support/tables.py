@@ -16,21 +16,18 @@ from kedro.runner import SequentialRunner
 from pandas.testing import assert_frame_equal
 from pydantic import BaseModel
 
-from mlops_basics.pipelines.data_preprocessing.nodes import (
-    label_rows,
-    preprocess_data,
-    split_data,
-)
 from mlops_basics.pipelines.model_training.nodes import search_model
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     Batch,
     DecisionParams,
     FittedModel,
+    Parts,
     PreprocessingParams,
     TrainingParams,
 )
 from tests.support.parameters import configured
+from tests.support.whole import label_rows, preprocess_data, split_data
 
 LINEAR = {
     "class": "sklearn.linear_model.LogisticRegression",
@@ -53,6 +50,8 @@ RIDGE = {
     "space": {"alpha": {"type": "float", "low": 0.01, "high": 100, "log": True}},
 }
 
+IN_PARTS = {"raw_data", "labelled_data", "preprocessed_data"}
+
 
 class Kept(AbstractDataset):
     """Keeps what was saved; MemoryDataset drops what the pipeline itself has used up."""
@@ -68,11 +67,16 @@ class Kept(AbstractDataset):
 
 
 def run_slice(pipeline, inputs):
-    """Run a pipeline on an in-memory catalog; returns its outputs, also those in between."""
+    """Run a pipeline on an in-memory catalog; returns its outputs, also those in between.
+
+    Tables that are worked on in parts go in, and come out, whole.
+    """
     kept = {name: Kept() for name in pipeline.all_outputs()}
+    inputs = {k: Parts.of(v) if k in IN_PARTS else v for k, v in inputs.items()}
     given = {name: MemoryDataset(value) for name, value in inputs.items()}
     SequentialRunner().run(pipeline, DataCatalog(given | kept))
-    return {name: dataset.load() for name, dataset in kept.items()}
+    found = {name: dataset.load() for name, dataset in kept.items()}
+    return {k: v.read() if isinstance(v, Parts) else v for k, v in found.items()}
 
 
 def copied(value):
@@ -80,7 +84,7 @@ def copied(value):
     if isinstance(value, pd.DataFrame):
         return value.copy(deep=True)
     if isinstance(value, Batch):
-        return replace(value, table=value.table.copy(deep=True))
+        return replace(value, parts=Parts.of(value.table.copy(deep=True)))
     if isinstance(value, list):
         return [copied(item) for item in value]
     if isinstance(value, BaseModel):

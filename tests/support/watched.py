@@ -58,7 +58,7 @@ def file_of(name: str, table: pd.DataFrame) -> Batch:
     content = table.to_csv(index=False).encode()
     digest = hashlib.sha256(content).hexdigest()
     fault = f"The file '{name}' is empty." if table.empty else ""
-    return Batch(name, digest, table.reset_index(drop=True), fault)
+    return Batch.of(name, digest, table.reset_index(drop=True), fault)
 
 
 def rows_of(rows=60, seed=5, *, labelled=True, **columns) -> pd.DataFrame:

@@ -111,13 +111,13 @@ INFO = TableInfo(
 
 def features_of(**columns) -> pd.DataFrame:
     """The features of a batch of these columns."""
-    return batch_features(Batch("new.csv", "ab", pd.DataFrame(columns)), INFO)
+    return batch_features(Batch.of("new.csv", "ab", pd.DataFrame(columns)), INFO)
 
 
 def test_the_features_in_the_order_of_the_model():
     """Typed, without what the model does not know, with a fresh index."""
     table = pd.DataFrame({"more": 1, "colour": ["x", None], "size": [1, 2]}, index=[7, 7])
-    found = batch_features(Batch("new.csv", "ab", table), INFO)
+    found = batch_features(Batch.of("new.csv", "ab", table), INFO)
     assert list(found.columns) == ["size", "colour"]
     assert [str(kind) for kind in found.dtypes] == ["float64", "str"]
     assert found.index.tolist() == [0, 1]
@@ -154,6 +154,6 @@ def test_what_does_not_fit_is_named(columns, message):
 
 def test_a_batch_that_could_not_be_read_says_why():
     """The error is the batch's own fault, not one about its columns."""
-    batch = Batch("bad.csv", "ab", pd.DataFrame(), "The file 'bad.csv' is empty.")
+    batch = Batch.of("bad.csv", "ab", pd.DataFrame(), "The file 'bad.csv' is empty.")
     with pytest.raises(DataError, match=r"^The file 'bad\.csv' is empty\.$"):
         batch_features(batch, INFO)

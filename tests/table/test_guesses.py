@@ -16,7 +16,7 @@ from mlops_basics.table.guesses import guess_warnings, require_exact_keys
 def read(text, csv_args=None, text_columns=(), name="a.csv"):
     """A batch of a CSV file."""
     table, guesses = parse_batch(name, text.encode(), csv_args or {}, list(text_columns))
-    return Batch(name, "ab", table, guesses=guesses)
+    return Batch.of(name, "ab", table, guesses=guesses)
 
 
 STATUS = "status,n\nNone,1\nnull,NA\nnone,3\n,4\nNone,5\n"
@@ -100,7 +100,7 @@ def test_ids_of_predictions_are_text():
 def test_files_that_were_passed_over_are_named():
     """Three by name, the others counted."""
     guesses = tuple(Guess("passed over", f"._{n}.csv", "hidden") for n in range(5))
-    [line] = guess_warnings([Batch("a.csv", "", None, guesses=guesses)])
+    [line] = guess_warnings([Batch.of("a.csv", "", pd.DataFrame(), guesses=guesses)])
     assert line == (
         "Passed over, 5 in all: '._0.csv' (hidden), '._1.csv' (hidden), '._2.csv' (hidden) and 2 "
         "more."

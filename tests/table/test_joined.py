@@ -13,8 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from mlops_basics.errors import DataError
-from mlops_basics.pipelines.data_collection.nodes import collect_batches
-from mlops_basics.pipelines.data_preprocessing.nodes import label_rows, preprocess_data
 from mlops_basics.pipelines.monitoring.usable import column_kinds, usable_features
 from mlops_basics.schemas import Batch, CollectionParams, PreprocessingParams
 from mlops_basics.table.batch_file import parse_batch
@@ -23,6 +21,7 @@ from mlops_basics.table.joined import join_tables
 from mlops_basics.table.plain import plain_column
 from mlops_basics.table.row_hash import row_hashes
 from tests.support.parameters import configured
+from tests.support.whole import collect_batches, label_rows, preprocess_data
 
 ROWS = 8
 NUMBERS = [float(n) for n in range(ROWS - 1)] + [None]
@@ -93,7 +92,7 @@ def batch_of(name: str, kind: str, stored: str) -> Batch:
         pq.write_table(pa.table({"x": column, "n": n, "y": TARGET}), buffer)
         content = buffer.getvalue()
     table, _ = parse_batch(file, content, {}, [])
-    return Batch(file, name, table)
+    return Batch.of(file, name, table)
 
 
 BATCHES = {(n, *each): batch_of(f"{n}", *each) for n in (1, 2) for each in TYPES}

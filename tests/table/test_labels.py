@@ -19,17 +19,17 @@ def batch_of(rows=10, seed=0, name="new.csv", **columns):
     """Rows of two features, without a target."""
     rng = np.random.default_rng(seed)
     table = pd.DataFrame({"size": rng.normal(size=rows), "colour": "red"}).assign(**columns)
-    return Batch(name, "ab" * 32, table)
+    return Batch.of(name, "ab" * 32, table)
 
 
 def file_of(name="labels.csv", **columns):
     """A file of labels."""
-    return Batch(name, "cd" * 32, pd.DataFrame(columns))
+    return Batch.of(name, "cd" * 32, pd.DataFrame(columns))
 
 
 def ids_of(table, name="new.csv", keys=KEYS):
     """Ids of a table's rows."""
-    return prediction_ids(Batch(name, "", table), keys)
+    return prediction_ids(Batch.of(name, "", table), keys)
 
 
 @given(rows=st.lists(st.sampled_from([1.0, 2.0, None]), min_size=1, max_size=40))
@@ -122,7 +122,7 @@ def test_equal_numbers_do_not_contradict_each_other():
         (file_of(prediction_id=["a"]), KEYS, "'labels.csv' lacks the target column 'kind'"),
         (file_of(order=[1], kind=[1]), KEYS, "does not say which rows.*'prediction_id'\\."),
         (file_of(size=[1], kind=[1]), BY_ORDER, "key columns \\('order' missing\\)"),
-        (Batch("x.csv", "", pd.DataFrame(), "The file 'x.csv' is empty."), KEYS, "is empty"),
+        (Batch.of("x.csv", "", pd.DataFrame(), "The file 'x.csv' is empty."), KEYS, "is empty"),
     ],
 )
 def test_a_file_that_labels_nothing_is_named_and_stops_no_other(file, keys, message):
@@ -204,6 +204,6 @@ def test_keys_that_were_read_as_numbers_are_refused():
     """0071 and 71 would be one row's key: the file says to read them as text."""
     table = pd.DataFrame({"order": [71, 71], "kind": ["good", "bad"]})
     guess = Guess("digits", "order", "0071", 1)
-    book = LabelBook([Batch("l.csv", "ab", table, guesses=(guess,))], BY_ORDER)
+    book = LabelBook([Batch.of("l.csv", "ab", table, guesses=(guess,))], BY_ORDER)
     assert "such as '0071' in its column 'order'" in book.faults["l.csv"]
     assert "`text_columns`" in book.faults["l.csv"]

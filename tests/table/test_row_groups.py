@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from mlops_basics.errors import DataError, LineageError
-from mlops_basics.pipelines.data_preprocessing.nodes import split_data
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
 from mlops_basics.table.row_groups import counted, groups_of_sets, row_groups
 from tests.support.parameters import configured
 from tests.support.tables import preprocessed
+from tests.support.whole import split_data
 
 
 def rows_of(times=None, hashes=None, n=100):

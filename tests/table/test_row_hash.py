@@ -21,11 +21,11 @@ from mlops_basics.table.row_hash import (
     find_run,
     joined_digest,
     row_hashes,
-    rows_by_hash,
     salted_fractions,
 )
 from tests.support.strategies import tables
 from tests.support.tables import assert_inputs_unchanged
+from tests.support.whole import rows_by_hash
 
 FIXED = [9100838874046722857, 2048113548871511803]
 COLUMNS = ["number", "real", "word", "time"]

@@ -75,6 +75,12 @@ def require_own_code(recorded: Mapping[str, str], git_commit: str | None) -> Non
             )
 
 
+def found_packages(names: Iterable[str]) -> dict[str, str | None]:
+    """SHA-256 of the content of packages as Python would import them here; None: not found."""
+    folders = {name: _found(name) for name in names}
+    return {name: _content_hash(folder) if folder else None for name, folder in folders.items()}
+
+
 def _found(name: str) -> Path | None:
     """The folder of a package, as Python would import it."""
     try:

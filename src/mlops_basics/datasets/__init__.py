@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .metrics import MetricsDataset
     from .model import SklearnModelDataset
     from .monitoring_state import MonitoringStateDataset
+    from .parts import PartsDataset
     from .registered_version import RegisteredVersionDataset
     from .release import ProductionDataset, ReleaseDataset
     from .safe_csv import SafeCSVDataset
@@ -29,6 +30,7 @@ __all__ = [
     "ChampionDataset",
     "MetricsDataset",
     "MonitoringStateDataset",
+    "PartsDataset",
     "ProductionDataset",
     "RegisteredVersionDataset",
     "ReleaseDataset",
@@ -45,6 +47,7 @@ _MODULES = {
     "ChampionDataset": "champion",
     "MetricsDataset": "metrics",
     "MonitoringStateDataset": "monitoring_state",
+    "PartsDataset": "parts",
     "ProductionDataset": "release",
     "RegisteredVersionDataset": "registered_version",
     "ReleaseDataset": "release",

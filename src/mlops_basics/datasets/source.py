@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 import fsspec
+import numpy as np
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
 from kedro.io.core import get_protocol_and_path
 
 from mlops_basics.errors import DataError
 from mlops_basics.safe_text import without_secrets
-from mlops_basics.schemas import Batch, Guess
+from mlops_basics.schemas import Batch, Guess, Parts
 from mlops_basics.storage.memory import free_memory
 from mlops_basics.storage.source_files import (
     check_file,
     read_file,
     sha256_of_fault,
     sha256_of_file,
+    size_of_file,
+    through_file,
 )
+from mlops_basics.storage.spill import Spill, table_bytes
 from mlops_basics.table.batch_file import SUFFIXES, is_table, other_kind, parse_batch
 from mlops_basics.table.batch_sample import sample_batch
-from mlops_basics.table.unpacked_size import require_fits_memory, too_large
+from mlops_basics.table.large_file import HELD, TEXT_OF_PIECE, read_in_parts, refuse_bomb
+from mlops_basics.table.spilled import parts_of
+from mlops_basics.table.unpacked_size import fits_memory, require_fits_memory, too_large
 
 _SHARE = 4  # a file's table may take a part of the free memory: what is made of it takes the rest
 _DEPTH = 5  # of folders that are looked into
@@ -61,7 +68,7 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
     >>> import fsspec
     >>> with fsspec.open("memory://source/a.csv", "w") as file:
     ...     _ = file.write("x,y\\n1,2\\n")
-    >>> [(batch.name, len(batch.table)) for batch in SourceDataset(path="memory://source").load()]
+    >>> [(batch.name, len(batch.parts)) for batch in SourceDataset(path="memory://source").load()]
     [('a.csv', 1)]
     """
 
@@ -96,7 +103,11 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
 
     def load(self) -> list[Batch]:
         files, passed_over = self._listing()
-        batches = [self._read(file) for file in files]
+        batches, held = [], 0
+        for file in files:
+            batch, taken = self._read(file, HELD - held)
+            batches.append(batch)
+            held += taken
         closed = [batch for batch in batches if batch.sha256 == sha256_of_fault(batch.fault)]
         if batches and closed == batches and self.local_path is None:
             raise DataError(batches[0].fault)  # the storage gives out nothing: no fault of a batch
@@ -137,9 +148,9 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
                     name, opened, size, most_bytes, self._csv_args, self._text_columns
                 )
         if drawn is None:
-            batch = self._read(file)
-            return batch, len(batch.table), True
-        return Batch(name, "", drawn.table, guesses=drawn.guesses), drawn.rows, False
+            batch, _ = self._read(file, HELD)
+            return batch, len(batch.parts), True
+        return Batch.of(name, "", drawn.table, guesses=drawn.guesses), drawn.rows, False
 
     @property
     def local_path(self) -> Path | None:
@@ -199,22 +210,52 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
         """Tables below a folder of the source, such as the parts of a partitioned table."""
         return [path for path in self._fs.find(folder, maxdepth=_DEPTH) if is_table(path)]
 
-    def _read(self, file: str) -> Batch:
+    def _read(self, file: str, room: int) -> tuple[Batch, int]:
+        """A file's batch, and how much memory its table takes: none where it does not fit."""
+        name, memory = PurePosixPath(file).name, free_memory() // _SHARE
+        try:
+            size = size_of_file(self._fs, file)
+            if size > TEXT_OF_PIECE:
+                digest = sha256_of_file(self._fs, file)
+                large = self._read_large(file, memory)
+                if large is not None:
+                    return replace(large, sha256=digest), 0
+            content = read_file(self._fs, file, memory)
+        except DataError as error:
+            return _unusable(name, self._fingerprint(file), error), 0
+        return self._read_content(name, content, room, memory)
+
+    def _read_large(self, file: str, memory: int) -> Batch | None:
         name = PurePosixPath(file).name
-        most_bytes = free_memory() // _SHARE
-        try:
-            content = read_file(self._fs, file, most_bytes)
-        except DataError as error:
-            return _unusable(name, self._fingerprint(file), error)
+        spill = Spill(name)
+        read = through_file(
+            self._fs,
+            file,
+            lambda opened: read_in_parts(
+                name, opened, self._csv_args, self._text_columns, spill, memory
+            ),
+        )
+        return None if read is None else Batch(name, "", read[0], guesses=read[1])
+
+    def _read_content(self, name: str, content: bytes, room: int, memory: int) -> tuple[Batch, int]:
+        """The same for a file that memory holds."""
         digest = hashlib.sha256(content).hexdigest()
+        spill = Spill(name)
+        args = (self._csv_args, self._text_columns)
         try:
-            require_fits_memory(name, content, most_bytes)
-            table, guesses = parse_batch(name, content, self._csv_args, self._text_columns)
-            return Batch(name=name, sha256=digest, table=table, guesses=guesses)
+            if not fits_memory(name, content, min(HELD, memory)):
+                refuse_bomb(name, content, memory)
+                large = read_in_parts(name, lambda: io.BytesIO(content), *args, spill, memory)
+                if large is not None:
+                    return Batch(name, digest, large[0], guesses=large[1]), 0
+                require_fits_memory(name, content, memory)
+            table, guesses = parse_batch(name, content, *args)
+            parts, taken = _held_or_not(table, spill, room)
+            return Batch(name, digest, parts, guesses=guesses), taken
         except DataError as error:
-            return _unusable(name, digest, error)
+            return _unusable(name, digest, error), 0
         except MemoryError:
-            return _unusable(name, digest, too_large(name, most_bytes))
+            return _unusable(name, digest, too_large(name, memory)), 0
 
     def _fingerprint(self, file: str) -> str:
         try:
@@ -225,4 +266,13 @@ class SourceDataset(AbstractDataset[NoReturn, list[Batch]]):
 
 def _unusable(name: str, sha256: str, fault: DataError) -> Batch:
     """A training raises the fault for its batch; the monitor goes on with the others."""
-    return Batch(name=name, sha256=sha256, table=pd.DataFrame(), fault=str(fault))
+    return Batch.of(name=name, sha256=sha256, table=pd.DataFrame(), fault=str(fault))
+
+
+def _held_or_not(table: pd.DataFrame, spill: Spill, room: int) -> tuple[Parts, int]:
+    """A table in memory where there is room, or put away; and how much memory it takes."""
+    taken = table_bytes(table)
+    has_objects = np.dtype("object") in set(table.dtypes)  # they may come back as others
+    if taken <= room or has_objects:
+        return Parts.of(table), taken
+    return parts_of([spill.put(0, table)], dict(table.dtypes)), 0

@@ -62,6 +62,7 @@ def recorded_parameters(recorded: Manifest, configured: dict[str, Any]) -> dict[
         )
     params["training"] = {
         "refit": "none",  # where the run is older than the parameter
+        "max_rows": None,  # likewise
         "features": [],
         **params.get("training", {}),
     }

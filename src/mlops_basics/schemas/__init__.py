@@ -61,6 +61,7 @@ from .parameters import (
     ThresholdCost,
     TrainingParams,
 )
+from .parts import Part, Parts
 from .release import (
     FileRecord,
     LedgerEntry,
@@ -148,6 +149,8 @@ __all__ = [
     "OrderCheck",
     "OverfitCheck",
     "Override",
+    "Part",
+    "Parts",
     "Pointer",
     "PreprocessingParams",
     "Recipe",

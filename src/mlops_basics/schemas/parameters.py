@@ -135,6 +135,7 @@ class TrainingParams(Section):
     gap_tolerance: Annotated[float, Field(gt=0)]
     gap_confidence: Annotated[float, Field(gt=0.5, lt=1)]
     gap_rows: Annotated[int, Field(ge=100)]
+    max_rows: Annotated[int, Field(ge=1_000)] | None
     refit: Refit
     features: tuple[str, ...]
     vectorizer: dict[str, Any]

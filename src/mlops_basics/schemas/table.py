@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from .base import Artifact
+from .base import Artifact, UnlessEmpty
+from .parts import Parts
 
 #: Columns that the project adds to a table; a source may not use these names.
 BATCH_COLUMN = "__batch__"
@@ -51,17 +52,35 @@ class Guess:
 
 @dataclass(frozen=True)
 class Batch:
-    """One file of the source as read: its name, the SHA-256 of its bytes, its table.
+    """One file of the source as read: its name, the SHA-256 of its bytes, its table in parts.
 
+    A part's columns are plain, each in a type of its own: that of the whole file may be another.
     Where it could not be read, ``fault`` says why, and the table is empty: one bad file must not
     hide the others.
     """
 
     name: str
     sha256: str
-    table: pd.DataFrame
+    parts: Parts
     fault: str = ""
     guesses: tuple[Guess, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        sha256: str,
+        table: pd.DataFrame,
+        fault: str = "",
+        guesses: tuple[Guess, ...] = (),
+    ) -> Self:
+        """A batch whose table memory holds."""
+        return cls(name, sha256, Parts.of(table), fault, guesses)
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """All its rows, in memory."""
+        return self.parts.read()
 
 
 class BatchRecord(Artifact):
@@ -142,10 +161,14 @@ class TableInfo(Artifact):
 
 
 class SplitReport(Artifact):
-    """How the rows were divided; ``boundaries`` are ISO times of a split by time."""
+    """How the rows were divided; ``boundaries`` are ISO times of a split by time.
+
+    ``of_rows`` is how many rows each set has where not all of them are used (training.max_rows).
+    """
 
     method: Literal["hash", "time"]
     rows: dict[str, int]
+    of_rows: Annotated[dict[str, int], UnlessEmpty] = {}
     boundaries: dict[str, str] = {}
     class_shares: dict[str, dict[str, float]] = {}
     warnings: tuple[str, ...] = ()

@@ -1,10 +1,12 @@
-"""Files that others put into a source: read whole, if they are files that can be read."""
+"""Files that others put into a source, if they are files that can be read."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
@@ -37,14 +39,30 @@ def read_file(fs: Any, path: str, most_bytes: int) -> bytes:
     return _told(fs, path, read)
 
 
+def size_of_file(fs: Any, path: str) -> int:
+    """Bytes of a file; raises DataError as ``read_file`` does, but not for its size."""
+    return _told(fs, path, lambda: _size(fs, path))
+
+
+def through_file(fs: Any, path: str, use: Callable[[Callable[[], Any]], _Result]) -> _Result:
+    """What is made of a file that is read little by little; raises DataError as ``read_file`` does.
+
+    Args:
+        fs: Its file system.
+        path: Its path there.
+        use: Called with what opens the file, as often as it likes.
+    """
+    return _told(fs, path, lambda: use(lambda: fs.open(path, "rb")))
+
+
 def sha256_of_file(fs: Any, path: str) -> str:
     """SHA-256 of a file's content, in little memory; raises DataError as ``read_file`` does.
 
-    What is larger than all memory is not read on and on: no machine state lets it be used.
+    What is larger than all memory and the disk is not read on and on: nothing lets it be used.
     """
 
     def digest() -> str:
-        _require_size(fs, path, total_memory())
+        _require_size(fs, path, total_memory() + shutil.disk_usage(tempfile.gettempdir()).free)
         with fs.open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -79,7 +97,7 @@ def _require_size(fs: Any, path: str, most_bytes: int) -> None:
     if size > most_bytes:
         raise DataError(
             f"The file '{_name(path)}' has {size / 1e6:,.0f} MB, more than this machine has "
-            "memory for. Split it into smaller files."
+            "room for. Split it into smaller files."
         )
 
 

@@ -8,12 +8,14 @@ import json
 import re
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 
-from mlops_basics.errors import DataError
+from mlops_basics.errors import DataError, MlopsError
 from mlops_basics.safe_text import plural, short_text
 from mlops_basics.schemas import Guess
 
@@ -65,15 +67,17 @@ def parse_batch(
     if name.lower().endswith(PARQUET_SUFFIXES):
         table = _read_parquet(name, content, text_columns)
     else:
-        text = content
-        if name.lower().endswith(".gz"):
-            text = _decompress(name, content)
-        elif name.lower().endswith(ZIP_SUFFIX):
-            name, text = _unzip(name, content)
-        table, guesses = read_csv_file(name, text, csv_args, text_columns)
+        with unpacked(name, io.BytesIO(content)) as (shown, text):
+            read = read_csv_file(shown, text.read(), csv_args, text_columns)
+        table, guesses = read.table, read.guesses
     if table.empty:
-        raise DataError(f"The file '{name}' has a header but no rows. Remove it or write it again.")
+        raise without_rows(name)
     return table, guesses
+
+
+def without_rows(name: str) -> DataError:
+    """The error for a file that holds a table of no rows."""
+    return DataError(f"The file '{name}' has a header but no rows. Remove it or write it again.")
 
 
 def is_table(path: str) -> bool:
@@ -87,34 +91,63 @@ def other_kind(path: str) -> str:
     return "" if is_table(path) else next(kinds, "")
 
 
-def _decompress(name: str, content: bytes) -> bytes:
+@contextmanager
+def unpacked(name: str, file: BinaryIO) -> Iterator[tuple[str, BinaryIO]]:
+    """The text of a CSV file, packed or not, and what it is called in messages.
+
+    Args:
+        name: Of the file; its ending says how it is packed.
+        file: Open for reading, and for going back and forth where it is an archive.
+
+    Raises:
+        DataError: Where it cannot be unpacked, also while its text is read.
+    """
+    if name.lower().endswith(".gz"):
+        with _readable_gzip(name), gzip.GzipFile(fileobj=file) as text:
+            yield name, text  # type: ignore[misc]  # it reads as any file does
+    elif name.lower().endswith(ZIP_SUFFIX):
+        with _readable_zip(name), zipfile.ZipFile(file) as packed:
+            entry = _only_table(name, packed)
+            with packed.open(entry) as text:
+                yield f"{name}/{entry.filename[-60:]}", text  # type: ignore[misc]
+    else:
+        yield name, file
+
+
+@contextmanager
+def _readable_gzip(name: str) -> Iterator[None]:
     try:
-        return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
+        yield
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(
             f"The file '{name}' is not readable as gzip ({error}). Write it again."
         ) from error
 
 
-def _unzip(name: str, content: bytes) -> tuple[str, bytes]:
-    """The one CSV file of a zip archive: what it is called in messages, and its content."""
+@contextmanager
+def _readable_zip(name: str) -> Iterator[None]:
+    unreadable = (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, zlib.error)
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as packed:
-            files = [entry for entry in packed.infolist() if not _is_aside(entry)]
-            if len(files) != 1 or not files[0].filename.lower().endswith((".csv", ".tsv")):
-                named = ", ".join(repr(file.filename[:60]) for file in files[:3]) or "nothing"
-                raise DataError(
-                    f"The file '{name}' holds {plural(len(files), 'file')} ({named}), and only a "
-                    ".zip of one .csv or .tsv file is read. Unpack it into the folder."
-                )
-            if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise DataError(f"The file '{name}' is packed in an unusual way. Unpack it.")
-            return f"{name}/{files[0].filename[-60:]}", packed.read(files[0])
-    except (zipfile.BadZipFile, RuntimeError, OSError, EOFError, ValueError, zlib.error) as error:
+        yield
+    except unreadable as error:
         raise DataError(
             f"The file '{name}' is not readable as zip ({short_text(str(error), 200)}). "
             "Unpack it, or write it again."
         ) from error
+
+
+def _only_table(name: str, packed: zipfile.ZipFile) -> zipfile.ZipInfo:
+    """The one CSV file of an archive."""
+    files = [entry for entry in packed.infolist() if not _is_aside(entry)]
+    if len(files) != 1 or not files[0].filename.lower().endswith((".csv", ".tsv")):
+        named = ", ".join(repr(file.filename[:60]) for file in files[:3]) or "nothing"
+        raise DataError(
+            f"The file '{name}' holds {plural(len(files), 'file')} ({named}), and only a .zip of "
+            "one .csv or .tsv file is read. Unpack it into the folder."
+        )
+    if files[0].compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"The file '{name}' is packed in an unusual way. Unpack it.")
+    return files[0]
 
 
 def _is_aside(entry: zipfile.ZipInfo) -> bool:
@@ -126,10 +159,17 @@ def _is_aside(entry: zipfile.ZipInfo) -> bool:
 def _read_parquet(name: str, content: bytes, text_columns: list[str]) -> pd.DataFrame:
     import pyarrow.parquet as pq
 
-    try:
+    with readable_parquet(name):
         stored = pq.read_table(io.BytesIO(content), coerce_int96_timestamp_unit=TIMES_OF_96_BITS)
         return plain_parquet(name, stored, text_columns)
-    except DataError:
+
+
+@contextmanager
+def readable_parquet(name: str) -> Iterator[None]:
+    """Raises DataError where the file is damaged."""
+    try:
+        yield
+    except (MlopsError, MemoryError):
         raise
     except Exception as error:  # pyarrow raises several unrelated types for a damaged file
         raise DataError(
@@ -137,8 +177,18 @@ def _read_parquet(name: str, content: bytes, text_columns: list[str]) -> pd.Data
         ) from error
 
 
-def plain_parquet(name: str, stored: Any, text_columns: list[str]) -> pd.DataFrame:
-    """Arrow's table of a Parquet file as plain columns; raises DataError for a repeated name."""
+def plain_parquet(
+    name: str, stored: Any, text_columns: list[str], begin: int = 0, rows: int | None = None
+) -> pd.DataFrame:
+    """Arrow's table of a Parquet file as plain columns; raises DataError for a repeated name.
+
+    Args:
+        name: Of the file.
+        stored: All its rows, or some.
+        text_columns: Columns that are text.
+        begin: Which row of the file is the first of these.
+        rows: How many the file has; None where these are all.
+    """
     names = [str(column) for column in stored.column_names]
     refuse_repeated_names(name, names)
     columns = {
@@ -147,17 +197,20 @@ def plain_parquet(name: str, stored: Any, text_columns: list[str]) -> pd.DataFra
         if not re.fullmatch(r"__index_level_\d+__", column)  # an index without a name
     }
     table = pd.DataFrame(columns, index=range(stored.num_rows))
-    table = _named_range(stored.schema.metadata or {}, table)
+    counted = _named_range(stored.schema.metadata or {}, rows or len(table))
+    if counted and counted[0] not in table:
+        part = counted[1][begin : begin + len(table)]
+        table.insert(0, counted[0], pd.Series(part, dtype="int64"))
     for column in table.columns.intersection(text_columns):
         table[column] = plain_text(table[column])
     return table
 
 
-def _named_range(metadata: dict[bytes, bytes], table: pd.DataFrame) -> pd.DataFrame:
+def _named_range(metadata: dict[bytes, bytes], rows: int) -> tuple[str, range] | None:
     """A named index that counts the rows is stored beside the columns: it is one of them."""
     for index in json.loads(metadata.get(b"pandas", b"{}")).get("index_columns", ()):
         if isinstance(index, dict) and index.get("kind") == "range" and index.get("name"):
             numbers = range(index["start"], index["stop"], index["step"])
-            if index["name"] not in table and len(numbers) == len(table):
-                table.insert(0, index["name"], pd.Series(numbers, dtype="int64"))
-    return table
+            if len(numbers) == rows:
+                return str(index["name"]), numbers
+    return None

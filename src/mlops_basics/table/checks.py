@@ -15,6 +15,7 @@ from mlops_basics.schemas import (
     RESERVED_COLUMNS,
     Batch,
     DateOrder,
+    Parts,
     TableInfo,
 )
 from mlops_basics.table.joined import value_kind
@@ -41,23 +42,24 @@ class TableValidator:
         self._ignored = {BATCH_COLUMN, *exclude}
         self._text_columns = set(text_columns)
 
-    def validate(self, data: pd.DataFrame) -> pd.DataFrame:
+    def validate(self, data: Parts) -> Parts:
         """Returns the table as it came.
 
         Raises:
             DataError: If it has too few rows, or a column is infinite or mixes numbers and text.
         """
         require_rows(data)
+        table = data.held()
         columns = [column for column in data.columns if column not in self._ignored]
         for column in columns:
-            require_finite(data, column)
+            require_finite(table, column)
         for column in columns:
             if column not in self._text_columns:
-                require_one_type(data, column)
+                require_one_type(table, column)
         return data
 
 
-def require_rows(table: pd.DataFrame) -> None:
+def require_rows(table: pd.DataFrame | Parts) -> None:
     """Raises DataError if the rows cannot be divided."""
     if len(table) < MIN_ROWS:
         raise DataError(
@@ -66,7 +68,7 @@ def require_rows(table: pd.DataFrame) -> None:
         )
 
 
-def require_finite(table: pd.DataFrame, column: str) -> None:
+def require_finite(table: pd.DataFrame | Parts, column: str) -> None:
     """Raises DataError if a number is infinite."""
     infinite = infinite_rows(table[column])
     if infinite.any():
@@ -77,7 +79,7 @@ def require_finite(table: pd.DataFrame, column: str) -> None:
         )
 
 
-def require_one_type(table: pd.DataFrame, column: str) -> None:
+def require_one_type(table: pd.DataFrame | Parts, column: str) -> None:
     """Raises DataError for text among numbers, or for numbers that are written as text."""
     if isinstance(table[column].dtype, pd.StringDtype) and (
         fault := number_fault(table[column], MOSTLY_NUMBERS)
@@ -94,7 +96,7 @@ def require_one_type(table: pd.DataFrame, column: str) -> None:
         )
 
 
-def require_columns(parameter: str, names: Iterable[str], table: pd.DataFrame) -> None:
+def require_columns(parameter: str, names: Iterable[str], table: pd.DataFrame | Parts) -> None:
     """Raises ConfigurationError for the first of ``names`` that is no column of the table."""
     for name in names:
         if name not in table.columns:
@@ -113,7 +115,7 @@ def require_batch_columns(
         of: Whose columns these are, in the message.
         remedy: What to do, in the message.
     """
-    columns = list(batch.table.columns)
+    columns = list(batch.parts.columns)
     for name in columns:
         if name in RESERVED_COLUMNS or str(name).startswith(GROUP_PREFIX):
             raise DataError(
@@ -136,8 +138,8 @@ def require_batch_columns(
 
 def require_finite_batch(batch: Batch, exclude: Collection[str]) -> None:
     """Raises DataError if a number of a batch is infinite, but in excluded columns."""
-    for name in batch.table.columns:
-        infinite = 0 if name in exclude else int(infinite_rows(batch.table[name]).sum())
+    for name in batch.parts.columns:
+        infinite = 0 if name in exclude else int(infinite_rows(batch.parts[name]).sum())
         if infinite:
             raise DataError(
                 f"The file '{batch.name}' is infinite in {infinite} rows of its column '{name}'. "
@@ -216,7 +218,7 @@ def infinite_rows(values: pd.Series) -> Mask:
     return np.asarray(np.isinf(values.to_numpy(dtype=np.float64, na_value=np.nan)), dtype=bool)
 
 
-def _unknown_column(parameter: str, name: str, columns: pd.Index) -> str:
+def _unknown_column(parameter: str, name: str, columns: Iterable[str]) -> str:
     names = [str(column) for column in columns if column != BATCH_COLUMN]
     near = difflib.get_close_matches(name, names, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
@@ -248,7 +250,7 @@ def _stray_position(values: pd.Series) -> int | None:
     return int(values.index[values.isin(strays)][0])
 
 
-def _place(table: pd.DataFrame, position: int) -> str:
+def _place(table: pd.DataFrame | Parts, position: int) -> str:
     if BATCH_COLUMN not in table.columns:
         return f"row {position + 1}"
     batch = table[BATCH_COLUMN].iloc[position]

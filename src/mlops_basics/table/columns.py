@@ -39,20 +39,32 @@ def typed_features(
     typed: dict[str, pd.Series] = {}
     times: dict[str, DateOrder] = {}
     for name in columns:
-        values = typed_column(table[name])
-        if isinstance(values.dtype, pd.StringDtype) and name not in text_columns:
-            order = date_order(values)
-            if order == "unclear":
-                raise DataError(
-                    f"{unclear_dates(values)} If they are no dates, add the column to "
-                    "`text_columns`."
-                )
-            if order:
-                values, times[name] = times_from_text(values, order), order
-        elif pd.api.types.is_datetime64_any_dtype(values.dtype):
-            times[name] = "year"
-        typed[name] = values
+        typed[name], order = typed_feature(table[name], text_columns)
+        if order is not None:
+            times[name] = order
     return pd.DataFrame(typed, columns=list(columns)).reset_index(drop=True), times
+
+
+def typed_feature(
+    values: pd.Series, text_columns: Collection[str] = ()
+) -> tuple[pd.Series, DateOrder | None]:
+    """One column as ``typed_features`` makes it, and what comes first in its times; None if none.
+
+    Args:
+        values: Of any type, named.
+        text_columns: As for ``typed_features``.
+    """
+    values = typed_column(values)
+    if pd.api.types.is_datetime64_any_dtype(values.dtype):
+        return values, "year"
+    if not isinstance(values.dtype, pd.StringDtype) or values.name in text_columns:
+        return values, None
+    order = date_order(values)
+    if order == "unclear":
+        raise DataError(
+            f"{unclear_dates(values)} If they are no dates, add the column to `text_columns`."
+        )
+    return (times_from_text(values, order), order) if order else (values, None)
 
 
 def features_of(table: pd.DataFrame, info: TableInfo) -> pd.DataFrame:

@@ -6,6 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from .seen_columns import SeenColumns
+
 Codes = npt.NDArray[np.int64]
 
 #: A row that chance would repeat less often than this is a copy when it is there again.
@@ -17,7 +19,7 @@ AGREEMENT = 0.95
 NEGLIGIBLE = 0.02
 
 
-def copy_sets(features: pd.DataFrame, target: pd.Series) -> Codes | None:
+def copy_sets(features: pd.DataFrame | SeenColumns, target: pd.Series) -> Codes | None:
     """Number the rows so that copies of a row share a number, and other rows have their own.
 
     How often chance would repeat a row is the product of the probabilities that its values come
@@ -29,7 +31,7 @@ def copy_sets(features: pd.DataFrame, target: pd.Series) -> Codes | None:
     targets now and then, copies never have.
 
     Args:
-        features: Typed, shape (rows, features).
+        features: Typed, shape (rows, features); read one column at a time.
         target: Shape (rows,), none missing.
 
     Returns:
@@ -39,15 +41,15 @@ def copy_sets(features: pd.DataFrame, target: pd.Series) -> Codes | None:
         [1] I. J. Good, "The population frequencies of species and the estimation of population
             parameters", Biometrika 40, 237-264 (1953).
     """
-    n = len(features)
-    same_features = _codes_of_rows(features)
+    n = len(target)
+    same_features = _codes_of_rows(features, n)
     counts = np.bincount(same_features)
     again = np.flatnonzero(counts[same_features] > 1)
     if again.size == 0:
         return None
     first_of_each = np.unique(same_features, return_index=True)[1]
     log_share = np.zeros(again.size)
-    for name in features:
+    for name in map(str, features):
         codes = pd.factorize(features[name], use_na_sentinel=False)[0]
         once = (np.bincount(codes[first_of_each]) == 1).sum()
         coverage = max(1 - once / first_of_each.size, 0.5 / first_of_each.size)
@@ -71,9 +73,9 @@ def one_of_each(features: pd.DataFrame, target: pd.Series) -> npt.NDArray[np.boo
     return np.ones(len(features), dtype=bool) if sets is None else sets == np.arange(len(sets))
 
 
-def _codes_of_rows(table: pd.DataFrame) -> Codes:
-    codes = np.zeros(len(table), dtype=np.int64)
-    for name in table:
+def _codes_of_rows(table: pd.DataFrame | SeenColumns, rows: int) -> Codes:
+    codes = np.zeros(rows, dtype=np.int64)
+    for name in map(str, table):
         codes = _paired(codes, pd.factorize(table[name], use_na_sentinel=False)[0])
         if len(codes) and codes.max() + 1 == len(codes):  # no two are equal: the rest is not needed
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,7 +12,15 @@ import pandas as pd
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import Guess
 
-from .csv_lines import CsvFile, guessed_separator, header_of, later_header, refuse_ragged_lines
+from .csv_lines import (
+    WHOLE,
+    CsvFile,
+    Place,
+    guessed_separator,
+    header_of,
+    later_header,
+    refuse_ragged_lines,
+)
 from .csv_text import looked_at_again
 from .labels import PREDICTION_ID
 from .plain import plain_table
@@ -19,48 +28,88 @@ from .plain import plain_table
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # how Excel saves "Unicode text"
 
 
+@dataclass(frozen=True)
+class CsvTable:
+    """What was read of a CSV file.
+
+    Attributes:
+        table: Plain columns.
+        guesses: Which words were taken for missing values, or digits for numbers.
+        dtypes: What pandas took each column for: the name of a type, or of what objects are.
+        typed: The columns whose type was not left to pandas.
+    """
+
+    table: pd.DataFrame
+    guesses: tuple[Guess, ...]
+    dtypes: dict[str, str]
+    typed: frozenset[str]
+
+
 def read_csv_file(
-    name: str, content: bytes, csv_args: dict[str, Any], text_columns: list[str]
-) -> tuple[pd.DataFrame, tuple[Guess, ...]]:
-    """The table that a CSV file holds.
+    name: str,
+    content: bytes,
+    csv_args: dict[str, Any],
+    text_columns: list[str],
+    place: Place = WHOLE,
+) -> CsvTable:
+    """The table that a CSV file holds, or a piece of one.
 
     Args:
         name: Of the file, for messages; ".tsv" says that tabs separate.
         content: Its bytes, decompressed.
         csv_args: Arguments of ``pandas.read_csv``.
         text_columns: Columns to be read as text.
-
-    Returns:
-        The table, and which words were taken for missing values, or digits for numbers.
+        place: Of a piece in its file, for messages.
 
     Raises:
         DataError: If it cannot be read as it is; the message names the file and the line.
     """
-    options = dict(csv_args)
-    _refuse_options(name, options)
+    _refuse_options(name, csv_args)
     try:
-        return _read_with(name, content, options, text_columns)
+        return _read_with(name, content, dict(csv_args), text_columns, place)
     except (DataError, MemoryError):
         raise
     except Exception as error:  # what pandas and csv raise for options that they cannot use
         raise _unreadable(name, error) from error
 
 
-def _read_with(
-    name: str, content: bytes, options: dict[str, Any], text_columns: list[str]
-) -> tuple[pd.DataFrame, tuple[Guess, ...]]:
+def csv_file_of(
+    name: str, content: bytes, csv_args: dict[str, Any], place: Place = WHOLE
+) -> CsvFile:
+    """A file's content with what its options, its name or itself say about how it is divided."""
+    options = dict(csv_args)
     encoding = options.get("encoding") or "utf-8-sig"
-    _check_encoding(name, content, encoding, options.get("encoding_errors", "strict"))
     separator = options.pop("delimiter", None) or options.get("sep", _separator_of(name))
     if separator is None:
         separator = guessed_separator(content, encoding)
-    file = CsvFile(name, content, encoding, separator, options)
-    _check_header(file)
+    return CsvFile(name, content, encoding, separator, options, place)
+
+
+def _read_with(
+    name: str, content: bytes, options: dict[str, Any], text_columns: list[str], place: Place
+) -> CsvTable:
+    _check_encoding(name, content, options, place)
+    file = csv_file_of(name, content, options, place)
+    options = file.options
+    if not place.is_later:
+        _check_header(file)
     if "on_bad_lines" not in options:
         refuse_ragged_lines(file)
-    args = _arguments(file, text_columns)
-    table = plain_table(_without_index(_read(file, args), options))
-    return looked_at_again(file, args, table)
+    args = csv_arguments(file, text_columns)
+    raw = _without_index(_read(file, args), options)
+    table, guesses = looked_at_again(file, args, plain_table(raw))
+    given = args["dtype"]
+    typed = [str(name) for name in raw if not isinstance(given, dict) or name in given]
+    return CsvTable(table, guesses, _dtypes_of(raw), frozenset(typed))
+
+
+def _dtypes_of(raw: pd.DataFrame) -> dict[str, str]:
+    return {
+        str(name): pd.api.types.infer_dtype(raw[name], skipna=True)
+        if raw[name].dtype == object
+        else str(raw[name].dtype)
+        for name in raw
+    }
 
 
 def _separator_of(name: str) -> str:
@@ -76,7 +125,8 @@ def _refuse_options(name: str, options: dict[str, Any]) -> None:
             )
 
 
-def _arguments(file: CsvFile, text_columns: list[str]) -> dict[str, Any]:
+def csv_arguments(file: CsvFile, text_columns: list[str]) -> dict[str, Any]:
+    """What ``pandas.read_csv`` is called with."""
     options = file.options
     in_c = len(file.separator) == 1 or file.separator == r"\s+"
     engine = options.get("engine") or ("c" if in_c and not options.get("skipfooter") else "python")
@@ -123,20 +173,22 @@ def _without_index(table: pd.DataFrame, options: dict[str, Any]) -> pd.DataFrame
     return kept.reset_index()
 
 
-def _check_encoding(name: str, content: bytes, encoding: str, errors: str) -> None:
+def _check_encoding(name: str, content: bytes, options: dict[str, Any], place: Place) -> None:
+    encoding = options.get("encoding") or "utf-8-sig"
     try:
-        text = content.decode(encoding, errors)
+        text = content.decode(encoding, options.get("encoding_errors", "strict"))
     except LookupError as error:
         raise DataError(
             f"The encoding {encoding!r} of the file '{name}' is not known. "
             "Correct it in globals.yml: csv: {encoding: ...}."
         ) from error
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = place.line(content.count(b"\n", 0, error.start) + 1)
         likely = "utf-16" if content.startswith(_UTF_16) else "latin-1"
         raise DataError(
-            f"The file '{name}' is not {encoding} in line {line} (byte {error.start}). "
-            f"Save it as UTF-8, or name its encoding in globals.yml: csv: {{encoding: {likely}}}."
+            f"The file '{name}' is not {encoding} in line {line} (byte "
+            f"{place.byte(error.start)}). Save it as UTF-8, or name its encoding in globals.yml: "
+            f"csv: {{encoding: {likely}}}."
         ) from error
     if not text.strip():
         raise DataError(f"The file '{name}' holds nothing but white space. Write it again.")

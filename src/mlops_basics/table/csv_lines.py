@@ -24,6 +24,37 @@ _LINES_OF_A_TITLE = 20
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a piece of a CSV file stands in it; what stands above its rows is a copy of the head.
+
+    Attributes:
+        is_later: Whether it is not the first piece: its head is a copy.
+        head: Lines that are copied: up to the header.
+        head_bytes: How long they are.
+        lines: Of the file, between its head and the rows of the piece.
+        bytes: How long these are.
+    """
+
+    is_later: bool = False
+    head: int = 0
+    head_bytes: int = 0
+    lines: int = 0
+    bytes: int = 0
+
+    def line(self, number: int) -> int:
+        """The file's line that is this one of the piece."""
+        return number + self.lines if number > self.head else number
+
+    def byte(self, offset: int) -> int:
+        """The file's byte that is this one of the piece."""
+        return offset + self.bytes if offset >= self.head_bytes else offset
+
+
+#: Of a file that is no piece of another.
+WHOLE = Place()
+
+
+@dataclass(frozen=True)
 class CsvFile:
     """A CSV file's content and how it is divided.
 
@@ -33,6 +64,7 @@ class CsvFile:
         encoding: Of the bytes.
         separator: One character, or a regular expression.
         options: Of ``pandas.read_csv``, as the user gave them.
+        place: Of which larger file it is a piece.
     """
 
     name: str
@@ -40,6 +72,7 @@ class CsvFile:
     encoding: str
     separator: str
     options: dict[str, Any]
+    place: Place = WHOLE
 
     @property
     def quote(self) -> str:
@@ -63,10 +96,10 @@ def header_of(file: CsvFile) -> list[str] | None:
     level = file.options.get("header", 0)
     if not isinstance(level, int):
         return None  # several lines, or "infer" beside names
-    records = _records(file)
+    found_in = records(file)
     for _ in range(level):
-        next(records, None)
-    found = next(records, None)
+        next(found_in, None)
+    found = next(found_in, None)
     return None if found is None else found[1]
 
 
@@ -82,15 +115,15 @@ def later_header(file: CsvFile, header: Sequence[str]) -> int | None:
     """
     if {"header", "names", "skiprows"} & set(file.options):
         return None
-    records = list(itertools.islice(_records(file), 1, _LINES_OF_A_TITLE))
-    if len(records) < 2:
+    below = list(itertools.islice(records(file), 1, _LINES_OF_A_TITLE))
+    if len(below) < 2:
         return None
-    width = Counter(len(fields) for _, fields in records).most_common(1)[0][0]
+    width = Counter(len(fields) for _, fields in below).most_common(1)[0][0]
     names = sum(bool(name.strip()) for name in header)
     whole = names >= width - 1 and (names > 1 or len(header) >= width)  # but perhaps for an index
     if width < 2 or (whole and not header[0].lower().startswith("sep=")):  # Excel's own line
         return None
-    for line, fields in records[:-1]:
+    for line, fields in below[:-1]:
         named = {field.strip() for field in fields if field.strip()}
         if len(named) == width and not any(re.search(r"^[-+.\d]", name) for name in named):
             return line
@@ -118,10 +151,10 @@ def refuse_ragged_lines(file: CsvFile) -> None:
 def _refuse_by_record(file: CsvFile) -> None:
     header, names = header_of(file), file.options.get("names")
     width = len(names) if names is not None else len(header) if header else None
-    records = list(_records(file)) if file.options.get("skipfooter") else _records(file)
-    if isinstance(records, list):
-        records = iter(records[: -file.options["skipfooter"]])
-    for line, fields in records:
+    below: Iterable[tuple[int, list[str]]] = records(file)
+    if file.options.get("skipfooter"):
+        below = list(below)[: -file.options["skipfooter"]]
+    for line, fields in below:
         width = width or len(fields)
         if len(fields) != width:
             remedy = "Mend the line."
@@ -129,12 +162,12 @@ def _refuse_by_record(file: CsvFile) -> None:
                 remedy = "Remove the separator at the end of the lines, or name the column."
             shown = (file.separator if len(file.separator) == 1 else " ").join(fields)[:60]
             raise DataError(
-                f"The file '{file.name}' is ragged: line {line} has {len(fields)} fields, its "
-                f"header {width} ({shown!r}). {remedy}"
+                f"The file '{file.name}' is ragged: line {file.place.line(line)} has "
+                f"{len(fields)} fields, its header {width} ({shown!r}). {remedy}"
             )
 
 
-def _records(file: CsvFile) -> Iterator[tuple[int, list[str]]]:
+def records(file: CsvFile) -> Iterator[tuple[int, list[str]]]:
     """Each record that pandas would read, the header among them, with the line it begins in."""
     options = file.options
     text = io.TextIOWrapper(

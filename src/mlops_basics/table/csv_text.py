@@ -51,7 +51,7 @@ def looked_at_again(
     rounded = [name for name in free if _may_be_rounded(table[name])]
     as_asked = not options.get("keep_default_na", True) or not options.get("na_filter", True)
     words = [] if as_asked else _columns_with_words(table)
-    odd = [name for name in free if _is_whole(table[name])]
+    odd = [name for name in free if is_whole(table[name])]
     exponents = any(table[name].dtype == np.float64 for name in odd)
     found = _found_in(file, exponents=exponents, words=bool(words))
     odd = odd if found.digits else []
@@ -89,7 +89,8 @@ def _may_be_rounded(values: pd.Series) -> bool:
     return bool((numbers >= _ROUNDED).any() and np.isfinite(numbers[~np.isnan(numbers)]).all())
 
 
-def _is_whole(values: pd.Series) -> bool:
+def is_whole(values: pd.Series) -> bool:
+    """Whether a plain column holds whole numbers alone, and at least one."""
     if pd.api.types.is_integer_dtype(values.dtype):
         return True
     if values.dtype != np.float64 or values.isna().all():
@@ -167,6 +168,18 @@ def _stands_at(
 
 def _text_of(file: CsvFile, args: dict[str, Any], columns: set[str]) -> pd.DataFrame:
     """Some columns as they stand in the file, without white space around."""
+    stripped: pd.DataFrame = text_of(file, args, columns).apply(lambda values: values.str.strip())
+    return stripped
+
+
+def text_of(file: CsvFile, args: dict[str, Any], columns: set[str]) -> pd.DataFrame:
+    """Some columns as they stand in the file.
+
+    Args:
+        file: A CSV file.
+        args: Of ``pandas.read_csv``.
+        columns: Their names.
+    """
     kept = {name: value for name, value in args.items() if name not in _NOT_FOR_TEXT}
     text: pd.DataFrame = pd.read_csv(
         io.BytesIO(file.content),
@@ -179,8 +192,7 @@ def _text_of(file: CsvFile, args: dict[str, Any], columns: set[str]) -> pd.DataF
         },
     )
     text.columns = text.columns.map(str)
-    stripped: pd.DataFrame = text.apply(lambda values: values.str.strip())
-    return stripped
+    return text
 
 
 def _exact(text: pd.Series) -> pd.Series | None:

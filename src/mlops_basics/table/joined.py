@@ -1,19 +1,52 @@
-"""Several batches as one table: each column of one type, or an error that names the files."""
+"""Several tables as one: each column of one type, or an error that names the files."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
+from mlops_basics.schemas import DateOrder, Part, Parts
 
+from .engine import map_parts
 from .plain import plain_column, plain_text
 from .times import date_order, times_from_text
 
 _ROUNDED = 2**53  # from here on a float skips whole numbers
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What decides which type holds a part's column: of plain values.
+
+    Attributes:
+        kind: As ``value_kind`` calls it.
+        dtype: Of the plain column.
+        as_stored: Whether the column is plain as it is.
+        largest: Whole number, by its absolute value; 0 where the column is of another type.
+        highest: Whole number.
+        is_whole: Whether all numbers of a column of floats are whole and exact.
+    """
+
+    kind: str
+    dtype: Any
+    as_stored: bool
+    largest: int = 0
+    highest: int = 0
+    is_whole: bool = False
+
+
+@dataclass(frozen=True)
+class _Cast:
+    """How a column becomes of the type of the whole table."""
+
+    dtype: Any
+    order: DateOrder | None = None  # of text that is read as times
+    as_text: bool = False
 
 
 def join_tables(
@@ -21,22 +54,46 @@ def join_tables(
 ) -> pd.DataFrame:
     """The rows of several tables below each other, under a fresh index.
 
-    Whole numbers stay exact where some are missing in one table and all in another, and text is
-    taken for times where another table holds times and it can be read so.
+    Args:
+        tables: As for ``join_parts``.
+        mixed_allowed: As there.
+    """
+    return join_parts({name: Parts.of(each) for name, each in tables.items()}, mixed_allowed).read()
+
+
+def join_parts(tables: Mapping[str, Parts], mixed_allowed: Collection[str] = ()) -> Parts:
+    """The parts of several tables as those of one.
+
+    Whole numbers stay exact where some are missing in one part and all in another, and text is
+    taken for times where another part holds times and it can be read so.
 
     Args:
         tables: Tables with the same columns, by the names of their files; at least one.
-        mixed_allowed: Columns that become text where the tables hold other kinds of values.
+        mixed_allowed: Columns that become text where the parts hold other kinds of values.
 
     Raises:
-        DataError: If the tables hold other kinds of values in any other column.
+        DataError: If the parts hold other kinds of values in any other column.
     """
-    first = next(iter(tables.values()))
-    joined = {}
-    for name in first.columns:
-        parts = {file: plain_column(table[name]) for file, table in tables.items()}
-        joined[name] = _one_type(str(name), parts, may_mix=name in mixed_allowed)
-    return pd.DataFrame(joined, columns=first.columns)
+    files = [name for name, table in tables.items() for _ in table.parts]
+    parts = [part for table in tables.values() for part in table.parts]
+    columns = next(iter(tables.values())).columns
+    known = list(map_parts(_known_of_part, parts))
+    casts: dict[str, _Cast] = {}
+    for at, name in enumerate(columns):
+        of_column = [of_part[at] for of_part in known]
+        casts[name] = _cast(name, files, parts, of_column, may_mix=name in mixed_allowed)
+    joined = Parts(columns, tuple(parts))
+    is_plain = [
+        all(
+            of_part[at].as_stored and of_part[at].dtype == casts[name].dtype
+            for at, name in enumerate(columns)
+        )
+        for of_part in known
+    ]
+    if all(is_plain):
+        return joined
+    kinds = [{name: each.kind for name, each in zip(columns, of, strict=True)} for of in known]
+    return joined.changed(_of_types, kinds, [casts] * len(parts), columns=columns)
 
 
 def value_kind(plain: pd.Series) -> str:
@@ -50,57 +107,83 @@ def value_kind(plain: pd.Series) -> str:
     return "text" if isinstance(plain.dtype, pd.StringDtype) else "other values"
 
 
-def _one_type(name: str, parts: dict[str, pd.Series], *, may_mix: bool) -> pd.Series:
-    kinds = {file: kind for file, part in parts.items() if (kind := value_kind(part))}
-    if set(kinds.values()) == {"times", "text"}:
-        parts, kinds = _as_times(parts, kinds)
-    if len(set(kinds.values())) > 1:
+def _known_of_part(part: Part) -> list[_Known]:
+    table = part.read(None)
+    return [_known_of(table[name]) for name in table.columns]
+
+
+def _known_of(values: pd.Series) -> _Known:
+    plain = plain_column(values)
+    kind, as_stored = value_kind(plain), bool(values.dtype == plain.dtype)
+    if kind == "numbers" and pd.api.types.is_integer_dtype(plain.dtype):
+        low, high = int(plain.min()), int(plain.max())
+        return _Known(kind, plain.dtype, as_stored, max(abs(low), abs(high)), high)
+    if kind == "numbers" and plain.dtype == np.float64:
+        numbers = plain.dropna()
+        whole = bool(((numbers == numbers.round()) & (numbers.abs() < _ROUNDED)).all())
+        return _Known(kind, plain.dtype, as_stored, is_whole=whole)
+    return _Known(kind, plain.dtype, as_stored)
+
+
+def _cast(
+    name: str, files: Sequence[str], parts: Sequence[Part], known: list[_Known], *, may_mix: bool
+) -> _Cast:
+    """The type of a column that several parts have, and how theirs become it."""
+    kinds = {each.kind for each in known if each.kind}
+    if kinds == {"times", "text"}:
+        texts = [
+            plain_column(part.read([name])[name])
+            for part, each in zip(parts, known, strict=True)
+            if each.kind == "text"
+        ]
+        order = date_order(pd.concat(texts))
+        if order and order != "unclear":
+            return _Cast(np.dtype("datetime64[us]"), order=order)
+    if len(kinds) > 1:
         if not may_mix:
-            raise _mixed(name, kinds)
-        parts = {file: plain_text(part) if file in kinds else part for file, part in parts.items()}
-    known = [parts[file] for file in kinds]
-    dtype: Any = _common_type(known) if known else "float64"
-    cast = [
-        part.astype(dtype) if file in kinds else pd.Series(None, index=part.index, dtype=dtype)
-        for file, part in parts.items()
-    ]
-    joined: pd.Series = pd.concat(cast, ignore_index=True)
-    return joined
+            raise _mixed(
+                name, {file: e.kind for file, e in zip(files, known, strict=True) if e.kind}
+            )
+        return _Cast(pd.Series([], dtype="str").dtype, as_text=True)
+    return _Cast(_common_type([each for each in known if each.kind]))
 
 
-def _as_times(
-    parts: dict[str, pd.Series], kinds: dict[str, str]
-) -> tuple[dict[str, pd.Series], dict[str, str]]:
-    """Text as times, if all of it can be read so."""
-    texts = [parts[file] for file, kind in kinds.items() if kind == "text"]
-    order = date_order(pd.concat(texts))
-    if order in ("", "unclear"):
-        return parts, kinds
-    read = {
-        file: times_from_text(part, order) if kinds.get(file) == "text" else part  # type: ignore[arg-type] # narrowed
-        for file, part in parts.items()
-    }
-    return read, dict.fromkeys(kinds, "times")
+def _of_types(
+    part: Part, columns: list[str], kinds: dict[str, str], casts: dict[str, _Cast]
+) -> pd.DataFrame:
+    table = part.read(columns)
+    cast = {name: _of_type(table[name], kinds[name], casts[name]) for name in columns}
+    return pd.DataFrame(cast, columns=columns, index=table.index)
 
 
-def _common_type(parts: Sequence[pd.Series]) -> Any:
+def _of_type(values: pd.Series, kind: str, cast: _Cast) -> pd.Series:
+    if not kind:
+        missing: pd.Series = pd.Series(None, index=values.index, dtype=cast.dtype)
+        return missing
+    plain = plain_column(values)
+    if cast.order and kind == "text":
+        plain = times_from_text(plain, cast.order)
+    elif cast.as_text:
+        plain = plain_text(plain)
+    of_type: pd.Series = plain.astype(cast.dtype)
+    return of_type
+
+
+def _common_type(known: Sequence[_Known]) -> Any:
     """The type that holds the values of columns of one kind, none of them rounded."""
-    dtypes = {part.dtype for part in parts}
+    if not known:
+        return np.dtype("float64")
+    dtypes = {each.dtype for each in known}
     if len(dtypes) == 1:
-        return parts[0].dtype
-    if not all(pd.api.types.is_numeric_dtype(dtype) for dtype in dtypes):
-        return np.dtype("datetime64[us]") if all(_is_time(part) for part in parts) else object
-    whole = [part for part in parts if pd.api.types.is_integer_dtype(part.dtype)]
-    if any(max(abs(int(part.min())), abs(int(part.max()))) > _ROUNDED for part in whole):
-        others = [part.dropna() for part in parts if part.dtype == np.float64]
-        if all(((part == part.round()) & (part.abs() < _ROUNDED)).all() for part in others):
-            unsigned = any(part.max() >= 2**63 for part in whole)
-            return pd.UInt64Dtype() if unsigned else pd.Int64Dtype()
+        return known[0].dtype
+    if known[0].kind != "numbers":
+        return np.dtype("datetime64[us]") if known[0].kind == "times" else object
+    if any(each.largest > _ROUNDED for each in known) and all(
+        each.is_whole for each in known if each.dtype == np.float64
+    ):
+        unsigned = any(each.highest >= 2**63 for each in known)
+        return pd.UInt64Dtype() if unsigned else pd.Int64Dtype()
     return np.dtype("float64")
-
-
-def _is_time(part: pd.Series) -> bool:
-    return pd.api.types.is_datetime64_any_dtype(part.dtype)
 
 
 def _mixed(name: str, kinds: dict[str, str]) -> DataError:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.schemas import Batch, LabelCount
+from mlops_basics.schemas import Batch, Hashes, LabelCount
 from mlops_basics.table.guesses import require_exact_keys
-from mlops_basics.table.row_hash import row_hashes
+from mlops_basics.table.row_hash import hashes_of_parts, row_hashes
 
 PREDICTION_ID = "prediction_id"
 
@@ -29,11 +30,12 @@ class RowKeys:
     exclude: tuple[str, ...] = ()
     key_columns: tuple[str, ...] = ()
 
-    def of(self, table: pd.DataFrame) -> list[str]:
-        """The key columns of a table."""
+    def of(self, columns: Iterable[str]) -> list[str]:
+        """Those of a table's columns that are keys."""
         unseen = {self.target, *self.exclude}
-        named = self.key_columns or [name for name in table.columns if name not in unseen]
-        return [str(name) for name in named if name in table.columns]
+        there = list(columns)
+        named = self.key_columns or [name for name in there if name not in unseen]
+        return [str(name) for name in named if name in there]
 
 
 def prediction_ids(batch: Batch, keys: RowKeys) -> list[str]:
@@ -42,9 +44,19 @@ def prediction_ids(batch: Batch, keys: RowKeys) -> list[str]:
     Of the batch's name, the row's values in the key columns, and how often these occurred before
     in the batch.
     """
-    hashes = pd.Series(row_hashes(batch.table, keys.of(batch.table)))
-    occurrence = hashes.groupby(hashes).cumcount()
-    seeds = [f"{batch.name}|{h:016x}|{n}" for h, n in zip(hashes, occurrence, strict=True)]
+    return ids_of_rows(batch.name, *row_occurrences(batch, keys))
+
+
+def row_occurrences(batch: Batch, keys: RowKeys) -> tuple[Hashes, npt.NDArray[np.int64]]:
+    """The hash of each row's key columns, and how often it occurred before in the batch."""
+    hashes = hashes_of_parts(batch.parts, keys.of(batch.parts.columns))
+    before = pd.Series(hashes).groupby(hashes).cumcount().to_numpy()
+    return hashes, before.astype(np.int64)
+
+
+def ids_of_rows(name: str, hashes: Hashes, occurrences: npt.NDArray[np.int64]) -> list[str]:
+    """The ids of some rows of a batch, from what ``row_occurrences`` says of them."""
+    seeds = [f"{name}|{h:016x}|{n}" for h, n in zip(hashes, occurrences, strict=True)]
     return [hashlib.sha256(seed.encode()).hexdigest()[:20] for seed in seeds]
 
 
@@ -89,10 +101,9 @@ class LabelBook:
             The target, shape (rows,), missing where no label is known, and how many there are.
             Where a label file contradicts the batch, the file counts.
         """
-        table, target = batch.table, self._keys.target
-        delivered = (
-            table[target] if target in table.columns else pd.Series(np.nan, index=table.index)
-        )
+        table, target = batch.parts, self._keys.target
+        index = pd.RangeIndex(len(table))
+        delivered = table[target] if target in table.columns else pd.Series(np.nan, index=index)
         filled = delivered.astype(object).where(delivered.notna(), None).reset_index(drop=True)
         conflicts = np.zeros(len(table), dtype=bool)
         for latest, by_key in ((self._by_id, False), (self._by_key, True)):
@@ -116,7 +127,7 @@ class LabelBook:
         count = LabelCount(rows=len(filled), labelled=labelled, conflicting=int(conflicts.sum()))
         values = filled.infer_objects() if labelled else filled.astype("float64")
         values.name = target
-        values.index = table.index[rows]
+        values.index = index[rows]
         return values, count
 
     def unmatched(
@@ -148,12 +159,12 @@ class LabelBook:
     def _ids_of(self, batch: Batch, *, by_key: bool) -> pd.Series:
         known = (batch.name, by_key)
         if known not in self._ids:
-            if by_key and not set(self._keys.key_columns) <= set(batch.table.columns):
+            if by_key and not set(self._keys.key_columns) <= set(batch.parts.columns):
                 ids: pd.Series = pd.Series(np.zeros(0, dtype=np.uint64))  # it cannot be used at all
                 return ids
             keys = list(self._keys.key_columns)
             self._ids[known] = pd.Series(
-                row_hashes(batch.table, keys) if by_key else prediction_ids(batch, self._keys)
+                hashes_of_parts(batch.parts, keys) if by_key else prediction_ids(batch, self._keys)
             )
         return self._ids[known]
 

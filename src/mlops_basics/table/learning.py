@@ -115,7 +115,7 @@ def labelled_rows(
         table: Of the model.
         params: Key columns, groups and time column.
     """
-    features = batch_features(Batch("the labelled batches", "", raw), table)
+    features = batch_features(Batch.of("the labelled batches", "", raw), table)
     target = target_values(raw[table.target], table.task, table.positive_above)
     keys = [name for name in table.key_columns if name in raw.columns]
     known = target.notna().to_numpy()

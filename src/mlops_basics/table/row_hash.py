@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import LineageError
-from mlops_basics.schemas import ROW_HASH_COLUMN, Hashes
+from mlops_basics.schemas import ROW_HASH_COLUMN, Hashes, Part, Parts
 
+from .engine import map_parts
 from .value_codes import MISSING, mix, text_codes, value_codes
 
+_AT_ONCE = 1_000_000  # rows
 _DIGEST_SALTS = (np.uint64(0xA0761D6478BD642F), np.uint64(0xE7037ED1A0B428DB))
 
 
@@ -40,6 +43,30 @@ def row_hashes(table: pd.DataFrame, columns: Sequence[str]) -> Hashes:
         name = text_codes(np.array([column], dtype=object))[0]
         total = mix(total ^ mix(value_codes(table[column]) ^ name))
     return total
+
+
+def hashes_of_parts(table: Parts, columns: Sequence[str]) -> Hashes:
+    """``row_hashes`` of all parts of a table, shape (rows,)."""
+    return np.concatenate(list(map_parts(partial(_hashes_of_part, columns), table.parts)))
+
+
+def repeated_rows(hashes: Hashes) -> int:
+    """How many rows have the hash of an earlier one."""
+    in_order = np.sort(hashes)
+    return int((in_order[1:] == in_order[:-1]).sum())
+
+
+def with_values(hashes: Hashes, values: pd.Series) -> Hashes:
+    """A hash of each row's hash and its value, shape (rows,); in little memory."""
+    found = np.empty_like(hashes)
+    for begin in range(0, len(hashes), _AT_ONCE):
+        rows = slice(begin, begin + _AT_ONCE)
+        found[rows] = mix(hashes[rows] ^ mix(value_codes(values.iloc[rows])))
+    return found
+
+
+def _hashes_of_part(columns: Sequence[str], part: Part) -> Hashes:
+    return row_hashes(part.read(columns), columns)
 
 
 def content_digest(hashes: Hashes) -> str:
@@ -123,7 +150,29 @@ def salted_fractions(hashes: Hashes, salt: str) -> npt.NDArray[np.float64]:
     return (mix(hashes ^ mix(np.asarray(key))) >> np.uint64(11)).astype(np.float64) / 2.0**53
 
 
-def rows_by_hash(table: pd.DataFrame, wanted: pd.DataFrame, target: str) -> pd.DataFrame:
+def smallest_hashes(
+    hashes: Hashes, among: npt.NDArray[np.bool_], salt: str, most: int | None
+) -> npt.NDArray[np.bool_]:
+    """A sample of rows that depends on the rows alone, not on their order or their files.
+
+    Args:
+        hashes: Of all rows, shape (rows,).
+        among: Those whose number is bounded, shape (rows,).
+        salt: Any text.
+        most: How many of these are kept at most; None for all. Rows of one hash are kept together.
+
+    Returns:
+        A mask of shape (rows,): as large a share of the other rows.
+    """
+    if most is None or int(among.sum()) <= most:
+        return np.ones(len(hashes), dtype=bool)
+    fractions = salted_fractions(hashes, f"{salt} max_rows")
+    return np.asarray(fractions < np.partition(fractions[among], most)[most])
+
+
+def rows_by_hash(
+    table: Parts, wanted: pd.DataFrame, target: str
+) -> tuple[pd.DataFrame, npt.NDArray[np.intp]]:
     """The rows of a table that belong to those of another, whatever the order of the table.
 
     Rows belong together by their hash; of several with one hash, the n-th to the n-th.
@@ -134,7 +183,8 @@ def rows_by_hash(table: pd.DataFrame, wanted: pd.DataFrame, target: str) -> pd.D
         target: Name of the target column.
 
     Returns:
-        Rows of ``table``, shape (n, columns of the table), in the order of ``wanted``.
+        Rows of ``table``, shape (n, columns of the table), in the order of ``wanted``; and their
+        positions in it, shape (n,).
 
     Raises:
         LineageError: If a row of ``wanted`` lacks its counterpart, or one of its hash occurs
@@ -152,11 +202,11 @@ def rows_by_hash(table: pd.DataFrame, wanted: pd.DataFrame, target: str) -> pd.D
         )
     positions = np.empty(len(keys), dtype=np.intp)
     positions[order] = candidates
-    rows = table.iloc[positions].reset_index(drop=True)
+    rows = table.take(positions)
     differs = rows[target].to_numpy() != wanted[target].to_numpy()
     if differs.any():
         raise LineageError(
             f"{int(differs.sum())} of {len(keys)} rows have another target '{target}' in the table "
             f"that they are looked up in. {remedy}"
         )
-    return rows
+    return rows, positions

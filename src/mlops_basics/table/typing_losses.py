@@ -21,68 +21,66 @@ _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 Flags = npt.NDArray[np.bool_]
 
 
-def stray_warnings(
-    features: pd.DataFrame, files: pd.Series, text_columns: Collection[str]
-) -> list[str]:
-    """A line for each column that is text because of a few values that are no times, or numbers.
+def stray_warning(
+    values: pd.Series, files: Callable[[], pd.Series], text_columns: Collection[str]
+) -> str:
+    """Says that a column is text because of a few values that are no times, or numbers.
 
     Args:
-        features: Typed columns, shape (rows, columns).
-        files: The name of each row's file, shape (rows,).
+        values: A typed column, shape (rows,).
+        files: Gives the name of each row's file, shape (rows,); called where it is needed.
         text_columns: Those that are meant to be text.
+
+    Returns:
+        A line; empty where that is not so.
     """
+    if values.name in text_columns or not isinstance(values.dtype, pd.StringDtype):
+        return ""
+    codes, distinct = pd.factorize(values)
+    texts = pd.Series(distinct, dtype="str")
+    sample = texts.iloc[:: max(1, len(texts) // _LOOKED_AT)]
     kinds: list[tuple[str, Callable[[pd.Series], Flags]]] = [
         ("times", look_like_times),
         ("numbers", _look_like_numbers),
     ]
-    names = files.to_numpy()
-    lines = []
-    for column in features:
-        values = features[column]
-        if column in text_columns or not isinstance(values.dtype, pd.StringDtype):
+    for kind, look in kinds:
+        if not look(sample).any():
             continue
-        codes, distinct = pd.factorize(values)
-        texts = pd.Series(distinct, dtype="str")
-        sample = texts.iloc[:: max(1, len(texts) // _LOOKED_AT)]
-        for kind, look in kinds:
-            if not look(sample).any():
-                continue
-            known = codes >= 0
-            is_such = look(texts)[codes[known]]
-            shares = pd.Series(is_such).groupby(names[known]).mean()
-            strays = values[known][~is_such]
-            words = kind == "numbers" and _are_words_for_missing(is_such, codes[known])
-            if not is_such.all() and (words or (shares >= _LEAST_SHARE).any()):
-                lines.append(_stray_line(str(column), kind, strays, names[known][~is_such], known))
-                break
-    return lines
+        known, names = codes >= 0, files().to_numpy()
+        is_such = look(texts)[codes[known]]
+        shares = pd.Series(is_such).groupby(names[known]).mean()
+        strays = values[known][~is_such]
+        words = kind == "numbers" and _are_words_for_missing(is_such, codes[known])
+        if not is_such.all() and (words or (shares >= _LEAST_SHARE).any()):
+            return _stray_line(str(values.name), kind, strays, names[known][~is_such], known)
+    return ""
 
 
-def rounding_warnings(table: pd.DataFrame, columns: Collection[str]) -> list[str]:
-    """A line for each column whose whole numbers are too long for a model, which takes floats.
+def rounding_warning(values: pd.Series) -> str:
+    """Says that whole numbers of a column are too long for a model, which takes floats.
 
     Args:
-        table: Columns as collected.
-        columns: Those that a model sees.
+        values: A column as collected.
+
+    Returns:
+        A line; empty where none are.
     """
-    lines = []
-    for name in columns:
-        if not pd.api.types.is_numeric_dtype(table[name].dtype):
-            continue
-        values = plain_column(table[name]).dropna()
-        if not pd.api.types.is_integer_dtype(values.dtype) or values.empty:
-            continue
-        if max(abs(int(values.min())), abs(int(values.max()))) <= _ROUNDED:
-            continue
-        exact, seen = values.nunique(), values.astype("float64").nunique()
-        if seen < exact:
-            lines.append(
-                f"Column '{name}' holds whole numbers of more than 15 digits, such as "
-                f"{int(values.max())}, which a model sees rounded: {exact:,} different ones become "
-                f"{seen:,}. If they identify rows: exclude: [{name}]; if they are codes: "
-                f"text_columns: [{name}]."
-            )
-    return lines
+    if not pd.api.types.is_numeric_dtype(values.dtype):
+        return ""
+    name, values = values.name, plain_column(values).dropna()
+    if not pd.api.types.is_integer_dtype(values.dtype) or values.empty:
+        return ""
+    if max(abs(int(values.min())), abs(int(values.max()))) <= _ROUNDED:
+        return ""
+    exact, seen = values.nunique(), values.astype("float64").nunique()
+    if seen == exact:
+        return ""
+    return (
+        f"Column '{name}' holds whole numbers of more than 15 digits, such as "
+        f"{int(values.max())}, which a model sees rounded: {exact:,} different ones become "
+        f"{seen:,}. If they identify rows: exclude: [{name}]; if they are codes: "
+        f"text_columns: [{name}]."
+    )
 
 
 def _are_words_for_missing(is_number: Flags, codes: npt.NDArray[np.intp]) -> bool:

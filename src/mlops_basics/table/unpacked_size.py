@@ -16,11 +16,23 @@ _ONCE = {"PLAIN_DICTIONARY", "RLE_DICTIONARY", "DELTA_BYTE_ARRAY"}
 _ROWS = 1 << 14  # looked at together
 _VALUE = 8  # bytes of a number or a time in a table
 #: Bytes of a table for each of a text that it is read from: the text, decoded, and its columns.
-_OF_TEXT = 4
+OF_TEXT = 4
 
 
 def require_fits_memory(name: str, content: bytes, most_bytes: int) -> None:
-    """Raise DataError if a batch file's table would take more memory than it may.
+    """Raise DataError if a table that cannot be read in parts would take more than it may.
+
+    Args:
+        name: As for ``fits_memory``.
+        content: As there.
+        most_bytes: As there.
+    """
+    if not fits_memory(name, content, most_bytes):
+        raise too_large(name, most_bytes)
+
+
+def fits_memory(name: str, content: bytes, most_bytes: int) -> bool:
+    """Whether a batch file's table takes no more memory than it may.
 
     A small file may unpack to any size: gzip makes a thousandth of repeated text, and Parquet
     writes a value that is repeated a billion times once.
@@ -32,23 +44,23 @@ def require_fits_memory(name: str, content: bytes, most_bytes: int) -> None:
     """
     lower = name.lower()
     if lower.endswith(".gz"):
-        fits = _gzip_fits(content, most_bytes // _OF_TEXT)
+        fits = _gzip_fits(content, most_bytes // OF_TEXT)
     elif lower.endswith(".zip"):
-        fits = _zip_fits(content, most_bytes // _OF_TEXT)
+        fits = _zip_fits(content, most_bytes // OF_TEXT)
     elif lower.endswith((".parquet", ".pq")):
         fits = _parquet_fits(content, most_bytes)
     else:
-        fits = len(content) <= most_bytes // _OF_TEXT
-    if not fits:
-        raise too_large(name, most_bytes)
+        fits = len(content) <= most_bytes // OF_TEXT
+    return fits
 
 
 def too_large(name: str, most_bytes: int) -> DataError:
-    """The error for a file that cannot be read in the memory that there is."""
+    """The error for a file that has to be read at once and for which memory does not suffice."""
     return DataError(
         f"The file '{name}' holds a table of more than {most_bytes / 1e6:,.0f} MB, which is all "
-        "that one file may take of this machine's free memory. Split it into smaller files, or "
-        "use a machine with more memory."
+        "that a file that is read at once may take of this machine's free memory. Split it into "
+        "smaller files, or use a machine with more memory; a CSV file with none of the options of "
+        "`csv` that say where lines begin or end is read in parts, whatever its size."
     )
 
 
@@ -104,14 +116,14 @@ def _texts_fit(content: bytes, paths: set[str], most_bytes: int) -> bool:
     columns = sorted({path.split(".")[0] for path in paths})
     size = 0
     for batch in file.iter_batches(batch_size=_ROWS, columns=columns, use_threads=False):
-        size += sum(_bytes_of(column) for column in batch.columns)
+        size += sum(bytes_of(column) for column in batch.columns)
         if size > most_bytes:
             return False
     return True
 
 
-def _bytes_of(column: Any) -> int:
-    """Of an array with each value written out."""
+def bytes_of(column: Any) -> int:
+    """How much an array of Arrow takes with each value written out."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

@@ -9,12 +9,12 @@ from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.batch_inference import create_pipeline
-from mlops_basics.pipelines.batch_inference.nodes import score_batches
 from mlops_basics.schemas import BATCH_COLUMN, Batch, Guess, PreprocessingParams, Release
 from mlops_basics.table.labels import PREDICTION_ID
 from tests.support.parameters import configured
 from tests.support.releases import make_manifest
 from tests.support.tables import assert_inputs_unchanged, raw_table, run_slice
+from tests.support.whole import score_batches
 
 FEATURES = ["size", "count", "colour"]
 PARAMS = configured(PreprocessingParams, target="kind")
@@ -35,7 +35,7 @@ def of_values(regression, regression_model):
 def batch_of(rows=40, seed=5, name="new.csv", **columns):
     """New rows without a target."""
     table = raw_table(rows, seed)[FEATURES].assign(**columns)
-    return Batch(name, "ab" * 32, table)
+    return Batch.of(name, "ab" * 32, table)
 
 
 def test_each_row_is_scored_with_everything_that_is_known(release):
@@ -89,7 +89,7 @@ def test_rows_with_missing_values_are_scored(release, of_values):
     table["size"] = table["size"].astype("Float64")
     table.loc[4] = [pd.NA, pd.NA, None]
     for used in (release, of_values):
-        scored = score_batches([Batch("holes.csv", "", table)], used, PARAMS)
+        scored = score_batches([Batch.of("holes.csv", "", table)], used, PARAMS)
         assert len(scored) == 12
         assert scored.notna().all(axis=None)
 
@@ -108,7 +108,9 @@ def test_the_storage_of_a_number_does_not_matter(release):
     for kind in ("float64", "Int64", "int8"):
         batch = batch_of()
         table = batch.table.assign(count=batch.table["count"].astype(kind))
-        assert_frame_equal(score_batches([Batch("new.csv", "", table)], release, PARAMS), expected)
+        assert_frame_equal(
+            score_batches([Batch.of("new.csv", "", table)], release, PARAMS), expected
+        )
 
 
 def test_columns_may_come_in_any_order_and_with_others(release):
@@ -116,7 +118,7 @@ def test_columns_may_come_in_any_order_and_with_others(release):
     expected = score_batches([batch_of()], release, PARAMS)
     batch = batch_of(comment="x")
     table = batch.table[["comment", "colour", "count", "size"]]
-    found = score_batches([Batch("new.csv", "", table)], release, PARAMS)
+    found = score_batches([Batch.of("new.csv", "", table)], release, PARAMS)
     assert_frame_equal(found.drop(columns=PREDICTION_ID), expected.drop(columns=PREDICTION_ID))
 
 
@@ -125,7 +127,7 @@ def test_a_missing_column_is_named(release):
     batch = batch_of()
     table = batch.table.drop(columns="count")
     with pytest.raises(DataError, match=r"batch 'new\.csv' does not fit .*columns: count\. Add"):
-        score_batches([Batch("new.csv", "", table)], release, PARAMS)
+        score_batches([Batch.of("new.csv", "", table)], release, PARAMS)
 
 
 def test_text_among_numbers_is_named(release):
@@ -133,7 +135,7 @@ def test_text_among_numbers_is_named(release):
     table = batch_of().table
     table["count"] = table["count"].astype(str).where(table.index != 3, "many")
     with pytest.raises(DataError, match=r"'new\.csv' .* column 'count' must hold numbers, but"):
-        score_batches([Batch("new.csv", "", table)], release, PARAMS)
+        score_batches([Batch.of("new.csv", "", table)], release, PARAMS)
 
 
 def test_objects_in_a_column_are_named(release):
@@ -167,7 +169,7 @@ def test_keys_that_are_others_as_numbers_are_refused(release):
     """Rows of 0071 and 71 would share a prediction id, and each other's labels."""
     batch = batch_of()
     guess = Guess("digits", "count", "0071", 1)
-    guessed = Batch(batch.name, batch.sha256, batch.table, guesses=(guess,))
+    guessed = Batch.of(batch.name, batch.sha256, batch.table, guesses=(guess,))
     params = configured(PreprocessingParams, target="kind", key_columns=("count",))
     with pytest.raises(DataError, match=r"'new\.csv' has keys such as '0071'.*text_columns"):
         score_batches([guessed], release, params)

@@ -8,16 +8,16 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import DataError
-from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.schemas import BATCH_COLUMN, RESERVED_COLUMNS, Batch, CollectionParams, Guess
 from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
+from tests.support.whole import collect_batches
 
 
 def make_batch(name, rows, start=0, **columns):
     """A batch of counted rows."""
     table = pd.DataFrame({"x": np.arange(start, start + rows), "y": "a"}).assign(**columns)
-    return Batch(name, f"sha of {name}", table)
+    return Batch.of(name, f"sha of {name}", table)
 
 
 ALL = configured(CollectionParams)
@@ -41,7 +41,7 @@ def test_batches_are_joined_in_order():
 def test_columns_may_come_in_another_order():
     """They are matched by name; the first batch gives the order."""
     other = make_batch("b.csv", 1, 7)
-    other = Batch(other.name, other.sha256, other.table[["y", "x"]])
+    other = Batch.of(other.name, other.sha256, other.table[["y", "x"]])
     table, _ = collect_batches([make_batch("a.csv", 1), other], [], ALL)
     assert table["x"].tolist() == [0, 7]
     assert table["y"].tolist() == ["a", "a"]
@@ -102,10 +102,10 @@ def test_every_row_can_be_drawn():
     [
         (make_batch("b.csv", 1, z=1), r"'b\.csv' does not have the columns of 'a\.csv'.*adds 'z'"),
         (
-            Batch("b.csv", "", pd.DataFrame({"x": [1], "z": [1]})),
+            Batch.of("b.csv", "", pd.DataFrame({"x": [1], "z": [1]})),
             "it lacks 'y' and adds 'z'",
         ),
-        (Batch("b.csv", "", pd.DataFrame({"x": [1]})), "it lacks 'y'. All batches"),
+        (Batch.of("b.csv", "", pd.DataFrame({"x": [1]})), "it lacks 'y'. All batches"),
     ],
 )
 def test_batches_of_other_columns_are_refused(other, message):
@@ -136,7 +136,7 @@ TARGETED = configured(CollectionParams, target="y", exclude=("late",), key_colum
 def test_a_batch_may_wait_for_its_target_and_for_what_is_excluded():
     """It is collected with missing values; the report counts the labelled rows of each."""
     whole = make_batch("a.csv", 2, late=1.0)
-    waiting = Batch("b.csv", "00", make_batch("b.csv", 3, 2).table[["x"]])
+    waiting = Batch.of("b.csv", "00", make_batch("b.csv", 3, 2).table[["x"]])
     table, report = collect_batches([waiting, whole], [], TARGETED)
     assert list(table.columns) == ["x", "y", "late", BATCH_COLUMN]
     assert table["y"].isna().tolist() == [True] * 3 + [False] * 2
@@ -145,8 +145,8 @@ def test_a_batch_may_wait_for_its_target_and_for_what_is_excluded():
 
 def test_labels_that_came_later_are_filled_in():
     """Later labels are joined by the key columns into the batch that waits for them."""
-    waiting = Batch("b.csv", "00", pd.DataFrame({"x": [5, 6, 7]}))
-    labels = Batch("l.csv", "11", pd.DataFrame({"x": [7, 5], "y": [70, 50]}))
+    waiting = Batch.of("b.csv", "00", pd.DataFrame({"x": [5, 6, 7]}))
+    labels = Batch.of("l.csv", "11", pd.DataFrame({"x": [7, 5], "y": [70, 50]}))
     table, report = collect_batches([make_batch("a.csv", 2, y=1), waiting], [labels], TARGETED)
     assert table["y"].tolist()[2:] == pytest.approx([50, np.nan, 70], nan_ok=True)
     assert [batch.labelled for batch in report.batches] == [2, 2]
@@ -154,11 +154,11 @@ def test_labels_that_came_later_are_filled_in():
 
 def test_what_is_to_be_left_out_is_left_out():
     """Named damaged batches and label files are skipped with a warning; others are an error."""
-    bad = Batch("bad.csv", "00", pd.DataFrame(), fault="The file 'bad.csv' is empty.")
+    bad = Batch.of("bad.csv", "00", pd.DataFrame(), fault="The file 'bad.csv' is empty.")
     source = [make_batch("a.csv", 2), bad]
     with pytest.raises(DataError, match=r"'bad\.csv' is empty"):
         collect_batches(source, [], TARGETED)
-    wrong = Batch("l.csv", "11", pd.DataFrame({"x": [1]}))
+    wrong = Batch.of("l.csv", "11", pd.DataFrame({"x": [1]}))
     with pytest.raises(DataError, match=r"'l\.csv' lacks the target"):
         collect_batches(source[:1], [wrong], TARGETED)
     params = TARGETED.model_copy(update={"skip": ("bad.csv", "l.csv", "gone.csv")})
@@ -177,7 +177,7 @@ def test_a_batch_is_known_by_its_rows_whatever_their_order_and_labels():
 
     def content(rows, **params):
         options = configured(CollectionParams, target="y", **params)
-        return collect_batches([Batch("a.csv", "0", rows)], [], options)[1].batches[0].content
+        return collect_batches([Batch.of("a.csv", "0", rows)], [], options)[1].batches[0].content
 
     whole = content(table, exclude=("seen",))
     assert whole
@@ -191,10 +191,10 @@ def test_what_was_guessed_or_matched_nothing_is_in_the_report():
     """Words for missing values, files that were passed over, labels of no row, contradictions."""
     guesses = (Guess("missing", "y", "None", 3), Guess("passed over", "._a.csv", "hidden"))
     batch = make_batch("a.csv", 3, y=[1, 2, None])
-    batch = Batch(batch.name, batch.sha256, batch.table, guesses=guesses)
+    batch = Batch.of(batch.name, batch.sha256, batch.table, guesses=guesses)
     labels = [
-        Batch("1.csv", "11", pd.DataFrame({"x": [2, 77], "y": [70, 50]})),
-        Batch("2.csv", "22", pd.DataFrame({"x": [2], "y": [71]})),
+        Batch.of("1.csv", "11", pd.DataFrame({"x": [2, 77], "y": [70, 50]})),
+        Batch.of("2.csv", "22", pd.DataFrame({"x": [2], "y": [71]})),
     ]
     table, report = collect_batches([batch], labels, TARGETED)
     assert table["y"].tolist() == [1, 2, 71]
@@ -208,6 +208,6 @@ def test_what_was_guessed_or_matched_nothing_is_in_the_report():
 def test_keys_that_are_others_as_numbers_stop_the_collection():
     """Rows of 0071 and 71 would be one."""
     batch = make_batch("a.csv", 3, y=1)
-    guessed = Batch("a.csv", "0", batch.table, guesses=(Guess("digits", "x", "0071", 1),))
+    guessed = Batch.of("a.csv", "0", batch.table, guesses=(Guess("digits", "x", "0071", 1),))
     with pytest.raises(DataError, match=r"'a\.csv' has keys such as '0071'"):
         collect_batches([guessed], [], TARGETED)

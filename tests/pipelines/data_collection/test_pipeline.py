@@ -12,7 +12,7 @@ from tests.support.tables import run_slice
 
 def test_source_to_bronze():
     """Batches in, one raw table and its report out."""
-    source = [Batch(name, "00", pd.DataFrame({"x": [1, 2]})) for name in ("a.csv", "b.csv")]
+    source = [Batch.of(name, "00", pd.DataFrame({"x": [1, 2]})) for name in ("a.csv", "b.csv")]
     outputs = run_slice(
         create_pipeline(),
         {"source": source, "labels": [], "params:collection": configured(CollectionParams)},

@@ -8,11 +8,11 @@ import pytest
 from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import ConfigurationError, DataError, LineageError
-from mlops_basics.pipelines.data_preprocessing.nodes import label_rows, preprocess_data
 from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
 from mlops_basics.table.row_hash import row_hashes
 from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged, preprocessed, raw_table
+from tests.support.whole import label_rows, preprocess_data
 
 
 def make_params(**values):

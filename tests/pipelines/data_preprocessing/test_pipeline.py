@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from mlops_basics.pipelines.data_preprocessing import create_pipeline
-from mlops_basics.schemas import PreprocessingParams
+from mlops_basics.schemas import PreprocessingParams, TrainingParams
 from tests.support.parameters import configured
 from tests.support.tables import raw_table, run_slice
 
@@ -15,6 +15,7 @@ def test_bronze_to_golden():
     inputs = {
         "raw_data": raw_table(),
         "params:preprocessing": configured(PreprocessingParams, target="kind", exclude=("day",)),
+        "params:training": configured(TrainingParams),
     }
     outputs = run_slice(create_pipeline(), inputs)
     assert set(outputs) == {

@@ -13,12 +13,11 @@ from pandas.testing import assert_frame_equal
 
 from mlops_basics.datasets import SourceDataset
 from mlops_basics.errors import DataError
-from mlops_basics.pipelines.data_collection.nodes import collect_batches
-from mlops_basics.pipelines.data_preprocessing.nodes import split_data
 from mlops_basics.schemas import BATCH_COLUMN, CollectionParams, PreprocessingParams
 from tests.support.parameters import configured
 from tests.support.strategies import tables
 from tests.support.tables import assert_inputs_unchanged, preprocessed, raw_table
+from tests.support.whole import collect_batches, split_data
 
 SIDES = ("train", "valid", "test")
 fast = settings(max_examples=20, deadline=None)

@@ -10,7 +10,6 @@ import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
 
-from mlops_basics.pipelines.data_preprocessing.nodes import label_rows
 from mlops_basics.pipelines.model_evaluation.nodes import decide, score_gate
 from mlops_basics.pipelines.model_evaluation.out_of_fold import predict_folds
 from mlops_basics.schemas import (
@@ -24,6 +23,7 @@ from tests.support.artifacts import REFIT, make_challenge, make_overfit_check, m
 from tests.support.contests import TEST_METRICS
 from tests.support.parameters import configured
 from tests.support.tables import NoMonitor, prepare, raw_table, training_params
+from tests.support.whole import label_rows
 
 pytestmark = pytest.mark.slow  # real fits
 

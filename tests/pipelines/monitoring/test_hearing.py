@@ -107,7 +107,7 @@ def test_the_node_reads_what_a_search_has_left(columns: tuple[str, ...]) -> None
     release = release_of(table.of(NAMES[:2]), recipe=BLIND)
     raw = pd.DataFrame({"x": table.features["x"], "y": table.target, BATCH_COLUMN: table.batch})
     source = [
-        Batch(str(name), "", rows.drop(columns=BATCH_COLUMN).reset_index(drop=True))
+        Batch.of(str(name), "", rows.drop(columns=BATCH_COLUMN).reset_index(drop=True))
         for name, rows in raw.groupby(BATCH_COLUMN)
     ]
     release = replace(release, fitted_rows=row_hashes(raw[raw[BATCH_COLUMN] < "b02"], ["x"]))

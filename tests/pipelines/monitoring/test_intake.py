@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.pipelines.monitoring.intake import take_in
 from mlops_basics.schemas import CollectionParams, SplitParams, TargetRange, Watch
 from mlops_basics.table.labels import RowKeys, prediction_ids
@@ -25,6 +24,7 @@ from tests.support.watched import (
     turned,
     watch_of,
 )
+from tests.support.whole import collect_batches
 
 NEW = file_of("c.csv", rows_of())
 

@@ -145,7 +145,7 @@ def test_labels_that_contradict_each_other(release):
 
 
 BAD_LABELS = {
-    "damaged": Batch("bad.csv", "00", pd.DataFrame(), "The file 'bad.csv' is not readable."),
+    "damaged": Batch.of("bad.csv", "00", pd.DataFrame(), "The file 'bad.csv' is not readable."),
     "no target": file_of("bad.csv", pd.DataFrame({PREDICTION_ID: ["a"]})),
     "no rows named": file_of("bad.csv", pd.DataFrame({"order": [1], "kind": ["tall"]})),
     "other classes": file_of("bad.csv", pd.DataFrame({PREDICTION_ID: ["a"], "kind": ["ugly"]})),

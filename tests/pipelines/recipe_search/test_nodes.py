@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from mlops_basics.errors import DataError
-from mlops_basics.pipelines.recipe_search.nodes import hold_out_newest
-from mlops_basics.schemas import BATCH_COLUMN, PreprocessingParams
+from mlops_basics.schemas import BATCH_COLUMN, ROW_HASH_COLUMN, PreprocessingParams
 from tests.support.artifacts import make_table_info
 from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
+from tests.support.whole import hold_out_newest
 
 PARAMS = configured(PreprocessingParams, target="y", split={"valid_fraction": 0.2, "min_rows": 20})
 INFO = make_table_info()
@@ -21,7 +21,8 @@ def table_of(*sizes: int) -> pd.DataFrame:
     """Batches b0, b1, ... of so many rows."""
     names = np.repeat([f"b{number}" for number in range(len(sizes))], sizes)
     x = np.arange(len(names), dtype=float)
-    return pd.DataFrame({"x": x, "y": x, BATCH_COLUMN: names})
+    hashes = np.arange(len(names), dtype=np.uint64)
+    return pd.DataFrame({ROW_HASH_COLUMN: hashes, BATCH_COLUMN: names, "x": x, "y": x})
 
 
 def test_the_newest_batches_are_valid_until_they_hold_enough() -> None:

@@ -10,13 +10,14 @@ import pandas as pd
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.pipelines.data_preprocessing.nodes import (
+    divide,
     label_rows,
     preprocess_data,
-    split_data,
 )
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     CollectionParams,
+    Parts,
     PreprocessingParams,
     TableInfo,
 )
@@ -60,7 +61,8 @@ def examine_table(
         DataError: If a run would refuse the batches or the target.
         ConfigurationError: If an option names no column.
     """
-    raw, report = collect_batches(read.sample.batches, [], collection)
+    collected, report = collect_batches(read.sample.batches, [], collection)
+    raw = collected.read()
     text = params.text_columns if params else ()
     names = [str(name) for name in raw.columns if name != BATCH_COLUMN]
     found: list[ColumnFinding] = []
@@ -127,14 +129,14 @@ def _with_target(
     if unusable:
         exclude = tuple(dict.fromkeys([*params.exclude, *unusable]))
         params = params.model_copy(update={"exclude": exclude})
-    labelled, target_info = label_rows(raw, params)
-    table, info = preprocess_data(labelled, target_info, params)
-    identifiers = tuple(identifying_columns(table[list(info.features)]))
+    collected = Parts.of(raw)
+    preprocessed, info = preprocess_data(*label_rows(collected, params), params)
+    identifiers = tuple(identifying_columns(preprocessed.read(info.features)))
     if identifiers:  # the lines leave them out, and a row without them lies elsewhere in the split
         params = params.model_copy(update={"exclude": (*params.exclude, *identifiers)})
-        labelled, target_info = label_rows(raw, params)
-        table, info = preprocess_data(labelled, target_info, params)
-    *_, test, split = split_data(table, info, params)
+        preprocessed, info = preprocess_data(*label_rows(collected, params), params)
+    *_, test, split = divide(preprocessed, info, params)
+    table = preprocessed.read()
     scale = rows / len(raw)
     time_column = params.split.time_column
     days = int(test[time_column].dt.floor("D").nunique()) if time_column else None

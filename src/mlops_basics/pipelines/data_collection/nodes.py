@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import DataError
@@ -13,17 +16,20 @@ from mlops_basics.schemas import (
     BatchRecord,
     CollectionParams,
     CollectionReport,
+    Part,
+    Parts,
 )
 from mlops_basics.table.checks import require_batch_columns
+from mlops_basics.table.engine import reduce_parts
 from mlops_basics.table.guesses import guess_warnings, require_exact_keys
-from mlops_basics.table.joined import join_tables
+from mlops_basics.table.joined import join_parts
 from mlops_basics.table.labels import LabelBook, RowKeys
-from mlops_basics.table.row_hash import content_digest, row_hashes
+from mlops_basics.table.row_hash import content_digest, joined_digest, row_hashes
 
 
 def collect_batches(
     source: list[Batch], labels: list[Batch], params: CollectionParams
-) -> tuple[pd.DataFrame, CollectionReport]:
+) -> tuple[Parts, CollectionReport]:
     """Join the batches into one table that names each row's batch, or draw a sample of it.
 
     Args:
@@ -51,7 +57,7 @@ def collect_batches(
             "nothing is left to learn from."
         )
     first = _fullest(batches, params)
-    order = list(first.table.columns)
+    order = list(first.parts.columns)
     for batch in batches:
         require_batch_columns(
             batch,
@@ -62,34 +68,32 @@ def collect_batches(
         )
     tables, records, conflicting = {}, [], 0
     for batch in batches:
-        table = batch.table.reindex(columns=order)
-        if params.target in table and book is not None:
-            table[params.target], count = book.fill(batch)
+        target = None
+        if params.target in order and book is not None:
+            target, count = book.fill(batch)
             conflicting += count.conflicting
-        labelled = int(table[params.target].notna().sum()) if params.target in table else None
-        tables[batch.name] = table.assign(**{BATCH_COLUMN: batch.name})
+        tables[batch.name] = _collected(batch, order, target)
         records.append(
             BatchRecord(
                 name=batch.name,
                 sha256=batch.sha256,
-                rows=len(table),
-                labelled=labelled,
+                rows=len(batch.parts),
+                labelled=_labelled(batch, order, target, params),
                 content=_content(batch, params),
             )
         )
-    table = join_tables(tables, params.exclude)
+    table = join_parts(tables, params.exclude).gathered().held()
     warnings = guess_warnings([*batches, *labels], params.exclude)
     if book is not None:
         warnings += book.unmatched(batches)
     if conflicting:
         warnings.append(f"{conflicting:,} labels were contradicted by a later file, which counts.")
-    table[BATCH_COLUMN] = table[BATCH_COLUMN].astype("str")
     rows_in_source = len(table)
     if params.num_instances is not None:
         if params.num_instances < len(table):
             rng = np.random.default_rng(params.seed)
             drawn = np.sort(rng.choice(len(table), params.num_instances, replace=False))
-            table = table.iloc[drawn].reset_index(drop=True)
+            table = _drawn(table, drawn)
         elif params.num_instances > len(table):
             warnings.append(
                 f"num_instances is {params.num_instances}, but the source has {len(table)} rows: "
@@ -111,15 +115,74 @@ def collect_batches(
     return table, report
 
 
+def _collected(batch: Batch, order: list[str], target: pd.Series | None) -> Parts:
+    """A batch's table with the columns of all, and its name; and its target, where given."""
+    parts = batch.parts
+    values = [None if target is None else target.iloc[rows] for rows in parts.slices]
+    names = [batch.name] * len(parts.parts)
+    return parts.changed(
+        _with_name,
+        [parts.columns] * len(parts.parts),
+        values,
+        names,
+        columns=(*order, BATCH_COLUMN),
+    )
+
+
+def _with_name(
+    part: Part, columns: list[str], known: tuple[str, ...], target: pd.Series | None, name: str
+) -> pd.DataFrame:
+    table = part.read([each for each in columns if each in known]).reindex(columns=columns)
+    if target is not None and target.name in table:
+        table[target.name] = target.array
+    if BATCH_COLUMN in table:
+        table[BATCH_COLUMN] = pd.Series(name, index=table.index, dtype="str")
+    return table
+
+
+def _labelled(
+    batch: Batch, order: list[str], target: pd.Series | None, params: CollectionParams
+) -> int | None:
+    """How many rows of a batch have a target; None where no batch has one."""
+    if params.target is None or params.target not in order:
+        return None
+    if target is None and params.target in batch.parts.columns:
+        target = batch.parts[params.target]
+    return 0 if target is None else int(target.notna().sum())
+
+
+def _drawn(table: Parts, positions: npt.NDArray[np.int64]) -> Parts:
+    """Some rows of a table, by their positions in order."""
+    of_each = [
+        positions[np.searchsorted(positions, rows.start) : np.searchsorted(positions, rows.stop)]
+        - rows.start
+        for rows in table.slices
+    ]
+    rows = [len(each) for each in of_each]
+    return table.changed(_rows_at, of_each, columns=table.columns, rows=rows)
+
+
+def _rows_at(part: Part, columns: list[str], positions: npt.NDArray[np.int64]) -> pd.DataFrame:
+    return part.read(columns).iloc[positions]
+
+
 def _content(batch: Batch, params: CollectionParams) -> str:
     """A digest of a batch's rows; empty where a column cannot be compared."""
     if params.target is None:
         return ""
-    columns = RowKeys(params.target, params.exclude).of(batch.table)
+    columns = RowKeys(params.target, params.exclude).of(batch.parts.columns)
     try:
-        return content_digest(row_hashes(batch.table, columns))
+        return reduce_parts(partial(_digest, columns), _joined, batch.parts.parts)
     except DataError:  # what it cannot be used for is said where it is used
         return ""
+
+
+def _joined(one: str, other: str) -> str:
+    return joined_digest([one, other])
+
+
+def _digest(columns: list[str], part: Part) -> str:
+    return content_digest(row_hashes(part.read(columns), columns))
 
 
 def _read_labels(labels: list[Batch], params: CollectionParams) -> LabelBook | None:
@@ -134,4 +197,4 @@ def _read_labels(labels: list[Batch], params: CollectionParams) -> LabelBook | N
 def _fullest(batches: list[Batch], params: CollectionParams) -> Batch:
     """The batch whose columns all others need: the first one with the most of what may lack."""
     late = {params.target, *params.exclude}
-    return max(batches, key=lambda batch: len(late & set(batch.table.columns)))
+    return max(batches, key=lambda batch: len(late & set(batch.parts.columns)))

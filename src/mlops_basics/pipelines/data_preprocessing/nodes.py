@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError, LineageError
@@ -11,26 +16,40 @@ from mlops_basics.schemas import (
     BATCH_COLUMN,
     COPY_COLUMN,
     ROW_HASH_COLUMN,
+    Hashes,
+    Part,
+    Parts,
     PreprocessingParams,
     SplitParams,
     SplitReport,
     TableInfo,
     TargetInfo,
+    TrainingParams,
 )
 from mlops_basics.table.checks import require_columns, require_times
-from mlops_basics.table.columns import typed_features
+from mlops_basics.table.columns import features_of
 from mlops_basics.table.copies import Codes, copy_sets
-from mlops_basics.table.row_hash import row_hashes, salted_fractions
+from mlops_basics.table.engine import map_parts
+from mlops_basics.table.row_groups import Mask
+from mlops_basics.table.row_hash import (
+    hashes_of_parts,
+    repeated_rows,
+    row_hashes,
+    salted_fractions,
+    smallest_hashes,
+    with_values,
+)
+from mlops_basics.table.seen_columns import see_columns
 from mlops_basics.table.target import alike_classes, class_names, read_target, target_range
-from mlops_basics.table.typing_losses import rounding_warnings, stray_warnings
-from mlops_basics.table.useless import identifying_columns, useless_columns
+
+SIDES = ("train", "valid", "test")
+LEFT_OUT = len(SIDES)
+Sides = npt.NDArray[np.int8]  # positions in SIDES, or LEFT_OUT
 
 MIN_PERIOD_SHARE = 0.1  # of the median period's rows; a last period with fewer has only begun
 
 
-def label_rows(
-    raw_data: pd.DataFrame, params: PreprocessingParams
-) -> tuple[pd.DataFrame, TargetInfo]:
+def label_rows(raw_data: Parts, params: PreprocessingParams) -> tuple[Parts, TargetInfo]:
     """Read the target, leave out the rows that have none, and give each row its hash.
 
     Args:
@@ -49,10 +68,14 @@ def label_rows(
     target, task = read_target(raw_data[params.target], params.task, params.positive_above)
     has_target = target.notna().to_numpy()
     keys = list(params.key_columns) or _candidates(raw_data, params)
-    target = target[has_target]
-    labelled = raw_data[has_target].copy()
-    labelled[params.target] = target.astype("int64") if str(target.dtype) == "Int64" else target
-    labelled.insert(0, ROW_HASH_COLUMN, row_hashes(labelled, keys))
+    kept = [has_target[rows] for rows in raw_data.slices]
+    labelled = raw_data.changed(
+        partial(_labelled, keys, params.target),
+        kept,
+        [target.iloc[rows][of] for rows, of in zip(raw_data.slices, kept, strict=True)],
+        columns=(ROW_HASH_COLUMN, *raw_data.columns),
+        rows=[int(of.sum()) for of in kept],
+    )
     info = TargetInfo(
         target=params.target,
         task=task,
@@ -61,12 +84,26 @@ def label_rows(
         key_columns=tuple(sorted(keys)),
         missing_target_rows=int((~has_target).sum()),
     )
-    return labelled.reset_index(drop=True), info
+    return labelled.held(), info
+
+
+def _labelled(
+    keys: list[str], name: str, part: Part, columns: list[str], kept: Mask, target: pd.Series
+) -> pd.DataFrame:
+    with_hash = ROW_HASH_COLUMN in columns
+    needed = [*columns, *(keys if with_hash else ())]
+    rows = part.read([each for each in dict.fromkeys(needed) if each != ROW_HASH_COLUMN])[kept]
+    if name in rows:
+        is_whole = str(target.dtype) == "Int64"
+        rows[name] = (target.astype("int64") if is_whole else target).array
+    if with_hash:
+        rows[ROW_HASH_COLUMN] = row_hashes(rows, keys)
+    return rows[columns]
 
 
 def preprocess_data(
-    labelled_data: pd.DataFrame, target_info: TargetInfo, params: PreprocessingParams
-) -> tuple[pd.DataFrame, TableInfo]:
+    labelled_data: Parts, target_info: TargetInfo, params: PreprocessingParams
+) -> tuple[Parts, TableInfo]:
     """Type the columns, and drop those that nothing can be learned from.
 
     Args:
@@ -87,68 +124,120 @@ def preprocess_data(
     candidates = _candidates(labelled_data, params)
     _require_same_target(target_info, candidates, params)
     time_column = params.split.time_column
-    features, times = typed_features(
-        labelled_data,
-        [column for column in candidates if column != time_column],
-        params.text_columns,
+    seen = see_columns(
+        labelled_data, [name for name in candidates if name != time_column], params.text_columns
     )
-    dropped = useless_columns(features)
-    features = features.drop(columns=list(dropped))
-    if features.columns.empty:
+    if not seen.features:
         raise DataError(
             "No feature column remains beside the target: all others are excluded, empty or "
             "constant. Check `exclude` in globals.yml."
         )
-    hashes, target = labelled_data[ROW_HASH_COLUMN], labelled_data[params.target]
-    result = features.copy()
-    result.insert(0, ROW_HASH_COLUMN, hashes)
-    result.insert(1, BATCH_COLUMN, labelled_data[BATCH_COLUMN])
-    if params.group_column:
-        result.insert(2, params.group_column, row_hashes(labelled_data, params.group_columns))
+    hashes = labelled_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
+    target = labelled_data[params.target]
+    of_all_columns = set(target_info.key_columns) == set(candidates)
+    whole_rows = hashes if of_all_columns else hashes_of_parts(labelled_data, candidates)
+    times, added = dict(seen.times), {}
     if time_column:
         read, times[time_column] = require_times(labelled_data[time_column])
-        result.insert(2, time_column, read)
-    copies = None if params.group_by == "none" else copy_sets(features, target)
+        added[time_column] = read.to_numpy()
+    copies = None
+    if params.group_by != "none":
+        of_features = hashes_of_parts(labelled_data, seen.features) if time_column else whole_rows
+        copies = copy_sets(seen, target) if repeated_rows(of_features) else None
     if copies is not None:
-        result.insert(2, COPY_COLUMN, copies)
-    result[params.target] = target
-    of_all_columns = set(target_info.key_columns) == set(candidates)
-    whole_rows = hashes if of_all_columns else row_hashes(labelled_data, candidates)
-    duplicates = int(pd.DataFrame({"row": whole_rows, "target": target}).duplicated().sum())
+        added[COPY_COLUMN] = copies
+    duplicates = repeated_rows(with_values(whole_rows, target))
     classification = target_info.task != "regression"
     missing = target_info.missing_target_rows
     info = TableInfo(
         task=target_info.task,
         target=params.target,
         classes=class_names(target) if classification else (),
-        features=tuple(features.columns),
-        numeric=tuple(str(column) for column in features if features[column].dtype == np.float64),
-        times={name: order for name, order in times.items() if name in result},
+        features=seen.features,
+        numeric=seen.numeric,
+        times=times,
         key_columns=target_info.key_columns,
         positive_above=params.positive_above,
         target_range=None if classification else target_range(target),
-        rows=len(result),
+        rows=len(labelled_data),
         duplicate_rows=duplicates,
         missing_target_rows=missing,
-        dropped_columns=dropped,
+        dropped_columns=seen.dropped,
         warnings=(
-            *_warnings(target, classification, params, dropped, missing, duplicates),
-            *_identifiers(features),
-            *rounding_warnings(labelled_data, features.columns),
-            *stray_warnings(features, labelled_data[BATCH_COLUMN], params.text_columns),
+            *_warnings(target, classification, params, seen.dropped, missing, duplicates),
+            *_identifiers(seen.identifying),
+            *seen.rounded,
+            *seen.stray,
             *_copies(copies),
         ),
     )
-    return result, info
+    groups = (params.group_column,) if params.group_column else ()
+    of_parts = [
+        {name: values[rows] for name, values in added.items()} for rows in labelled_data.slices
+    ]
+    typed = labelled_data.changed(
+        partial(_typed, info, params),
+        of_parts,
+        columns=(
+            ROW_HASH_COLUMN,
+            BATCH_COLUMN,
+            *((COPY_COLUMN,) if copies is not None else ()),
+            *((time_column,) if time_column else ()),
+            *groups,
+            *info.features,
+            params.target,
+        ),
+    )
+    return typed.held(), info
+
+
+def _typed(
+    info: TableInfo,
+    params: PreprocessingParams,
+    part: Part,
+    columns: list[str],
+    added: dict[str, npt.NDArray[Any]],
+) -> pd.DataFrame:
+    """Columns of a part in the types of the whole table."""
+    stored = [name for name in columns if name not in added and name != params.group_column]
+    rows = part.read([*stored, *(each for each in params.group_columns if each not in stored)])
+    features = [name for name in stored if name in info.features]
+    typed = features_of(rows, info.model_copy(update={"features": tuple(features)}))
+    table = {}
+    for name in columns:
+        if name in added:
+            table[name] = pd.Series(added[name])
+        elif name == params.group_column:
+            table[name] = pd.Series(row_hashes(rows, params.group_columns))
+        else:
+            table[name] = typed[name] if name in typed else rows[name]
+    return pd.DataFrame(table, columns=columns)
 
 
 def split_data(
-    preprocessed_data: pd.DataFrame, table_info: TableInfo, params: PreprocessingParams
+    preprocessed_data: Parts,
+    table_info: TableInfo,
+    params: PreprocessingParams,
+    training: TrainingParams,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, SplitReport]:
+    """Divide the rows into train, valid and test, by their hash or by time: see ``divide``."""
+    return divide(preprocessed_data, table_info, params, training.max_rows)
+
+
+def divide(
+    preprocessed_data: Parts,
+    table_info: TableInfo,
+    params: PreprocessingParams,
+    max_rows: int | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, SplitReport]:
     """Divide the rows into train, valid and test, by their hash or by time.
 
     By hash, a row's side depends on its key columns and the salt alone: it never changes, and
     equal rows stay together. By time, the latest period is test, the one before it valid.
+
+    Of more train rows than ``max_rows``, those with the smallest hash under a salt of its
+    own are kept, and of valid and test rows those with a hash as small: a sample that depends on
+    the rows alone, not on their order or their files.
 
     Returns:
         Train, valid and test rows, and how they were divided.
@@ -157,14 +246,20 @@ def split_data(
         DataError: If a set is smaller than ``min_rows``, or train has one class only.
     """
     split = params.split
+    hashes = preprocessed_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
     if split.time_column is None:
-        side = _sides_by_hash(preprocessed_data, split)
+        side = _sides_by_hash(hashes, split)
         boundaries: dict[str, str] = {}
     else:
         side, boundaries = _sides_by_time(preprocessed_data[split.time_column], split)
+    of_rows = {name: int((side == code).sum()) for code, name in enumerate(SIDES)}
+    is_train = side == SIDES.index("train")
+    side[~smallest_hashes(hashes, is_train, split.salt, max_rows)] = LEFT_OUT
+    sides = [side[rows] for rows in preprocessed_data.slices]
+    found = list(map_parts(_divided, list(zip(preprocessed_data.parts, sides, strict=True))))
     parts = {
-        name: preprocessed_data[side == name].reset_index(drop=True)
-        for name in ("train", "valid", "test")
+        name: pd.concat([tables[code] for tables in found], ignore_index=True)
+        for code, name in enumerate(SIDES)
     }
     rows = {name: len(part) for name, part in parts.items()}
     for name, count in rows.items():
@@ -184,9 +279,16 @@ def split_data(
                 f"All {rows['train']} train rows are of one class, '{next(iter(shares['train']))}'."
                 " Collect more rows of the others, or change split_salt in globals.yml."
             )
+    if rows["train"] < of_rows["train"]:
+        warnings.append(
+            f"{rows['train']:,} of {of_rows['train']:,} train rows are used, {rows['valid']:,} of "
+            f"{of_rows['valid']:,} valid and {rows['test']:,} of {of_rows['test']:,} test rows, "
+            f"drawn by their hash: training.max_rows is {max_rows:,}."
+        )
     report = SplitReport(
         method="hash" if split.time_column is None else "time",
         rows=rows,
+        of_rows=of_rows if rows != of_rows else {},
         boundaries=boundaries,
         class_shares=shares,
         warnings=tuple(warnings),
@@ -194,13 +296,20 @@ def split_data(
     return parts["train"], parts["valid"], parts["test"], report
 
 
-def _candidates(table: pd.DataFrame, params: PreprocessingParams) -> list[str]:
+def _divided(part: tuple[Part, Sides]) -> tuple[pd.DataFrame, ...]:
+    """The rows of each set in a part."""
+    rows, side = part
+    table = rows.read(None)
+    return tuple(table[side == code] for code in range(len(SIDES)))
+
+
+def _candidates(table: Parts, params: PreprocessingParams) -> list[str]:
     """The columns that may become features, and the time column."""
     unseen = {params.target, BATCH_COLUMN, ROW_HASH_COLUMN, *params.exclude}
     return [column for column in table.columns if column not in unseen]
 
 
-def _require_named_columns(table: pd.DataFrame, params: PreprocessingParams) -> None:
+def _require_named_columns(table: Parts, params: PreprocessingParams) -> None:
     """Raise ConfigurationError for an option that names no column, or the target twice."""
     time_column = params.split.time_column
     require_columns("target", [params.target], table)
@@ -259,12 +368,12 @@ def _warnings(
     return warnings
 
 
-def _identifiers(features: pd.DataFrame) -> list[str]:
+def _identifiers(names: Iterable[str]) -> list[str]:
     """Warnings of columns that may identify rows."""
     return [
         f"Column '{name}' has another value in every row: if it identifies rows, add it "
         "to `exclude` in globals.yml."
-        for name in identifying_columns(features)
+        for name in names
     ]
 
 
@@ -279,14 +388,14 @@ def _copies(copies: Codes | None) -> list[str]:
     ]
 
 
-def _sides_by_hash(table: pd.DataFrame, split: SplitParams) -> np.ndarray:
-    fractions = salted_fractions(table[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64), split.salt)
-    train_below = 1 - split.valid_fraction - split.test_fraction
-    side = np.where(fractions < train_below, "train", "valid")
-    return np.where(fractions >= 1 - split.test_fraction, "test", side)
+def _sides_by_hash(hashes: Hashes, split: SplitParams) -> Sides:
+    fractions = salted_fractions(hashes, split.salt)
+    side = (fractions >= 1 - split.valid_fraction - split.test_fraction).astype(np.int8)
+    side[fractions >= 1 - split.test_fraction] = SIDES.index("test")
+    return side
 
 
-def _sides_by_time(times: pd.Series, split: SplitParams) -> tuple[np.ndarray, dict[str, str]]:
+def _sides_by_time(times: pd.Series, split: SplitParams) -> tuple[Sides, dict[str, str]]:
     periods = times.dt.to_period(split.period)
     present = sorted(periods.unique())
     if len(present) > 3 and _has_only_begun(periods, present[-1]):
@@ -298,7 +407,8 @@ def _sides_by_time(times: pd.Series, split: SplitParams) -> tuple[np.ndarray, di
             "in globals.yml, or set time_column: null."
         )
     valid, test = present[-2], present[-1]
-    side = np.where(periods < valid, "train", np.where(periods < test, "valid", "test"))
+    side = (periods >= valid).to_numpy().astype(np.int8)
+    side[(periods >= test).to_numpy()] = SIDES.index("test")
     boundaries = {
         "train_from": times.min().isoformat(),
         "valid_from": valid.start_time.isoformat(),

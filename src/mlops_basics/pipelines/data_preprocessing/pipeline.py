@@ -25,7 +25,12 @@ def create_pipeline() -> Pipeline:
             ),
             Node(
                 func=split_data,
-                inputs=["preprocessed_data", "table_info", "params:preprocessing"],
+                inputs=[
+                    "preprocessed_data",
+                    "table_info",
+                    "params:preprocessing",
+                    "params:training",
+                ],
                 outputs=["train_data", "valid_data", "test_data", "split_report"],
                 name="split_data",
             ),

@@ -25,6 +25,7 @@ from mlops_basics.schemas import (
     Model,
     OrderCheck,
     OverfitCheck,
+    Parts,
     PreprocessingParams,
     Recipe,
     RefitReport,
@@ -53,7 +54,6 @@ from . import decision, evidence, gate
 from .ages import FOLD_COLUMN
 from .out_of_fold import ROW_COLUMN
 
-POSITION = "__position__"  # of a row in the table as collected
 THIRDS = ("low third", "middle third", "high third")
 
 
@@ -146,7 +146,7 @@ def explain_model(
 def score_gate(
     champion: Champion,
     judged_model: Model,
-    labelled_data: pd.DataFrame,
+    labelled_data: Parts,
     train_data: pd.DataFrame,
     valid_data: pd.DataFrame,
     test_data: pd.DataFrame,
@@ -174,8 +174,7 @@ def score_gate(
         speaking = train_data.iloc[fold_scores[ROW_COLUMN]]
         rows = pd.concat([rows, speaking], ignore_index=True)
         folds = np.append(folds, fold_scores[FOLD_COLUMN])
-    placed = labelled_data.assign(**{POSITION: np.arange(len(labelled_data))})
-    labelled = rows_by_hash(placed, rows, table_info.target)
+    labelled, positions = rows_by_hash(labelled_data, rows, table_info.target)
     groups = row_groups(rows, preprocessing, for_proof=True)
     unseen, ages, which_rows = gate.unseen_rows(
         labelled, champion, table_info, params, groups.codes
@@ -223,8 +222,8 @@ def score_gate(
     )
     if scored is not None and recipe is not None:
         metric = decision.metric_to_test(params, "classification" if classes else "regression")
-        positions = labelled[POSITION].to_numpy(dtype=np.int64)
-        request = evidence.add_look(request, champion, scored, positions, recipe, metric, params)
+        at = positions[unseen].astype(np.int64)
+        request = evidence.add_look(request, champion, scored, at, recipe, metric, params)
     return rows[[ROW_HASH_COLUMN]] if scored is None else scored, request, request
 
 

@@ -18,6 +18,7 @@ from mlops_basics.schemas import (
     Champion,
     DecisionParams,
     OverfitCheck,
+    Parts,
     PreprocessingParams,
     Recipe,
     RefitReport,
@@ -52,7 +53,7 @@ def predict_folds(
     champion: Champion,
     recipe: Recipe,
     refit_report: RefitReport,
-    labelled_data: pd.DataFrame,
+    labelled_data: Parts,
     train_data: pd.DataFrame,
     valid_data: pd.DataFrame,
     test_data: pd.DataFrame,
@@ -109,7 +110,7 @@ def predict_folds(
 
 def _speaking(
     champion: Champion,
-    labelled: pd.DataFrame,
+    labelled: Parts,
     train: pd.DataFrame,
     test: pd.DataFrame,
     info: TableInfo,
@@ -120,10 +121,10 @@ def _speaking(
     nothing = np.zeros(len(train), dtype=bool)
     if champion.version == NO_CHAMPION or params.folds == 0 or preprocessing.split.time_column:
         return nothing
-    if gate.why_unusable(champion, labelled, info) or champion.table is None:
+    if gate.why_unusable(champion, labelled.head(0), info) or champion.table is None:
         return nothing
     if set(champion.table.key_columns) != set(info.key_columns):  # its hashes are of raw values
-        train, test = (rows_by_hash(labelled, rows, info.target) for rows in (train, test))
+        train, test = (rows_by_hash(labelled, rows, info.target)[0] for rows in (train, test))
     seen, seen_of_test = (gate.seen_rows(rows, champion, info) for rows in (train, test))
     if seen is None or seen_of_test is None:
         return nothing

@@ -76,9 +76,10 @@ def describe_reference(
     losses = watched_losses(scores, clip)
     by_hash = split_report.method == "hash"
     groups = row_groups(rows, params, for_proof=True)
+    divided = sum((split_report.of_rows or split_report.rows).values())
     info = MonitoringReference(
         rows=len(rows),
-        thinned=max(round(sum(split_report.rows.values()) / len(test_data)), 1) if by_hash else 1,
+        thinned=max(round(divided / len(test_data)), 1) if by_hash else 1,
         losses=tuple(losses),
         clip=clip,
         times=times,

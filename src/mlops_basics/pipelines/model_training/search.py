@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import optuna
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
@@ -33,7 +34,6 @@ from mlops_basics.stats.intervals.gap import LossGap, loss_gap
 from mlops_basics.table.row_groups import groups_of_sets
 
 if TYPE_CHECKING:
-    import optuna
     from sklearn.pipeline import Pipeline
 
 
@@ -189,8 +189,6 @@ def run_search(
     Returns:
         The best trial, a row a trial, and why the search stopped early ("" if it did not).
     """
-    import optuna
-
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=search.params.seed)
     study = optuna.create_study(sampler=sampler, direction="minimize")
@@ -222,8 +220,6 @@ def run_search(
 
 def _ask(study: optuna.Study, search: Search, made: int) -> optuna.Trial | None:
     """The next suggestion that is no repetition; None where there is none."""
-    import optuna
-
     if made < len(search.candidates):  # each for the first time
         return study.ask()
     varied = [name for name, candidate in search.candidates.items() if candidate.space]

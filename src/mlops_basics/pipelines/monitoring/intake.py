@@ -102,10 +102,10 @@ class _Look:
         """Look at the next batch."""
         self._look_into(batch)
         target = self._release.table.target
-        if target in batch.table.columns and any(
+        if target in batch.parts.columns and any(
             part.number and not part.skip for part in self._parts(batch.name)
         ):
-            self._table = with_target_seen(self._table, batch.table[target])
+            self._table = with_target_seen(self._table, batch.parts[target])
 
     def _look_into(self, batch: Batch) -> None:
         before = {record.key: record for record in self._records.get(batch.name, [])}
@@ -183,14 +183,14 @@ class _Look:
     def _rows_learned(self, batch: Batch) -> int | None:
         """With how many rows the release learned from this file, if these are its first ones."""
         record = self._learned.get(batch.name)
-        if record is None or not record.content or record.rows > len(batch.table):
+        if record is None or not record.content or record.rows > len(batch.parts):
             return None
         first = batch.table.iloc[: record.rows]
         return record.rows if self._delivered(first) == record.content else None
 
     def _delivered(self, table: pd.DataFrame) -> str:
         """A digest of rows as they were delivered, as ``collect_batches`` writes it down."""
-        columns = RowKeys(self._params.target, self._params.exclude).of(table)
+        columns = RowKeys(self._params.target, self._params.exclude).of(table.columns)
         return content_digest(row_hashes(table, columns))
 
     def _new_part(
@@ -301,7 +301,7 @@ class _Look:
             f"Its rows were in {names} when they were judged or learned from: they count once, and "
             "the next training reads them here."
         )
-        return [self._duplicate(batch, content, 0, len(batch.table), reason)]
+        return [self._duplicate(batch, content, 0, len(batch.parts), reason)]
 
     @cached_property
     def _regrouped(self) -> dict[str, tuple[str, ...]]:
@@ -347,7 +347,7 @@ class _Look:
 
     def _twice(self, batch: Batch, content: str, begin: int, other: str) -> Incoming:
         """Rows that two files hold now; a file that holds nothing else is left out."""
-        count = len(batch.table) - begin
+        count = len(batch.parts) - begin
         if begin:
             reason = (
                 f"{_these(begin, count)} are those of '{other}', which count once. Remove them "
@@ -391,7 +391,7 @@ class _Look:
     def _content_of(self, name: str, rows: int) -> str:
         """What a file holds now; empty if it has another number of rows, or cannot be read."""
         batch, parts = self._present[name], self._parts(name)
-        if len(batch.table) != rows:
+        if len(batch.parts) != rows:
             return ""
         if len(parts) == 1 and parts[0].outcome == "used" and parts[0].sha256 == batch.sha256:
             return parts[0].content if parts[0].rows == rows else ""
@@ -416,7 +416,7 @@ class _Look:
             "name": batch.name,
             "sha256": batch.sha256,
             "seen_by": self._run_id,
-            "rows": len(batch.table),
+            "rows": len(batch.parts),
         }
         return WatchedBatch.model_validate(common | values)
 

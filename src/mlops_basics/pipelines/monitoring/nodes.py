@@ -237,7 +237,7 @@ def _add_labels(
         return *_mended(watch, record), [MENDED]
     time_column = preprocessing.split.time_column
     if time_column:  # bursts are seen in the order of time
-        times = incoming.batch.table[time_column].iloc[incoming.rows]
+        times = incoming.batch.parts[time_column].iloc[incoming.rows]
         written = (release.table.times or {}).get(time_column)
         order = read_times(times, written)[0].reset_index(drop=True).argsort()
         features, target = features.iloc[order], target.iloc[order]

@@ -61,9 +61,9 @@ def usable_features(
     require_finite_batch(batch, params.exclude)
     if params.split.time_column:
         known = (table.times or {}).get(params.split.time_column)
-        require_times(batch.table[params.split.time_column], batch.name, known)
-    if params.target in batch.table.columns:
-        fault = target_fault(batch.table[params.target], table)
+        require_times(batch.parts[params.split.time_column], batch.name, known)
+    if params.target in batch.parts.columns:
+        fault = target_fault(batch.parts[params.target], table)
         if fault:
             raise DataError(f"The file '{batch.name}' cannot be learned from: {fault}")
     return features
@@ -147,7 +147,7 @@ def _check_columns(batch: Batch, table: TableInfo, params: PreprocessingParams) 
 
 def _check_kinds(batch: Batch, kinds: Mapping[str, str]) -> None:
     for name, before in kinds.items():
-        values = batch.table[name] if name in batch.table.columns else pd.Series(dtype="float64")
+        values = batch.parts[name] if name in batch.parts.columns else pd.Series(dtype="float64")
         typed_column(values)  # refuses lists and the like, also where nothing was known before
         kinds_now = {value_kind(plain_column(values)), column_kind(values)}  # "text", and "times"
         if "" not in kinds_now and before and before not in kinds_now:

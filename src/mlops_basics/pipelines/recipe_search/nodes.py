@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.schemas import BATCH_COLUMN, PreprocessingParams, TableInfo
+from mlops_basics.schemas import (
+    BATCH_COLUMN,
+    ROW_HASH_COLUMN,
+    Parts,
+    PreprocessingParams,
+    TableInfo,
+    TrainingParams,
+)
 from mlops_basics.schemas.policy import ENOUGH_ROWS, MOST_ROWS
+from mlops_basics.table.row_hash import smallest_hashes
 
 
 def hold_out_newest(
-    preprocessed_data: pd.DataFrame, table_info: TableInfo, params: PreprocessingParams
+    preprocessed_data: Parts,
+    table_info: TableInfo,
+    params: PreprocessingParams,
+    training: TrainingParams,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Divide the rows into train and valid: the newest labelled batches are valid.
 
     They are taken from the newest on until they hold 300 rows, or ``valid_fraction`` of all. Where
     they hold 1,300 rows or more, the first 1,000 of them are valid, and the others in neither:
-    what the search has not seen may speak for or against what it finds.
+    what the search has not seen may speak for or against what it finds. Of more train rows than
+    ``training.max_rows`` a sample by hash is taken.
 
     Returns:
         Train and valid rows, in the order of the table.
@@ -24,15 +37,16 @@ def hold_out_newest(
     Raises:
         DataError: If either has fewer than ``min_rows`` rows, or train has one class only.
     """
-    counts = preprocessed_data[BATCH_COLUMN].value_counts().sort_index(ascending=False)
+    batches = preprocessed_data[BATCH_COLUMN]
+    counts = batches.value_counts().sort_index(ascending=False)
     split = params.split
-    wanted = min(ENOUGH_ROWS, split.valid_fraction * len(preprocessed_data))
+    wanted = min(ENOUGH_ROWS, split.valid_fraction * len(batches))
     before = counts.cumsum() - counts  # rows of the batches that are newer
-    newest = set(counts.index[before < wanted])
-    is_valid = preprocessed_data[BATCH_COLUMN].isin(newest)
-    train, valid = (
-        preprocessed_data[rows].reset_index(drop=True) for rows in (~is_valid, is_valid)
-    )
+    is_valid = batches.isin(set(counts.index[before < wanted])).to_numpy()
+    hashes = preprocessed_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
+    kept = smallest_hashes(hashes, ~is_valid, split.salt, training.max_rows)
+    train = preprocessed_data.take(np.flatnonzero(~is_valid & kept))
+    valid = preprocessed_data.take(np.flatnonzero(is_valid))
     if len(valid) >= MOST_ROWS + ENOUGH_ROWS:
         valid = valid.head(MOST_ROWS)
     if min(len(train), len(valid)) < split.min_rows:

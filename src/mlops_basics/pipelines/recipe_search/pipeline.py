@@ -13,7 +13,12 @@ def create_pipeline() -> Pipeline:
         [
             Node(
                 func=hold_out_newest,
-                inputs=["preprocessed_data", "table_info", "params:preprocessing"],
+                inputs=[
+                    "preprocessed_data",
+                    "table_info",
+                    "params:preprocessing",
+                    "params:training",
+                ],
                 outputs=["train_data", "valid_data"],
                 name="hold_out_newest",
             ),

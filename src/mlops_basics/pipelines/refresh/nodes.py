@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from mlops_basics.schemas import (
     ModelRecord,
     MonitoringParams,
     MonitoringReference,
+    Parts,
     PreprocessingParams,
     Recipe,
     Release,
@@ -33,6 +34,7 @@ from mlops_basics.scoring.scores import Scores, error_clip, watched_losses
 from mlops_basics.table.learning import LabelledRows, as_learned, labelled_rows
 from mlops_basics.table.profile import feature_profile, time_columns
 from mlops_basics.table.row_groups import NO_GROUPS, Codes, RowGroups
+from mlops_basics.table.row_hash import hashes_of_parts, smallest_hashes
 
 EXAMPLE_ROWS = 5
 #: The newest batches that a new watch compares later ones with.
@@ -40,7 +42,7 @@ REFERENCE_BATCHES = 3
 
 
 def refit_release(
-    raw_data: pd.DataFrame,
+    raw_data: Parts,
     production: Release,
     run_context: RunContext,
     plan: dict[str, Any] | None,
@@ -60,7 +62,7 @@ def refit_release(
     """
     due = read_plan(plan)
     require_known_code(due.recipe, training)
-    rows = _rows(raw_data, production, preprocessing).of(due.files or due.batches)
+    rows = _rows(raw_data, due.files or due.batches, production, preprocessing, training)
     rows = rows.of_classes(production.table.classes)
     model = fit_recipe(due.recipe, rows.features, as_learned(rows.target, production.model))
     table = production.table.model_copy(
@@ -84,7 +86,7 @@ def refit_release(
 
 
 def refresh_reference(
-    raw_data: pd.DataFrame,
+    raw_data: Parts,
     production: Release,
     plan: dict[str, Any] | None,
     preprocessing: PreprocessingParams,
@@ -102,7 +104,7 @@ def refresh_reference(
     require_known_code(due.recipe, training)
     if due.action == "refresh" and reference is not None:
         return reference.sample, reference.profile, reference.losses, reference.info
-    rows = _rows(raw_data, production, preprocessing)
+    rows = _rows(raw_data, None, production, preprocessing, training)
     names = sorted(set(rows.batch))
     features_of, scores_of, groups_of = [], [], []
     for name in names[1:][-REFERENCE_BATCHES:]:
@@ -190,9 +192,25 @@ def read_plan(plan: dict[str, Any] | None) -> Plan:
     return Plan.model_validate(plan)
 
 
-def _rows(raw: pd.DataFrame, production: Release, params: PreprocessingParams) -> LabelledRows:
-    position = raw.groupby(BATCH_COLUMN, sort=False).cumcount()
-    return labelled_rows(raw, np.asarray(position, dtype=np.int64), production.table, params)
+def _rows(
+    raw: Parts,
+    batches: Collection[str] | None,
+    production: Release,
+    params: PreprocessingParams,
+    training: TrainingParams,
+) -> LabelledRows:
+    """The labelled rows of some batches, or of all; of too many a sample by hash."""
+    batch = raw[BATCH_COLUMN]
+    position = batch.groupby(batch, sort=False).cumcount().to_numpy(dtype=np.int64)
+    wanted = np.ones(len(raw), dtype=bool)
+    if batches is not None:
+        wanted = batch.isin(batches).to_numpy()
+    if training.max_rows is not None and int(wanted.sum()) > training.max_rows:
+        keys = [name for name in production.table.key_columns if name in raw.columns]
+        hashes = hashes_of_parts(raw, keys)
+        wanted &= smallest_hashes(hashes, wanted, params.split.salt, training.max_rows)
+    table = raw.take(np.flatnonzero(wanted))
+    return labelled_rows(table, position[wanted].astype(np.int64), production.table, params)
 
 
 def _joined_groups(codes: Sequence[Codes | None], preprocessing: PreprocessingParams) -> RowGroups:

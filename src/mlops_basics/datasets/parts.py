@@ -1,0 +1,126 @@
+"""A table as Parquet files, of which one at a time is in memory."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+
+import fsspec
+import pandas as pd
+from kedro.io import AbstractVersionedDataset, DatasetError, Version
+from kedro.io.core import get_filepath_str, get_protocol_and_path
+
+from mlops_basics.schemas import Part, Parts
+from mlops_basics.table.engine import map_parts
+
+
+class PartsDataset(AbstractVersionedDataset[pd.DataFrame | Parts, pd.DataFrame | Parts]):
+    """``PartsDataset`` saves a table in parts, and loads them when they are needed.
+
+    A table of one part is a Parquet file, one of several a folder of them; ``pandas.read_parquet``
+    reads either whole.
+
+    Example of a catalog entry::
+
+        raw_data:
+          type: mlops_basics.datasets.PartsDataset
+          filepath: data/bronze/raw_data.parquet
+          versioned: true
+
+    >>> dataset = PartsDataset(filepath="memory://table.parquet")
+    >>> dataset.save(Parts.of(pd.DataFrame({"x": [1, 2]}), pd.DataFrame({"x": [3]})))
+    >>> dataset.load()["x"].tolist()
+    [1, 2, 3]
+    """
+
+    def __init__(
+        self,
+        *,
+        filepath: str,
+        whole: bool = False,
+        version: Version | None = None,
+        credentials: dict[str, Any] | None = None,
+        fs_args: dict[str, Any] | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Args:
+            filepath: The file or folder, with any protocol that fsspec knows.
+            whole: Whether ``load`` gives a ``pandas.DataFrame`` with all rows, for who wants one.
+            version: Versions to load and to save, by Kedro.
+            credentials: Arguments of the file system that are secret.
+            fs_args: Other arguments of the file system.
+            metadata: Ignored by Kedro, read by plugins.
+        """
+        self._protocol, path = get_protocol_and_path(filepath, version)
+        self._fs = fsspec.filesystem(self._protocol, **(credentials or {}), **(fs_args or {}))
+        self._whole, self.metadata = whole, metadata
+        super().__init__(
+            filepath=PurePosixPath(path),
+            version=version,
+            exists_function=self._fs.exists,
+            glob_function=self._fs.glob,
+        )
+
+    def load(self) -> Parts | pd.DataFrame:
+        path = get_filepath_str(self._get_load_path(), self._protocol)
+        files = sorted(file for file in self._fs.find(path) if file.endswith(".parquet"))
+        if not files:
+            raise DatasetError(f"{path} holds no part of a table.")
+        shapes = [_shape(self._fs, file) for file in files]
+        table = Parts(
+            shapes[0][1],
+            tuple(
+                Part(rows, partial(_read, self._fs, file))
+                for file, (rows, _) in zip(files, shapes, strict=True)
+            ),
+        )
+        return table.read() if self._whole else table
+
+    def save(self, data: pd.DataFrame | Parts) -> None:
+        path = get_filepath_str(self._get_save_path(), self._protocol)
+        parts = data.parts if isinstance(data, Parts) else Parts.of(data).parts
+        files = [f"{path}/part-{number:05}.parquet" for number in range(len(parts))]
+        if len(parts) == 1:
+            files = [path]
+        self._fs.makedirs(str(PurePosixPath(files[0]).parent), exist_ok=True)
+        try:
+            for _ in map_parts(partial(_write, self._fs), list(zip(files, parts, strict=True))):
+                pass
+        except BaseException:  # half a table is none
+            with contextlib.suppress(FileNotFoundError):
+                self._fs.rm(path, recursive=True)
+            raise
+        finally:
+            self._fs.invalidate_cache()
+
+    def _exists(self) -> bool:
+        path = get_filepath_str(self._get_load_path(), self._protocol)
+        return bool(self._fs.exists(path))
+
+    def _describe(self) -> dict[str, Any]:
+        return {"filepath": self._filepath, "protocol": self._protocol, "version": self._version}
+
+
+def _write(fs: Any, part: tuple[str, Part]) -> None:
+    path, rows = part
+    table = rows.read(None)
+    with fs.open(path, "wb") as file:
+        table.to_parquet(file)
+
+
+def _read(fs: Any, path: str, columns: Sequence[str] | None) -> pd.DataFrame:
+    with fs.open(path, "rb") as file:
+        return pd.read_parquet(file, columns=None if columns is None else list(columns))
+
+
+def _shape(fs: Any, path: str) -> tuple[int, tuple[str, ...]]:
+    """How many rows a file has, and its columns."""
+    import pyarrow.parquet as pq
+
+    with fs.open(path, "rb") as file:
+        stored = pq.ParquetFile(file)
+        return stored.metadata.num_rows, tuple(stored.schema_arrow.names)

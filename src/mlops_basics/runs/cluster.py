@@ -1,0 +1,202 @@
+"""The Dask cluster of a run, where the environment has a ``dask.yml``."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from mlops_basics.config.own_code import found_packages, own_packages, source_folder
+from mlops_basics.errors import INSTALL, ClusterError, ConfigurationError
+from mlops_basics.table.engine import working_on
+
+from .code_version import LIBRARIES
+
+ADDRESS = "scheduler-address"
+ENCRYPTION = "distributed.comm.require-encryption"
+_TLS = "distributed.comm.tls"
+_FILES = (f"{_TLS}.ca-file", f"{_TLS}.client.cert", f"{_TLS}.client.key")
+_ENCRYPTED = ("tls", "wss")
+_PAGE = "See docs/how-to/dask.md."
+
+
+@contextmanager
+def open_cluster(given: Mapping[str, Any], project_path: Path) -> Iterator[None]:
+    """Let ``map_parts`` work on the cluster that a ``dask.yml`` names, as long as this lasts.
+
+    Args:
+        given: Its content: keys of Dask's own configuration. Dask's environment variables win.
+        project_path: Where relative paths of certificates start.
+
+    Raises:
+        ConfigurationError: For a key that Dask does not know, an address without encryption that
+            is not on this machine, or a certificate that is missing.
+        ClusterError: If the scheduler cannot be reached, has no worker, or if a worker has another
+            version of a library, or other code, than this process.
+    """
+    dask, distributed = _imported()
+    with dask.config.set(_settings(given, dask, project_path)):
+        address = _checked_address(dask)
+        try:
+            client = distributed.Client(address, name="mlops-basics")
+        except Exception as error:
+            raise ClusterError(
+                f"The Dask scheduler {address} cannot be reached: {_innermost(error)}. Is it "
+                f"running, and are its certificates those of dask.yml? {_PAGE}"
+            ) from error
+        with client:
+            patience = dask.config.get("distributed.comm.timeouts.connect")
+            _require_same(client, address, dask.utils.parse_timedelta(patience))
+            with working_on(client, address):
+                yield
+
+
+def _imported() -> tuple[Any, Any]:
+    try:
+        import dask
+        import dask.utils
+
+        # Kept from giving loggers handlers of its own: conf/logging.yml says who speaks.
+        with dask.config.set({"logging": {"version": 1, "incremental": True}}):
+            import distributed
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"dask.yml needs the package '{error.name}', which is not installed. {INSTALL}"
+        ) from error
+    return dask, distributed
+
+
+def _settings(given: Mapping[str, Any], dask: Any, project_path: Path) -> dict[str, Any]:
+    """The keys of a file by their dotted names, then those of Dask's environment variables.
+
+    Paths of certificates start at the project.
+    """
+    settings = {name: value for name, value in _dotted(given) if value not in (None, {})}
+    known = dict(_dotted(dask.config.merge(*dask.config.defaults)))
+    for name in settings:
+        if name != ADDRESS and not any(
+            name == each or name.startswith(f"{each}.") for each in known
+        ):
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise ConfigurationError(
+                f"Dask has no option '{name}', to which dask.yml gives a value.{hint}"
+            )
+    variables = dask.config.collect_env()
+    variables.pop("config", None)  # DASK_CONFIG: where other files lie
+    # A variable is written with underscores, whatever the option's name.
+    settings |= {name.replace("_", "-"): value for name, value in _dotted(variables)}
+    paths = {name: str(project_path / settings[name]) for name in _FILES if settings.get(name)}
+    return settings | paths
+
+
+def _dotted(tree: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _dotted(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}", value
+
+
+def _checked_address(dask: Any) -> str:
+    """The scheduler's address, if keys and code may be sent there."""
+    from distributed.comm.addressing import parse_address, parse_host_port
+
+    address = dask.config.get(ADDRESS, None)
+    if not address:
+        raise ConfigurationError(
+            f"dask.yml names no scheduler. Write into it: {ADDRESS}: tls://HOST:8786, or set "
+            "DASK_SCHEDULER_ADDRESS."
+        )
+    scheme, place = parse_address(str(address))
+    try:
+        host = "" if scheme == "inproc" else parse_host_port(place)[0]
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{ADDRESS} of dask.yml is {str(address)[:80]!r}: {error}. Write tls://HOST:8786."
+        ) from error
+    if scheme in _ENCRYPTED:
+        _require_files(dask)
+    elif dask.config.get(ENCRYPTION, None) is not False and not _is_this_machine(host):
+        raise ConfigurationError(
+            f"The Dask scheduler {address} is on another machine, and its address is not "
+            "encrypted: keys of the storage and rows would cross the network in plain text. Use "
+            f"tls:// and certificates, or, in a network that you trust, {ENCRYPTION}: false in "
+            f"dask.yml. {_PAGE}"
+        )
+    return str(address)
+
+
+def _require_files(dask: Any) -> None:
+    for name in _FILES:
+        path = dask.config.get(name, None)
+        if not path or not Path(path).is_file():
+            what = f"is not there: {path}" if path else "is not named"
+            raise ConfigurationError(
+                f"The certificate {name} of dask.yml {what}. Make it, or copy it from where the "
+                f"scheduler runs. {_PAGE}"
+            )
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host in ("localhost", "")  # "": in this process
+
+
+def _require_same(client: Any, address: str, patience: float) -> None:
+    """Refuse a cluster without a worker, or one whose results may be others than this process's."""
+    own = {"mlops_basics", *own_packages(source_folder())}
+    try:
+        client.wait_for_workers(1, timeout=patience)
+    except TimeoutError as error:
+        raise ClusterError(
+            f"The Dask scheduler {address} has no worker. Start one: dask worker {address}. {_PAGE}"
+        ) from error
+    versions = client.get_versions(packages=list(LIBRARIES))
+    try:
+        code = client.run(found_packages, sorted(own))
+    except Exception as error:  # it comes as text where the worker cannot even find the function
+        raise ClusterError(
+            f"A worker of {address} cannot run this project's code ({_innermost(error)}): start "
+            f"workers in the project, with its lock and PYTHONPATH=src. {_PAGE}"
+        ) from error
+    here = versions["client"]["packages"]
+    others = {
+        "The scheduler": {
+            name: found
+            for name, found in versions["scheduler"]["packages"].items()
+            if name not in LIBRARIES
+        },
+        **{f"The worker {at}": each["packages"] for at, each in versions["workers"].items()},
+    }
+    for who, packages in others.items():
+        differing = [
+            f"{name} {packages.get(name)} instead of {here[name]}"
+            for name in here
+            if name in packages and packages[name] != here[name]
+        ]
+        if differing:
+            raise ClusterError(
+                f"{who} has other versions than this process: {', '.join(differing)}. Install the "
+                f"same lock there (pip install -r requirements.txt), and start it again. {_PAGE}"
+            )
+    expected = found_packages(own)
+    for at, found in code.items():
+        differing = sorted(name for name in own if found[name] != expected[name])
+        if differing:
+            raise ClusterError(
+                f"The worker {at} has other code than this process in {', '.join(differing)}. "
+                f"Bring the same code there (git pull), and start it again. {_PAGE}"
+            )
+
+
+def _innermost(error: BaseException) -> str:
+    """What a chain of errors began with, in one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

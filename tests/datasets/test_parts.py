@@ -1,0 +1,76 @@
+"""Tests of tables in parts on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from kedro.io import DatasetError, Version
+from kedro_datasets.pandas import ParquetDataset
+from pandas.testing import assert_frame_equal
+
+from mlops_basics.datasets import PartsDataset
+from mlops_basics.errors import DataError, own_error
+from mlops_basics.schemas import Part, Parts
+
+FIRST = pd.DataFrame(
+    {"x": [1.5, None], "day": pd.to_datetime(["2026-01-01", None]), "c": ["a", None]}
+)
+SECOND = FIRST.iloc[::-1].reset_index(drop=True)
+WHOLE = pd.concat([FIRST, SECOND], ignore_index=True)
+
+
+def failing(part: Part, columns: list[str], number: int) -> pd.DataFrame:
+    """Fails at the second part."""
+    if number:
+        raise DataError("The column 'x' holds text.")
+    return part.read(columns)
+
+
+@pytest.mark.parametrize("parts", [(FIRST,), (FIRST, SECOND)], ids=["one", "two"])
+def test_what_is_saved_is_loaded(tmp_path: Path, parts: tuple[pd.DataFrame, ...]) -> None:
+    """Part by part, columns in their types; pandas reads it, too."""
+    path = tmp_path / "table.parquet"
+    dataset = PartsDataset(filepath=str(path))
+    assert not dataset.exists()
+    dataset.save(Parts.of(*parts))
+    assert dataset.exists()
+    loaded = dataset.load()
+    assert [part.rows for part in loaded.parts] == [2] * len(parts)
+    expected = WHOLE.head(2 * len(parts))
+    assert_frame_equal(loaded.read(), expected)
+    assert_frame_equal(loaded.read(["c", "x"]), expected[["c", "x"]])
+    assert_frame_equal(pd.read_parquet(path), expected)
+    assert path.is_dir() == (len(parts) > 1)
+    assert_frame_equal(PartsDataset(filepath=str(path), whole=True).load(), expected)
+
+
+def test_a_table_of_one_part_is_the_file_that_it_was_before(tmp_path: Path) -> None:
+    """So that a run of an earlier version is reproduced byte for byte."""
+    version = Version(None, "2026-01-01T00.00.00.000Z")
+    ours = PartsDataset(filepath=str(tmp_path / "a.parquet"), version=version)
+    before = ParquetDataset(filepath=str(tmp_path / "b.parquet"), version=version)
+    ours.save(Parts.of(FIRST))
+    before.save(FIRST)
+    (one,), (other,) = (list(tmp_path.glob(f"{name}.parquet/*/*")) for name in "ab")
+    assert one.read_bytes() == other.read_bytes()
+    earlier = PartsDataset(filepath=str(tmp_path / "b.parquet"), version=Version(None, None))
+    assert_frame_equal(earlier.load().read(), FIRST)
+
+
+def test_half_a_table_is_none(tmp_path: Path) -> None:
+    """What fails at a later part leaves nothing, and is told as it was."""
+    dataset = PartsDataset(filepath=str(tmp_path / "table.parquet"))
+    table = Parts.of(FIRST, SECOND)
+    with pytest.raises(DatasetError) as caught:
+        dataset.save(table.changed(failing, [0, 1], columns=table.columns))
+    assert str(own_error(caught.value)) == "The column 'x' holds text."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_empty_folder_is_no_table(tmp_path: Path) -> None:
+    """It is named."""
+    (tmp_path / "table.parquet").mkdir()
+    with pytest.raises(DatasetError, match="holds no part of a table"):
+        PartsDataset(filepath=str(tmp_path / "table.parquet")).load()

@@ -1,0 +1,83 @@
+"""Tests of a table in parts: what is read of it is what the whole table holds."""
+
+from __future__ import annotations
+
+import pickle
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal, assert_series_equal
+
+from mlops_basics.schemas import Part, Parts, parts
+
+WHOLE = pd.DataFrame({"x": range(10), "name": list("abcdefghij")})
+
+
+def cut(*ends: int) -> Parts:
+    """The table, cut before these rows."""
+    return Parts.of(*(WHOLE.iloc[begin:end] for begin, end in pairwise([0, *ends, 10])))
+
+
+def doubled(part: Part, columns: list[str], added: int) -> pd.DataFrame:
+    """Each row twice, ``x`` larger."""
+    table = part.read(columns)
+    twice = pd.concat([table, table])
+    return twice.assign(x=twice["x"] + added) if "x" in columns else twice
+
+
+@given(st.lists(st.integers(0, 10)).map(sorted), st.lists(st.integers(0, 9)))
+def test_wherever_it_is_cut_it_is_the_same_table(ends: list[int], positions: list[int]) -> None:
+    """All of it, some columns, some rows in any order, and the first ones."""
+    table = cut(*ends)
+    assert len(table) == 10
+    assert_frame_equal(table.read(), WHOLE)
+    assert_frame_equal(table.read(["name"]), WHOLE[["name"]])
+    assert_series_equal(table["x"], WHOLE["x"])
+    expected = WHOLE.iloc[positions].reset_index(drop=True)
+    assert_frame_equal(table.take(np.array(positions, dtype=np.int64)), expected)
+    assert_frame_equal(table.head(3), WHOLE.head(3))
+    found = [WHOLE.iloc[rows].reset_index(drop=True) for rows in table.slices]
+    assert all(len(rows) == part.rows for rows, part in zip(found, table.parts, strict=True))
+
+
+def test_a_change_is_made_when_a_part_is_read() -> None:
+    """Of the columns that are asked for; parts without rows are left out."""
+    table = cut(4, 4, 9)
+    counts = [2 * part.rows for part in table.parts]
+    changed = table.changed(doubled, [100, 200, 300, 400], columns=table.columns, rows=counts)
+    assert [part.rows for part in changed.parts] == [8, 10, 2]
+    assert changed["x"].tolist() == [
+        *[100, 101, 102, 103] * 2,
+        *[304, 305, 306, 307, 308] * 2,
+        *[409] * 2,
+    ]
+    assert changed.read(["name"]).columns.tolist() == ["name"]
+    assert_frame_equal(pickle.loads(pickle.dumps(changed)).read(), changed.read())  # noqa: S301 (our own)
+
+
+def test_neighbours_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Up to the rows of a part; larger ones stay as they are."""
+    monkeypatch.setattr(parts, "PART_ROWS", 4)
+    gathered = cut(1, 2, 4, 9).gathered()
+    assert [part.rows for part in gathered.parts] == [4, 5, 1]
+    assert_frame_equal(gathered.read(), WHOLE)
+
+
+def test_a_small_table_is_held_and_a_large_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its cells."""
+    monkeypatch.setattr(parts, "HELD_CELLS", 20)
+    assert len(cut(5).held().parts) == 1
+    monkeypatch.setattr(parts, "HELD_CELLS", 19)
+    assert len(cut(5).held().parts) == 2
+
+
+def test_it_says_how_it_becomes_a_table() -> None:
+    """For who loads one in a notebook."""
+    assert repr(cut(5)) == (
+        "Parts(10 rows x 2 columns, parts: 2): .read() gives a pandas.DataFrame, .head(5) its "
+        "first rows"
+    )
