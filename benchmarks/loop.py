@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -45,12 +47,26 @@ def iris(project: Project, runs: int) -> list[tuple[str, float, float]]:
 
 
 def idle(project: Project, runs: int) -> list[tuple[str, float, float]]:
-    """CPU of `kedro ct` with nothing to do over the imports that any such command makes."""
+    """CPU of commands with nothing to do over what Kedro and its plugins cost by themselves.
+
+    Of `kedro ct` over the imports that any such command makes; of `kedro releases` over `kedro
+    --help` in an empty Kedro project.
+    """
     cost_of(KEDRO, project.path)
     command = [KEDRO[0], "ct"]
     cost_of(command, project.path)  # the first look begins the watch
+    new = [KEDRO[0], "new", "--name", "empty", "--tools", "none", "--example", "n"]
+    cost_of(new, project.path, {"DO_NOT_TRACK": "1"})
+    shutil.copy(project.path / ".telemetry", project.path / "empty")  # else it asks a network
     costs = compare(
-        {"imports": [sys.executable, "-c", FLOOR], "kedro ct": command}, project.path, runs
+        {
+            "imports": [sys.executable, "-c", FLOOR],
+            "kedro ct": command,
+            "kedro releases": [KEDRO[0], "releases"],
+            "kedro --help": ["sh", "-c", f"cd empty && exec {shlex.quote(KEDRO[0])} --help"],
+        },
+        project.path,
+        runs,
     )
     show("idle", costs)
     return [
@@ -58,7 +74,12 @@ def idle(project: Project, runs: int) -> list[tuple[str, float, float]]:
             "iris: kedro ct with nothing to do / imports, CPU",
             costs["kedro ct"].cpu / costs["imports"].cpu,
             1.3,
-        )
+        ),
+        (
+            "iris: kedro releases / kedro --help of an empty project, CPU",
+            costs["kedro releases"].cpu / costs["kedro --help"].cpu,
+            1.0,
+        ),
     ]
 
 
