@@ -22,8 +22,8 @@ from mlops_basics.errors import own_error
 from mlops_basics.runs.session import Place
 from mlops_basics.safe_text import make_logs_safe, safe_text, short_text, with_environment
 
-# What is imported by now, MLflow by a plugin, stays to the end: to look for garbage in it, again and
-# again, was a fifth of the CPU of a command that only tells.
+# What is imported by now, MLflow by a plugin, stays to the end: to look for garbage in it again and
+# again was a fifth of the CPU of a command that only tells.
 gc.freeze()
 
 #: conf/logging.yml keeps these quiet: errors reach the terminal once, as a readable message.
