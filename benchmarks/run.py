@@ -22,6 +22,7 @@ from benchmarks import (  # noqa: E402
     loop,
     policies,
     proof,
+    scale,
     storage,
 )
 from benchmarks.bars import Measured  # noqa: E402
@@ -43,6 +44,7 @@ PARTS: dict[str, Callable[[Project, Path, argparse.Namespace], Sides]] = {
     ),
     "drift": lambda _, folder, given: ([], drift_speed.measure(folder, turns=given.runs)),
     "storage": lambda project, _, given: storage.measure(project, given.runs),
+    "scale": lambda *_: (scale.measure([1_000_000, 20_000_000]), []),
     "first": lambda *_: (first_ten_minutes.measure(), []),
 }
 

@@ -1,0 +1,48 @@
+"""The benchmark of sizes: what it generates, and what it adds up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+from benchmarks import scale
+
+
+def test_the_table_is_written_in_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of so many rows each, all different."""
+    monkeypatch.setattr(scale, "FILE_ROWS", 40)
+    scale.write_table(tmp_path / "source", 100)
+    files = [pd.read_csv(file) for file in sorted((tmp_path / "source").iterdir())]
+    assert [table.shape for table in files] == [(40, 20), (40, 20), (20, 20)]
+    assert not pd.concat(files).duplicated().any()
+
+
+def test_each_stage_has_what_its_nodes_cost() -> None:
+    """From the first load on; the peak is that since the event before."""
+    hooks = scale.StageHooks()
+    hooks.before_dataset_loaded()
+    hooks.after_dataset_loaded(SimpleNamespace(name="one.a"))
+    ballast = bytearray(200_000_000)
+    hooks.after_node_run(SimpleNamespace(name="two.b"))
+    del ballast
+    hooks.after_dataset_saved(SimpleNamespace(name="one.c"))
+    hooks.after_dataset_saved(SimpleNamespace(name="three.d"))
+    assert set(hooks.stages) == {"one", "two", "three"}
+    assert hooks.stages["two"].peak > hooks.stages["three"].peak + 1.5e8
+    assert all(stage.cpu >= 0 for stage in hooks.stages.values())
+
+
+def test_the_bars_are_of_the_most_and_the_fewest_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a row, in the stages that see all rows."""
+
+    def cost_of(rows: int, scratch: Path) -> dict[str, object]:
+        data = {"cpu": 3.0 if rows == 100 else 90.0, "peak": 1e9}
+        stages = {"data_collection": data, "data_preprocessing": data, "model_training": data}
+        return {"cpu": 9.0, "peak": 2e9 if rows > 100 else 1e9, "stages": stages}
+
+    monkeypatch.setattr(scale, "cost_of", cost_of)
+    memory, growth = scale.measure([1_000, 100])
+    assert memory[1:] == (2.0, 3.0)
+    assert growth[1:] == (3.0, 1.2)
