@@ -27,6 +27,7 @@ OF_CT = {
 }
 FORMATS = {
     "pandas.ParquetDataset": "Parquet",
+    "mlops_basics.datasets.PartsDataset": "Parquet, a file or a folder of parts",
     "plotly.JSONDataset": "plotly figure (JSON)",
     "text.TextDataset": "HTML",
     "mlops_basics.datasets.SafeCSVDataset": "CSV",

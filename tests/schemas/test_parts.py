@@ -40,6 +40,7 @@ def test_wherever_it_is_cut_it_is_the_same_table(ends: list[int], positions: lis
     expected = WHOLE.iloc[positions].reset_index(drop=True)
     assert_frame_equal(table.take(np.array(positions, dtype=np.int64)), expected)
     assert_frame_equal(table.head(3), WHOLE.head(3))
+    assert pd.DataFrame(dict(table.items(["name", "x"]))).equals(WHOLE[["name", "x"]])
     found = [WHOLE.iloc[rows].reset_index(drop=True) for rows in table.slices]
     assert all(len(rows) == part.rows for rows, part in zip(found, table.parts, strict=True))
 
@@ -73,6 +74,25 @@ def test_a_small_table_is_held_and_a_large_one_is_not(monkeypatch: pytest.Monkey
     assert len(cut(5).held().parts) == 1
     monkeypatch.setattr(parts, "HELD_CELLS", 19)
     assert len(cut(5).held().parts) == 2
+
+
+def test_columns_are_read_several_at_once_where_they_are_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a wide table each read costs more than its column; of a long one each column counts."""
+    read: list[list[str]] = []
+
+    def noted(part: Part, columns: list[str]) -> pd.DataFrame:
+        read.append(columns)
+        return pd.DataFrame(0, index=range(part.rows), columns=columns)
+
+    names = [f"x{at}" for at in range(7)]
+    table = cut(5).changed(noted, columns=names)
+    monkeypatch.setattr(parts, "HELD_CELLS", 30)
+    assert [name for name, _ in table.items(names)] == names
+    assert read == [each for block in (names[:3], names[3:6], names[6:]) for each in (block, block)]
+    monkeypatch.setattr(parts, "HELD_CELLS", 9)
+    assert table.blocks(names) == [[name] for name in names]
 
 
 def test_it_says_how_it_becomes_a_table() -> None:

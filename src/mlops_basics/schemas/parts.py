@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -79,6 +79,17 @@ class Parts:
         if len(self.parts) == 1:
             return self.parts[0].read(columns)
         return pd.concat([part.read(columns) for part in self.parts], ignore_index=True)
+
+    def blocks(self, columns: Sequence[str]) -> list[list[str]]:
+        """The columns in turn, as many at once as memory holds easily: each read has its price."""
+        at_once = max(1, HELD_CELLS // max(1, len(self)))
+        return [list(columns[begin : begin + at_once]) for begin in range(0, len(columns), at_once)]
+
+    def items(self, columns: Sequence[str]) -> Iterator[tuple[str, pd.Series]]:
+        """Name and rows of each column, one after the other."""
+        for block in self.blocks(columns):
+            for name, values in self.read(block).items():
+                yield str(name), values
 
     def take(self, positions: npt.NDArray[np.integer]) -> pd.DataFrame:
         """Some rows, in the order of their positions; shape (positions, columns)."""

@@ -51,11 +51,16 @@ class TableValidator:
         require_rows(data)
         table = data.held()
         columns = [column for column in data.columns if column not in self._ignored]
-        for column in columns:
-            require_finite(table, column)
-        for column in columns:
-            if column not in self._text_columns:
-                require_one_type(table, column)
+        places = [BATCH_COLUMN] if BATCH_COLUMN in data.columns else []
+        for block in table.blocks(columns):
+            rows = table.read([*block, *places])
+            for column in block:
+                require_finite(rows, column)
+        typed = [column for column in columns if column not in self._text_columns]
+        for block in table.blocks(typed):
+            rows = table.read([*block, *places])
+            for column in block:
+                require_one_type(rows, column)
         return data
 
 
@@ -68,7 +73,7 @@ def require_rows(table: pd.DataFrame | Parts) -> None:
         )
 
 
-def require_finite(table: pd.DataFrame | Parts, column: str) -> None:
+def require_finite(table: pd.DataFrame, column: str) -> None:
     """Raises DataError if a number is infinite."""
     infinite = infinite_rows(table[column])
     if infinite.any():
@@ -79,7 +84,7 @@ def require_finite(table: pd.DataFrame | Parts, column: str) -> None:
         )
 
 
-def require_one_type(table: pd.DataFrame | Parts, column: str) -> None:
+def require_one_type(table: pd.DataFrame, column: str) -> None:
     """Raises DataError for text among numbers, or for numbers that are written as text."""
     if isinstance(table[column].dtype, pd.StringDtype) and (
         fault := number_fault(table[column], MOSTLY_NUMBERS)
@@ -250,7 +255,7 @@ def _stray_position(values: pd.Series) -> int | None:
     return int(values.index[values.isin(strays)][0])
 
 
-def _place(table: pd.DataFrame | Parts, position: int) -> str:
+def _place(table: pd.DataFrame, position: int) -> str:
     if BATCH_COLUMN not in table.columns:
         return f"row {position + 1}"
     batch = table[BATCH_COLUMN].iloc[position]

@@ -49,8 +49,8 @@ def copy_sets(features: pd.DataFrame | SeenColumns, target: pd.Series) -> Codes 
         return None
     first_of_each = np.unique(same_features, return_index=True)[1]
     log_share = np.zeros(again.size)
-    for name in map(str, features):
-        codes = pd.factorize(features[name], use_na_sentinel=False)[0]
+    for _, values in features.items():
+        codes = pd.factorize(values, use_na_sentinel=False)[0]
         once = (np.bincount(codes[first_of_each]) == 1).sum()
         coverage = max(1 - once / first_of_each.size, 0.5 / first_of_each.size)
         log_share += np.log(np.bincount(codes)[codes[again]] / n * coverage)
@@ -75,8 +75,8 @@ def one_of_each(features: pd.DataFrame, target: pd.Series) -> npt.NDArray[np.boo
 
 def _codes_of_rows(table: pd.DataFrame | SeenColumns, rows: int) -> Codes:
     codes = np.zeros(rows, dtype=np.int64)
-    for name in map(str, table):
-        codes = _paired(codes, pd.factorize(table[name], use_na_sentinel=False)[0])
+    for _, values in table.items():
+        codes = _paired(codes, pd.factorize(values, use_na_sentinel=False)[0])
         if len(codes) and codes.max() + 1 == len(codes):  # no two are equal: the rest is not needed
             break
     return codes

@@ -39,11 +39,10 @@ class SeenColumns:
     rounded: tuple[str, ...] = ()
     stray: tuple[str, ...] = ()
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.features)
-
-    def __getitem__(self, name: str) -> pd.Series:
-        return typed_feature(self.table[name], self.text_columns)[0]
+    def items(self) -> Iterator[tuple[str, pd.Series]]:
+        """Name and typed rows of each feature, one after the other."""
+        for name, values in self.table.items(self.features):
+            yield name, typed_feature(values, self.text_columns)[0]
 
 
 def see_columns(table: Parts, columns: Sequence[str], text_columns: Collection[str]) -> SeenColumns:
@@ -59,8 +58,7 @@ def see_columns(table: Parts, columns: Sequence[str], text_columns: Collection[s
     """
     seen = SeenColumns(table.held(), text_columns)
     numeric, identifying, rounded, stray, features = [], [], [], [], []
-    for name in columns:
-        raw = seen.table[name]
+    for name, raw in seen.table.items(columns):
         values, order = typed_feature(raw, text_columns)
         if why := why_useless(values):
             seen.dropped[name] = why
