@@ -80,9 +80,8 @@ def assert_equal(found: list[Any], expected: list[Any]) -> None:
             assert one == other
 
 
-@pytest.mark.parametrize("time_column", [None, "day"])
-@pytest.mark.parametrize("group_by", ["auto", "colour"])
-@settings(max_examples=5, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize(("time_column", "group_by"), [(None, "auto"), ("day", "colour")])
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cuts=st.lists(st.integers(1, ROWS), max_size=4, unique=True).map(sorted), seed=st.integers(0, 3)
 )
