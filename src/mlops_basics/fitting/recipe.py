@@ -10,7 +10,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from mlops_basics.errors import ConfigurationError, DataError
-from mlops_basics.safe_text import short_text
+from mlops_basics.safe_text import plural, short_text
 from mlops_basics.schemas import (
     ESTIMATOR_STEP,
     Candidate,
@@ -151,8 +151,8 @@ def fit_recipe(recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any])
     if recipe.task != "regression" and len(classes := pd.unique(pd.Series(target))) < 2:
         held = f"all are of the class {classes[0]!r}" if len(classes) else "there is none"
         raise DataError(
-            f"'{recipe.candidate}' cannot be fitted on {len(target)} rows: {held}, and at least "
-            "two classes are needed. Collect rows of another class."
+            f"'{recipe.candidate}' cannot be fitted on {plural(len(target), 'row')}: {held}, and "
+            "at least two classes are needed. Collect rows of another class."
         )
     estimator = make_estimator(recipe)
     try:
@@ -160,7 +160,7 @@ def fit_recipe(recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any])
         fit_estimator(estimator, encoded, target)
     except ValueError as error:  # scikit-learn's word for rows that do not suit
         raise DataError(
-            f"'{recipe.candidate}' cannot be fitted on {len(target)} rows: {error}"
+            f"'{recipe.candidate}' cannot be fitted on {plural(len(target), 'row')}: {error}"
         ) from error
     if recipe.threshold is not None:
         estimator = with_threshold(estimator, recipe.threshold.value)
@@ -200,8 +200,8 @@ def fit_encoder(
         encoded = pipeline_of(steps).fit_transform(features, target)
     if len(encoded) != len(features):
         raise ConfigurationError(
-            f"`features` ({', '.join(recipe.features)}) make {len(encoded)} rows of "
-            f"{len(features)}: a step has to give one row for each that it gets."
+            f"`features` ({', '.join(recipe.features)}) make {plural(len(encoded), 'row')} of "
+            f"{len(features):,}: a step has to give one row for each that it gets."
         )
     return steps, encoded
 

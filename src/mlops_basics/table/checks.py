@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import ConfigurationError, DataError
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     GROUP_PREFIX,
@@ -68,8 +69,8 @@ def require_rows(table: pd.DataFrame | Parts) -> None:
     """Raises DataError if the rows cannot be divided."""
     if len(table) < MIN_ROWS:
         raise DataError(
-            f"The source has {len(table)} rows, which is too few to divide into train, valid and "
-            "test rows. Collect more rows."
+            f"The source has {plural(len(table), 'row')}, which is too few to divide into train, "
+            "valid and test rows. Collect more rows."
         )
 
 
@@ -78,9 +79,9 @@ def require_finite(table: pd.DataFrame, column: str) -> None:
     infinite = infinite_rows(table[column])
     if infinite.any():
         raise DataError(
-            f"The column '{column}' is infinite in {int(infinite.sum())} of {len(table)} rows, "
-            f"first in {_place(table, int(infinite.argmax()))}. Replace these by a number or "
-            "by a missing value."
+            f"The column '{column}' is infinite in {infinite.sum():,} of "
+            f"{plural(len(table), 'row')}, first in {_place(table, int(infinite.argmax()))}. "
+            "Replace these by a number or by a missing value."
         )
 
 
@@ -147,7 +148,8 @@ def require_finite_batch(batch: Batch, exclude: Collection[str]) -> None:
         infinite = 0 if name in exclude else int(infinite_rows(batch.parts[name]).sum())
         if infinite:
             raise DataError(
-                f"The file '{batch.name}' is infinite in {infinite} rows of its column '{name}'. "
+                f"The file '{batch.name}' is infinite in {plural(infinite, 'row')} of its "
+                f"column '{name}'. "
                 "Replace these by a number or by a missing value."
             )
 
@@ -178,8 +180,8 @@ def require_times(
     if times.isna().any():
         of_file = f" of the file '{batch}'" if batch else ""
         raise DataError(
-            f"The {name}{of_file} is missing in {int(times.isna().sum())} of "
-            f"{len(times)} rows. Fill it in, or remove these rows."
+            f"The {name}{of_file} is missing in {times.isna().sum():,} of "
+            f"{plural(len(times), 'row')}. Fill it in, or remove these rows."
         )
     return times, order
 
@@ -193,7 +195,7 @@ def target_fault(values: pd.Series, table: TableInfo) -> str:
     if table.task == "regression":
         infinite = int(infinite_rows(labels).sum())
         if infinite:
-            return f"its target is infinite in {infinite} rows. Mend it."
+            return f"its target is infinite in {plural(infinite, 'row')}. Mend it."
         return unit_fault(labels, table.target_range)
     if fault := spelling_fault(labels, table.classes):
         return fault

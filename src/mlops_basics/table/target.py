@@ -51,7 +51,7 @@ def read_target(
         values = (numbers > positive_above).astype("Int64").mask(numbers.isna())
     present = values.dropna()
     if present.empty:
-        raise DataError(f"The target '{name}' has no value in any of {len(values)} rows.")
+        raise DataError(f"The target '{name}' has no value in any of {plural(len(values), 'row')}.")
     distinct = present.nunique()
     example = np.asarray(present.iloc[:1], dtype=object).tolist()[0]
     if distinct == 1:

@@ -115,7 +115,7 @@ def test_no_result_holds_nan_or_infinity(pair, min_gain):
     ("champion", "challenger", "reason"),
     [
         ([], [], "refused: 0 rows"),
-        ([1.0], [0.5], "refused: 1 rows"),
+        ([1.0], [0.5], "refused: 1 row,"),
         (np.arange(19.0), np.zeros(19), "refused: 19 rows"),
         (np.arange(50.0), np.arange(50.0), "losses are identical on every row"),
         (np.full(50, 0.3), np.full(50, 0.3) * (1 + 1e-15), "losses are identical on every row"),

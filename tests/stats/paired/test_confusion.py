@@ -208,7 +208,7 @@ def _nan_without_class_two(counts):
     ("triples", "metric", "reason"),
     [
         ([], accuracy, "no rows"),
-        ([(0, 1, 0)], accuracy, "1 rows"),
+        ([(0, 1, 0)], accuracy, "1 row,"),
         ([(0, 1, 0)] * 19, accuracy, "19 rows"),
         ([(0, 0, 0), (1, 1, 1)] * 50, macro_f1, "identical on all 100 rows"),
         ([(0, 1, 0)] * 100, accuracy, "same on every replicate"),

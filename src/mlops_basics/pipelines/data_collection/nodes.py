@@ -96,7 +96,8 @@ def collect_batches(
             table = _drawn(table, drawn)
         elif params.num_instances > len(table):
             warnings.append(
-                f"num_instances is {params.num_instances}, but the source has {len(table)} rows: "
+                f"num_instances is {params.num_instances}, but the source has "
+                f"{plural(len(table), 'row')}: "
                 "all are used."
             )
     # Last: a terminal shows the first ones, and these are known.

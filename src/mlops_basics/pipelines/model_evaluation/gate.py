@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import MlopsError
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import (
     BATCH_COLUMN,
     NO_CHAMPION,
@@ -211,15 +212,16 @@ def request_challenge(
     elif gate is None or rows < params.min_rows:
         status = "too_few_rows"
         reason = (
-            f"{rows} rows remain that neither model was trained or tuned on; at least "
+            f"{plural(rows, 'row')} {'remains' if rows == 1 else 'remain'} that neither model was "
+            f"trained or tuned on; at least "
             f"{params.min_rows} are needed (decision.min_rows). Collect new batches."
         )
     elif groups is not None and groups < MIN_ROWS:
         status = "too_few_rows"
         reason = (
-            f"The {rows} rows that neither model was trained or tuned on are of {groups} groups "
-            f"only ({grouped_by}); at least {MIN_ROWS} are needed, since rows of one group may err "
-            "together. Collect others"
+            f"The {plural(rows, 'row')} that neither model was trained or tuned on are of "
+            f"{plural(groups, 'group')} only ({grouped_by}); at least {MIN_ROWS} are needed, "
+            "since rows of one group may err together. Collect others"
             + (", take a longer `period`" if grouped_by.startswith("day of ") else "")
             + ", or say in globals.yml what belongs together (group_by)."
         )

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlops_basics.safe_text import plural
 from mlops_basics.schemas import MonitoringParams, ReleaseReference
 from mlops_basics.schemas.monitoring import SAMPLE_GROUP
 from mlops_basics.stats.data_drift.result import DriftResult
@@ -166,7 +167,7 @@ def two_sample_scores(
         return TwoSample()
     fewest = min(len(before), len(now), params.classifier_rows)
     if fewest < LEAST_ROWS:
-        return _not_asked(f"a side has {fewest} rows, and {LEAST_ROWS} are needed")
+        return _not_asked(f"a side has {plural(fewest, 'row')}, and {LEAST_ROWS} are needed")
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     rng = np.random.default_rng([params.seed, number])

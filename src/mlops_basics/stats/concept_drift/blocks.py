@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special  # type: ignore[import-untyped, unused-ignore]
 
+from mlops_basics.safe_text import plural
 from mlops_basics.stats import _check
 from mlops_basics.stats._special import smallest_where
 
@@ -168,10 +169,11 @@ def choose_block(losses: ArrayLike, *, run: float = 1.0) -> BlockChoice:
     effective = n * min(float(losses.var(ddof=1)) / v, 1.0) if b > 1 else float(n)
     longest = candidates[-1][0]
     if b == 1:
-        reason = f"single rows: blocks of up to {longest} rows show no bursts"
+        reason = f"single rows: blocks of up to {plural(longest, 'row')} show no bursts"
     else:
         reason = (
-            f"blocks of {b} rows: errors come in bursts, {n} rows tell as much as {effective:.0f}"
+            f"blocks of {plural(b, 'row')}: errors come in bursts, {plural(n, 'row')} tell as much "
+            f"as {effective:,.0f}"
         )
     if best and best == len(candidates) - 1:
         reason += "; longer bursts than these rows can show are not covered"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlops_basics.safe_text import plural
 from mlops_basics.stats import _check
 from mlops_basics.stats._special import smallest_where
 from mlops_basics.stats.concept_drift.blocks import (
@@ -532,11 +533,12 @@ def conclude(
         reason = "no losses yet"
     elif smallest is None:
         reason = (
-            f"no rise of the error above {limit} is shown in {state.rows} rows, nor could be soon"
+            f"no rise of the error above {limit} is shown in "
+            f"{plural(state.rows, 'row')}, nor could be soon"
         )
     else:
         reason = (
-            f"no rise of the error above {limit} is shown in {state.rows} rows; "
+            f"no rise of the error above {limit} is shown in {plural(state.rows, 'row')}; "
             f"{smallest * scale:.{digits}g} would be found within {horizon} more"
         )
     return SequentialResult(

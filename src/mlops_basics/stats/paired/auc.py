@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlops_basics.safe_text import plural
 from mlops_basics.stats import _check
 from mlops_basics.stats.paired.hall import hall_critical, hall_p_value
 from mlops_basics.stats.paired.influence import PairedMetric
@@ -175,7 +176,7 @@ def compare_auc(
         effect = second - first
         difference = components_new - components_old
         if n < MIN_ROWS:
-            reason = f"refused: {n} rows, at least {MIN_ROWS} are needed for a claim"
+            reason = f"refused: {plural(n, 'row')}, at least {MIN_ROWS} are needed for a claim"
         elif smallest_class < 2:
             reason = "refused: a class has a single row, so its variance cannot be estimated"
         else:
@@ -194,9 +195,9 @@ def compare_auc(
                 smallest = min_gain + error * (critical + POWER_Z)
                 reason = outcome(p_value <= alpha, p_value, alpha, min_gain, "AUC")
             if n < FIRM_ROWS:
-                note = rough_level(f"{n} rows are few for a normal approximation")
+                note = rough_level(f"{plural(n, 'row')} are few for a normal approximation")
             elif smallest_class < _MIN_CLASS:
-                note = rough_level(f"the rarest class has only {smallest_class} rows")
+                note = rough_level(f"the rarest class has only {plural(smallest_class, 'row')}")
     return AucResult(
         metric=metric,
         method="DeLong, Hall-corrected",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from mlops_basics.safe_text import plural
 from mlops_basics.stats import _check
 from mlops_basics.stats.paired.hall import hall_critical, hall_p_value
 from mlops_basics.stats.paired.result import (
@@ -122,7 +123,8 @@ def compare_losses(
     smallest: float | None = None
     p_value = p_worse = 1.0
     if n < MIN_ROWS:
-        reason = f"refused: {n} {sums.unit}, at least {MIN_ROWS} are needed for a claim"
+        units = plural(n, sums.unit.removesuffix("s"))
+        reason = f"refused: {units}, at least {MIN_ROWS} are needed for a claim"
     elif s == 0:
         same = abs(sums.gain) <= ROUNDING * sums.scale
         if sums.unit == "groups":

@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlops_basics.safe_text import plural
 from mlops_basics.stats import _check
 from mlops_basics.stats._special import normal_isf
 from mlops_basics.stats.paired.cell_sums import sums_for
@@ -348,11 +349,11 @@ def _level_note(table: PairedTable) -> str:
     if n < MIN_ROWS:
         return ""
     if n < FIRM_ROWS:
-        return rough_level(f"the bootstrap of {n} rows knows only what these rows show")
+        return rough_level(f"the bootstrap of {plural(n, 'row')} knows only what these rows show")
     per_class = table.champion.sum(axis=1)
     rarest = int(per_class[per_class > 0].min())
     if rarest < _MIN_CLASS:
-        return rough_level(f"the rarest class has only {rarest} rows")
+        return rough_level(f"the rarest class has only {plural(rarest, 'row')}")
     return ""
 
 
@@ -383,9 +384,9 @@ def _result(
     elif effect is None:
         reason = f"not computable: {name} is not defined on these rows"
     elif n < MIN_ROWS:
-        reason = f"refused: {n} rows, at least {MIN_ROWS} are needed for a claim"
+        reason = f"refused: {plural(n, 'row')}, at least {MIN_ROWS} are needed for a claim"
     elif drawn is None:
-        reason = f"the predictions are identical on all {n} rows"
+        reason = f"the predictions are identical on all {plural(n, 'row')}"
     elif float(np.ptp(np.nan_to_num(drawn))) <= _ROUNDING:
         reason = f"not computable: the gain in {name} is the same on every replicate"
     else:

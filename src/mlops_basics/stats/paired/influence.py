@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mlops_basics.safe_text import plural
 from mlops_basics.stats import _check
 from mlops_basics.stats.paired.compare import LossResult, compare_losses
 from mlops_basics.stats.paired.confusion_metrics import Margins, Metric
@@ -127,7 +128,8 @@ def compare_left_out(
     counts = np.bincount(y)
     rarest = int(counts[counts > 0].min(initial=n))
     if rarest < MIN_ROWS <= n and not result.level_note:
-        return replace(result, level_note=rough_level(f"the rarest class has only {rarest} rows"))
+        rare = f"the rarest class has only {plural(rarest, 'row')}"
+        return replace(result, level_note=rough_level(rare))
     return result
 
 
