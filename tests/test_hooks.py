@@ -20,8 +20,9 @@ from mlops_basics.config.checks import (
     readable_validation,
 )
 from mlops_basics.errors import ConfigurationError
-from mlops_basics.hooks import RunRecordHooks, plain_parameters, shown_address
+from mlops_basics.hooks import RunRecordHooks, _written, plain_parameters, shown_address
 from mlops_basics.schemas import PARAMETER_SECTIONS, PreprocessingParams, TrainingParams
+from tests.support.artifacts import make_manifest
 from tests.support.parameters import configured, sections
 
 GOOD = {
@@ -200,6 +201,15 @@ def test_an_address_is_shown_without_its_password(tmp_path):
     """Summaries end up in the logs of CI; a path inside the project is shown from there."""
     assert shown_address("postgresql://me:secret@host/db", tmp_path) == "postgresql://host/db"
     assert shown_address(f"sqlite:///{tmp_path}/data/x.db", tmp_path) == "sqlite:///data/x.db"
+
+
+def test_only_what_this_run_wrote_is_told_as_written():
+    """A later run keeps the predictions of an earlier one, and did not write them."""
+    manifest = make_manifest()
+    assert _written(manifest, "report") == manifest.datasets["report"]
+    assert _written(manifest, "old") is None  # kept
+    assert _written(manifest, "train") is None  # read
+    assert _written(manifest, "predictions") is None
 
 
 @pytest.mark.parametrize("name", ["iris.", "CON", "nul.txt", "Com1"])
