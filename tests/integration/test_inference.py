@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mlops_basics.commands.serve import serve
+from mlops_basics.production.scoring_server import MODEL
 from mlops_basics.schemas import BATCH_COLUMN
 from tests.support.project import lines_of_error
 from tests.support.small_table import ENV, STRONG, make_table, production_of, set_up, weak
@@ -65,13 +67,17 @@ def test_a_folder_of_batches_is_scored_by_the_release(project, source):
 
 
 def test_a_threshold_goes_with_the_release(project, source):
-    """Chosen by costs on valid rows, it is in the recipe, and is what predicts new rows."""
+    """Chosen by costs on valid rows, it is in the recipe, and is what predicts new rows, also of
+    `kedro serve`."""
+    from mlflow.pyfunc import load_model
+
     costs = {"cost": {"false_negative": 10, "false_positive": 1}}
     project.run(env=ENV, model_name="dear", decision__threshold=costs, **weak())
     choice = project.load("search_report", env=ENV, model_name="dear").threshold
     assert choice.value < 0.4
     assert choice.result < choice.at_half
-    release = production_of(project, model_name="dear")[0].load(reference=True)
+    store, _ = production_of(project, model_name="dear")
+    release = store.load(reference=True)
     assert release.recipe.threshold.value == choice.value
     batches(source, new=unlabelled(200, 3))
     project.run("batch_inference", env=ENV, model_name="dear")
@@ -81,6 +87,14 @@ def test_a_threshold_goes_with_the_release(project, source):
     assert (expected == "good").sum() > (found["probability_good"] >= 0.5).sum()
     features = unlabelled(200, 3)[list(release.table.features)].astype({"visits": "float64"})
     assert list(release.model.predict(features)) == list(expected)
+    served = []
+
+    def run(_command, environment):
+        served.extend(load_model(environment[MODEL]).predict(features))
+        return 0
+
+    assert serve(store, "127.0.0.1", 5001, run) == 0
+    assert served == list(expected)
     report = next((project.path / "data" / "dear" / "reporting" / "report.html").rglob("*.html"))
     assert "is predicted from a probability of" in report.read_text(encoding="utf-8")
 
