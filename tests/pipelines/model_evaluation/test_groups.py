@@ -121,7 +121,7 @@ def test_few_groups_are_no_challenge():
     """Too few groups make no challenge, and the reason says what is lacking."""
     request = ask(lucky_days(groups=19))
     assert request.status == "too_few_rows"
-    assert "The 1900 rows" in request.reason
+    assert "The 1,900 rows" in request.reason
     assert "19 groups only (day of when); at least 20" in request.reason
     assert ask(lucky_days(groups=20)).status == "comparable"
 
