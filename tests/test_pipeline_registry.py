@@ -52,6 +52,7 @@ DOCUMENTED = {
             "valid_data",
             "test_data",
             "table_info",
+            "split_report",
             "search_monitor",
             "params:preprocessing",
             "params:training",

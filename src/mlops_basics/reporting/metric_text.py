@@ -13,6 +13,7 @@ from mlops_basics.schemas import (
     Metrics,
     OrderCheck,
     OverfitCheck,
+    RefitReport,
     ThresholdChoice,
 )
 from mlops_basics.schemas.metrics import is_own
@@ -177,6 +178,24 @@ def gap_text(overfit: OverfitCheck) -> str:
     if overfit.gap > overfit.tolerance:  # else it reads as if it were shown
         return f"{words}, but it may be as small as {low}; up to {tolerated} is tolerated"
     return f"{words}; up to {tolerated} is tolerated"
+
+
+def curve_text(refit: RefitReport) -> str:
+    """What more rows may bring, from how the recipe learns from fewer; empty without a curve."""
+    if len(refit.curve) < 2:
+        return ""
+    losses = [point.loss for point in refit.curve]
+    learned = ", ".join(f"{number(p.loss)} by {plural(p.rows, 'row')}" for p in refit.curve)
+    gain = losses[-2] - losses[-1]
+    before = losses[-3] - losses[-2] if len(losses) > 2 else 0.0
+    # The next doubling brings as large a share of the last one's gain as that did of its own.
+    share = min(gain / before, 1.0) if before > 0 else 1.0
+    told = (
+        f"twice as many rows may bring some {number(gain * share)} less"
+        if gain > 0
+        else "more rows promise nothing"
+    )
+    return f" The table has more than may be used: {refit.loss} on valid rows is {learned}; {told}."
 
 
 def order_text(check: OrderCheck | None) -> tuple[str, str, str]:

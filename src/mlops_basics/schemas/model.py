@@ -161,11 +161,24 @@ class SearchReport(Artifact):
 Refit = Literal["train_valid", "all", "none"]
 
 
+class CurvePoint(Artifact):
+    """Mean loss on the valid rows of a fit on so many train rows."""
+
+    rows: int
+    loss: float
+
+
 class RefitReport(Artifact):
-    """On how many rows the released model was fitted, and by which rule of ``training.refit``."""
+    """On how many rows the released model was fitted, and by which rule of ``training.refit``.
+
+    ``curve`` is how the recipe learns from fewer rows, up to all train rows, where a table has more
+    than may be used; ``loss`` is its unit.
+    """
 
     rule: Refit
     rows: int
+    loss: Annotated[str, UnlessEmpty] = ""
+    curve: Annotated[tuple[CurvePoint, ...], UnlessEmpty] = ()
 
 
 class OverfitCheck(Artifact):

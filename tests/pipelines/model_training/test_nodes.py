@@ -393,14 +393,15 @@ def test_a_large_train_set_is_measured_on_a_part_of_it(binary, binary_model):
     assert len(binary.train) > 100
 
 
-def refitted(data, rule, candidate=None):
+def refitted(data, rule, candidate=None, of_rows=None):
     """The search's own fit, what is released under a rule, and the report on it."""
+    split = data.split.model_copy(update={"of_rows": of_rows or {}})
     params = training_params(
         candidates={"one": candidate or LINEAR}, n_trials=1, refit=rule, seed=3
     )
     searched, recipe, *_ = search_of(data, params)
     released, report = refit_model(
-        recipe, searched, data.train, data.valid, data.test, data.info, params
+        recipe, searched, data.train, data.valid, data.test, data.info, split, params
     )
     return searched, recipe, released, report
 
@@ -411,6 +412,27 @@ def test_without_a_refit_the_searched_model_is_released(binary):
     assert released.pipeline is searched
     assert (report.rule, report.rows) == ("none", len(binary.train))
     assert_frame_equal(released.example, binary.train[list(binary.info.features)].head(5))
+
+
+@pytest.mark.parametrize("rule", ["none", "train_valid"])
+def test_a_table_of_more_rows_has_a_learning_curve(binary, rule):
+    """Fits on an eighth, a quarter and a half of the train rows, then the search's own on all."""
+    of_rows = {"train": 10**6, "valid": 10**5, "test": 10**5}
+    searched, _, _, report = refitted(binary, rule, of_rows=of_rows)
+    rows = len(binary.train)
+    assert [point.rows for point in report.curve] == [
+        *(int(share * rows) for share in (0.125, 0.25, 0.5)),
+        rows,
+    ]
+    measured = score_rows(
+        searched, binary.valid[["size", "count", "colour"]], binary.valid, binary.info
+    )
+    assert report.curve[-1].loss == pytest.approx(losses(measured).mean())
+    assert report.curve[0].loss > report.curve[-1].loss
+    assert report.loss == "log loss"
+    assert refitted(binary, rule)[3].curve == ()
+    again = refitted(binary, rule, of_rows=of_rows)[3]
+    assert again == report
 
 
 @pytest.mark.parametrize("candidate", [LINEAR, BOOSTING])
@@ -499,6 +521,7 @@ def test_the_inputs_stay_as_they_were(binary, binary_model):
         binary.valid,
         binary.test,
         binary.info,
+        binary.split,
         params,
     )
     assert_inputs_unchanged(list_fitted_rows, binary.train, binary.valid, binary.test, report)

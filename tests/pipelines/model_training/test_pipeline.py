@@ -15,6 +15,7 @@ def test_golden_to_model(binary):
         "valid_data": binary.valid,
         "test_data": binary.test,
         "table_info": binary.info,
+        "split_report": binary.split,
         "search_monitor": NoMonitor(),
         "params:preprocessing": binary.preprocessing,
         "params:training": training_params(candidates={"linear": LINEAR}, n_trials=2),

@@ -10,7 +10,7 @@ import pytest
 
 from mlops_basics.reporting.figures.importance import importance_figure
 from mlops_basics.reporting.pages.run_report import RunResult, run_report
-from mlops_basics.schemas import BatchRecord, RefitReport
+from mlops_basics.schemas import BatchRecord, CurvePoint, RefitReport
 from tests.support.artifacts import make_compared, make_decision, make_run_context
 from tests.support.decided import make_gate, make_request
 from tests.support.parsed_page import ParsedPage, assert_needs_no_network, without_plotly
@@ -69,6 +69,25 @@ def test_report_says_what_the_model_was_fitted_on(run_result: RunResult, rule, s
     words = ParsedPage(without_plotly(page)).sections["How good it is"]
     assert f"Fitted on: The model to release was fitted on {said}" in words
     assert ("search's own fit, on train rows alone" in words) == (rule != "none")
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ((0.7, 0.6, 0.55), "0.550 by 400 rows; twice as many rows may bring some 0.025 less."),
+        ((0.5, 0.6, 0.55), "0.550 by 400 rows; twice as many rows may bring some 0.050 less."),
+        ((0.6, 0.55, 0.55), "0.550 by 400 rows; more rows promise nothing."),
+    ],
+    ids=["half as much each time", "no trend yet", "nothing more"],
+)
+def test_report_says_what_more_rows_may_bring(run_result: RunResult, losses, said) -> None:
+    """By the last doublings; nothing of a table whose rows are all used."""
+    curve = tuple(CurvePoint(rows=100 * 2**at, loss=loss) for at, loss in enumerate(losses))
+    refit = RefitReport(rule="none", rows=400, loss="log loss", curve=curve)
+    page = run_report(dataclasses.replace(run_result, refit=refit))
+    words = ParsedPage(without_plotly(page)).sections["How good it is"]
+    assert "The table has more than may be used: log loss on valid rows is" in words
+    assert said in words
 
 
 def test_report_shows_metrics_that_are_not_defined(report: str) -> None:

@@ -29,6 +29,7 @@ from mlops_basics.schemas import (
     RefitReport,
     RunContext,
     SearchReport,
+    SplitReport,
     TableInfo,
     Threshold,
     TrainingParams,
@@ -38,6 +39,7 @@ from mlops_basics.scoring.scores import LOSS_NAMES, baseline_scores, losses, sco
 from mlops_basics.stats.intervals.gap import loss_gap
 from mlops_basics.table.row_groups import groups_of_sets
 
+from .learning_curve import measure_curve
 from .search import Search, run_search, spread, trials_table
 
 if TYPE_CHECKING:
@@ -111,11 +113,13 @@ def refit_model(
     valid_data: pd.DataFrame,
     test_data: pd.DataFrame,
     table_info: TableInfo,
+    split_report: SplitReport,
     params: TrainingParams,
 ) -> tuple[FittedModel, RefitReport]:
     """Fit what the search chose again, on the rows that ``training.refit`` names.
 
-    Rows are taken in the order train, valid, test.
+    Rows are taken in the order train, valid, test. Where a table has more than may be used, a
+    learning curve says what they would bring.
 
     Returns:
         The model that is released, and on which rows it was fitted.
@@ -128,12 +132,20 @@ def refit_model(
         tables.append(valid_data)
     if params.refit == "all":
         tables.append(test_data)
+    if params.refit != "none" or split_report.of_rows:
+        require_known_code(recipe, params)  # Kedro reads it from its file
     model = searched_model
     if params.refit != "none":
-        require_known_code(recipe, params)  # Kedro reads it from its file
         model = fit_tables(recipe, tables, table_info)
     example = train_data[list(table_info.features)].head(EXAMPLE_ROWS)
-    report = RefitReport(rule=params.refit, rows=sum(map(len, tables)))
+    report = RefitReport(
+        rule=params.refit,
+        rows=sum(map(len, tables)),
+        loss=LOSS_NAMES[table_info.task].replace("_", " ") if split_report.of_rows else "",
+        curve=measure_curve(recipe, searched_model, train_data, valid_data, table_info)
+        if split_report.of_rows
+        else (),
+    )
     return FittedModel(model, example), report
 
 

@@ -48,6 +48,7 @@ def create_pipeline() -> Pipeline:
                     "valid_data",
                     "test_data",
                     "table_info",
+                    "split_report",
                     "params:training",
                 ],
                 outputs=["model", "refit_report"],

@@ -11,6 +11,7 @@ from mlops_basics.reporting.decision_text import against_champion, decision_badg
 from mlops_basics.reporting.metric_text import (
     MetricRow,
     compared_text,
+    curve_text,
     interval,
     leading_metric,
     metric_name,
@@ -253,6 +254,7 @@ _FITTED_ON = {
 def _refit(refit: RefitReport) -> str:
     return (
         f"The model to release was fitted on {plural(refit.rows, 'row')}: {_FITTED_ON[refit.rule]}."
+        f"{curve_text(refit)}"
     )
 
 
