@@ -20,6 +20,7 @@ ENCRYPTION = "distributed.comm.require-encryption"
 _TLS = "distributed.comm.tls"
 _FILES = (f"{_TLS}.ca-file", f"{_TLS}.client.cert", f"{_TLS}.client.key")
 _ENCRYPTED = ("tls", "wss")
+_OURS = "mlops-basics"
 _PAGE = "See docs/how-to/dask.md."
 
 
@@ -157,7 +158,9 @@ def _require_same(client: Any, address: str, patience: float) -> None:
         raise ClusterError(
             f"The Dask scheduler {address} has no worker. Start one: dask worker {address}. {_PAGE}"
         ) from error
-    versions = client.get_versions(packages=list(LIBRARIES))
+    # Of this package the code is compared, below: whether it is installed, too, does not matter.
+    libraries = [name for name in LIBRARIES if name != _OURS]
+    versions = client.get_versions(packages=libraries)
     try:
         code = client.run(found_packages, sorted(own))
     except Exception as error:  # it comes as text where the worker cannot even find the function
@@ -170,7 +173,7 @@ def _require_same(client: Any, address: str, patience: float) -> None:
         "The scheduler": {
             name: found
             for name, found in versions["scheduler"]["packages"].items()
-            if name not in LIBRARIES
+            if name not in libraries
         },
         **{f"The worker {at}": each["packages"] for at, each in versions["workers"].items()},
     }
