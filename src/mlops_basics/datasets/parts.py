@@ -14,6 +14,7 @@ from kedro.io import AbstractVersionedDataset, DatasetError, Version
 from kedro.io.core import get_filepath_str, get_protocol_and_path
 
 from mlops_basics.schemas import Part, Parts
+from mlops_basics.storage.spill import read_columns
 from mlops_basics.table.engine import map_parts
 
 
@@ -114,7 +115,7 @@ def _write(fs: Any, part: tuple[str, Part]) -> None:
 
 def _read(fs: Any, path: str, columns: Sequence[str] | None) -> pd.DataFrame:
     with fs.open(path, "rb") as file:
-        return pd.read_parquet(file, columns=None if columns is None else list(columns))
+        return read_columns(file, columns)
 
 
 def _shape(fs: Any, path: str) -> tuple[int, tuple[str, ...]]:

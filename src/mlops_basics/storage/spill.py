@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pandas as pd
 import pyarrow as pa
@@ -58,7 +58,7 @@ class Stored:
         """The table, or some of its columns in the order of their names as given."""
         path = _path(self.folder, self.number)
         with readable_faults("read", str(path)):
-            return pd.read_parquet(path, columns=None if columns is None else list(columns))
+            return read_columns(path, columns)
 
     def __reduce__(self) -> tuple[Any, ...]:  # another machine has no such folder
         path = _path(self.folder, self.number)
@@ -78,8 +78,7 @@ class _Sent:
 
     def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """As ``Stored.read``."""
-        file = io.BytesIO(self.content)
-        return pd.read_parquet(file, columns=None if columns is None else list(columns))
+        return read_columns(io.BytesIO(self.content), columns)
 
 
 class Spill:
@@ -128,6 +127,11 @@ class Spill:
                 "is used. Free some space, set TMPDIR to a folder of a larger disk, or split the "
                 "file."
             )
+
+
+def read_columns(file: Path | BinaryIO, columns: Sequence[str] | None) -> pd.DataFrame:
+    """Columns of a Parquet file in the order of their names as given, or all of them."""
+    return pd.read_parquet(file, columns=None if columns is None else list(columns))
 
 
 def table_bytes(table: pd.DataFrame) -> int:

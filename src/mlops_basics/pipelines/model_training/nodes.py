@@ -138,14 +138,11 @@ def refit_model(
     if params.refit != "none":
         model = fit_tables(recipe, tables, table_info)
     example = train_data[list(table_info.features)].head(EXAMPLE_ROWS)
-    report = RefitReport(
-        rule=params.refit,
-        rows=sum(map(len, tables)),
-        loss=LOSS_NAMES[table_info.task].replace("_", " ") if split_report.of_rows else "",
-        curve=measure_curve(recipe, searched_model, train_data, valid_data, table_info)
-        if split_report.of_rows
-        else (),
-    )
+    report = RefitReport(rule=params.refit, rows=sum(map(len, tables)))
+    if split_report.of_rows:
+        loss = LOSS_NAMES[table_info.task].replace("_", " ")
+        curve = measure_curve(recipe, searched_model, train_data, valid_data, table_info)
+        report = report.model_copy(update={"loss": loss, "curve": curve})
     return FittedModel(model, example), report
 
 
