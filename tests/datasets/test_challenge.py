@@ -251,6 +251,33 @@ def test_of_two_at_once_none_takes_the_place_of_the_other(ask, monkeypatch):
     assert ask(predictions_hash="mine").number == 2
 
 
+def test_the_same_challenge_counted_twice_at_once_is_one(ask, request, monkeypatch):
+    """The database refuses the slower first write of the number; what the faster one wrote counts.
+
+    Any other refusal is an error.
+    """
+    from mlflow.exceptions import MlflowException
+
+    set_tag = MlflowClient.set_tag
+    violated = MlflowException("(psycopg2.errors.UniqueViolation) tag_pk")
+
+    def slower(self, run_id, key, value, *args):
+        set_tag(self, run_id, key, value, *args)
+        raise violated
+
+    def refused(*_):
+        raise violated
+
+    monkeypatch.setattr(MlflowClient, "set_tag", slower)
+    assert ask().number == 1
+    monkeypatch.setattr(MlflowClient, "set_tag", refused)
+    with pytest.raises(DatasetError, match="tag_pk"):
+        ask(predictions_hash="other")
+    monkeypatch.undo()
+    assert (ask().number, ask(predictions_hash="other").number) == (1, 2)
+    assert len(written(request.node.name)) == 2
+
+
 def test_a_clock_that_is_behind_takes_no_number_again(ask, monkeypatch):
     """A machine whose clock is an hour behind gets the next number."""
     assert ask(predictions_hash="first").number == 1

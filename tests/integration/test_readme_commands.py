@@ -108,6 +108,9 @@ ELSEWHERE = {
     "kedro new --starter REPOSITORY --directory starter": _STARTER,
     "pip install -U REPOSITORY": _STARTER,
     "make viz": "tests/integration/test_viz.py::test_the_graph_shows_nodes_and_layers",
+    "python benchmarks/scale.py --rows 100000 1000000 20000000": (
+        "tests/benchmarks/test_scale.py::test_the_bars_are_of_the_most_and_the_fewest_rows"
+    ),
     "make jupyter": "tests/integration/test_notebook.py::test_the_manifest_is_shown",
 }
 #: Other programs' commands, which begin or end nothing of this project's.

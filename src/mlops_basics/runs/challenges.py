@@ -76,16 +76,15 @@ def record_challenge(
     own = next(run for run in challenges if _spent(run) == spent)
     known = frozenset(_spent(run) for run in challenges)
     count = len(known)
-    number = own.data.tags.get(NUMBER_TAG, "")
-    if not (number.isascii() and number.isdigit() and 1 <= int(number) <= count):
+    number = _number_of(own, count)
+    if number is None:
         # How many there are now, not a place in an order by time: clocks of two machines differ,
         # and of two that write at once both would be the first. The j-th to be written reads at
         # least j, so that all of them together spend at most what the first ones in a row would.
-        number = str(count)
-        client.set_tag(own.info.run_id, NUMBER_TAG, number)
+        number = _numbered(client, own.info.run_id, count)
     challenge = Challenge(
         champion_version=request.champion_version,
-        number=int(number),
+        number=number,
         challenge_id=challenge_id,
         repeated=repeated,
         mlflow_run_id=own.info.run_id,
@@ -143,6 +142,28 @@ def _write_down(
         },
     )
     client.set_terminated(run.info.run_id)
+
+
+def _number_of(run: Run, count: int) -> int | None:
+    """The number that a challenge was tested with; None without one that can be."""
+    number = run.data.tags.get(NUMBER_TAG, "")
+    possible = number.isascii() and number.isdigit() and 1 <= int(number) <= count
+    return int(number) if possible else None
+
+
+def _numbered(client: MlflowClient, run_id: str, count: int) -> int:
+    """Give a challenge its number; whoever counts the same one at once may have been faster.
+
+    MLflow's store refuses the slower of two first writes of a tag as a violated constraint.
+    """
+    try:
+        client.set_tag(run_id, NUMBER_TAG, str(count))
+    except Exception:
+        number = _number_of(client.get_run(run_id), count)
+        if number is None:
+            raise
+        return number
+    return count
 
 
 def book_of(model_name: str) -> str:
