@@ -69,6 +69,16 @@ def test_half_a_table_is_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_some_parts_are_no_table(tmp_path: Path, lost: int) -> None:
+    """A worker may write one after the run has failed; whichever it is, nothing is loaded."""
+    dataset = PartsDataset(filepath=str(tmp_path / "table.parquet"))
+    dataset.save(Parts.of(FIRST, SECOND, FIRST))
+    sorted((tmp_path / "table.parquet").iterdir())[lost].unlink()
+    with pytest.raises(DatasetError, match="some parts of a table whose save has failed: part-0"):
+        dataset.load()
+
+
 def test_an_empty_folder_is_no_table(tmp_path: Path) -> None:
     """It is named."""
     (tmp_path / "table.parquet").mkdir()

@@ -16,7 +16,8 @@ pytestmark = pytest.mark.slow
 
 #: As in a container that was started with --user 1234, and nothing of its own to write to.
 NOBODY = """
-import pwd, sys
+import atexit, pwd, sys
+atexit.register(lambda: print("of a cluster:", "distributed" in sys.modules))
 def unknown(uid):
     raise KeyError(f"getpwuid(): uid not found: {uid}")
 pwd.getpwuid = unknown
@@ -34,7 +35,7 @@ def small(project, **values):
 
 
 def test_a_user_without_a_name_and_without_a_home_can_publish(project):
-    """The whole loop; the ledger has the user's number."""
+    """The whole loop; the ledger has the user's number. Nothing of a cluster is imported."""
     small(project)
     names = ("LOGNAME", "USER", "LNAME", "USERNAME", "SKB_DATA_DIRECTORY", "SKRUB_DATA_DIRECTORY")
     kept = {name: value for name, value in os.environ.items() if name not in names}
@@ -48,6 +49,7 @@ def test_a_user_without_a_name_and_without_a_home_can_publish(project):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "first release" in done.stdout
+    assert done.stdout.splitlines()[-1] == "of a cluster: False"
     (entry,) = (project.path / "data/production/iris/ledger").iterdir()
     assert f'"by":"user {os.getuid()}"' in entry.read_text(encoding="utf-8").replace(": ", ":")
 

@@ -94,28 +94,69 @@ def test_a_scheduler_that_is_away_is_told(tmp_path):
     assert said.startswith("The Dask scheduler tcp://127.0.0.1:1 cannot be reached: ")
 
 
-def test_another_version_or_other_code_is_refused(address, tmp_path, monkeypatch):
-    """The package, both versions, and the lock as the remedy."""
+def test_a_scheduler_without_workers_is_told(tmp_path):
+    """After as long as the configuration says."""
+    with threads(workers=0) as empty:
+        given = {"scheduler-address": empty.scheduler_address}
+        timeouts = {"distributed": {"comm": {"timeouts": {"connect": "100ms"}}}}
+        said = refused(given | timeouts, ClusterError, tmp_path)
+    assert "has no worker. Start one: dask worker inproc://" in said
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """Lets workers be processes that found something else than this one when they began."""
+
+    def begin(*own, **differing):
+        found = opening.found_packages
+        opening._found_here.cache_clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(opening, "found_packages", lambda names: {**found(names), **differing})
+            opening._found_here(("mlops_basics", *own))
+
+    yield begin
+    opening._found_here.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("differing", "message"),
+    [
+        (
+            {"pandas": "2.0.0"},
+            r"has other versions than this process: pandas 2\.0\.0 instead of 3\..*pip install",
+        ),
+        ({"mlops_basics": "0"}, r"has other code than this process in mlops_basics\. Bring the"),
+    ],
+)
+def test_another_version_or_other_code_is_refused(address, tmp_path, elsewhere, differing, message):
+    """At the start, and of a worker that joins later; with the package and the remedy."""
+    given = {"scheduler-address": address}
+    with open_cluster(given, tmp_path):
+        elsewhere(**differing)
+        with pytest.raises(ClusterError, match=f"The worker inproc://.* {message}"):
+            list(map_parts(abs, [-1]))
+    assert re.search(f"The worker inproc://.* {message}", refused(given, ClusterError, tmp_path))
+
+
+def test_another_version_of_the_scheduler_is_refused(address, tmp_path, monkeypatch):
+    """It and the clients have to speak of the same things."""
     import distributed
 
-    given = {"scheduler-address": address}
     get_versions = distributed.Client.get_versions
 
     def other(self, **how):
         found = get_versions(self, **how)
-        for worker in found["workers"].values():
-            worker["packages"] = worker["packages"] | {"pandas": "2.0.0"}
+        found["scheduler"]["packages"] = found["scheduler"]["packages"] | {"dask": "2020.1"}
         return found
 
-    with monkeypatch.context() as patch:
-        patch.setattr("distributed.Client.get_versions", other)
-        said = refused(given, ClusterError, tmp_path)
-    assert re.search(r"has other versions than this process: pandas 2\.0\.0 instead of 3\.", said)
-    assert "requirements.txt" in said
+    monkeypatch.setattr("distributed.Client.get_versions", other)
+    said = refused({"scheduler-address": address}, ClusterError, tmp_path)
+    assert "The scheduler has other versions than this process: dask 2020.1 instead of 2" in said
+
+
+def test_own_packages_are_compared_too(address, tmp_path, monkeypatch, elsewhere):
+    """Of the user's code, what lies in `src`."""
     monkeypatch.setattr(opening, "own_packages", lambda _: {"own_rates": "0"})
-    monkeypatch.setattr(opening, "found_packages", lambda names: dict.fromkeys(names, "0"))
-    monkeypatch.setattr(
-        "distributed.Client.run", lambda *_: {"w": {"own_rates": "1", "mlops_basics": "0"}}
-    )
-    said = refused(given, ClusterError, tmp_path)
-    assert said.startswith("The worker w has other code than this process in own_rates.")
+    elsewhere("own_rates", own_rates="1")
+    said = refused({"scheduler-address": address}, ClusterError, tmp_path)
+    assert "has other code than this process in own_rates." in said

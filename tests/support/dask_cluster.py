@@ -8,7 +8,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,12 +58,12 @@ def make_certificate(folder: Path) -> None:
 
 
 @contextmanager
-def threads() -> Iterator[Any]:
-    """A cluster of two threads of this process; what they are given is pickled all the same."""
+def threads(workers: int = 2) -> Iterator[Any]:
+    """A cluster of threads of this process; what they are given is pickled all the same."""
     from distributed import LocalCluster
 
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=workers, threads_per_worker=1, processes=False, dashboard_address=":0"
     ) as made:
         yield made
 
@@ -132,14 +133,31 @@ class DaskCluster:
             process.wait(PATIENCE)
 
     def plan(self, victim: str) -> None:
-        """Let the next part that is written end with a kill -9: of a worker, a node or all."""
+        """Let the next part that is written end with a kill -9: of a worker, a node or all.
+
+        "wait" kills nothing: the part is written when ``go_on`` says so.
+        """
         pid = self.processes["scheduler"].pid
+        (self.folder / "go").unlink(missing_ok=True)
         (self.folder / "plan").write_text(f"{victim} {pid}", encoding="utf-8")
+
+    def go_on(self) -> None:
+        """Let what waits write its part."""
+        (self.folder / "go").touch()
 
     @property
     def is_done(self) -> bool:
         """Whether what was planned has happened."""
         return not (self.folder / "plan").exists()
+
+
+def wait_for(happened: Callable[[], bool]) -> None:
+    """Until it has; raises TimeoutError if that takes too long."""
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.05)
 
 
 def write_and_kill(fs: Any, part: Any) -> None:
@@ -150,6 +168,9 @@ def write_and_kill(fs: Any, part: Any) -> None:
         if victim != "always":
             plan.unlink()
     except FileNotFoundError:  # nothing is planned, or another worker does it
+        return _write(fs, part)
+    if victim == "wait":
+        wait_for((plan.parent / "go").exists)
         return _write(fs, part)
     if victim == "scheduler":
         os.kill(int(scheduler), signal.SIGKILL)

@@ -20,6 +20,15 @@ def noted(part):
     return part
 
 
+def checked():
+    """Nothing is wrong with a worker."""
+
+
+def wrong():
+    """A worker of other code."""
+    raise ClusterError("The worker has other code.")
+
+
 @pytest.fixture
 def calls():
     """What ``noted`` was called with."""
@@ -40,7 +49,7 @@ def client(request):
     if request.param == "process":
         yield None
         return
-    with Client(request.getfixturevalue("cluster")) as made, working_on(made, "inproc://"):
+    with Client(request.getfixturevalue("cluster")) as made, working_on(made, "inproc://", checked):
         yield made
 
 
@@ -88,11 +97,49 @@ def test_only_a_few_parts_are_begun_before_a_result_is_taken(client, calls):
     assert client is None or not client.futures
 
 
+def test_a_worker_is_checked_before_a_part_is_worked_on(cluster, calls):
+    """It may have joined a moment ago."""
+    with (
+        Client(cluster) as client,
+        working_on(client, cluster.scheduler_address, wrong),
+        pytest.raises(ClusterError, match="has other code"),
+    ):
+        list(map_parts(noted, [1]))
+    assert not calls
+
+
+def test_ctrl_c_lets_go_of_every_part(cluster, monkeypatch):
+    """Also of the one that is waited for."""
+
+    def interrupted(_future):
+        raise KeyboardInterrupt
+
+    with Client(cluster) as client, working_on(client, cluster.scheduler_address, checked):
+        monkeypatch.setattr("distributed.Future.exception", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(map_parts(str, range(20)))
+        assert not client.futures
+
+
+def test_without_a_worker_a_part_is_given_up_after_a_while():
+    """As long as `no-workers-timeout` says; the error says that there is none."""
+    import dask
+
+    with (
+        dask.config.set({"distributed.scheduler.no-workers-timeout": "100ms"}),
+        threads(workers=0) as empty,
+        Client(empty) as client,
+        working_on(client, empty.scheduler_address, checked),
+        pytest.raises(ClusterError, match="given up part 1 of 3: there is no worker left"),
+    ):
+        list(map_parts(str, range(3)))
+
+
 def test_what_cannot_be_pickled_is_no_lost_scheduler(cluster):
     """The error says what it is."""
     with (
         Client(cluster) as client,
-        working_on(client, cluster.scheduler_address),
+        working_on(client, cluster.scheduler_address, checked),
         pytest.raises(TypeError, match="serialize"),
     ):
         list(map_parts(str, [threading.Lock()]))
@@ -100,7 +147,7 @@ def test_what_cannot_be_pickled_is_no_lost_scheduler(cluster):
 
 def test_a_lost_scheduler_is_one_error(cluster):
     """Whatever the client says of it."""
-    with Client(cluster) as client, working_on(client, cluster.scheduler_address):
+    with Client(cluster) as client, working_on(client, cluster.scheduler_address, checked):
         results = map_parts(str, range(20))
         next(results)
         client.close()

@@ -71,6 +71,14 @@ class PartsDataset(AbstractVersionedDataset[pd.DataFrame | Parts, pd.DataFrame |
         files = sorted(file for file in self._fs.find(path) if file.endswith(".parquet"))
         if not files:
             raise DatasetError(f"{path} holds no part of a table.")
+        names = [PurePosixPath(file).name for file in files]
+        if names != [PurePosixPath(file).name for file in _files_of(path, len(files))]:
+            # What a worker wrote that the run which was lost could not tell to stop.
+            some = ", ".join(names[:3])
+            raise DatasetError(
+                f"{path} holds some parts of a table whose save has failed: {some}. Remove it, or "
+                "load another version."
+            )
         shapes = [_shape(self._fs, file) for file in files]
         table = Parts(
             shapes[0][1],
@@ -84,9 +92,7 @@ class PartsDataset(AbstractVersionedDataset[pd.DataFrame | Parts, pd.DataFrame |
     def save(self, data: pd.DataFrame | Parts) -> None:
         path = get_filepath_str(self._get_save_path(), self._protocol)
         parts = data.parts if isinstance(data, Parts) else Parts.of(data).parts
-        files = [f"{path}/part-{number:05}.parquet" for number in range(len(parts))]
-        if len(parts) == 1:
-            files = [path]
+        files = _files_of(path, len(parts))
         self._fs.makedirs(str(PurePosixPath(files[0]).parent), exist_ok=True)
         try:
             for _ in map_parts(partial(_write, self._fs), list(zip(files, parts, strict=True))):
@@ -104,6 +110,13 @@ class PartsDataset(AbstractVersionedDataset[pd.DataFrame | Parts, pd.DataFrame |
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._filepath, "protocol": self._protocol, "version": self._version}
+
+
+def _files_of(path: str, parts: int) -> list[str]:
+    """Where the parts of a table lie. Each name tells how many there are: fewer are no table."""
+    if parts == 1:
+        return [path]
+    return [f"{path}/part-{number:05}-of-{parts:05}.parquet" for number in range(parts)]
 
 
 def _write(fs: Any, part: tuple[str, Part]) -> None:

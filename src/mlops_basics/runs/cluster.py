@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
+import platform
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,16 @@ from mlops_basics.config.own_code import found_packages, own_packages, source_fo
 from mlops_basics.errors import INSTALL, ClusterError, ConfigurationError
 from mlops_basics.table.engine import working_on
 
-from .code_version import LIBRARIES
+from .code_version import LIBRARIES, installed
 
 ADDRESS = "scheduler-address"
 ENCRYPTION = "distributed.comm.require-encryption"
 _TLS = "distributed.comm.tls"
 _FILES = (f"{_TLS}.ca-file", f"{_TLS}.client.cert", f"{_TLS}.client.key")
 _ENCRYPTED = ("tls", "wss")
-_OURS = "mlops-basics"
 _PAGE = "See docs/how-to/dask.md."
+
+Found = Mapping[str, str | None]  # the version of a library, or the hash of code, by name
 
 
 @contextmanager
@@ -50,8 +53,8 @@ def open_cluster(given: Mapping[str, Any], project_path: Path) -> Iterator[None]
             ) from error
         with client:
             patience = dask.config.get("distributed.comm.timeouts.connect")
-            _require_same(client, address, dask.utils.parse_timedelta(patience))
-            with working_on(client, address):
+            check = _required_same(client, address, dask.utils.parse_timedelta(patience))
+            with working_on(client, address, check):
                 yield
 
 
@@ -149,53 +152,68 @@ def _is_this_machine(host: str) -> bool:
         return host in ("localhost", "")  # "": in this process
 
 
-def _require_same(client: Any, address: str, patience: float) -> None:
-    """Refuse a cluster without a worker, or one whose results may be others than this process's."""
-    own = {"mlops_basics", *own_packages(source_folder())}
+def _required_same(client: Any, address: str, patience: float) -> Callable[[], None]:
+    """Refuse a cluster without a worker, or one whose results may be others than this process's.
+
+    Returns:
+        What refuses a worker that joins later, called there.
+    """
     try:
         client.wait_for_workers(1, timeout=patience)
     except TimeoutError as error:
         raise ClusterError(
             f"The Dask scheduler {address} has no worker. Start one: dask worker {address}. {_PAGE}"
         ) from error
-    # Of this package the code is compared, below: whether it is installed, too, does not matter.
-    libraries = [name for name in LIBRARIES if name != _OURS]
-    versions = client.get_versions(packages=libraries)
+    versions = client.get_versions()
+    here, there = (versions[who]["packages"] for who in ("client", "scheduler"))
+    _require_equal("The scheduler", there, {name: here[name] for name in here if name in there})
+    own = ("mlops_basics", *sorted(own_packages(source_folder())))
+    expected = {**_libraries(), **found_packages(own)}
     try:
-        code = client.run(found_packages, sorted(own))
+        found = client.run(_found_here, own)
     except Exception as error:  # it comes as text where the worker cannot even find the function
         raise ClusterError(
             f"A worker of {address} cannot run this project's code ({_innermost(error)}): start "
             f"workers in the project, with its lock and PYTHONPATH=src. {_PAGE}"
         ) from error
-    here = versions["client"]["packages"]
-    others = {
-        "The scheduler": {
-            name: found
-            for name, found in versions["scheduler"]["packages"].items()
-            if name not in libraries
-        },
-        **{f"The worker {at}": each["packages"] for at, each in versions["workers"].items()},
-    }
-    for who, packages in others.items():
-        differing = [
-            f"{name} {packages.get(name)} instead of {here[name]}"
-            for name in here
-            if name in packages and packages[name] != here[name]
-        ]
-        if differing:
-            raise ClusterError(
-                f"{who} has other versions than this process: {', '.join(differing)}. Install the "
-                f"same lock there (pip install -r requirements.txt), and start it again. {_PAGE}"
-            )
-    expected = found_packages(own)
-    for at, found in code.items():
-        differing = sorted(name for name in own if found[name] != expected[name])
-        if differing:
-            raise ClusterError(
-                f"The worker {at} has other code than this process in {', '.join(differing)}. "
-                f"Bring the same code there (git pull), and start it again. {_PAGE}"
-            )
+    for at, each in found.items():
+        _require_equal(f"The worker {at}", each, expected, own)
+    return partial(_require_here, own, expected)
+
+
+def _require_here(own: tuple[str, ...], expected: Found) -> None:
+    """On a worker."""
+    from distributed import get_worker
+
+    _require_equal(f"The worker {get_worker().address}", _found_here(own), expected, own)
+
+
+@cache  # what a process has imported stays what it was, whatever happens to the files
+def _found_here(own: tuple[str, ...]) -> Found:
+    return {**_libraries(), **found_packages(own)}
+
+
+def _libraries() -> Found:
+    # Of this package the code is compared: whether it is installed, too, does not matter.
+    names = [name for name in (*LIBRARIES, "dask", "distributed") if name != "mlops-basics"]
+    return {"python": platform.python_version(), **{name: installed(name) for name in names}}
+
+
+def _require_equal(who: str, found: Found, expected: Found, own: Collection[str] = ()) -> None:
+    """Raises ClusterError where versions, or the code of packages of ours, are not as expected."""
+    differing = [name for name in expected if found.get(name) != expected[name]]
+    code = [name for name in differing if name in own]
+    if code:
+        raise ClusterError(
+            f"{who} has other code than this process in {', '.join(code)}. Bring the same code "
+            f"there (git pull), and start it again. {_PAGE}"
+        )
+    if differing:
+        told = [f"{name} {found.get(name)} instead of {expected[name]}" for name in differing]
+        raise ClusterError(
+            f"{who} has other versions than this process: {', '.join(told)}. Install the same lock "
+            f"there (pip install -r requirements.txt), and start it again. {_PAGE}"
+        )
 
 
 def _innermost(error: BaseException) -> str:

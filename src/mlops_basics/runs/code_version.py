@@ -42,7 +42,7 @@ def describe_code(project_path: Path) -> Code:
         lock_sha256=hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else None,
         python=platform.python_version(),
         own_code=own_packages(project_path / "src"),
-        libraries={name: found for name in LIBRARIES if (found := _installed(name))},
+        libraries={name: found for name in LIBRARIES if (found := installed(name))},
     )
 
 
@@ -57,7 +57,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip()
 
 
-def _installed(name: str) -> str | None:
+def installed(name: str) -> str | None:
+    """The version of a library; None where it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -18,6 +18,9 @@ CONFIG: dict[str, Any] = {
 #: 1, 2, 4, 8 seconds, by chance). AWS_MAX_ATTEMPTS says another number, as to any client of AWS.
 ATTEMPTS = 5
 
+_KEYS = ("key", "secret", "token", "username", "password", "session")
+_KEYS_OF_CLIENT = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+
 #: Seconds for which a file that was just listed is believed to exist.
 _BELIEVED = 5.0
 
@@ -30,6 +33,8 @@ class S3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
       breaks while a body is read.
     - Kedro's look-up of the latest version lists all versions at once (1,000 files a request),
       where s3fs asks for each version's folder and once more for each file.
+    - Pickled for another process, it holds no key: that process has its own, as a worker of a Dask
+      cluster should, or none.
 
     ``config_kwargs`` in the catalog's ``credentials`` or ``fs_args`` change values of ``CONFIG``.
     """
@@ -71,10 +76,29 @@ class S3FileSystem(s3fs.S3FileSystem):  # type: ignore[misc] # s3fs has no types
 
     exists = sync_wrapper(_exists)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        client = self.storage_options.get("client_kwargs") or {}
+        kept = {name: value for name, value in self.storage_options.items() if name not in _KEYS}
+        if client:
+            kept["client_kwargs"] = {
+                name: value for name, value in client.items() if name not in _KEYS_OF_CLIENT
+            }
+        return _opened, (type(self), kept)
+
+    def __copy__(self) -> S3FileSystem:  # in this process nothing is withheld
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> S3FileSystem:
+        return self
+
     def invalidate_cache(self, path: str | None = None) -> None:
         """Forget listings; s3fs calls it after each change that goes through this object."""
         self._listed.clear()
         super().invalidate_cache(path)
+
+
+def _opened(kind: type[S3FileSystem], options: dict[str, Any]) -> S3FileSystem:
+    return kind(**options)
 
 
 def _retries() -> dict[str, Any]:

@@ -21,6 +21,7 @@ _Out = TypeVar("_Out")
 class _Cluster:
     client: Any
     address: str
+    check: Callable[[], None]
 
 
 # Of the process, not of a thread: Kedro runs nodes in threads of their own.
@@ -28,15 +29,17 @@ _cluster: _Cluster | None = None
 
 
 @contextmanager
-def working_on(client: Any, address: str) -> Iterator[None]:
+def working_on(client: Any, address: str, check: Callable[[], None]) -> Iterator[None]:
     """Let ``map_parts`` work on a Dask cluster, also in other threads, as long as this lasts.
 
     Args:
         client: A ``distributed.Client``.
         address: Of its scheduler, as users know it.
+        check: Called on a worker before it works on a part, for it may have joined a moment ago;
+            what it raises ends ``map_parts``. It can be pickled.
     """
     global _cluster
-    _cluster = _Cluster(client, address)
+    _cluster = _Cluster(client, address, check)
     try:
         yield
     finally:
@@ -79,16 +82,29 @@ def _map_on(
             most = 2 * max(1, sum(cluster.client.nthreads().values()))
         for part in parts:
             if len(pending) == most:
-                yield _result(cluster, pending.popleft(), done, len(parts))
+                yield _next(cluster, pending, done, len(parts))
                 done += 1
             with _readable_loss(cluster):
-                pending.append(cluster.client.submit(function, part, pure=False))
+                submit = cluster.client.submit
+                pending.append(submit(_checked, cluster.check, function, part, pure=False))
         while pending:
-            yield _result(cluster, pending.popleft(), done, len(parts))
+            yield _next(cluster, pending, done, len(parts))
             done += 1
-    finally:
+    finally:  # an error, Ctrl-C, or nobody asks for more
         if pending and cluster.client.status == "running":
             cluster.client.cancel(list(pending))
+
+
+def _checked(check: Callable[[], None], function: Callable[[_In], _Out], part: _In) -> _Out:
+    check()
+    return function(part)
+
+
+def _next(cluster: _Cluster, pending: deque[Any], done: int, every: int) -> Any:
+    """The result that is waited for; until it is there, it is one of those that are cancelled."""
+    found = _result(cluster, pending[0], done, every)
+    pending.popleft()
+    return found
 
 
 def _result(cluster: _Cluster, future: Any, done: int, every: int) -> Any:
