@@ -57,7 +57,12 @@ from mlops_basics.schemas.policy import (  # noqa: E402
     learns_from,
 )
 from mlops_basics.scoring.comparison import compare_scores  # noqa: E402
-from mlops_basics.scoring.policy_loss import LOSS_NAMES, policy_losses, score_target  # noqa: E402
+from mlops_basics.scoring.policy_loss import (  # noqa: E402
+    LOSS_NAMES,
+    losses_in_parts,
+    policy_losses,
+    score_target,
+)
 from mlops_basics.scoring.scores import Scores, error_clip, watched_losses  # noqa: E402
 from mlops_basics.stats.paired.losses import huber_delta  # noqa: E402
 from mlops_basics.stats.paired.spending import alpha_at  # noqa: E402
@@ -183,7 +188,7 @@ class TestedReleases:
             self._champion, self._challenges, self._fresh_from = challenger, 0, len(past)
 
     def _scores(self, model: Model, rows: LabelledRows) -> Scores:
-        return score_target(model, rows.features, rows.target, self._table)
+        return score_target(model, rows.features.read(), rows.target, self._table)
 
 
 def run(stream: Stream) -> Followed:
@@ -248,12 +253,14 @@ def first_release(stream: Stream) -> Release:
     is_test = np.arange(len(first)) % TEST_EACH == 0
     test = first.where(is_test)
     release = release_of(first.where(~is_test), recipe=stream.recipe, classes=stream.classes)
-    scores = score_target(release.model, test.features, test.target, release.table)
+    scores = score_target(release.model, test.features.read(), test.target, release.table)
     clip = error_clip(scores)
     info = MonitoringReference(
         rows=len(test), thinned=1, losses=tuple(watched_losses(scores, clip)), clip=clip
     )
-    return replace(release, reference=ReleaseReference(info, {}, pd.DataFrame(), test.features))
+    return replace(
+        release, reference=ReleaseReference(info, {}, pd.DataFrame(), test.features.read())
+    )
 
 
 def fixed_losses(stream: Stream, fits: Fits, past: Sequence[str], name: str) -> dict[str, float]:
@@ -263,8 +270,8 @@ def fixed_losses(stream: Stream, fits: Fits, past: Sequence[str], name: str) -> 
     for policy in POLICIES:
         model = fits.of(stream.recipe, learns_from(policy, past, past[: stream.training]))
         assert model is not None, f"{policy} cannot be fitted before {name}"
-        scores = score_target(model, rows.features, rows.target, fits.release.table)
-        means[policy] = float(policy_losses(scores).mean())
+        losses = losses_in_parts(model, rows.features, rows.target, fits.release.table)
+        means[policy] = float(losses.mean())
     return means
 
 

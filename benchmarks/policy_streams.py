@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from mlops_basics.commands.samples.flights import shipped
-from mlops_basics.schemas import Recipe, Task
+from mlops_basics.schemas import Parts, Recipe, Task
 from mlops_basics.table.learning import LabelledRows
 
 Floats = NDArray[np.float64]
@@ -199,7 +199,7 @@ def _stream(
     """Rows in the order of their batches, with names and positions."""
     values = target if task == "regression" else np.array(CLASSES, dtype=object)[target.astype(int)]
     rows = LabelledRows(
-        features=features.reset_index(drop=True),
+        features=Parts.of(features),
         target=values,
         batch=np.array([f"b{value:02d}" for value in number], dtype=object),
         position=np.concatenate([np.arange(count) for count in np.bincount(number)]),

@@ -10,6 +10,7 @@ import pandas as pd
 from mlops_basics.fitting.recipe import fit_recipe
 from mlops_basics.schemas import (
     MonitoringReference,
+    Parts,
     Recipe,
     Release,
     ReleaseManifest,
@@ -29,7 +30,7 @@ def rows_of(slopes: list[float], rows: int) -> LabelledRows:
     x = rng.normal(size=total)
     names = np.array([f"b{number:02d}" for number in range(len(slopes))], dtype=object)
     return LabelledRows(
-        features=pd.DataFrame({"x": x}),
+        features=Parts.of(pd.DataFrame({"x": x})),
         target=np.repeat(slopes, rows) * x + NOISE * rng.normal(size=total),
         batch=np.repeat(names, rows),
         position=np.tile(np.arange(rows), len(slopes)),
@@ -90,9 +91,9 @@ def release_of(
             decision=make_decision(),
             files={},
         ),
-        model=fit_recipe(recipe, rows.features, rows.target),
+        model=fit_recipe(recipe, rows.features.read(), rows.target),
         table=TableInfo.model_validate(table),
-        reference=ReleaseReference(info, {}, pd.DataFrame(), rows.features),
+        reference=ReleaseReference(info, {}, pd.DataFrame(), rows.features.read()),
         recipe=recipe,
         fitted_rows=rows.hashes,
     )

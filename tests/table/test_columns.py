@@ -111,13 +111,13 @@ INFO = TableInfo(
 
 def features_of(**columns) -> pd.DataFrame:
     """The features of a batch of these columns."""
-    return batch_features(Batch.of("new.csv", "ab", pd.DataFrame(columns)), INFO)
+    return batch_features(Batch.of("new.csv", "ab", pd.DataFrame(columns)), INFO).read()
 
 
 def test_the_features_in_the_order_of_the_model():
     """Typed, without what the model does not know, with a fresh index."""
     table = pd.DataFrame({"more": 1, "colour": ["x", None], "size": [1, 2]}, index=[7, 7])
-    found = batch_features(Batch.of("new.csv", "ab", table), INFO)
+    found = batch_features(Batch.of("new.csv", "ab", table), INFO).read()
     assert list(found.columns) == ["size", "colour"]
     assert [str(kind) for kind in found.dtypes] == ["float64", "str"]
     assert found.index.tolist() == [0, 1]

@@ -14,10 +14,10 @@ import pytest
 
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.monitoring.usable import column_kinds, usable_features
-from mlops_basics.schemas import Batch, CollectionParams, PreprocessingParams
+from mlops_basics.schemas import Batch, CollectionParams, Parts, PreprocessingParams
 from mlops_basics.table.batch_file import parse_batch
 from mlops_basics.table.columns import features_of
-from mlops_basics.table.joined import join_tables
+from mlops_basics.table.joined import join_parts
 from mlops_basics.table.plain import plain_column
 from mlops_basics.table.row_hash import row_hashes
 from tests.support.parameters import configured
@@ -139,7 +139,7 @@ def test_all_pairs_of_types_between_batches(kind, stored):
         second = BATCHES[2, *other]
         info = trained[1]
         both = result_of(trained_on, first, second)
-        kinds = column_kinds(OfFirst(info, trained[0]), [first.table])
+        kinds = column_kinds(OfFirst(info, trained[0]), [first.parts])
         watched = result_of(usable_features, second, info, kinds, PREPROCESSING)
         assert both or watched is None, other
         text_and_dates = {kind, other[0]} == {"times", "text"} and "csv" in f"{stored} {other[1]}"
@@ -149,7 +149,7 @@ def test_all_pairs_of_types_between_batches(kind, stored):
             continue
         assert other[0] in (kind, "nothing") or kind == "nothing" or text_and_dates
         scored = features_of(second.table, info)
-        assert scored.dtypes.equals(watched.dtypes)
+        assert scored.dtypes.equals(watched.read().dtypes)
         if other[0] == kind != "nothing":
             names = list(info.features)
             table = both[0]
@@ -158,6 +158,12 @@ def test_all_pairs_of_types_between_batches(kind, stored):
             pd.testing.assert_frame_equal(trained[0][names], scored[names])
             hashes = [row_hashes(batch.table, ["x", "n"]) for batch in (first, second)]
             assert (hashes[0] == hashes[1]).all()
+
+
+def joined_of(tables, mixed_allowed=()):
+    """The rows of several tables below each other."""
+    parts = {name: Parts.of(table) for name, table in tables.items()}
+    return join_parts(parts, mixed_allowed).read()
 
 
 def test_whole_numbers_stay_exact_beside_an_empty_batch():
@@ -169,7 +175,7 @@ def test_whole_numbers_stay_exact_beside_an_empty_batch():
         "c": pd.DataFrame({"x": pd.array([order + 2, None], dtype="Int64")}),
         "d": pd.DataFrame({"x": [7.0, np.nan]}),
     }
-    joined = join_tables(tables)["x"]
+    joined = joined_of(tables)["x"]
     assert joined.dropna().tolist() == [order, order + 1, order + 2, 7]
     assert joined.isna().tolist() == [False, False, True, False, True, False, True]
 
@@ -179,8 +185,8 @@ def test_kinds_that_do_not_fit_are_named_with_their_files():
     tables = {"a.csv": pd.DataFrame({"x": [1, 2]}), "b.csv": pd.DataFrame({"x": ["soon"]})}
     message = "'x' holds numbers in 'a.csv', but text in 'b.csv'.*`text_columns`"
     with pytest.raises(DataError, match=message):
-        join_tables(tables)
-    assert join_tables(tables, ["x"])["x"].tolist() == ["1", "2", "soon"]
+        joined_of(tables)
+    assert joined_of(tables, ["x"])["x"].tolist() == ["1", "2", "soon"]
 
 
 @pytest.mark.parametrize(

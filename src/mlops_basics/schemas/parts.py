@@ -85,11 +85,19 @@ class Parts:
         at_once = max(1, HELD_CELLS // max(1, len(self)))
         return [list(columns[begin : begin + at_once]) for begin in range(0, len(columns), at_once)]
 
-    def items(self, columns: Sequence[str]) -> Iterator[tuple[str, pd.Series]]:
-        """Name and rows of each column, one after the other."""
-        for block in self.blocks(columns):
+    def items(self, columns: Sequence[str] | None = None) -> Iterator[tuple[str, pd.Series]]:
+        """Name and rows of some columns, or of all, one after the other."""
+        for block in self.blocks(self.columns if columns is None else columns):
             for name, values in self.read(block).items():
                 yield str(name), values
+
+    def where(self, kept: npt.NDArray[np.bool_]) -> Parts:
+        """Some rows, in their order; ``kept`` is of shape (rows,)."""
+        if kept.all():
+            return self
+        of_each = [kept[rows] for rows in self.slices]
+        counts = [int(of.sum()) for of in of_each]
+        return self.changed(_rows_where, of_each, columns=self.columns, rows=counts)
 
     def take(self, positions: npt.NDArray[np.integer]) -> pd.DataFrame:
         """Some rows, in the order of their positions; shape (positions, columns)."""
@@ -160,6 +168,10 @@ def _together(columns: tuple[str, ...], parts: Sequence[Part]) -> Part:
 
 def _columns_of(table: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:
     return (table if columns is None else table[list(columns)]).reset_index(drop=True)
+
+
+def _rows_where(part: Part, columns: list[str], kept: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    return part.read(columns)[kept]
 
 
 def _changed(

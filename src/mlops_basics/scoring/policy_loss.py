@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from mlops_basics.schemas import Model, TableInfo
+from mlops_basics.schemas import Model, Part, Parts, TableInfo
 from mlops_basics.scoring.scores import Scores, class_probabilities, predicted_codes, threads_for
+from mlops_basics.table.engine import map_parts
 
 Floats = npt.NDArray[np.float64]
 
@@ -37,10 +40,38 @@ def score_target(
         with threads_for(features):
             predicted = np.asarray(model.predict(features), dtype=np.float64)
         return Scores(table.task, target.astype(np.float64), predicted, np.empty((len(target), 0)))
-    codes = {name: code for code, name in enumerate(table.classes)}
-    y = np.array([codes.get(str(name), -1) for name in target], dtype=np.int64)
+    y = _class_codes(target, table)
     p = class_probabilities(model, features, table)
     return Scores(table.task, y, predicted_codes(model, p, table), p)
+
+
+def _class_codes(target: npt.NDArray[np.generic], table: TableInfo) -> npt.NDArray[np.int64]:
+    codes = {name: code for code, name in enumerate(table.classes)}
+    of_row, names = pd.factorize(target)
+    return np.array([*(codes.get(str(name), -1) for name in names), -1], dtype=np.int64)[of_row]
+
+
+def losses_in_parts(
+    model: Model, features: Parts, target: npt.NDArray[np.generic], table: TableInfo
+) -> Floats:
+    """``policy_losses`` of a model on a table that memory need not hold, shape (rows,).
+
+    Args:
+        model: As for ``score_target``.
+        features: As there, in parts.
+        target: As there, of all rows.
+        table: As there.
+    """
+    of_each = [target[rows] for rows in features.slices]
+    parts = list(zip(features.parts, of_each, strict=True))
+    return np.concatenate(list(map_parts(partial(_losses_of_part, model, table), parts)))
+
+
+def _losses_of_part(
+    model: Model, table: TableInfo, part: tuple[Part, npt.NDArray[np.generic]]
+) -> Floats:
+    rows, target = part
+    return policy_losses(score_target(model, rows.read(None), target, table))
 
 
 def policy_losses(scores: Scores) -> Floats:
@@ -61,20 +92,20 @@ def policy_losses(scores: Scores) -> Floats:
     return losses
 
 
-def in_unit_interval(losses: Floats, scores: Scores, limit: float | None) -> Floats:
+def in_unit_interval(losses: Floats, table: TableInfo, limit: float | None) -> Floats:
     """Losses of ``policy_losses`` in [0, 1], without a look at the rows' own spread.
 
     Args:
         losses: Shape (rows,).
-        scores: What they are of.
+        table: The task, and the classes.
         limit: The absolute error that counts as 1, fixed before the batch came (regression).
     """
-    if scores.task == "regression":
+    if table.task == "regression":
         if not limit:  # no error was ever seen: any error counts fully
             return (losses > 0).astype(np.float64)
         shares: Floats = np.minimum(losses / limit, 1.0)
         return shares
-    classes = scores.probabilities.shape[1]
+    classes = len(table.classes)
     least, most = -np.log(1 - SMOOTHING + SMOOTHING / classes), -np.log(SMOOTHING / classes)
     scaled: Floats = np.clip((losses - least) / (most - least), 0.0, 1.0)
     return scaled
@@ -94,13 +125,25 @@ def next_limit(losses: Floats, limit: float | None) -> float:
     return max(seen, (limit or 0.0) / 2)
 
 
-def constant_scores(learned: npt.NDArray[np.generic], scores: Scores, table: TableInfo) -> Scores:
-    """The constant prediction of the rows learned from: their median, or their class shares."""
-    n = len(scores.y)
+def constant_losses(
+    learned: npt.NDArray[np.generic], target: npt.NDArray[np.generic], table: TableInfo
+) -> Floats:
+    """``policy_losses`` of a constant prediction: the median, or the class shares, of some rows.
+
+    Args:
+        learned: Target of the rows that it is of.
+        target: Of the rows that it predicts, shape (rows,).
+        table: As for ``score_target``.
+    """
     if table.task == "regression":
-        value = float(np.median(learned.astype(np.float64)))
-        return Scores(table.task, scores.y, np.full(n, value), np.empty((n, 0)))
-    names = [str(name) for name in learned]
-    shares = np.array([names.count(name) for name in table.classes], dtype=np.float64)
-    p = np.tile(shares / max(shares.sum(), 1.0), (n, 1))
-    return Scores(table.task, scores.y, p.argmax(axis=1), p)
+        errors: Floats = np.abs(
+            target.astype(np.float64) - float(np.median(learned.astype(np.float64)))
+        )
+        return errors
+    counts = np.bincount(_class_codes(learned, table) + 1, minlength=len(table.classes) + 1)[1:]
+    shares = counts / max(counts.sum(), 1)
+    every = np.arange(-1, len(table.classes))  # also a class that the table does not know
+    p = np.tile(shares, (len(every), 1))
+    return policy_losses(Scores(table.task, every, p.argmax(axis=1), p))[
+        _class_codes(target, table) + 1
+    ]

@@ -168,7 +168,15 @@ def error_clip(scores: Scores, quantile: float = 0.99) -> float | None:
 def expected_loss(
     probabilities: Floats, predicted: npt.NDArray[Any], loss: WatchedLoss
 ) -> float | None:
-    """The mean loss if the model's own probabilities are right; None where it gives none.
+    """The mean of ``expected_losses``; None where there are none."""
+    losses = expected_losses(probabilities, predicted, loss)
+    return None if losses is None else float(losses.mean())
+
+
+def expected_losses(
+    probabilities: Floats, predicted: npt.NDArray[Any], loss: WatchedLoss
+) -> Floats | None:
+    """The loss of each row if the model's own probabilities are right; None where it gives none.
 
     Args:
         probabilities: Shape (rows, K).
@@ -178,8 +186,9 @@ def expected_loss(
     if loss == "absolute_error" or not len(probabilities):
         return None
     if loss == "error":
-        return float((1 - probabilities[np.arange(len(predicted)), predicted]).mean())
-    return float((1 - (probabilities**2).sum(axis=1)).mean() / 2)
+        sure: Floats = probabilities[np.arange(len(predicted)), predicted]
+        return 1 - sure
+    return np.asarray((1 - (probabilities**2).sum(axis=1)) / 2)
 
 
 def baseline_losses(train: pd.DataFrame, table: pd.DataFrame, info: TableInfo) -> Floats:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.schemas import Batch, DateOrder, TableInfo
+from mlops_basics.schemas import Batch, DateOrder, Part, Parts, TableInfo
 from mlops_basics.table.plain import plain_column, plain_text
 from mlops_basics.table.renames import rename_hint
 from mlops_basics.table.times import date_order, times_from_text, unclear_dates
@@ -111,7 +112,7 @@ def _example(values: pd.Series) -> object:
     return values.dropna().iloc[0]
 
 
-def _require_columns(table: pd.DataFrame, columns: Sequence[str]) -> None:
+def _require_columns(table: pd.DataFrame | Parts, columns: Sequence[str]) -> None:
     missing = [column for column in columns if column not in table.columns]
     if missing:
         unknown = [str(column) for column in table.columns if column not in columns]
@@ -142,8 +143,11 @@ def typed_column(values: pd.Series) -> pd.Series:
     )
 
 
-def batch_features(batch: Batch, table: TableInfo) -> pd.DataFrame:
+def batch_features(batch: Batch, table: TableInfo) -> Parts:
     """The features of a batch, shape (rows, features); rows with missing values included.
+
+    Of a table that memory need not hold, each column is looked at here, and a part is typed
+    whenever it is read.
 
     Raises:
         DataError: If the batch cannot be read, lacks a column of the model, or holds text where
@@ -151,8 +155,19 @@ def batch_features(batch: Batch, table: TableInfo) -> pd.DataFrame:
     """
     if batch.fault:
         raise DataError(batch.fault)
+    rows = batch.parts.held()
     try:
-        return features_of(batch.table, table)
+        if len(rows.parts) == 1:
+            return Parts.of(features_of(rows.read(), table))
+        _require_columns(rows, table.features)
+        for name, values in rows.items(table.features):
+            _as_trained(typed_column(values), name, table)
     except DataError as error:
         fault = str(error)
         raise DataError(f"The batch '{batch.name}' does not fit the model: {fault}") from error
+    return rows.changed(partial(_features_of_part, table), columns=table.features)
+
+
+def _features_of_part(table: TableInfo, part: Part, columns: list[str]) -> pd.DataFrame:
+    wanted = table.model_copy(update={"features": tuple(columns)})
+    return features_of(part.read(columns), wanted)

@@ -6,9 +6,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from mlops_basics.schemas import Parts
+
+from .row_hash import hashes_of_parts, repeated_rows
 from .seen_columns import SeenColumns
 
 Codes = npt.NDArray[np.int64]
+Features = pd.DataFrame | Parts | SeenColumns
 
 #: A row that chance would repeat less often than this is a copy when it is there again.
 LIKELY_REPEATS = 0.05
@@ -19,7 +23,7 @@ AGREEMENT = 0.95
 NEGLIGIBLE = 0.02
 
 
-def copy_sets(features: pd.DataFrame | SeenColumns, target: pd.Series) -> Codes | None:
+def copy_sets(features: Features, target: pd.Series) -> Codes | None:
     """Number the rows so that copies of a row share a number, and other rows have their own.
 
     How often chance would repeat a row is the product of the probabilities that its values come
@@ -42,6 +46,8 @@ def copy_sets(features: pd.DataFrame | SeenColumns, target: pd.Series) -> Codes 
             parameters", Biometrika 40, 237-264 (1953).
     """
     n = len(target)
+    if isinstance(features, Parts) and not _may_repeat(features):
+        return None
     same_features = _codes_of_rows(features, n)
     counts = np.bincount(same_features)
     again = np.flatnonzero(counts[same_features] > 1)
@@ -67,13 +73,30 @@ def copy_sets(features: pd.DataFrame | SeenColumns, target: pd.Series) -> Codes 
     return sets
 
 
-def one_of_each(features: pd.DataFrame, target: pd.Series) -> npt.NDArray[np.bool_]:
-    """A mask of the rows that are no copy of an earlier one, shape (rows,)."""
+def one_of_each(features: Features, target: pd.Series, rank: Codes) -> npt.NDArray[np.bool_]:
+    """A mask of the rows that are no copy of an earlier one, shape (rows,).
+
+    Args:
+        features: As for ``copy_sets``.
+        target: As there.
+        rank: How many rows are earlier than each, shape (rows,).
+    """
     sets = copy_sets(features, target)
-    return np.ones(len(features), dtype=bool) if sets is None else sets == np.arange(len(sets))
+    if sets is None:
+        return np.ones(len(target), dtype=bool)
+    order = np.argsort(rank)
+    first = np.zeros(len(target), dtype=bool)
+    first[order] = ~pd.Series(sets[order]).duplicated().to_numpy()
+    return first
 
 
-def _codes_of_rows(table: pd.DataFrame | SeenColumns, rows: int) -> Codes:
+def _may_repeat(features: Parts) -> bool:
+    """Whether rows of a table that memory need not hold have one hash: it takes less than codes."""
+    few = len(features.parts) == 1
+    return few or repeated_rows(hashes_of_parts(features, features.columns)) > 0
+
+
+def _codes_of_rows(table: Features, rows: int) -> Codes:
     codes = np.zeros(rows, dtype=np.int64)
     for _, values in table.items():
         codes = _paired(codes, pd.factorize(values, use_na_sentinel=False)[0])

@@ -49,18 +49,6 @@ class _Cast:
     as_text: bool = False
 
 
-def join_tables(
-    tables: Mapping[str, pd.DataFrame], mixed_allowed: Collection[str] = ()
-) -> pd.DataFrame:
-    """The rows of several tables below each other, under a fresh index.
-
-    Args:
-        tables: As for ``join_parts``.
-        mixed_allowed: As there.
-    """
-    return join_parts({name: Parts.of(each) for name, each in tables.items()}, mixed_allowed).read()
-
-
 def join_parts(tables: Mapping[str, Parts], mixed_allowed: Collection[str] = ()) -> Parts:
     """The parts of several tables as those of one.
 

@@ -104,7 +104,9 @@ class LabelBook:
         table, target = batch.parts, self._keys.target
         index = pd.RangeIndex(len(table))
         delivered = table[target] if target in table.columns else pd.Series(np.nan, index=index)
-        filled = delivered.astype(object).where(delivered.notna(), None).reset_index(drop=True)
+        filled = delivered.reset_index(drop=True)
+        if not (self._by_id.empty and self._by_key.empty) or not _takes_little(delivered):
+            filled = filled.astype(object).where(filled.notna(), None)
         conflicts = np.zeros(len(table), dtype=bool)
         for latest, by_key in ((self._by_id, False), (self._by_key, True)):
             if latest.empty:
@@ -187,6 +189,11 @@ class LabelBook:
                 + (f", or the key columns ({named} missing)." if lacking else ".")
             )
         return ""
+
+
+def _takes_little(values: pd.Series) -> bool:
+    """Whether a column is of a type that its objects would come back as."""
+    return isinstance(values.dtype, pd.StringDtype) or values.dtype in (np.int64, np.float64)
 
 
 def _known(ids: pd.Series, labels: pd.Series, file: str) -> pd.DataFrame:

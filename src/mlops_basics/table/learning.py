@@ -14,16 +14,18 @@ from mlops_basics.schemas import (
     BATCH_COLUMN,
     Batch,
     Hashes,
+    Part,
+    Parts,
     PreprocessingParams,
     TableInfo,
 )
 
 from .columns import batch_features
 from .copies import copy_sets
-from .joined import join_tables
+from .joined import join_parts
 from .labels import LabelBook
 from .row_groups import raw_groups
-from .row_hash import row_hashes
+from .row_hash import hashes_of_parts, smallest_hashes
 from .target import target_values
 
 Codes = npt.NDArray[np.int64]
@@ -34,7 +36,7 @@ class LabelledRows:
     """Rows whose target is known.
 
     Attributes:
-        features: Typed as the model takes them, shape (rows, features).
+        features: Typed as the model takes them, in parts; shape (rows, features).
         target: Values of a regression, or names of classes; shape (rows,).
         batch: Name of each row's batch, shape (rows,).
         position: Position of each row in its batch's file, shape (rows,).
@@ -42,7 +44,7 @@ class LabelledRows:
         groups: What may err together, a number a row; None where each row stands for itself.
     """
 
-    features: pd.DataFrame
+    features: Parts
     target: npt.NDArray[Any]
     batch: npt.NDArray[Any]
     position: npt.NDArray[np.int64]
@@ -54,8 +56,10 @@ class LabelledRows:
 
     def where(self, rows: npt.NDArray[np.bool_]) -> LabelledRows:
         """Some of the rows, in their order."""
+        if rows.all():
+            return self
         return LabelledRows(
-            features=self.features[rows].reset_index(drop=True),
+            features=self.features.where(rows).held(),
             target=self.target[rows],
             batch=self.batch[rows],
             position=self.position[rows],
@@ -65,7 +69,16 @@ class LabelledRows:
 
     def of(self, batches: Collection[str]) -> LabelledRows:
         """The rows of some batches."""
-        return self.where(np.isin(self.batch, list(batches)))
+        return self.where(self.are_of(batches))
+
+    def are_of(self, batches: Collection[str]) -> npt.NDArray[np.bool_]:
+        """Which rows are of some batches, shape (rows,)."""
+        return np.isin(self.batch, list(batches))
+
+    def drawn(self, most: int | None, salt: str) -> LabelledRows:
+        """All of the rows, or ``most`` of them: the sample of ``smallest_hashes``."""
+        every = np.ones(len(self), dtype=bool)
+        return self.where(smallest_hashes(self.hashes, every, salt, most))
 
     def of_classes(self, classes: Sequence[str]) -> LabelledRows:
         """The rows of some classes, which a model that knows these can learn; all without any."""
@@ -86,23 +99,49 @@ def join_labelled(
     Raises:
         DataError: If a batch does not fit the model, or a label is no number where one is needed.
     """
-    parts = {}
-    for batch in batches:
-        part = batch.table.copy()
-        part[table.target], part[BATCH_COLUMN] = book.fill(batch)[0], batch.name
-        parts[batch.name] = part
-    columns = list(dict.fromkeys(name for part in parts.values() for name in part.columns))
     needed = {*table.features, *table.key_columns, *params.group_columns, params.split.time_column}
-    raw = join_tables(
-        {name: part.reindex(columns=columns) for name, part in parts.items()},
-        mixed_allowed=[name for name in columns if name not in needed],
-    )
-    position = np.concatenate([np.arange(len(part)) for part in parts.values()])
-    return labelled_rows(raw, position, table, params)
+    columns = [
+        name
+        for name in dict.fromkeys(name for batch in batches for name in batch.parts.columns)
+        if name in needed and name != table.target
+    ]
+    raw = join_parts({each.name: with_target(each, (*columns, BATCH_COLUMN)) for each in batches})
+    filled = {each.name: Parts.of(book.fill(each)[0].to_frame()) for each in batches}
+    target = join_parts(filled, mixed_allowed=[table.target])[table.target]
+    position = np.concatenate([np.arange(len(batch.parts)) for batch in batches])
+    return labelled_rows(raw.held(), target, position, table, params)
+
+
+def with_target(batch: Batch, columns: Sequence[str], target: pd.Series | None = None) -> Parts:
+    """Columns of a batch, missing where it lacks one, with its name and, where given, its target.
+
+    Args:
+        batch: As read.
+        columns: Names, in order; ``BATCH_COLUMN`` may be one.
+        target: Of its rows, named; in the place of what the batch holds.
+    """
+    parts = batch.parts
+    values = [None if target is None else target.iloc[rows] for rows in parts.slices]
+    names, known = [batch.name] * len(values), [parts.columns] * len(values)
+    return parts.changed(_with_target, known, values, names, columns=columns)
+
+
+def _with_target(
+    part: Part, columns: list[str], known: tuple[str, ...], target: pd.Series | None, name: str
+) -> pd.DataFrame:
+    there = [each for each in columns if each in known]
+    table = part.read(there) if there else pd.DataFrame(index=pd.RangeIndex(part.rows))
+    table = table.reindex(columns=columns)
+    if target is not None and target.name in table:
+        table[target.name] = target.array
+    if BATCH_COLUMN in table:
+        table[BATCH_COLUMN] = pd.Series(name, index=table.index, dtype="str")
+    return table
 
 
 def labelled_rows(
-    raw: pd.DataFrame,
+    raw: Parts,
+    target: pd.Series,
     position: npt.NDArray[np.int64],
     table: TableInfo,
     params: PreprocessingParams,
@@ -111,26 +150,33 @@ def labelled_rows(
 
     Args:
         raw: Columns as collected, with each row's batch; shape (rows, columns).
+        target: As collected, shape (rows,).
         position: Of each row in its batch's file, shape (rows,).
         table: Of the model.
         params: Key columns, groups and time column.
     """
-    features = batch_features(Batch.of("the labelled batches", "", raw), table)
-    target = target_values(raw[table.target], table.task, table.positive_above)
-    keys = [name for name in table.key_columns if name in raw.columns]
+    features = batch_features(Batch("the labelled batches", "", raw), table)
+    target = target_values(target, table.task, table.positive_above)
     known = target.notna().to_numpy()
+    keys = [name for name in table.key_columns if name in raw.columns]
     groups = raw_groups(raw, table, params).codes
     rows = LabelledRows(
         features=features,
-        target=target.to_numpy(),
-        batch=raw[BATCH_COLUMN].to_numpy(dtype=object),
+        target=target.to_numpy() if target.dtype == np.float64 else _shared(target),
+        batch=_shared(raw[BATCH_COLUMN]),
         position=position.astype(np.int64),
-        hashes=row_hashes(raw, keys),
+        hashes=hashes_of_parts(raw, keys),
         groups=groups,
     ).where(known)
     if groups is None and params.group_by != "none":
         rows = replace(rows, groups=copy_sets(rows.features, target[known]))
     return rows
+
+
+def _shared(names: pd.Series) -> npt.NDArray[Any]:
+    """Names as objects, of which equal ones are one."""
+    codes, each = pd.factorize(names)
+    return np.array([*each, np.nan], dtype=object)[codes]
 
 
 def as_learned(target: npt.NDArray[Any], model: Any) -> npt.NDArray[Any]:

@@ -15,12 +15,13 @@ from mlops_basics.schemas import (
     COPY_COLUMN,
     ROW_HASH_COLUMN,
     Hashes,
+    Parts,
     PreprocessingParams,
     TableInfo,
 )
 from mlops_basics.stats.paired.result import MIN_ROWS
 
-from .row_hash import row_hashes
+from .row_hash import hashes_of_parts
 from .times import read_times
 
 Codes = npt.NDArray[np.int64]
@@ -123,7 +124,7 @@ def groups_of_sets(
     return tuple(groups.of(rows_of_set) for rows_of_set in sets)
 
 
-def raw_groups(raw: pd.DataFrame, table: TableInfo, params: PreprocessingParams) -> RowGroups:
+def raw_groups(raw: Parts, table: TableInfo, params: PreprocessingParams) -> RowGroups:
     """The groups of rows as they were collected: days, or what ``group_by`` names.
 
     Args:
@@ -131,10 +132,10 @@ def raw_groups(raw: pd.DataFrame, table: TableInfo, params: PreprocessingParams)
         table: Of the model that is made for them: how times are written.
         params: What the table means.
     """
-    if params.group_by == "none" or raw.empty:
+    if params.group_by == "none" or not len(raw):
         return NO_GROUPS
     if params.group_columns:
-        return RowGroups(_codes(row_hashes(raw, params.group_columns)), params.group_by)
+        return RowGroups(_codes(hashes_of_parts(raw, params.group_columns)), params.group_by)
     name = params.split.time_column
     if not name:
         return NO_GROUPS

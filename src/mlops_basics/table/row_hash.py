@@ -12,7 +12,7 @@ import pandas as pd
 from mlops_basics.errors import LineageError
 from mlops_basics.schemas import ROW_HASH_COLUMN, Hashes, Part, Parts
 
-from .engine import map_parts
+from .engine import map_parts, reduce_parts
 from .value_codes import MISSING, mix, text_codes, value_codes
 
 _AT_ONCE = 1_000_000  # rows
@@ -85,6 +85,16 @@ def content_digest(hashes: Hashes) -> str:
             hash functions and their application to memory integrity checking", ASIACRYPT 2003.
     """
     return _digest_text([int(mix(hashes ^ salt).sum(dtype=np.uint64)) for salt in _DIGEST_SALTS])
+
+
+def digest_of_parts(table: Parts, columns: Sequence[str]) -> str:
+    """``content_digest`` of all rows of a table, by the hashes of ``columns``."""
+    digest = partial(_digest_of_part, columns)
+    return reduce_parts(digest, lambda one, other: joined_digest([one, other]), table.parts)
+
+
+def _digest_of_part(columns: Sequence[str], part: Part) -> str:
+    return content_digest(_hashes_of_part(columns, part))
 
 
 def rows_of_digest(hashes: Hashes, digest: str) -> int:

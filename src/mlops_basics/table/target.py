@@ -113,7 +113,9 @@ def target_values(values: pd.Series, task: Task, positive_above: float | None = 
         if positive_above is None:
             return numbers
         values = (numbers > positive_above).astype("Int64").mask(numbers.isna())
-    return values.astype(object).map(_class_name, na_action="ignore")
+    codes, known = pd.factorize(values)  # each value is named once
+    names = np.array([*map(_class_name, known), np.nan], dtype=object)
+    return pd.Series(names[codes], index=values.index, name=values.name)
 
 
 def target_range(values: pd.Series) -> TargetRange | None:

@@ -19,7 +19,7 @@ from mlops_basics.pipelines.monitoring.adaptation import (
     replay,
 )
 from mlops_basics.pipelines.monitoring.policies import Fits, grown_enough
-from mlops_basics.schemas import MonitoringParams, MonitoringState, Recipe, Release
+from mlops_basics.schemas import MonitoringParams, MonitoringState, Parts, Recipe, Release
 from mlops_basics.schemas.policy import NEW_RECIPE, POLICIES, PolicyState, learns_from
 from mlops_basics.table.learning import LabelledRows
 from tests.support.parameters import configured
@@ -29,7 +29,12 @@ PARAMS = configured(MonitoringParams)
 
 
 def _followed(
-    levels: list[float], first: int = 3, rows: int = 60, policy: str = "", pin: str = ""
+    levels: list[float],
+    first: int = 3,
+    rows: int = 60,
+    policy: str = "",
+    pin: str = "",
+    max_rows: int | None = None,
 ) -> tuple[PolicyState, list[str], Fits]:
     """Batches with these slopes, one after another, each release adopted; and what was planned."""
     table = rows_of(levels, rows)
@@ -41,7 +46,7 @@ def _followed(
         state = state.model_copy(update={"policy": policy})
     actions = []
     for number, name in enumerate(names[first:], start=2):
-        fits = Fits(table.of(names[: names.index(name) + 1]), release)
+        fits = Fits(table.of(names[: names.index(name) + 1]), release, max_rows)
         state, found = follow(state, fits, [Entered(name)], PARAMS)
         actions.append(found.action)
         if state.plan is not None:
@@ -75,6 +80,19 @@ def test_without_drift_all_is_refreshed_when_a_tenth_has_come() -> None:
     assert actions.count("refresh") <= np.log(5) / np.log(1.1) + 1
     assert grown_enough(110, 100)
     assert not grown_enough(109, 100)
+
+
+def test_of_more_rows_than_may_be_learned_from_a_sample_follows_the_data() -> None:
+    """A refresh when a tenth has come to what is drawn from, each of so many rows; and told."""
+    state, actions, fits = _followed([1.0] * 25, first=5, max_rows=100)
+    assert 5 <= actions.count("refresh") <= np.log(5) / np.log(1.1) + 1
+    assert state.learned_rows == 100
+    assert {len(fits.learned(state.known[:count])) for count in (1, 2, 5)} == {60, 100}
+    table, release = fits.rows, fits.release
+    state = begin_state(release, slope_recipe(), ["b00", "b01"], PARAMS)
+    _, found = follow(state, Fits(table, release, 100), [Entered("b02")], PARAMS)
+    assert "learns from 100 of their 180 labelled rows" in found.reasons[0]
+    assert found.tested[0].rows == 60
 
 
 def test_a_change_is_followed_by_a_policy_that_forgets() -> None:
@@ -218,7 +236,7 @@ def test_rows_of_one_class_give_no_model() -> None:
     target = np.array(["a"] * 30 + ["b", "a"] * 15, dtype=object)
     batch = np.array(["b00"] * 30 + ["b01"] * 30, dtype=object)
     rows = LabelledRows(
-        features, target, batch, np.arange(60), np.arange(60, dtype=np.uint64), None
+        Parts.of(features), target, batch, np.arange(60), np.arange(60, dtype=np.uint64), None
     )
     recipe = Recipe(
         task="binary",

@@ -19,7 +19,7 @@ from mlops_basics.pipelines.monitoring.concept_drift import (
     in_full_stream,
     may_enter,
 )
-from mlops_basics.schemas import LabelCount, MonitoringParams, WatchedBatch
+from mlops_basics.schemas import LabelCount, MonitoringParams, Parts, WatchedBatch
 from mlops_basics.stats.concept_drift.sequential import (
     SequentialState,
     start_monitor,
@@ -124,11 +124,11 @@ def test_the_losses_are_those_of_the_labelled_rows(release):
     wrong = predicted.map({"tall": "short", "short": "tall"})
     target = pd.Series([predicted[0], wrong[1], None, "ugly", predicted[4], None])
     watch = begin_watch(release, release.reference, PARAMS)
-    losses, expected, _ = batch_losses(features, target, release, watch, strict=False)
+    losses, expected, _ = batch_losses(Parts.of(features), target, release, watch, strict=False)
     assert losses.tolist() == [0, 1, 1, 0]
     p = release.model.predict_proba(features).max(axis=1)
     assert expected == pytest.approx((1 - p).mean())
-    strict, _, _ = batch_losses(features, target, release, watch, strict=True)
+    strict, _, _ = batch_losses(Parts.of(features), target, release, watch, strict=True)
     assert strict.tolist() == [0, 1, 0, 1, 0, 0]
 
 
@@ -137,11 +137,11 @@ def test_copies_of_a_row_are_one_loss(release):
     table = rows_of(60)
     features, target = features_of(release, table), table["kind"]
     watch = begin_watch(release, release.reference, PARAMS)
-    once, _, _ = batch_losses(features, target, release, watch, strict=False)
+    once, _, _ = batch_losses(Parts.of(features), target, release, watch, strict=False)
     features, target = (
         pd.concat([of_rows] * 3, ignore_index=True) for of_rows in (features, target)
     )
-    thrice, _, _ = batch_losses(features, target, release, watch, strict=False)
+    thrice, _, _ = batch_losses(Parts.of(features), target, release, watch, strict=False)
     assert thrice.tolist() == once.tolist()
 
 
@@ -153,10 +153,10 @@ def test_the_losses_of_a_regression_are_clipped(of_size):
     off = np.array([0, clip / 2, -9 * clip, np.nan])
     target = pd.Series(of_size.model.predict(features) + off)
     watch = begin_watch(of_size, of_size.reference, PARAMS)
-    losses, expected, _ = batch_losses(features, target, of_size, watch, strict=False)
+    losses, expected, _ = batch_losses(Parts.of(features), target, of_size, watch, strict=False)
     assert losses == pytest.approx([0, 0.5, 1])
     assert expected is None
-    strict, _, _ = batch_losses(features, target, of_size, watch, strict=True)
+    strict, _, _ = batch_losses(Parts.of(features), target, of_size, watch, strict=True)
     assert strict == pytest.approx([0, 0.5, 1, 0])
 
 

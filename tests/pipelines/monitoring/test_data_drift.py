@@ -14,7 +14,7 @@ from mlops_basics.pipelines.monitoring.data_drift import (
     reference_profile,
     two_sample_scores,
 )
-from mlops_basics.schemas import MonitoringParams, MonitoringReference
+from mlops_basics.schemas import MonitoringParams, MonitoringReference, Parts
 from mlops_basics.schemas.monitoring import SAMPLE_GROUP, ReleaseReference
 from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.stats.data_drift.spending import drift_alpha_at
@@ -54,7 +54,7 @@ REFERENCE = reference_of(table_of())
 def judge(table, number=1, reference=REFERENCE, params=PARAMS):
     """The verdicts about a batch."""
     profile = reference_profile(reference, params)
-    return judge_batch(table, number, reference, profile, params)[0]
+    return judge_batch(Parts.of(table), number, reference, profile, params)[0]
 
 
 def drifted(columns):
@@ -215,8 +215,8 @@ def test_days_that_differ_are_no_drift():
     for seed in range(1, 5):
         table, groups = by_day(7, seed)
         arguments = (reference_profile(reference, PARAMS), PARAMS, None, groups)
-        by_days |= drifted(judge_batch(table, 1, reference, *arguments).columns)
-        found = judge_batch(table, 1, old, reference_profile(old, PARAMS), *arguments[1:])
+        by_days |= drifted(judge_batch(Parts.of(table), 1, reference, *arguments).columns)
+        found = judge_batch(Parts.of(table), 1, old, reference_profile(old, PARAMS), *arguments[1:])
         by_rows |= drifted(found.columns)
         assert found.notes[0] == LIKENESS_UNKNOWN
     assert by_days == set()
@@ -229,7 +229,7 @@ def test_what_days_do_not_explain_is_found_as_before():
     table["colour"] = pd.Series(["red"] * len(table), dtype="str")
     reference = reference_by_day()
     profile = reference_profile(reference, PARAMS)
-    found = judge_batch(table, 1, reference, profile, PARAMS, None, groups)
+    found = judge_batch(Parts.of(table), 1, reference, profile, PARAMS, None, groups)
     assert drifted(found.columns) == {"colour"}
     assert LIKENESS_UNKNOWN not in found.notes
 
@@ -240,8 +240,8 @@ def test_copies_of_a_batchs_rows_are_one_witness():
     reference = reference_of(table_of().drop(columns="when"))
     copied = pd.concat([table] * 50, ignore_index=True)
     params = PARAMS.model_copy(update={"classifier_rows": 0})
-    assert batch_profile(copied).alike.copies == pytest.approx(50)
-    assert batch_profile(table).alike.copies == 1
+    assert batch_profile(Parts.of(copied)).alike.copies == pytest.approx(50)
+    assert batch_profile(Parts.of(table)).alike.copies == 1
     assert drifted(judge(copied, reference=reference, params=params)) == set()
 
 

@@ -22,6 +22,7 @@ from mlops_basics.schemas import (
     LabelCount,
     MonitoringParams,
     MonitoringReference,
+    Parts,
     ReleaseReference,
     WatchedBatch,
 )
@@ -83,7 +84,7 @@ def test_every_batch_is_judged(numbers, texts, rows_before, rows_now, seed):
     before = table_of(rows_before, [a for a, _ in numbers], [a for a, _ in texts], seed)
     now = table_of(rows_now, [b for _, b in numbers], [b for _, b in texts], seed + 10)
     reference = reference_of(before)
-    found = judge_batch(now, 1, reference, reference_profile(reference, PARAMS), PARAMS)
+    found = judge_batch(Parts.of(now), 1, reference, reference_profile(reference, PARAMS), PARAMS)
     assert {column.column for column in found.columns} >= {str(name) for name in now}
     for column in found.columns:
         assert math.isfinite(column.lower)
@@ -102,7 +103,9 @@ def test_a_rare_value_is_not_seen_by_the_classifier_and_that_is_told(kind):
         now = table_of(300, ["normal", "constant"], ["levels"], seed + 10)
         now["x1"] = before["x1"].mode(dropna=False)[0]
         reference = reference_of(before)
-        found = judge_batch(now, 1, reference, reference_profile(reference, PARAMS), PARAMS)
+        found = judge_batch(
+            Parts.of(now), 1, reference, reference_profile(reference, PARAMS), PARAMS
+        )
         assert found.columns[-1].kind == "classifier"
         told.append(any("did not see the values of 'x1'" in note for note in found.notes))
     assert any(told)
@@ -119,7 +122,7 @@ def test_what_the_classifier_refuses_is_told(monkeypatch):
     monkeypatch.setattr(HistGradientBoostingClassifier, "fit", refuse)
     table = table_of(200, ["normal"], [], 0)
     reference = reference_of(table)
-    found = judge_batch(table, 1, reference, reference_profile(reference, PARAMS), PARAMS)
+    found = judge_batch(Parts.of(table), 1, reference, reference_profile(reference, PARAMS), PARAMS)
     assert [column.kind for column in found.columns] == ["numeric", "missing", "correlation"]
     assert "cannot learn from these rows (something new)" in found.notes[0]
 
@@ -161,7 +164,7 @@ def test_every_batch_of_labels_has_losses(release, kinds, rows, strict):
     features = rows_of(rows)[list(release.table.features)].assign(size=np.nan)
     target = pd.Series((kinds * rows)[:rows], dtype=object)
     watch = begin_watch(release, release.reference, PARAMS)
-    losses, expected, _ = batch_losses(features, target, release, watch, strict)
+    losses, expected, _ = batch_losses(Parts.of(features), target, release, watch, strict)
     assert len(losses) == (rows if strict else target.notna().sum())
     assert ((losses >= 0) & (losses <= 1)).all()
     assert 0 <= expected <= 1
@@ -172,7 +175,9 @@ def test_a_constant_target_has_losses(of_size, target):
     """However far it is, each row has a loss in [0, 1]."""
     features = rows_of(3)[list(of_size.table.features)].assign(count=1e9)
     watch = begin_watch(of_size, of_size.reference, PARAMS)
-    losses, _, _ = batch_losses(features, pd.Series([target] * 3), of_size, watch, strict=False)
+    losses, _, _ = batch_losses(
+        Parts.of(features), pd.Series([target] * 3), of_size, watch, strict=False
+    )
     assert ((losses >= 0) & (losses <= 1)).all()
 
 
@@ -202,7 +207,7 @@ def test_a_prediction_that_is_no_number_is_wrong(release, of_size):
         broken = dataclasses.replace(kind, model=Broken())
         watch = begin_watch(broken, broken.reference, PARAMS)
         features = table[list(broken.table.features)]
-        losses, expected, _ = batch_losses(features, target, broken, watch, strict=False)
+        losses, expected, _ = batch_losses(Parts.of(features), target, broken, watch, strict=False)
         assert losses.tolist() == [1.0] * 4
         assert expected is None
 

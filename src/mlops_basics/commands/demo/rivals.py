@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from mlops_basics.pipelines.monitoring.policies import Fits
-from mlops_basics.schemas import BATCH_COLUMN, Model, PreprocessingParams, Recipe, Release
+from mlops_basics.schemas import BATCH_COLUMN, Model, Parts, PreprocessingParams, Recipe, Release
 from mlops_basics.schemas.policy import POLICIES, learns_from
-from mlops_basics.scoring.policy_loss import policy_losses, score_target
+from mlops_basics.scoring.policy_loss import losses_in_parts
 from mlops_basics.table.learning import LabelledRows, labelled_rows
 
 NEVER, ALWAYS, WINDOW = "never retrained", "always retrained", "best window"
@@ -66,8 +66,8 @@ class Rivals:
 
     def _loss(self, model: Model, month: str) -> float:
         rows = self._fits.rows.of([month])
-        scores = score_target(model, rows.features, rows.target, self._first.table)
-        return float(policy_losses(scores).mean())
+        losses = losses_in_parts(model, rows.features, rows.target, self._first.table)
+        return float(losses.mean())
 
 
 def _rows(
@@ -75,4 +75,5 @@ def _rows(
 ) -> LabelledRows:
     raw = pd.concat([table.assign(**{BATCH_COLUMN: name}) for name, table in months.items()])
     position = np.concatenate([np.arange(len(table)) for table in months.values()])
-    return labelled_rows(raw.reset_index(drop=True), position, first.table, params)
+    target = raw[first.table.target].reset_index(drop=True)
+    return labelled_rows(Parts.of(raw), target, position, first.table, params)

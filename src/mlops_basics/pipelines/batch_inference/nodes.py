@@ -80,7 +80,7 @@ def _score(
     occurrences: npt.NDArray[np.int64],
 ) -> pd.DataFrame:
     table = release.table
-    features = batch_features(Batch.of(name, "", part.read(None)), table)
+    features = batch_features(Batch.of(name, "", part.read(None)), table).read()
     scored = pd.DataFrame(
         {
             PREDICTION_ID: ids_of_rows(name, hashes, occurrences),

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.errors import DataError
@@ -16,15 +13,14 @@ from mlops_basics.schemas import (
     BatchRecord,
     CollectionParams,
     CollectionReport,
-    Part,
     Parts,
 )
 from mlops_basics.table.checks import require_batch_columns
-from mlops_basics.table.engine import reduce_parts
 from mlops_basics.table.guesses import guess_warnings, require_exact_keys
 from mlops_basics.table.joined import join_parts
 from mlops_basics.table.labels import LabelBook, RowKeys
-from mlops_basics.table.row_hash import content_digest, joined_digest, row_hashes
+from mlops_basics.table.learning import with_target
+from mlops_basics.table.row_hash import digest_of_parts
 
 
 def collect_batches(
@@ -72,7 +68,7 @@ def collect_batches(
         if params.target in order and book is not None:
             target, count = book.fill(batch)
             conflicting += count.conflicting
-        tables[batch.name] = _collected(batch, order, target)
+        tables[batch.name] = with_target(batch, (*order, BATCH_COLUMN), target)
         records.append(
             BatchRecord(
                 name=batch.name,
@@ -92,8 +88,9 @@ def collect_batches(
     if params.num_instances is not None:
         if params.num_instances < len(table):
             rng = np.random.default_rng(params.seed)
-            drawn = np.sort(rng.choice(len(table), params.num_instances, replace=False))
-            table = _drawn(table, drawn)
+            drawn = np.zeros(len(table), dtype=bool)
+            drawn[rng.choice(len(table), params.num_instances, replace=False)] = True
+            table = table.where(drawn)
         elif params.num_instances > len(table):
             warnings.append(
                 f"num_instances is {params.num_instances}, but the source has "
@@ -116,31 +113,6 @@ def collect_batches(
     return table, report
 
 
-def _collected(batch: Batch, order: list[str], target: pd.Series | None) -> Parts:
-    """A batch's table with the columns of all, and its name; and its target, where given."""
-    parts = batch.parts
-    values = [None if target is None else target.iloc[rows] for rows in parts.slices]
-    names = [batch.name] * len(parts.parts)
-    return parts.changed(
-        _with_name,
-        [parts.columns] * len(parts.parts),
-        values,
-        names,
-        columns=(*order, BATCH_COLUMN),
-    )
-
-
-def _with_name(
-    part: Part, columns: list[str], known: tuple[str, ...], target: pd.Series | None, name: str
-) -> pd.DataFrame:
-    table = part.read([each for each in columns if each in known]).reindex(columns=columns)
-    if target is not None and target.name in table:
-        table[target.name] = target.array
-    if BATCH_COLUMN in table:
-        table[BATCH_COLUMN] = pd.Series(name, index=table.index, dtype="str")
-    return table
-
-
 def _labelled(
     batch: Batch, order: list[str], target: pd.Series | None, params: CollectionParams
 ) -> int | None:
@@ -152,38 +124,15 @@ def _labelled(
     return 0 if target is None else int(target.notna().sum())
 
 
-def _drawn(table: Parts, positions: npt.NDArray[np.int64]) -> Parts:
-    """Some rows of a table, by their positions in order."""
-    of_each = [
-        positions[np.searchsorted(positions, rows.start) : np.searchsorted(positions, rows.stop)]
-        - rows.start
-        for rows in table.slices
-    ]
-    rows = [len(each) for each in of_each]
-    return table.changed(_rows_at, of_each, columns=table.columns, rows=rows)
-
-
-def _rows_at(part: Part, columns: list[str], positions: npt.NDArray[np.int64]) -> pd.DataFrame:
-    return part.read(columns).iloc[positions]
-
-
 def _content(batch: Batch, params: CollectionParams) -> str:
     """A digest of a batch's rows; empty where a column cannot be compared."""
     if params.target is None:
         return ""
     columns = RowKeys(params.target, params.exclude).of(batch.parts.columns)
     try:
-        return reduce_parts(partial(_digest, columns), _joined, batch.parts.parts)
+        return digest_of_parts(batch.parts, columns)
     except DataError:  # what it cannot be used for is said where it is used
         return ""
-
-
-def _joined(one: str, other: str) -> str:
-    return joined_digest([one, other])
-
-
-def _digest(columns: list[str], part: Part) -> str:
-    return content_digest(row_hashes(part.read(columns), columns))
 
 
 def _read_labels(labels: list[Batch], params: CollectionParams) -> LabelBook | None:

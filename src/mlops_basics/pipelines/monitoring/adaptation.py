@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from mlops_basics.safe_text import plural
-from mlops_basics.schemas import MonitoringParams, MonitoringState, Recipe, Release
+from mlops_basics.schemas import Model, MonitoringParams, MonitoringState, Recipe, Release
 from mlops_basics.schemas.policy import (
     CONSTANT,
     FIRST_POLICY,
@@ -26,13 +26,11 @@ from mlops_basics.schemas.policy import (
 )
 from mlops_basics.scoring.policy_loss import (
     LOSS_NAMES,
-    constant_scores,
+    constant_losses,
     in_unit_interval,
+    losses_in_parts,
     next_limit,
-    policy_losses,
-    score_target,
 )
-from mlops_basics.scoring.scores import Scores
 from mlops_basics.stats.prequential.evidence import (
     Evidence,
     begin,
@@ -209,28 +207,26 @@ def _tested(
     *,
     replayed: bool = False,
 ) -> tuple[PolicyState, TestedBatch]:
-    scores = _scores(state, fits, rows, batch, past, replayed=replayed)
-    losses = {name: policy_losses(found) for name, found in scores.items()}
-    unit = {
-        name: in_unit_interval(losses[name], found, state.limit) for name, found in scores.items()
-    }
-    current = unit[PRODUCTION]
-    evidence = Evidence.from_dict(state.evidence)
-    rivals = {name: unit[name] for name in evidence.alternatives if name in unit}
-    evidence = update(evidence, current, rivals, rows.groups, unhurried=_longer(state.policy))
-    constant = Evidence.from_dict(state.constant)
-    if CONSTANT in unit:
-        constant = update(constant, current, {CONSTANT: unit[CONSTANT]}, rows.groups)
-    totals = dict(state.totals)
-    for name, values in losses.items():
-        totals[name] = totals.get(name, 0.0) + float(values.sum())
+    table, totals, means = fits.release.table, dict(state.totals), {}
+    evidence, constant = Evidence.from_dict(state.evidence), Evidence.from_dict(state.constant)
     limit = before_limit = state.limit
-    if fits.release.table.task == "regression":
-        limit = next_limit(losses[PRODUCTION], limit)
+    for name, losses in _losses(state, fits, rows, batch, past, replayed=replayed):
+        totals[name] = totals.get(name, 0.0) + float(losses.sum())
+        means[name] = float(losses.mean())
+        unit = in_unit_interval(losses, table, before_limit)
+        if name == PRODUCTION:
+            current = unit
+            if table.task == "regression":
+                limit = next_limit(losses, limit)
+        elif name == CONSTANT:
+            constant = update(constant, current, {name: unit}, rows.groups)
+        elif name in evidence.alternatives:
+            unhurried = _longer(state.policy)
+            evidence = update(evidence, current, {name: unit}, rows.groups, unhurried)
     result = TestedBatch(
         name=batch.name,
         rows=len(rows),
-        losses={name: float(values.mean()) for name, values in losses.items()},
+        losses=means,
         strengths={name: evidence.strength(name) for name in evidence.alternatives},
     )
     state = state.model_copy(
@@ -281,7 +277,7 @@ def _better(evidence: Evidence, losses: Mapping[str, float]) -> str | None:
     )
 
 
-def _scores(
+def _losses(
     state: PolicyState,
     fits: Fits,
     rows: LabelledRows,
@@ -289,36 +285,41 @@ def _scores(
     past: Sequence[str],
     *,
     replayed: bool,
-) -> dict[str, Scores]:
-    """What production and each alternative predict of rows that none has learned from."""
+) -> Iterator[tuple[str, Floats]]:
+    """Losses of production, first, and of each alternative, on rows that none has learned from.
+
+    One after the other, so that memory holds those of two.
+    """
     before = (batch.name, batch.first_row)
     table = fits.release.table
 
-    def scored(model: object) -> Scores:
-        return score_target(model, rows.features, rows.target, table)  # type: ignore[arg-type]
+    newest: list[tuple[Model, Floats]] = []  # while there are few batches, policies share a model
 
-    def policy_scores(policy: str, recipe: Recipe) -> Scores | None:
+    def losses(model: Model) -> Floats:
+        if not newest or newest[0][0] is not model:
+            newest[:] = [(model, losses_in_parts(model, rows.features, rows.target, table))]
+        return newest[0][1]
+
+    def policy_model(policy: str, recipe: Recipe) -> Model | None:
         learned = learns_from(policy, past, state.known)
         if replayed and policy == "keep":  # its weights are of the time before the first of them
             learned = learned[: max(len(state.known) - REPLAYED, 1)]
-        model = fits.of(recipe, learned, before)
-        return None if model is None else scored(model)
+        return fits.of(recipe, learned, before)
 
     current = None
     if replayed or state.plan is not None:  # production is not yet what it is going to be
-        current = policy_scores(state.policy, state.recipe)
-    found: dict[str, Scores] = {PRODUCTION: current or scored(fits.release.model)}
+        current = policy_model(state.policy, state.recipe)
+    yield PRODUCTION, losses(fits.release.model if current is None else current)
     for name in alternatives(state.policy):
-        if (of_policy := policy_scores(name, state.recipe)) is not None:
-            found[name] = of_policy
+        if (of_policy := policy_model(name, state.recipe)) is not None:
+            yield name, losses(of_policy)
     if state.challenger is not None:
-        of_challenger = policy_scores(policy_of_new_recipe(state), state.challenger)
+        of_challenger = policy_model(policy_of_new_recipe(state), state.challenger)
         if of_challenger is not None:
-            found[NEW_RECIPE] = of_challenger
-    newest = fits.learned(learns_from("last 1", past, state.known), before)
-    if len(newest):
-        found[CONSTANT] = constant_scores(newest.target, found[PRODUCTION], table)
-    return found
+            yield NEW_RECIPE, losses(of_challenger)
+    learned = fits.learned(learns_from("last 1", past, state.known), before)
+    if len(learned):
+        yield CONSTANT, constant_losses(learned.target, rows.target, table)
 
 
 def policy_of_new_recipe(state: PolicyState) -> str:
@@ -345,6 +346,7 @@ def switched(
         f"{subject} has done better than {against}: {loss} {means.get(better, math.nan):.4g} "
         f"against {means[PRODUCTION]:.4g} on {plural(rows, 'labelled row')} of "
         f"{plural(state.batches_tested, 'batch')}, by more than chance explains."
+        f"{_sample_in_words(fits, learns_from(policy, past, state.known))}"
     )
     plan = Plan(
         action="new recipe" if is_recipe else "switch",
@@ -392,13 +394,14 @@ def _refreshed(
         return state, ""
     now = past_batches(state)
     batches = learns_from(state.policy, now, state.known)
-    if state.policy == "all" and not grown_enough(len(fits.learned(batches)), state.learned_rows):
+    if state.policy == "all" and not _has_grown(state, fits, batches):
         return state, ""
     if veto:
         return state, veto
     if fits.of(state.recipe, batches) is None:
         return state, f"Not refreshed: no model can be fitted on {_names(batches)} alone."
-    reason = f"Fitted again with {batch.name}, on {_policy_in_words(state.policy, batches)}."
+    learned = _policy_in_words(state.policy, batches)
+    reason = f"Fitted again with {batch.name}, on {learned}.{_sample_in_words(fits, batches)}"
     mean = state.totals[PRODUCTION] / state.tested_rows
     plan = Plan(
         action="refresh",
@@ -419,6 +422,14 @@ def _refreshed(
     return state.model_copy(update={"plan": plan}), reason
 
 
+def _has_grown(state: PolicyState, fits: Fits, batches: Sequence[str]) -> bool:
+    """Whether there is a tenth more to learn from than what is in production was fitted on."""
+    if fits.is_sample(batches):  # a fit takes as many as before: all that it is drawn from count
+        before = state.known if state.learned is None else state.learned
+        return grown_enough(fits.there(batches), fits.there(before))
+    return grown_enough(len(fits.learned(batches)), state.learned_rows)
+
+
 def _veto(
     state: PolicyState,
     fits: Fits,
@@ -436,9 +447,11 @@ def _veto(
     model = fits.of(state.recipe, learned, (batch.name, batch.first_row))
     if model is None:
         return ""
-    scores = score_target(model, rows.features, rows.target, fits.release.table)
-    losses = in_unit_interval(policy_losses(scores), scores, limit)
-    if shown_worse(losses, in_production, rows.groups) < -math.log(params.policy_alpha):
+    table = fits.release.table
+    losses = losses_in_parts(model, rows.features, rows.target, table)
+    if shown_worse(in_unit_interval(losses, table, limit), in_production, rows.groups) < -math.log(
+        params.policy_alpha
+    ):
         return ""
     return (
         f"Not refreshed: on {batch.name} the model that '{state.policy}' would have given did "
@@ -457,6 +470,16 @@ def _summed_up(state: PolicyState, tested: Sequence[TestedBatch]) -> Adaptation:
         vetoed=held_back[-1] if held_back else "",
         tested=tuple(tested),
         worse_than_constant=worse_than_constant(state),
+    )
+
+
+def _sample_in_words(fits: Fits, batches: Sequence[str]) -> str:
+    """A sentence on how many rows a model of these batches learns from, where it is not all."""
+    if not fits.is_sample(batches):
+        return ""
+    return (
+        f" It learns from {fits.max_rows:,} of their {fits.there(batches):,} labelled rows, drawn "
+        "by their hash (training.max_rows)."
     )
 
 

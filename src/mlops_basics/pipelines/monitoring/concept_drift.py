@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,8 @@ from mlops_basics.safe_text import plural
 from mlops_basics.schemas import (
     ConceptResult,
     MonitoringParams,
+    Part,
+    Parts,
     Release,
     ReleaseReference,
     Watch,
@@ -22,7 +25,7 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.schemas.policy import ENOUGH_ROWS
 from mlops_basics.scoring.policy_loss import score_target
-from mlops_basics.scoring.scores import Scores, expected_loss, watched_losses
+from mlops_basics.scoring.scores import expected_losses, watched_losses
 from mlops_basics.stats.concept_drift.blocks import choose_block
 from mlops_basics.stats.concept_drift.bursts import Bursts, block_shown, observe
 from mlops_basics.stats.concept_drift.sequential import (
@@ -34,6 +37,7 @@ from mlops_basics.stats.concept_drift.sequential import (
 from mlops_basics.stats.intervals import metrics as intervals
 from mlops_basics.stats.intervals.result import Interval
 from mlops_basics.table.copies import one_of_each
+from mlops_basics.table.engine import map_parts
 from mlops_basics.table.target import target_values
 
 from .cause import cause_of_rise, losses_by_class
@@ -103,7 +107,12 @@ def in_bursts(state: SequentialState, bursts: Bursts) -> SequentialState:
 
 
 def batch_losses(
-    features: pd.DataFrame, target: pd.Series, release: Release, watch: Watch, strict: bool
+    features: Parts,
+    target: pd.Series,
+    release: Release,
+    watch: Watch,
+    strict: bool,
+    order: npt.NDArray[np.intp] | None = None,
 ) -> tuple[Floats, float | None, dict[str, tuple[int, float, float]]]:
     """The losses of a batch's labelled rows, and the mean loss that the model itself expects.
 
@@ -114,10 +123,12 @@ def batch_losses(
         watch: By which loss it is watched.
         strict: Whether a row without a label counts with a loss of 0, which makes the test valid
             whichever labels are missing.
+        order: Positions of the rows in the order of time, shape (rows,); None: as they are.
 
     Returns:
-        Losses in [0, 1], that of a prediction that is no number being 1; the mean loss, None where
-        the model expects none; and of the labelled rows the sums by true class (classification).
+        Losses in [0, 1], in the order of time, that of a prediction that is no number being 1; the
+        mean loss, None where the model expects none; and of the labelled rows the sums by true
+        class (classification).
 
     Raises:
         DataError: If a label is no number where the target is one, or the model cannot predict
@@ -126,36 +137,49 @@ def batch_losses(
     table = release.table
     y = target_values(target, table.task, table.positive_above)
     labelled = y.notna().to_numpy()
-    further = np.zeros(len(y), dtype=bool)
-    further[labelled] = ~one_of_each(features[labelled], y[labelled])
-    if further.any():  # copies of a row say what it has said
-        features, y, labelled = features[~further], y[~further], labelled[~further]
-    scores, unknown = _scores(features, y, release)
-    assert release.reference is not None  # noqa: S101 (its watch was begun with it)
-    losses = watched_losses(scores, release.reference.info.clip)[watch.loss]
-    losses = np.where(unknown, 1.0, losses)
-    kept = np.where(labelled, losses, 0.0) if strict else losses[labelled]
+    order = np.arange(len(y)) if order is None else order
+    kept = np.ones(len(y), dtype=bool)  # copies of a row say what it has said
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(y))
+    kept[labelled] = one_of_each(features.where(labelled), y[labelled], rank[labelled])
+    of_each = [y.iloc[rows] for rows in features.slices]
+    parts = list(zip(features.parts, of_each, strict=True))
+    scored = pd.concat(map_parts(partial(_scored, release, watch.loss), parts), ignore_index=True)
+    rows = order[kept[order]]
+    losses, labelled = scored["loss"].to_numpy()[rows], labelled[rows]
     by_class = {}
     if table.task != "regression":
-        by_class = losses_by_class(losses[labelled], scores.y[labelled], table.classes)
-    expected = expected_loss(scores.probabilities[~unknown], scores.predicted[~unknown], watch.loss)
-    return kept, expected, by_class
+        codes = scored["code"].to_numpy()[rows]
+        by_class = losses_by_class(losses[labelled], codes[labelled], table.classes)
+    expected = None
+    if "expected" in scored:
+        known = scored["expected"].to_numpy()[rows]
+        known = known[~np.isnan(known)]
+        expected = float(known.mean()) if known.size else None
+    kept_losses = np.where(labelled, losses, 0.0) if strict else losses[labelled]
+    return kept_losses, expected, by_class
 
 
-def _scores(
-    features: pd.DataFrame, y: pd.Series, release: Release
-) -> tuple[Scores, npt.NDArray[np.bool_]]:
-    """Targets and predictions, and which of these are no number."""
+def _scored(release: Release, loss: WatchedLoss, part: tuple[Part, pd.Series]) -> pd.DataFrame:
+    """The loss of each row of a part, the one the model expects, and the code of its class."""
+    rows, target = part
     try:
-        scores = score_target(release.model, features, y.to_numpy(), release.table)
+        scores = score_target(release.model, rows.read(None), target.to_numpy(), release.table)
     except Exception as error:  # of whatever library the model is made with
         raise DataError(
             f"Its error is not known: the release {release.manifest.version} cannot predict its "
             f"rows ({error})."
         ) from error
+    assert release.reference is not None  # noqa: S101 (its watch was begun with it)
+    losses = watched_losses(scores, release.reference.info.clip)[loss]
     if scores.task == "regression":
-        return scores, np.isnan(scores.predicted)
-    return scores, np.asarray(np.isnan(scores.probabilities).any(axis=1), dtype=bool)
+        return pd.DataFrame({"loss": np.where(np.isnan(scores.predicted), 1.0, losses)})
+    unknown = np.isnan(scores.probabilities).any(axis=1)
+    found = {"loss": np.where(unknown, 1.0, losses), "code": scores.y}
+    expected = expected_losses(scores.probabilities, scores.predicted, loss)
+    if expected is not None:
+        found["expected"] = np.where(unknown, np.nan, expected)
+    return pd.DataFrame(found)
 
 
 def may_enter(record: WatchedBatch, newest: int, params: MonitoringParams) -> bool:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.safe_text import plural
-from mlops_basics.schemas import MonitoringParams, ReleaseReference
+from mlops_basics.schemas import MonitoringParams, Parts, ReleaseReference
 from mlops_basics.schemas.monitoring import SAMPLE_GROUP
 from mlops_basics.stats.data_drift.result import DriftResult
 from mlops_basics.stats.data_drift.table_drift import TableProfile, judge_table
@@ -81,12 +81,12 @@ def reference_profile(reference: ReleaseReference, params: MonitoringParams) -> 
 
 
 def judge_batch(
-    features: pd.DataFrame,
+    features: Parts,
     number: int,
     reference: ReleaseReference,
     profile: TableProfile,
     params: MonitoringParams,
-    also: pd.DataFrame | None = None,
+    also: Parts | None = None,
     groups: RowGroups = NO_GROUPS,
 ) -> Judged:
     """Verdicts about every column of the release's ``number``-th batch, and about joint changes.
@@ -106,7 +106,8 @@ def judge_batch(
     ignored = ignored_columns(reference, params)
     names = list(features.columns)
     current = batch_profile(features, ignored, groups)
-    if current.alike.copies > 1 and copies_of_a_row(reference.sample[names]) > 1:
+    sample = Parts.of(reference.sample[names])
+    if current.alike.copies > 1 and copies_of_a_row(sample) > 1:
         # Of a table whose rows are repeated by nature: they are no copies.
         current = replace(current, alike=replace(current.alike, copies=1.0))
     notes: tuple[str, ...] = ()
@@ -117,9 +118,7 @@ def judge_batch(
     if is_alike and groups.codes is not None:
         codes = (reference.sample[SAMPLE_GROUP].to_numpy(dtype=np.int64), groups.codes)
 
-    def judged(
-        before: pd.DataFrame, of_before: TableProfile, codes: tuple[Ints, Ints] | None
-    ) -> Judged:
+    def judged(before: Parts, of_before: TableProfile, codes: tuple[Ints, Ints] | None) -> Judged:
         two_sample = two_sample_scores(before, features, ignored, params, number, codes)
         results = judge_table(
             of_before,
@@ -132,14 +131,14 @@ def judge_batch(
         )
         return Judged(tuple(results), current, (*notes, *two_sample.notes))
 
-    found = judged(reference.sample[names], profile, codes)
+    found = judged(sample, profile, codes)
     if also is None or not any(result.drifted for result in found.columns):
         return found
     # Of the same kind of rows: what is known of the reference's likeness holds for them, too.
     of_also = replace(
         feature_profile(also, ignored), alike=replace(profile.alike, size=current.alike.size)
     )
-    since = judged(also[names], of_also, None)
+    since = judged(also, of_also, None)
     of_since = {(result.column, result.kind): result for result in since.columns}
     columns = []
     for result in found.columns:
@@ -149,8 +148,8 @@ def judge_batch(
 
 
 def two_sample_scores(
-    before: pd.DataFrame,
-    now: pd.DataFrame,
+    before: Parts,
+    now: Parts,
     ignored: Collection[str],
     params: MonitoringParams,
     number: int,
@@ -172,9 +171,9 @@ def two_sample_scores(
 
     rng = np.random.default_rng([params.seed, number])
     drawn = [_draw(len(table), params.classifier_rows, rng) for table in (before, now)]
-    parts = [table[columns].iloc[at] for table, at in zip((before, now), drawn, strict=True)]
-    sides = np.repeat([0, 1], [len(part) for part in parts])
-    coded = _coded(pd.concat(parts, ignore_index=True))
+    rows = [table.take(at)[columns] for table, at in zip((before, now), drawn, strict=True)]
+    sides = np.repeat([0, 1], [len(of_side) for of_side in rows])
+    coded = _coded(pd.concat(rows, ignore_index=True))
     learns = rng.permutation(len(sides)) < len(sides) // 2
     groups: Ints | None = None
     if codes is not None:

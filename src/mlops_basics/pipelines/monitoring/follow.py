@@ -85,7 +85,7 @@ def follow_policies(
     rows = readable_rows(source, book, {*before, *new} - skip, production, preprocessing)
     if rows is None:
         return _with(watched, state, _nothing_tested(state), params)
-    fits = Fits(rows, production)
+    fits = Fits(rows, production, training.max_rows, preprocessing.split.salt)
     if state is not None:
         state = with_names_now(state, watched.moved)
     else:

@@ -23,9 +23,8 @@ from mlops_basics.schemas import (
 from mlops_basics.schemas.policy import NEW_RECIPE, PRODUCTION, PolicyState, learns_from
 from mlops_basics.scoring.policy_loss import (
     in_unit_interval,
+    losses_in_parts,
     next_limit,
-    policy_losses,
-    score_target,
 )
 from mlops_basics.stats.prequential.evidence import Evidence, update
 from mlops_basics.table.labels import LabelBook, RowKeys
@@ -84,7 +83,8 @@ def hear_recipe(
     if rows is None:
         return state
     seen = np.concatenate([table[ROW_HASH_COLUMN].to_numpy() for table in (train_data, valid_data)])
-    return heard(state, Fits(rows, watched_release), seen.astype(np.uint64))
+    fits = Fits(rows, watched_release, training.max_rows, preprocessing.split.salt)
+    return heard(state, fits, seen.astype(np.uint64))
 
 
 def heard(state: PolicyState, fits: Fits, seen: Hashes) -> PolicyState:
@@ -103,7 +103,7 @@ def heard(state: PolicyState, fits: Fits, seen: Hashes) -> PolicyState:
     evidence, known = Evidence.from_dict(state.evidence), past_batches(state)
     is_pinned = state.policy == "keep"
     totals, tested, batches, latest = {PRODUCTION: 0.0, NEW_RECIPE: 0.0}, 0, 0, math.inf
-    reference, task = fits.release.reference, fits.release.table.task
+    reference = fits.release.reference
     limit = reference.info.clip if reference else state.limit
     for name in sorted(known)[1:][-REPLAYED:]:
         rows = unseen.of([name])
@@ -118,16 +118,16 @@ def heard(state: PolicyState, fits: Fits, seen: Hashes) -> PolicyState:
         model = fits.of(state.challenger, of_new, before)
         if current is None or model is None:
             continue
-        unit, losses_of = {}, {}
+        unit, table = {}, fits.release.table
+        before_limit = limit
         for of, fitted in ((PRODUCTION, current), (NEW_RECIPE, model)):
-            scores = score_target(fitted, rows.features, rows.target, fits.release.table)
-            losses = losses_of[of] = policy_losses(scores)
+            losses = losses_in_parts(fitted, rows.features, rows.target, table)
             totals[of] += float(losses.sum())
-            unit[of] = in_unit_interval(losses, scores, limit)
+            unit[of] = in_unit_interval(losses, table, before_limit)
+            if of == PRODUCTION and table.task == "regression":
+                limit = next_limit(losses, limit)
         evidence = update(evidence, unit[PRODUCTION], {NEW_RECIPE: unit[NEW_RECIPE]}, rows.groups)
         tested, batches = tested + len(rows), batches + 1
-        if task == "regression":
-            limit = next_limit(losses_of[PRODUCTION], limit)
         latest = float(unit[NEW_RECIPE].mean() - unit[PRODUCTION].mean())
     state = state.model_copy(update={"evidence": evidence.to_dict()})
     if NEW_RECIPE not in evidence.shown or latest >= 0:

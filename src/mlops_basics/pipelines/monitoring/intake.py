@@ -7,13 +7,26 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
-import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.schemas import Batch, Hashes, PreprocessingParams, Release, Watch, WatchedBatch
+from mlops_basics.schemas import (
+    Batch,
+    Hashes,
+    Parts,
+    PreprocessingParams,
+    Release,
+    Watch,
+    WatchedBatch,
+)
 from mlops_basics.table.columns import batch_features
 from mlops_basics.table.labels import RowKeys
-from mlops_basics.table.row_hash import content_digest, find_run, joined_digest, row_hashes
+from mlops_basics.table.row_hash import (
+    content_digest,
+    digest_of_parts,
+    find_run,
+    hashes_of_parts,
+    joined_digest,
+)
 
 from .usable import column_kinds, usable_features, with_target_seen
 
@@ -31,10 +44,15 @@ class IncomingBatch:
 
     batch: Batch
     record: WatchedBatch
-    features: pd.DataFrame | None = None
+    features: Parts | None = None
     rows: slice = field(default_factory=lambda: slice(None))
     is_new: bool = False
     note: str = ""
+
+    @property
+    def raw(self) -> Parts:
+        """These rows as delivered."""
+        return rows_within(self.batch.parts, self.rows)
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,7 @@ class _Look:
         self._number = watch.newest
         as_trained = [batch for batch in source if watch.trained.get(batch.name) == batch.sha256]
         self._kinds = column_kinds(
-            release, [batch.table for batch in as_trained if not batch.fault]
+            release, [batch.parts for batch in as_trained if not batch.fault]
         )
         self._hashes: dict[str, Hashes] = {}
         self._table = release.table  # with the range that the target has by now
@@ -185,17 +203,15 @@ class _Look:
         record = self._learned.get(batch.name)
         if record is None or not record.content or record.rows > len(batch.parts):
             return None
-        first = batch.table.iloc[: record.rows]
+        first = rows_within(batch.parts, slice(record.rows))
         return record.rows if self._delivered(first) == record.content else None
 
-    def _delivered(self, table: pd.DataFrame) -> str:
+    def _delivered(self, table: Parts) -> str:
         """A digest of rows as they were delivered, as ``collect_batches`` writes it down."""
         columns = RowKeys(self._params.target, self._params.exclude).of(table.columns)
-        return content_digest(row_hashes(table, columns))
+        return digest_of_parts(table, columns)
 
-    def _new_part(
-        self, batch: Batch, features: pd.DataFrame, hashes: Hashes, begin: int
-    ) -> Incoming:
+    def _new_part(self, batch: Batch, features: Parts, hashes: Hashes, begin: int) -> Incoming:
         """The rows of a file from ``begin`` on, which were not there before."""
         content = content_digest(hashes[begin:])
         repeated = self._repeated(batch, features, content, begin)
@@ -207,10 +223,11 @@ class _Look:
         count = len(features) - begin
         record = self._record(batch, outcome="used", content=content, first_row=begin, rows=count)
         note = f"{count} rows have come to the {begin} that were known." if begin else ""
-        return [IncomingBatch(batch, record, _rows(features, rows), rows, is_new=True, note=note)]
+        new = rows_within(features, rows)
+        return [IncomingBatch(batch, record, new, rows, is_new=True, note=note)]
 
     def _seen_again(
-        self, batch: Batch, features: pd.DataFrame, hashes: Hashes, parts: list[WatchedBatch]
+        self, batch: Batch, features: Parts, hashes: Hashes, parts: list[WatchedBatch]
     ) -> Incoming:
         """A file that was judged and has another content, or other labels, or more rows now."""
         end = parts[-1].first_row + parts[-1].rows
@@ -234,13 +251,11 @@ class _Look:
             if part.outcome == "rewritten":
                 note = "It holds what was judged again."
                 update |= {"outcome": "used" if part.number else "duplicate", "reason": ""}
-            known = features.iloc[:end]
+            known = rows_within(features, slice(end))
             found.append(_part(batch, part.model_copy(update=update), known, parts, note))
         return found + (self._new_part(batch, features, hashes, end) if has_grown else [])
 
-    def _repeated(
-        self, batch: Batch, features: pd.DataFrame, content: str, begin: int
-    ) -> Incoming | None:
+    def _repeated(self, batch: Batch, features: Parts, content: str, begin: int) -> Incoming | None:
         """What to do with rows that were counted under another name; None if they were not."""
         count = len(features) - begin
         for name in self._present:
@@ -277,7 +292,7 @@ class _Look:
                 learned is not None
                 and learned.rows == count
                 and learned.content != ""
-                and self._delivered(batch.table.iloc[begin:]) == learned.content
+                and self._delivered(rows_within(batch.parts, slice(begin, None))) == learned.content
             )
             if name != batch.name and (sha256 == batch.sha256 or as_learned):
                 reason = (
@@ -328,7 +343,7 @@ class _Look:
             now = {
                 name: content_digest(self._hashes_of(name))
                 if is_watched
-                else self._delivered(batch.table)
+                else self._delivered(batch.parts)
                 for name, batch in (free if gone else {}).items()
             }
             for name, whole in gone.items():  # divided
@@ -372,7 +387,7 @@ class _Look:
         )
         return IncomingBatch(batch, record, note=reason)
 
-    def _move(self, parts: list[WatchedBatch], batch: Batch, features: pd.DataFrame) -> Incoming:
+    def _move(self, parts: list[WatchedBatch], batch: Batch, features: Parts) -> Incoming:
         """A file that has another name now keeps what was said of it."""
         name = parts[0].name
         self.intake.renamed[name] = batch.name
@@ -409,7 +424,7 @@ class _Look:
 
     def _hashed(self, batch: Batch) -> Hashes:
         """Of what is predicted from, whatever the labels; as delivered, for a model rounds."""
-        return row_hashes(batch.table, self._release.table.features)
+        return hashes_of_parts(batch.parts, self._release.table.features)
 
     def _record(self, batch: Batch, **values: object) -> WatchedBatch:
         common = {
@@ -434,10 +449,17 @@ def rows_of_part(part: WatchedBatch, records: Iterable[WatchedBatch]) -> slice:
     return slice(part.first_row, min(later) if later else None)
 
 
+def rows_within(table: Parts, rows: slice) -> Parts:
+    """Neighbouring rows of a table."""
+    kept = np.zeros(len(table), dtype=bool)
+    kept[rows] = True
+    return table.where(kept).held()
+
+
 def _part(
     batch: Batch,
     part: WatchedBatch,
-    features: pd.DataFrame,
+    features: Parts,
     parts: list[WatchedBatch],
     note: str = "",
 ) -> IncomingBatch:
@@ -445,14 +467,10 @@ def _part(
     rows = rows_of_part(part, parts)
     if rows.stop is None:  # the file may have grown
         rows = slice(rows.start, len(features))
-    known = _rows(features, rows) if part.number else None
-    if known is not None and known.empty:
+    known = rows_within(features, rows) if part.number else None
+    if known is not None and not len(known):
         known = None
     return IncomingBatch(batch, part, known, rows, note=note)
-
-
-def _rows(features: pd.DataFrame, rows: slice) -> pd.DataFrame:
-    return features.iloc[rows].reset_index(drop=True)
 
 
 def _content(hashes: Hashes, part: WatchedBatch) -> str:

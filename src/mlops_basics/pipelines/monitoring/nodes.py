@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -18,6 +19,8 @@ from mlops_basics.schemas import (
     LabelCount,
     MonitoringParams,
     MonitoringState,
+    Part,
+    Parts,
     PreprocessingParams,
     Release,
     ReleaseReference,
@@ -33,13 +36,13 @@ from mlops_basics.table.columns import batch_features
 from mlops_basics.table.guesses import guess_warnings
 from mlops_basics.table.labels import LabelBook, RowKeys
 from mlops_basics.table.row_groups import raw_groups
-from mlops_basics.table.row_hash import content_digest, row_hashes
+from mlops_basics.table.row_hash import digest_of_parts
 from mlops_basics.table.times import read_times
 
 from . import concept_drift, data_drift
 from .follow import caught_up
 from .gone import gone_files, gone_warnings
-from .intake import IncomingBatch, Intake, rows_of_part, take_in
+from .intake import IncomingBatch, Intake, rows_of_part, rows_within, take_in
 from .policy import conclude_policy
 from .rebase import without_alarm
 from .unfound import unfound_classes
@@ -112,9 +115,7 @@ def watch_batches(
                 profile,
                 params,
                 also,
-                raw_groups(
-                    incoming.batch.table.iloc[incoming.rows], production.table, preprocessing
-                ),
+                raw_groups(incoming.raw, production.table, preprocessing),
             )
             notes += not_judged
             record = record.model_copy(
@@ -235,15 +236,14 @@ def _add_labels(
         if tested == record.tested or count.labelled != known:
             return watch, record, []
         return *_mended(watch, record), [MENDED]
-    time_column = preprocessing.split.time_column
+    time_column, order = preprocessing.split.time_column, None
     if time_column:  # bursts are seen in the order of time
-        times = incoming.batch.parts[time_column].iloc[incoming.rows]
+        times = incoming.raw[time_column]
         written = (release.table.times or {}).get(time_column)
-        order = read_times(times, written)[0].reset_index(drop=True).argsort()
-        features, target = features.iloc[order], target.iloc[order]
+        order = read_times(times, written)[0].argsort().to_numpy().astype(np.intp)
     try:
         losses, expected, by_class = concept_drift.batch_losses(
-            features, target, release, watch, params.strict
+            features, target, release, watch, params.strict, order
         )
     except DataError as error:  # one batch must not end the look at all others
         return watch, record, [str(error)]
@@ -262,11 +262,16 @@ def _add_labels(
     return watch, record, notes
 
 
-def _labels_digest(features: pd.DataFrame, target: pd.Series) -> str:
+def _labels_digest(features: Parts, target: pd.Series) -> str:
     """Tells whether a batch has the labels that it was tested with, whatever their order."""
-    columns = [str(name) for name in features]
-    labelled = features.assign(**{LABEL_COLUMN: target.to_numpy()})
-    return content_digest(row_hashes(labelled, [*columns, LABEL_COLUMN]))
+    columns = (*features.columns, LABEL_COLUMN)
+    of_each = [target.iloc[rows] for rows in features.slices]
+    return digest_of_parts(features.changed(_with_label, of_each, columns=columns), columns)
+
+
+def _with_label(part: Part, columns: list[str], target: pd.Series) -> pd.DataFrame:
+    features = part.read([name for name in columns if name != LABEL_COLUMN])
+    return features.assign(**{LABEL_COLUMN: target.to_numpy()})[columns]
 
 
 def _mended(watch: Watch, record: WatchedBatch) -> tuple[Watch, WatchedBatch]:
@@ -277,20 +282,19 @@ def _mended(watch: Watch, record: WatchedBatch) -> tuple[Watch, WatchedBatch]:
     return watch, record.model_copy(update={"alarm": False})
 
 
-def _also_compared_with(
-    watch: Watch, source: Sequence[Batch], release: Release
-) -> pd.DataFrame | None:
+def _also_compared_with(watch: Watch, source: Sequence[Batch], release: Release) -> Parts | None:
     """The features of the batches that the last search has learned from; None without any."""
     present = {batch.name: batch for batch in source}
-    parts = []
+    parts: list[Part] = []
     for record in watch.batches:
         if record.key in watch.compared_with and record.name in present:
             try:
                 features = batch_features(present[record.name], release.table)
             except DataError:  # it was rewritten, and is named as such
                 continue
-            parts.append(features.iloc[rows_of_part(record, watch.batches)])
-    return pd.concat(parts, ignore_index=True) if parts else None
+            rows = rows_of_part(record, watch.batches)
+            parts += rows_within(features, rows).parts
+    return Parts(release.table.features, tuple(parts)).held() if parts else None
 
 
 def _merged(

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from mlops_basics.errors import DataError
 from mlops_basics.fitting.recipe import fit_recipe
 from mlops_basics.schemas import Model, Recipe, Release
@@ -60,10 +58,14 @@ class Fits:
     Attributes:
         rows: All labelled rows that there are.
         release: In production; its model tells the type of the target.
+        max_rows: That a model is fitted on, at most; of more a sample by hash. None: all.
+        salt: Of the hash.
     """
 
     rows: LabelledRows
     release: Release
+    max_rows: int | None = None
+    salt: str = ""
     _made: dict[Any, Model | None] = field(default_factory=dict)
 
     def of(
@@ -86,11 +88,19 @@ class Fits:
         self, batches: Sequence[str], before: tuple[str, int] | None = None
     ) -> LabelledRows:
         """The rows of some batches that a model learns from: of classes that the release knows."""
-        rows = self.rows.of(batches)
-        keep = np.ones(len(rows), dtype=bool)
+        keep = self.rows.are_of(batches)
         if before is not None:
-            keep &= (rows.batch != before[0]) | (rows.position < before[1])
-        return rows.where(keep).of_classes(self.release.table.classes)
+            keep &= (self.rows.batch != before[0]) | (self.rows.position < before[1])
+        rows = self.rows.where(keep).drawn(self.max_rows, self.salt)
+        return rows.of_classes(self.release.table.classes)
+
+    def there(self, batches: Sequence[str]) -> int:
+        """How many labelled rows there are of some batches."""
+        return int(self.rows.are_of(batches).sum())
+
+    def is_sample(self, batches: Sequence[str]) -> bool:
+        """Whether models of these batches are fitted on a sample of their rows."""
+        return self.max_rows is not None and self.there(batches) > self.max_rows
 
     def _fit(
         self, recipe: Recipe, batches: Sequence[str], before: tuple[str, int] | None
@@ -98,7 +108,7 @@ class Fits:
         rows = self.learned(batches, before)
         target = as_learned(rows.target, self.release.model)
         try:
-            model: Model = fit_recipe(recipe, rows.features, target)
+            model: Model = fit_recipe(recipe, rows.features.read(), target)
         except DataError:  # no row, or one class only
             return None
         return model

@@ -13,6 +13,7 @@ import pandas as pd
 from mlops_basics.errors import DataError
 from mlops_basics.schemas import (
     Batch,
+    Parts,
     PreprocessingParams,
     Release,
     TableInfo,
@@ -34,7 +35,7 @@ from mlops_basics.table.target import target_range, target_values
 
 def usable_features(
     batch: Batch, table: TableInfo, kinds: Mapping[str, str], params: PreprocessingParams
-) -> pd.DataFrame:
+) -> Parts:
     """The features of a batch, shape (rows, features).
 
     Args:
@@ -53,7 +54,7 @@ def usable_features(
     features = batch_features(batch, table)
     free = {params.target, params.split.time_column, *params.exclude}
     _check_kinds(batch, {name: kind for name, kind in kinds.items() if name not in free})
-    if features.isna().all(axis=None):
+    if all(values.isna().all() for _, values in features.items()):
         raise DataError(
             f"The file '{batch.name}' holds no value in any of the model's {len(features.columns)} "
             "columns. Write it again."
@@ -69,7 +70,7 @@ def usable_features(
     return features
 
 
-def column_kinds(release: Release, tables: Sequence[pd.DataFrame]) -> dict[str, str]:
+def column_kinds(release: Release, tables: Sequence[Parts]) -> dict[str, str]:
     """What each column held when the release was trained: "numbers", "times" or "text".
 
     Args:
@@ -83,10 +84,10 @@ def column_kinds(release: Release, tables: Sequence[pd.DataFrame]) -> dict[str, 
         kinds |= dict.fromkeys(info.times, "times")
     sample = release.reference.sample if release.reference else pd.DataFrame()
     features = [name for name in release.table.features if name in sample]
-    for table in (sample[features], *tables):
+    for table in (Parts.of(sample[features]), *tables):
         for name in table.columns:
-            if not kinds.get(str(name)):
-                kinds[str(name)] = column_kind(table[name])
+            if not kinds.get(name):
+                kinds[name] = column_kind(table[name])
     return kinds
 
 
@@ -100,10 +101,10 @@ def checked_labels(files: Sequence[Batch], table: TableInfo) -> list[Batch]:
     """
     checked = []
     for file in files:
-        if file.fault or table.target not in file.table.columns:
+        if file.fault or table.target not in file.parts.columns:
             checked.append(file)
             continue
-        target = file.table[table.target]
+        target = file.parts[table.target]
         fault = target_fault(target, table)
         if fault:
             fault = f"The label file '{file.name}' cannot be used: {fault}"

@@ -46,9 +46,10 @@ def hold_out_newest(
     hashes = preprocessed_data[ROW_HASH_COLUMN].to_numpy(dtype=np.uint64)
     kept = smallest_hashes(hashes, ~is_valid, split.salt, training.max_rows)
     train = preprocessed_data.take(np.flatnonzero(~is_valid & kept))
-    valid = preprocessed_data.take(np.flatnonzero(is_valid))
-    if len(valid) >= MOST_ROWS + ENOUGH_ROWS:
-        valid = valid.head(MOST_ROWS)
+    of_valid = np.flatnonzero(is_valid)
+    if len(of_valid) >= MOST_ROWS + ENOUGH_ROWS:
+        of_valid = of_valid[:MOST_ROWS]
+    valid = preprocessed_data.take(of_valid)
     if min(len(train), len(valid)) < split.min_rows:
         raise DataError(
             f"A search needs {split.min_rows} rows before the newest labelled batches and in them "

@@ -64,7 +64,8 @@ def refit_release(
     require_known_code(due.recipe, training)
     rows = _rows(raw_data, due.files or due.batches, production, preprocessing, training)
     rows = rows.of_classes(production.table.classes)
-    model = fit_recipe(due.recipe, rows.features, as_learned(rows.target, production.model))
+    features = rows.features.read()
+    model = fit_recipe(due.recipe, features, as_learned(rows.target, production.model))
     table = production.table.model_copy(
         update={"rows": len(rows), "missing_target_rows": 0, "duplicate_rows": 0, "warnings": ()}
     )
@@ -82,7 +83,7 @@ def refit_release(
         own_code=run_context.code.own_code,
     )
     hashes = pd.DataFrame({ROW_HASH_COLUMN: np.unique(rows.hashes)})
-    return FittedModel(model, rows.features.head(EXAMPLE_ROWS)), due.recipe, table, hashes, record
+    return FittedModel(model, features.head(EXAMPLE_ROWS)), due.recipe, table, hashes, record
 
 
 def refresh_reference(
@@ -114,13 +115,13 @@ def refresh_reference(
         tested = rows.of([name])
         try:
             model = fit_recipe(
-                due.recipe, learned.features, as_learned(learned.target, production.model)
+                due.recipe, learned.features.read(), as_learned(learned.target, production.model)
             )
         except DataError:  # one class only in a small batch
             continue
-        features_of.append(tested.features)
+        features_of.append(features := tested.features.read())
         groups_of.append(tested.groups)
-        scores_of.append(score_target(model, tested.features, tested.target, production.table))
+        scores_of.append(score_target(model, features, tested.target, production.table))
     if not features_of:
         if reference is None:
             raise DataError("There are too few labelled batches to compare later ones with.")
@@ -200,17 +201,19 @@ def _rows(
     training: TrainingParams,
 ) -> LabelledRows:
     """The labelled rows of some batches, or of all; of too many a sample by hash."""
-    batch = raw[BATCH_COLUMN]
+    batch, target = raw[BATCH_COLUMN], raw[production.table.target]
     position = batch.groupby(batch, sort=False).cumcount().to_numpy(dtype=np.int64)
     wanted = np.ones(len(raw), dtype=bool)
     if batches is not None:
         wanted = batch.isin(batches).to_numpy()
-    if training.max_rows is not None and int(wanted.sum()) > training.max_rows:
+    labelled = wanted & target.notna().to_numpy()
+    if training.max_rows is not None and int(labelled.sum()) > training.max_rows:
         keys = [name for name in production.table.key_columns if name in raw.columns]
         hashes = hashes_of_parts(raw, keys)
-        wanted &= smallest_hashes(hashes, wanted, params.split.salt, training.max_rows)
-    table = raw.take(np.flatnonzero(wanted))
-    return labelled_rows(table, position[wanted].astype(np.int64), production.table, params)
+        wanted = labelled & smallest_hashes(hashes, labelled, params.split.salt, training.max_rows)
+    rows = Parts.of(raw.take(np.flatnonzero(wanted)))
+    target = target[wanted].reset_index(drop=True)
+    return labelled_rows(rows, target, position[wanted].astype(np.int64), production.table, params)
 
 
 def _joined_groups(codes: Sequence[Codes | None], preprocessing: PreprocessingParams) -> RowGroups:

@@ -125,6 +125,13 @@ def group_size(groups: ArrayLike) -> float:
     return float((sizes.astype(np.float64) ** 2).sum() / sizes.sum()) if sizes.size else 1.0
 
 
+def evenly_spaced(rows: int, most: int) -> NDArray[np.intp]:
+    """Positions of ``most`` rows that are spread over all; of all where these are not more."""
+    if rows <= most:
+        return np.arange(rows)
+    return np.linspace(0, rows - 1, most).astype(np.intp)
+
+
 def measure_likeness(
     numeric: Mapping[str, ArrayLike],
     codes: Mapping[str, Ints],
@@ -163,7 +170,7 @@ def measure_likeness(
     _, of_row = np.unique(np.asarray(groups), return_inverse=True)
     size = group_size(of_row)
     n = len(of_row)
-    at = np.linspace(0, n - 1, MAX_ROWS).astype(np.intp) if n > MAX_ROWS else np.arange(n)
+    at = evenly_spaced(n, MAX_ROWS)
     of_row = np.unique(of_row[at], return_inverse=True)[1]
     values, missing = {}, {}
     for name, column in numeric.items():

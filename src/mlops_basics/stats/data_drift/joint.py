@@ -10,7 +10,7 @@ from scipy import special  # type: ignore[import-untyped, unused-ignore]
 
 from mlops_basics.stats import _check
 from mlops_basics.stats._special import normal_isf, t_isf
-from mlops_basics.stats.data_drift.alike import NOTHING_ALIKE, Likeness
+from mlops_basics.stats.data_drift.alike import NOTHING_ALIKE, Likeness, evenly_spaced
 from mlops_basics.stats.data_drift.result import (
     DriftResult,
     DriftThresholds,
@@ -72,9 +72,8 @@ class JointMoments:
                 raise ValueError(f"{name} must be one-dimensional, got {column.shape!r}")
             n = len(column) if n < 0 else n
             _check.same_length(name, len(column), n)
-            if n > max_rows:
-                column = column[np.linspace(0, n - 1, max_rows).astype(np.intp)]
-            scores.append(_normal_scores(column.astype(np.float64)))
+            thinned = column[evenly_spaced(n, max_rows)]
+            scores.append(_normal_scores(thinned.astype(np.float64)))
         k = len(names)
         if k == 0 or n <= 0:
             return cls(names=names, sums=np.zeros((len(_POWERS), k, k)))

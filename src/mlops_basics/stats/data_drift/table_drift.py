@@ -1,6 +1,6 @@
 """All columns of a batch at once: one count of each, one level for all."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -8,10 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mlops_basics.stats import _check
-from mlops_basics.stats.data_drift.alike import NOTHING_ALIKE, Likeness
+from mlops_basics.stats.data_drift.alike import NOTHING_ALIKE, Likeness, evenly_spaced
 from mlops_basics.stats.data_drift.categorical_profile import CategoricalProfile
 from mlops_basics.stats.data_drift.columns import judge_categorical, judge_missing, judge_numeric
-from mlops_basics.stats.data_drift.joint import JointMoments, judge_classifier, judge_correlations
+from mlops_basics.stats.data_drift.joint import (
+    MAX_COLUMNS,
+    MAX_ROWS,
+    JointMoments,
+    judge_classifier,
+    judge_correlations,
+)
 from mlops_basics.stats.data_drift.numeric_profile import NumericProfile
 from mlops_basics.stats.data_drift.result import DriftResult, DriftThresholds, drift_result
 from mlops_basics.stats.data_drift.spending import drift_alpha_at
@@ -36,28 +42,35 @@ class TableProfile:
 
     @classmethod
     def from_columns(
-        cls, columns: Mapping[str, ArrayLike], categorical: Collection[str] = ()
+        cls,
+        columns: Mapping[str, ArrayLike] | Iterator[tuple[str, ArrayLike]],
+        categorical: Collection[str] = (),
     ) -> Self:
         """Summarise a table.
 
         Args:
-            columns: The columns of the same rows; a pandas DataFrame is one, and the fastest. Shape
-                (n,).
+            columns: The columns of the same rows; a pandas DataFrame is one, and the fastest. Name
+                and values of each, where memory is to hold one at a time. Shape (n,).
             categorical: Which of them are categorical; all others are numeric.
 
         Raises:
             ValueError: If a column is not one-dimensional or the lengths differ.
         """
-        numeric = {name: values for name, values in columns.items() if name not in categorical}
-        return cls(
-            columns={
-                name: NumericProfile.from_values(values)
-                if name in numeric
-                else CategoricalProfile.from_values(values)
-                for name, values in columns.items()
-            },
-            joint=JointMoments.from_columns(numeric),
-        )
+        pairs = columns if isinstance(columns, Iterator) else columns.items()
+        found: dict[str, NumericProfile | CategoricalProfile] = {}
+        thinned: dict[str, NDArray[Any]] = {}  # the joint moments are those of so many rows
+        rows: int | None = None
+        for name, values in pairs:
+            if name in categorical:
+                found[name] = CategoricalProfile.from_values(values)
+                continue
+            numbers = np.asarray(values)
+            found[name] = NumericProfile.from_values(numbers)
+            rows = len(numbers) if rows is None else rows
+            _check.same_length(name, len(numbers), rows)
+            if len(thinned) < MAX_COLUMNS:
+                thinned[name] = numbers[evenly_spaced(rows, MAX_ROWS)]
+        return cls(columns=found, joint=JointMoments.from_columns(thinned))
 
     def merge(self, other: "TableProfile") -> Self:
         """The profile of the rows of both.

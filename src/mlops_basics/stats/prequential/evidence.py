@@ -239,7 +239,7 @@ def shown_worse(current: npt.ArrayLike, other: npt.ArrayLike, groups: Ints | Non
         Its log; that of 1 / alpha or more has a probability of at most alpha while it is not worse.
     """
     differences = _by_group(_losses(current, "current") - _losses(other, "other"), groups)
-    logs = np.log1p(np.asarray(BETS)[:, None] * differences).sum(axis=1) - math.log(len(BETS))
+    logs = _log_growths(differences) - math.log(len(BETS))
     return float(np.logaddexp.reduce(logs))
 
 
@@ -247,8 +247,13 @@ def _bet(wealth: Wealth, differences: Floats) -> Wealth:
     starts = wealth.starts + 1
     logs = np.array(wealth.log_wealths or (-np.inf,) * len(BETS))
     logs = np.logaddexp(logs, math.log(start_weight(starts) / len(BETS)))
-    logs = logs + np.log1p(np.asarray(BETS)[:, None] * differences).sum(axis=1)
+    logs = logs + _log_growths(differences)
     return replace(wealth, starts=starts, log_wealths=tuple(logs.tolist()))
+
+
+def _log_growths(differences: Floats) -> Floats:
+    """By which each bet multiplies its wealth; one after another, as rows may be many."""
+    return np.array([np.log1p(bet * differences).sum() for bet in BETS])
 
 
 def _cut(wealth: Wealth, before: Wealth, alpha: float) -> Wealth:
