@@ -44,7 +44,7 @@ PARTS: dict[str, Callable[[Project, Path, argparse.Namespace], Sides]] = {
     ),
     "drift": lambda _, folder, given: ([], drift_speed.measure(folder, turns=given.runs)),
     "storage": lambda project, _, given: storage.measure(project, given.runs),
-    "scale": lambda *_: (scale.measure([1_000_000, 20_000_000]), []),
+    "scale": lambda *_: (scale.measure([1_000_000, 20_000_000], [20_000_000]), []),
     "first": lambda *_: (first_ten_minutes.measure(), []),
 }
 

@@ -1,6 +1,10 @@
 """What a run costs by the rows of its table: CPU time and memory of each stage.
 
 python benchmarks/scale.py --rows 100000 1000000 20000000
+python benchmarks/scale.py --rows --batches 5000000 20000000
+
+The second line is `kedro ct`: a labelled batch of so many rows, in one file, comes after a release
+of 1,000,000.
 
 The table is generated: 16 numbers, two categories, a whole number and a target of two classes, in
 CSV files of a million rows each. 20,000,000 rows take 2.7 GB of disk as files and 8 GB as versions.
@@ -15,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +37,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from tests.conftest import make_mlflow_store, make_project  # noqa: E402
 
 from benchmarks.bars import Measured  # noqa: E402
+from benchmarks.measure import Cost  # noqa: E402
+from benchmarks.measure import cost_of as cost_of_command  # noqa: E402
 
 ENV = "generated"
 FILE_ROWS = 1_000_000
@@ -52,8 +59,14 @@ def write_table(folder: Path, rows: int) -> None:
     """The files of a source."""
     folder.mkdir(parents=True)
     for number, begin in enumerate(range(0, rows, FILE_ROWS)):
-        table = generated(min(FILE_ROWS, rows - begin), number)
-        table.to_csv(folder / f"part-{number:03}.csv", index=False)
+        write_file(folder / f"part-{number:03}.csv", min(FILE_ROWS, rows - begin), number)
+
+
+def write_file(path: Path, rows: int, seed: int) -> None:
+    """One file, whatever its rows."""
+    for number, begin in enumerate(range(0, rows, FILE_ROWS)):
+        table = generated(min(FILE_ROWS, rows - begin), seed + number)
+        table.to_csv(path, mode="a", header=not number, index=False)
 
 
 def generated(rows: int, seed: int) -> pd.DataFrame:
@@ -124,22 +137,49 @@ def measure_run(project: Path) -> dict[str, Any]:
     }
 
 
-def cost_of(rows: int, scratch: Path) -> dict[str, Any]:
-    """Measure a run of so many rows in a process and a project of its own."""
+def make_source(rows: int, scratch: Path) -> Path:
+    """A project of its own, with a table of so many rows."""
     project = make_project(scratch / "project", make_mlflow_store(scratch / "mlflow.db")).path
     write_table(project / "data" / "source" / ENV, rows)
     conf = project / "conf" / ENV / "globals.yml"
     conf.parent.mkdir()
     names = {"model_name": ENV, "source": f"data/source/{ENV}", "target": "bought"}
     conf.write_text(yaml.safe_dump(names), encoding="utf-8")
+    return project
+
+
+def cost_of(rows: int, scratch: Path) -> dict[str, Any]:
+    """Measure a run of so many rows in a process of its own."""
+    project = make_source(rows, scratch)
     command = [sys.executable, str(Path(__file__).resolve()), "--run", str(project)]
     output = subprocess.run(command, check=True, cwd=project, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(output.stdout.splitlines()[-1])
     return found
 
 
-def measure(rows: list[int]) -> Measured:
-    """Costs of tables of so many rows, printed; and the bars."""
+def cost_of_look(rows: int, scratch: Path) -> Cost:
+    """Measure `kedro ct` with one new batch of so many rows, after a release of ``FILE_ROWS``."""
+    project, python_path = make_source(FILE_ROWS, scratch), {"PYTHONPATH": "src"}
+    command = [str(Path(sys.executable).parent / "kedro"), "run", "--env", ENV]
+    cost_of_command(command, project, python_path)
+    write_file(project / "data" / "source" / ENV / "part-900.csv", rows, seed=900)
+    look = f'{command[0]} ct --env {ENV} || test "$?" -ge 3'  # a new release is no failure
+    return cost_of_command(["sh", "-c", look], project, python_path)
+
+
+def measure(rows: list[int], batches: Sequence[int] = ()) -> Measured:
+    """Costs of tables and of batches of so many rows, printed; and the bars."""
+    bars: Measured = []
+    for count in batches:
+        with tempfile.TemporaryDirectory() as scratch:
+            look = cost_of_look(count, Path(scratch))
+        peak = look.memory * 2**20 / 1e9
+        print(f"kedro ct, a batch of {count:,} rows {look.cpu:8.1f} s CPU {peak:8.2f} GB")
+        bars.append((f"kedro ct: peak memory, {count:,} rows, GB", peak, MOST_BYTES / 1e9))
+    return bars + (_measure_runs(rows) if rows else [])
+
+
+def _measure_runs(rows: list[int]) -> Measured:
     costs = {}
     for count in sorted(rows):
         with tempfile.TemporaryDirectory() as scratch:
@@ -162,13 +202,14 @@ def _of_a_row(cost: dict[str, Any], rows: int) -> float:
 def main() -> None:
     """Measure, and exit non-zero where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 20_000_000])
+    parser.add_argument("--rows", type=int, nargs="*", default=[1_000_000, 20_000_000])
+    parser.add_argument("--batches", type=int, nargs="*", default=[])
     parser.add_argument("--run", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.run:
         print(json.dumps(measure_run(given.run)))
         return
-    bars = measure(given.rows)
+    bars = measure(given.rows, given.batches)
     for name, value, bar in bars:
         print(f"{name:70} {value:9,.3f}  (at most {bar:,g}) {'MISSED' if value > bar else 'ok'}")
     sys.exit(any(value > bar for _, value, bar in bars))

@@ -19,6 +19,33 @@ def test_the_table_is_written_in_files(tmp_path: Path, monkeypatch: pytest.Monke
     assert not pd.concat(files).duplicated().any()
 
 
+def test_a_look_is_measured_behind_a_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a batch of so many rows, in one file; its peak has a bar of its own."""
+    commands: list[list[str]] = []
+
+    def cost_of_command(command: list[str], *_: object) -> scale.Cost:
+        commands.append(command)
+        return scale.Cost(cpu=1.0, memory=2_000.0)
+
+    monkeypatch.setattr(scale, "FILE_ROWS", 40)
+    monkeypatch.setattr(scale, "make_source", lambda rows, scratch: source_in(scratch, rows))
+    monkeypatch.setattr(scale, "cost_of_command", cost_of_command)
+    scale.cost_of_look(100, tmp_path)
+    assert [command[1] for command in commands] == ["run", "-c"]
+    batch = pd.read_csv(tmp_path / "data" / "source" / scale.ENV / "part-900.csv")
+    assert len(batch.drop_duplicates()) == 100
+    monkeypatch.setattr(scale, "cost_of_look", lambda *_: scale.Cost(1.0, 2_000.0))
+    assert scale.measure([], [100])[0][1:] == (pytest.approx(2.097, abs=0.001), 3.0)
+
+
+def source_in(folder: Path, rows: int) -> Path:
+    """A folder with the files of a source, as of a project."""
+    scale.write_table(folder / "data" / "source" / scale.ENV, rows)
+    return folder
+
+
 def test_each_stage_has_what_its_nodes_cost() -> None:
     """From the first load on; the peak is that since the event before."""
     hooks = scale.StageHooks()
