@@ -9,7 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from mlops_basics.errors import ConfigurationError, DataError
+from mlops_basics.fitting import recipe as recipe_module
 from mlops_basics.fitting.recipe import (
+    fit_medians,
     fit_recipe,
     make_estimator,
     recipe_of,
@@ -168,3 +170,22 @@ def test_the_inputs_stay_as_they_were():
     before = table.copy(deep=True)
     fitted(made("boosting"), table)
     pd.testing.assert_frame_equal(table, before)
+
+
+@pytest.mark.parametrize("cells", [1, 7, 40, 1000])
+def test_medians_of_a_large_table_are_those_of_all_columns_at_once(monkeypatch, cells):
+    """However many columns are looked at in turn; one without a value has 0."""
+    from sklearn.base import clone
+    from sklearn.impute import SimpleImputer
+
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(20, 6)).astype(np.float32)
+    values[rng.random(values.shape) < 0.3] = np.nan
+    values[:, 4] = np.nan
+    table = pd.DataFrame(values, columns=list("abcdef"))
+    imputer = SimpleImputer(strategy="median", keep_empty_features=True)
+    expected = clone(imputer).fit(table)
+    monkeypatch.setattr(recipe_module, "MEDIAN_CELLS", cells)
+    fit_medians(imputer, table)
+    assert joblib.hash(vars(imputer)) == joblib.hash(vars(expected))
+    np.testing.assert_array_equal(imputer.transform(table), expected.transform(table))

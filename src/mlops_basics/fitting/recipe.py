@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from pydantic import ValidationError
@@ -26,9 +27,13 @@ from .threshold import with_threshold
 
 if TYPE_CHECKING:
     from sklearn.base import BaseEstimator
+    from sklearn.impute import SimpleImputer
     from sklearn.pipeline import Pipeline
 
 Steps = list[tuple[str, Any]]
+
+#: Numbers whose medians are taken at once.
+MEDIAN_CELLS = 5_000_000
 
 
 def recipe_of(
@@ -197,13 +202,46 @@ def fit_encoder(
     """
     steps = [*own_steps(recipe.features), *encoder_steps(recipe)]
     with threads_for(features):
-        encoded = pipeline_of(steps).fit_transform(features, target)
+        encoded = _fit_transform(steps, features, target)
     if len(encoded) != len(features):
         raise ConfigurationError(
             f"`features` ({', '.join(recipe.features)}) make {plural(len(encoded), 'row')} of "
             f"{len(features):,}: a step has to give one row for each that it gets."
         )
     return steps, encoded
+
+
+def _fit_transform(steps: Steps, features: pd.DataFrame, target: npt.NDArray[Any]) -> Any:
+    """What a pipeline's ``fit_transform`` gives, where a large table's medians are fitted apart."""
+    names = [name for name, _ in steps]
+    if "imputer" not in names:
+        return pipeline_of(steps).fit_transform(features, target)
+    at = names.index("imputer")
+    before, imputer, after = pipeline_of(steps)[:at], steps[at][1], pipeline_of(steps)[at + 1 :]
+    encoded = before.fit_transform(features, target)
+    fit_medians(imputer, encoded)
+    return after.fit_transform(imputer.transform(encoded), target)
+
+
+def fit_medians(imputer: SimpleImputer, table: pd.DataFrame) -> None:
+    """Fit an imputer in place, on some columns at a time: it holds what it sees six times over.
+
+    Args:
+        imputer: Of medians, or another statistic that each column has for itself.
+        table: Numbers, shape (rows, columns).
+    """
+    from sklearn.base import clone
+
+    if table.size <= MEDIAN_CELLS:
+        imputer.fit(table)
+        return
+    at_once = max(1, MEDIAN_CELLS // len(table))
+    medians = [
+        clone(imputer).fit(table.iloc[:, begin : begin + at_once]).statistics_
+        for begin in range(0, table.shape[1], at_once)
+    ]
+    imputer.fit(table.head(1))  # the columns' names and types
+    imputer.statistics_ = np.concatenate(medians)
 
 
 def fit_estimator(

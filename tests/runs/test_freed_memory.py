@@ -1,0 +1,47 @@
+"""Freed memory goes back to the system."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+import sys
+
+import pytest
+
+#: Every other array is freed: the others keep a heap from shrinking.
+FREE_HALF = """
+import sys
+import numpy as np
+import pyarrow as pa
+from mlops_basics.runs.freed_memory import give_back_freed
+if "give back" in sys.argv:
+    give_back_freed()
+resident = lambda: 4096 * int(open("/proc/self/statm").read().split()[1])
+pa.array(np.ones(5)).cast(pa.float32())  # what it imports is no array
+before = resident()
+arrays = [np.ones(500_000) for _ in range(61)]
+buffers = [pa.array(np.ones(500_000)).cast(pa.float32()) for _ in range(40)]
+arrays = arrays[::2]
+arrays = [np.ones(500_000) for _ in range(61)] + arrays
+arrays, buffers = arrays[::2], buffers[::2]
+held = 4e6 * len(arrays) + 2e6 * len(buffers)
+print((resident() - before) / held)
+"""
+
+
+def _has_glibc() -> bool:
+    try:
+        return hasattr(ctypes.CDLL("libc.so.6"), "mallopt")
+    except OSError:
+        return False
+
+
+def _resident(*words: str) -> float:
+    command = [sys.executable, "-c", FREE_HALF, *words]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+@pytest.mark.skipif(not _has_glibc(), reason="another C library does as it does")
+def test_what_was_freed_is_no_longer_the_process_s() -> None:
+    """By default nearly twice as much as what is held stays with it."""
+    assert _resident("give back") < 1.1 < _resident()
