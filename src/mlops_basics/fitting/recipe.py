@@ -180,8 +180,10 @@ def fit_tables(recipe: Recipe, tables: Sequence[pd.DataFrame], info: TableInfo) 
         tables: Preprocessed rows with their target.
         info: Names features and target.
     """
-    rows = pd.concat(tables, ignore_index=True)
-    return fit_recipe(recipe, rows[list(info.features)], rows[info.target].to_numpy())
+    columns = [*info.features, info.target]
+    rows = pd.concat([table[columns] for table in tables], ignore_index=True)
+    target = rows.pop(info.target).to_numpy()
+    return fit_recipe(recipe, rows, target)
 
 
 def fit_encoder(
