@@ -22,8 +22,9 @@ from mlops_basics.schemas import (
     MonitoringState,
     Verdict,
 )
-from mlops_basics.table.labels import PREDICTION_ID, RowKeys, prediction_ids
+from mlops_basics.table.labels import PREDICTION_ID, RowKeys
 from tests.support.bombs import NO_FILES, no_files
+from tests.support.labels import prediction_ids
 from tests.support.project import Project, make_project
 from tests.support.small_table import ENV, history_of, make_table, production_of, set_up
 

@@ -51,8 +51,8 @@ from mlops_basics.schemas.policy import REMEMBERED
 from mlops_basics.stats.concept_drift.sequential import SequentialState
 from mlops_basics.storage import store_files
 from mlops_basics.storage.store_files import StoreFiles
-from mlops_basics.table.labels import prediction_ids
 from tests.support.killed import Killed
+from tests.support.labels import prediction_ids
 from tests.support.memory_mlflow import Killer, MemoryServer
 from tests.support.small_loop import (
     FEATURES,

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mlops_basics.schemas import Batch, Guess
-from mlops_basics.table.labels import PREDICTION_ID, LabelBook, RowKeys, prediction_ids
+from mlops_basics.table.labels import PREDICTION_ID, LabelBook, RowKeys
+from tests.support.labels import prediction_ids
 
 KEYS = RowKeys("kind", exclude=("landed",))
 BY_ORDER = RowKeys("kind", key_columns=("order",))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,9 @@ from mlops_basics.table.guesses import require_exact_keys
 from mlops_basics.table.row_hash import hashes_of_parts, row_hashes
 
 PREDICTION_ID = "prediction_id"
+
+#: Positions of a batch's rows for which a label was filed, and its place among the labels.
+Found = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,6 @@ class RowKeys:
         return [str(name) for name in named if name in there]
 
 
-def prediction_ids(batch: Batch, keys: RowKeys) -> list[str]:
-    """Ids that labels can be joined to later: unique, and the same whichever release predicts.
-
-    Of the batch's name, the row's values in the key columns, and how often these occurred before
-    in the batch.
-    """
-    return ids_of_rows(batch.name, *row_occurrences(batch, keys))
-
-
 def row_occurrences(batch: Batch, keys: RowKeys) -> tuple[Hashes, npt.NDArray[np.int64]]:
     """The hash of each row's key columns, and how often it occurred before in the batch."""
     hashes = hashes_of_parts(batch.parts, keys.of(batch.parts.columns))
@@ -55,7 +49,16 @@ def row_occurrences(batch: Batch, keys: RowKeys) -> tuple[Hashes, npt.NDArray[np
 
 
 def ids_of_rows(name: str, hashes: Hashes, occurrences: npt.NDArray[np.int64]) -> list[str]:
-    """The ids of some rows of a batch, from what ``row_occurrences`` says of them."""
+    """Ids that labels can be joined to later: unique, and the same whichever release predicts.
+
+    Of the batch's name, the row's values in the key columns, and how often these occurred before
+    in the batch.
+
+    Args:
+        name: Of the batch.
+        hashes: What ``row_occurrences`` says of some of its rows.
+        occurrences: Likewise.
+    """
     seeds = [f"{name}|{h:016x}|{n}" for h, n in zip(hashes, occurrences, strict=True)]
     return [hashlib.sha256(seed.encode()).hexdigest()[:20] for seed in seeds]
 
@@ -85,10 +88,9 @@ class LabelBook:
             else:
                 hashes = row_hashes(file.table, list(keys.key_columns))
                 by_key.append(_known(pd.Series(hashes), file.table[keys.target], file.name))
-        self._by_id, self._by_key = _latest(by_id), _latest(by_key)
-        self._ids: dict[
-            tuple[str, bool], pd.Series
-        ] = {}  # of batches: they take a second a million
+        filed = ((_latest(by_id), False), (_latest(by_key), True))
+        self._filed = [(latest, by_key) for latest, by_key in filed if not latest.empty]
+        self._found: dict[tuple[str, bool], Found] = {}  # ids take a second a million
 
     def fill(self, batch: Batch, rows: slice | None = None) -> tuple[pd.Series, LabelCount]:
         """The target of a batch's rows, raw as it was delivered.
@@ -105,24 +107,17 @@ class LabelBook:
         index = pd.RangeIndex(len(table))
         delivered = table[target] if target in table.columns else pd.Series(np.nan, index=index)
         filled = delivered.reset_index(drop=True)
-        if not (self._by_id.empty and self._by_key.empty) or not _takes_little(delivered):
-            filled = filled.astype(object).where(filled.notna(), None)
         conflicts = np.zeros(len(table), dtype=bool)
-        for latest, by_key in ((self._by_id, False), (self._by_key, True)):
-            if latest.empty:
-                continue
-            ids = self._ids_of(batch, by_key=by_key)
-            labels = ids.map(latest["label"])
-            conflicts |= ids.isin(latest.index[latest["contradicted"]]).to_numpy()
-            is_labelled = labels.notna().to_numpy()
-            differs = np.array(
-                [
-                    not _same(a, b)
-                    for a, b in zip(filled[is_labelled], labels[is_labelled], strict=True)
-                ]
-            )
-            conflicts[np.flatnonzero(is_labelled)[differs.astype(bool)]] |= True
-            filled = filled.where(~is_labelled, labels)
+        both = [(of, *self._found_in(batch, of, by_key=key)) for of, key in self._filed]
+        both = [(of, at, places) for of, at, places in both if at.size]
+        if both or not _takes_little(delivered):
+            filled = filled.astype(object).where(filled.notna(), None)
+        for latest, at, places in both:
+            labels = latest["label"].to_numpy(dtype=object)[places]
+            differs = [not _same(a, b) for a, b in zip(filled.iloc[at], labels, strict=True)]
+            contradicted = latest["contradicted"].to_numpy(dtype=bool)[places]
+            conflicts[at] |= contradicted | np.array(differs, dtype=bool)
+            filled.iloc[at] = labels
         rows = rows or slice(None)
         filled, conflicts = filled.iloc[rows], conflicts[rows]
         labelled = int(filled.notna().sum())
@@ -142,13 +137,11 @@ class LabelBook:
             files: Names of the label files that are asked about, all if none are named.
         """
         counts: dict[str, list[int]] = {}
-        for latest, by_key in ((self._by_id, False), (self._by_key, True)):
-            if latest.empty:
-                continue
+        for latest, by_key in self._filed:
             matched = np.zeros(len(latest), dtype=bool)
             for batch in batches:
                 if not batch.fault:
-                    matched |= latest.index.isin(self._ids_of(batch, by_key=by_key))
+                    matched[self._found_in(batch, latest, by_key=by_key)[1]] = True
             for name, of_file in pd.Series(matched).groupby(latest["file"].to_numpy()):
                 counts[str(name)] = [int((~of_file).sum()), len(of_file)]
         by = "prediction_id or key columns" if self._keys.key_columns else PREDICTION_ID
@@ -158,17 +151,24 @@ class LabelBook:
             if none and (files is None or name in files)
         ]
 
-    def _ids_of(self, batch: Batch, *, by_key: bool) -> pd.Series:
+    def _found_in(self, batch: Batch, latest: pd.DataFrame, *, by_key: bool) -> Found:
         known = (batch.name, by_key)
-        if known not in self._ids:
-            if by_key and not set(self._keys.key_columns) <= set(batch.parts.columns):
-                ids: pd.Series = pd.Series(np.zeros(0, dtype=np.uint64))  # it cannot be used at all
-                return ids
-            keys = list(self._keys.key_columns)
-            self._ids[known] = pd.Series(
-                hashes_of_parts(batch.parts, keys) if by_key else prediction_ids(batch, self._keys)
-            )
-        return self._ids[known]
+        if known not in self._found:
+            none = np.zeros(0, dtype=np.intp)
+            ids = self._ids_of(batch, by_key=by_key)
+            places = np.concatenate([none, *(latest.index.get_indexer(pd.Index(each)) for each in ids)])
+            at = np.flatnonzero(places >= 0)
+            self._found[known] = at, places[at]
+        return self._found[known]
+
+    def _ids_of(self, batch: Batch, *, by_key: bool) -> Iterator[Hashes | list[str]]:
+        """What a batch's rows are found by, part by part: ids take much memory."""
+        if not by_key:
+            hashes, occurrences = row_occurrences(batch, self._keys)
+            for rows in batch.parts.slices:
+                yield ids_of_rows(batch.name, hashes[rows], occurrences[rows])
+        elif set(self._keys.key_columns) <= set(batch.parts.columns):  # else it cannot be used
+            yield hashes_of_parts(batch.parts, list(self._keys.key_columns))
 
     def _fault_of(self, file: Batch) -> str:
         try:

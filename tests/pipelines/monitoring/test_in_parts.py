@@ -27,8 +27,9 @@ from mlops_basics.schemas import (
 )
 from mlops_basics.storage.spill import Spill
 from mlops_basics.table.columns import features_of
-from mlops_basics.table.labels import RowKeys, prediction_ids
+from mlops_basics.table.labels import RowKeys
 from mlops_basics.table.spilled import parts_of
+from tests.support.labels import prediction_ids
 from tests.support.parameters import configured
 from tests.support.watched import (
     PARAMS,

@@ -10,7 +10,8 @@ import pytest
 
 from mlops_basics.pipelines.monitoring.intake import take_in
 from mlops_basics.schemas import CollectionParams, SplitParams, TargetRange, Watch
-from mlops_basics.table.labels import RowKeys, prediction_ids
+from mlops_basics.table.labels import RowKeys
+from tests.support.labels import prediction_ids
 from tests.support.parameters import configured
 from tests.support.watched import (
     OF_SIZE,

@@ -29,7 +29,8 @@ from mlops_basics.schemas import (
     SplitParams,
 )
 from mlops_basics.stats.concept_drift.sequential import SequentialState, update
-from mlops_basics.table.labels import PREDICTION_ID, LabelBook, RowKeys, prediction_ids
+from mlops_basics.table.labels import PREDICTION_ID, LabelBook, RowKeys
+from tests.support.labels import prediction_ids
 from tests.support.parameters import configured
 from tests.support.tables import assert_inputs_unchanged
 from tests.support.watched import (
