@@ -50,7 +50,7 @@ def test_the_order_does_not_matter(positions):
 def test_a_copied_part_leaves_the_other_rows_alone():
     """A batch that came twice: its rows are pairs, every other row stands for itself."""
     features, target = repeated(*measured(400), np.r_[np.arange(400), np.arange(100)])
-    assert one_of_each(features, target, np.arange(500)).tolist() == [True] * 400 + [False] * 100
+    assert one_of_each(features, target).tolist() == [True] * 400 + [False] * 100
 
 
 def test_equal_rows_of_few_categories_are_honest():
@@ -86,4 +86,4 @@ def test_an_empty_table_holds_none():
     """Nothing is no copy."""
     features, target = measured(0)
     assert copy_sets(features, target) is None
-    assert one_of_each(features, target, np.arange(0)).shape == (0,)
+    assert one_of_each(features, target).shape == (0,)

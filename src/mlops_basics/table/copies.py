@@ -73,18 +73,20 @@ def copy_sets(features: Features, target: pd.Series) -> Codes | None:
     return sets
 
 
-def one_of_each(features: Features, target: pd.Series, rank: Codes) -> npt.NDArray[np.bool_]:
+def one_of_each(
+    features: Features, target: pd.Series, rank: Codes | None = None
+) -> npt.NDArray[np.bool_]:
     """A mask of the rows that are no copy of an earlier one, shape (rows,).
 
     Args:
         features: As for ``copy_sets``.
         target: As there.
-        rank: How many rows are earlier than each, shape (rows,).
+        rank: How many rows are earlier than each, shape (rows,); None: those before it.
     """
     sets = copy_sets(features, target)
     if sets is None:
         return np.ones(len(target), dtype=bool)
-    order = np.argsort(rank)
+    order = np.arange(len(target)) if rank is None else np.argsort(rank)
     first = np.zeros(len(target), dtype=bool)
     first[order] = ~pd.Series(sets[order]).duplicated().to_numpy()
     return first

@@ -156,7 +156,9 @@ class LabelBook:
         if known not in self._found:
             none = np.zeros(0, dtype=np.intp)
             ids = self._ids_of(batch, by_key=by_key)
-            places = np.concatenate([none, *(latest.index.get_indexer(pd.Index(each)) for each in ids)])
+            places = np.concatenate(
+                [none, *(latest.index.get_indexer(pd.Index(each)) for each in ids)]
+            )
             at = np.flatnonzero(places >= 0)
             self._found[known] = at, places[at]
         return self._found[known]

@@ -58,13 +58,14 @@ class LabelledRows:
         """Some of the rows, in their order."""
         if rows.all():
             return self
+        at = _run(rows)
         return LabelledRows(
             features=self.features.where(rows).held(),
-            target=self.target[rows],
-            batch=self.batch[rows],
-            position=self.position[rows],
-            hashes=self.hashes[rows],
-            groups=None if self.groups is None else self.groups[rows],
+            target=self.target[at],
+            batch=self.batch[at],
+            position=self.position[at],
+            hashes=self.hashes[at],
+            groups=None if self.groups is None else self.groups[at],
         )
 
     def of(self, batches: Collection[str]) -> LabelledRows:
@@ -83,6 +84,14 @@ class LabelledRows:
     def of_classes(self, classes: Sequence[str]) -> LabelledRows:
         """The rows of some classes, which a model that knows these can learn; all without any."""
         return self.where(np.isin(self.target.astype(str), classes)) if classes else self
+
+
+def _run(rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | slice:
+    """A mask, as a slice where its rows are neighbours, as those of a batch: it copies nothing."""
+    if not rows.any():
+        return rows
+    begin, end = int(rows.argmax()), len(rows) - int(rows[::-1].argmax())
+    return slice(begin, end) if rows[begin:end].all() else rows
 
 
 def join_labelled(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -137,27 +138,37 @@ def batch_losses(
     table = release.table
     y = target_values(target, table.task, table.positive_above)
     labelled = y.notna().to_numpy()
-    order = np.arange(len(y)) if order is None else order
     kept = np.ones(len(y), dtype=bool)  # copies of a row say what it has said
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(y))
-    kept[labelled] = one_of_each(features.where(labelled), y[labelled], rank[labelled])
+    kept[labelled] = one_of_each(
+        features.where(labelled), y[labelled], None if order is None else _rank(order)[labelled]
+    )
     of_each = [y.iloc[rows] for rows in features.slices]
     parts = list(zip(features.parts, of_each, strict=True))
-    scored = pd.concat(map_parts(partial(_scored, release, watch.loss), parts), ignore_index=True)
-    rows = order[kept[order]]
-    losses, labelled = scored["loss"].to_numpy()[rows], labelled[rows]
+    scored = list(map_parts(partial(_scored, release, watch.loss), parts))
+    rows = np.flatnonzero(kept) if order is None else order[kept[order]]
+
+    def of_rows(name: str) -> npt.NDArray[Any]:  # one after the other: rows may be many
+        return np.concatenate([part.pop(name).to_numpy() for part in scored])[rows]
+
+    losses, labelled = of_rows("loss"), labelled[rows]
     by_class = {}
     if table.task != "regression":
-        codes = scored["code"].to_numpy()[rows]
+        codes = of_rows("code")
         by_class = losses_by_class(losses[labelled], codes[labelled], table.classes)
     expected = None
-    if "expected" in scored:
-        known = scored["expected"].to_numpy()[rows]
+    if "expected" in scored[0]:
+        known = of_rows("expected")
         known = known[~np.isnan(known)]
         expected = float(known.mean()) if known.size else None
     kept_losses = np.where(labelled, losses, 0.0) if strict else losses[labelled]
     return kept_losses, expected, by_class
+
+
+def _rank(order: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """The place of each position in an order, shape (rows,)."""
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return rank
 
 
 def _scored(release: Release, loss: WatchedLoss, part: tuple[Part, pd.Series]) -> pd.DataFrame:
