@@ -11,13 +11,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from types import ModuleType
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 
 from mlops_basics.commands.services.s3 import S3Server
 from mlops_basics.datasets import parts as parts_dataset
+from mlops_basics.runs.cluster import open_cluster
 from mlops_basics.schemas import parts as parts_schema
 from tests.support.dask_cluster import DaskCluster, wait_for, write_and_kill
 from tests.support.project import ROOT, Project, lines_of_error
@@ -169,6 +172,34 @@ def test_the_cluster_gives_what_one_process_gives(clustered, bucket):
         pd.testing.assert_frame_equal(table(clustered, name, ENV), alone)
     assert len(bucket.parts()) > 1
     assert not clustered.produced()
+
+
+def test_the_docs_model_learns_on_all_workers(cluster, clustered, monkeypatch):
+    """LightGBM's trees of all rows: each time the same, and no worse than of one process."""
+    pages = [
+        (ROOT / "docs/how-to" / name).read_text("utf-8") for name in ("own-steps.md", "dask.md")
+    ]
+    blocks = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```", "".join(pages), re.M | re.S))
+    package = ModuleType("mine")
+    monkeypatch.setitem(sys.modules, "mine", package)
+    for name in ("trees", "cluster_trees"):
+        module = ModuleType(f"mine.{name}")
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        exec(blocks[f"src/mine/{name}.py"], module.__dict__)  # noqa: S102 (our own pages)
+    alone, on_dask = sys.modules["mine.trees"].Light, sys.modules["mine.cluster_trees"].LightOnDask
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4000, 5)).astype(np.float32)
+    target = np.where(rows[:, 0] * rows[:, 1] + rows[:, 2] > 0, "yes", "no")
+    with open_cluster(cluster.configuration, clustered.path):
+        models = [on_dask(n_estimators=30).fit(rows[:2000], target[:2000]) for _ in range(2)]
+    first, second = (model.predict_proba(rows) for model in models)
+    np.testing.assert_array_equal(first, second)
+    logs = [(cluster.folder / f"node-{n}.log").read_text("utf-8") for n in (1, 2)]
+    assert all("LightGBM" in log for log in logs)
+    right = (alone(n_estimators=30).fit(rows[:2000], target[:2000]).predict(rows) == target)[2000:]
+    assert (models[0].predict(rows) == target)[2000:].mean() == pytest.approx(
+        right.mean(), abs=0.03
+    )
 
 
 @pytest.mark.parametrize("victim", ["worker", "node"])
