@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -57,3 +59,10 @@ def compare(
         )
         for name, of_command in costs.items()
     }
+
+
+def cpu_of_all() -> float:
+    """CPU seconds of this process and of those below it that run."""
+    own = psutil.Process()
+    times = [each.cpu_times() for each in (own, *own.children(recursive=True))]
+    return float(sum(each.user + each.system for each in times))

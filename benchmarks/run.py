@@ -14,6 +14,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from tests.conftest import Project, make_mlflow_store, make_project  # noqa: E402
 
 from benchmarks import (  # noqa: E402
+    dask_cost,
     drift_speed,
     first_ten_minutes,
     fitted_reports,
@@ -45,6 +46,7 @@ PARTS: dict[str, Callable[[Project, Path, argparse.Namespace], Sides]] = {
     "drift": lambda _, folder, given: ([], drift_speed.measure(folder, turns=given.runs)),
     "storage": lambda project, _, given: storage.measure(project, given.runs),
     "scale": lambda *_: (scale.measure([1_000_000, 20_000_000], [20_000_000]), []),
+    "dask": lambda *_: (dask_cost.measure(20_000_000), []),
     "first": lambda *_: (first_ten_minutes.measure(), []),
 }
 

@@ -34,7 +34,9 @@ def test_a_cluster_is_worked_on_while_it_is_open(address, tmp_path):
     """Dask's settings are those of before afterwards."""
     import dask
 
-    given = {"scheduler-address": address, "distributed": {"comm": {"timeouts": {"tcp": "7s"}}}}
+    of_workers = {"pre-spawn-environ": {"ANY_NAME": 1}}
+    settings = {"comm": {"timeouts": {"tcp": "7s"}}, "nanny": of_workers}
+    given = {"scheduler-address": address, "distributed": settings}
     before = copy.deepcopy(dask.config.config)
     with open_cluster(given, tmp_path):
         assert dask.config.get("distributed.comm.timeouts.tcp") == "7s"

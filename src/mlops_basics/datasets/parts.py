@@ -97,8 +97,8 @@ class PartsDataset(AbstractVersionedDataset[pd.DataFrame | Parts, pd.DataFrame |
         try:
             for _ in map_parts(partial(_write, self._fs), list(zip(files, parts, strict=True))):
                 pass
-        except BaseException:  # half a table is none
-            with contextlib.suppress(FileNotFoundError):
+        except BaseException:  # half a table is none, and ``load`` takes it for none
+            with contextlib.suppress(Exception):  # what is on its way says more
                 self._fs.rm(path, recursive=True)
             raise
         finally:

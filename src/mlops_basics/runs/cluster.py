@@ -20,6 +20,7 @@ from .code_version import LIBRARIES, installed
 ADDRESS = "scheduler-address"
 ENCRYPTION = "distributed.comm.require-encryption"
 _TLS = "distributed.comm.tls"
+_VARIABLES = "distributed.nanny.pre-spawn-environ"  # of workers, by any name
 _FILES = (f"{_TLS}.ca-file", f"{_TLS}.client.cert", f"{_TLS}.client.key")
 _ENCRYPTED = ("tls", "wss")
 _PAGE = "See docs/how-to/dask.md."
@@ -79,7 +80,7 @@ def _settings(given: Mapping[str, Any], dask: Any, project_path: Path) -> dict[s
     Paths of certificates start at the project.
     """
     settings = {name: value for name, value in _dotted(given) if value not in (None, {})}
-    known = dict(_dotted(dask.config.merge(*dask.config.defaults)))
+    known = {**dict(_dotted(dask.config.merge(*dask.config.defaults))), _VARIABLES: {}}
     for name in settings:
         if name != ADDRESS and not any(
             name == each or name.startswith(f"{each}.") for each in known
