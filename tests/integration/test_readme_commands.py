@@ -111,6 +111,12 @@ ELSEWHERE = {
     "python benchmarks/scale.py --rows 100000 1000000 20000000": (
         "tests/benchmarks/test_scale.py::test_the_bars_are_of_the_most_and_the_fewest_rows"
     ),
+    "python benchmarks/dask_cost.py --rows 20000000": (
+        "tests/benchmarks/test_dask_cost.py::test_each_function_has_its_bar"
+    ),
+    "python benchmarks/scale.py --rows --batches 20000000": (
+        "tests/benchmarks/test_scale.py::test_a_look_is_measured_behind_a_release"
+    ),
     "make jupyter": "tests/integration/test_notebook.py::test_the_manifest_is_shown",
 }
 #: Other programs' commands, which begin or end nothing of this project's.
