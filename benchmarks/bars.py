@@ -40,6 +40,17 @@ class Bar:
         return self.case, str(self.before), str(self.now), goal
 
 
+def tell(most: Measured, least: Iterable[tuple[str, float, float]] = ()) -> bool:
+    """Print what was measured beside its bars; whether one is missed."""
+    missed = False
+    for rows, word, sign in ((most, "most", 1), (least, "least", -1)):
+        for name, value, bar in rows:
+            bad = sign * value > sign * bar
+            missed |= bad
+            print(f"{name:70} {value:9,.3f}  (at {word} {bar:,g}) {'MISSED' if bad else 'ok'}")
+    return missed
+
+
 def table(caption: str, bars: Iterable[Bar]) -> Table:
     """Of the page."""
     return Table(caption, HEAD, [bar.cells for bar in bars])

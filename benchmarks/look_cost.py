@@ -33,6 +33,7 @@ from tests.support.project import (  # noqa: E402
     make_project,
 )
 
+from benchmarks.bars import tell  # noqa: E402
 from benchmarks.measure import Cost, cost_of  # noqa: E402
 
 Measured = list[tuple[str, float, float]]  # what, ratio, bar
@@ -278,9 +279,7 @@ def main() -> None:
             measured.append((f"kedro ct: here / {given.against.name}, CPU", ratio, LOOK_BAR))
         else:
             measured += measure(folder, store, given.runs)
-    for name, ratio, bar in measured:
-        print(f"{name:70} {ratio:9,.3f}  (at most {bar:g}) {'MISSED' if ratio > bar else 'ok'}")
-    sys.exit(any(ratio > bar for _, ratio, bar in measured))
+    sys.exit(tell(measured))
 
 
 if __name__ == "__main__":

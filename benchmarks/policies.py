@@ -30,6 +30,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "src")]
 from tests.support.parameters import configured  # noqa: E402
 from tests.support.policies import release_of  # noqa: E402
 
+from benchmarks.bars import tell  # noqa: E402
 from benchmarks.policy_streams import STREAMS, Stream, chosen_streams  # noqa: E402
 from mlops_basics.pipelines.monitoring.adaptation import (  # noqa: E402
     Entered,
@@ -380,11 +381,7 @@ def main() -> None:
         content = {name: [asdict(one) for one in of_seeds] for name, of_seeds in results.items()}
         given.json.write_text(json.dumps(content, indent=1), encoding="utf-8")
     print()
-    missed = False
-    for name, ratio, bar in bars(results):
-        missed |= ratio > bar
-        print(f"{name:70} {ratio:9,.3f}  (at most {bar:g}) {'MISSED' if ratio > bar else 'ok'}")
-    sys.exit(missed)
+    sys.exit(tell(bars(results)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from mlops_basics.pipelines.model_evaluation.gate import gate_table
 from mlops_basics.schemas import METRICS, DecisionParams, TableInfo, Threshold, ThresholdCost
 from mlops_basics.scoring.gate_columns import gate_scores
 from mlops_basics.scoring.policy_loss import score_target
-from mlops_basics.scoring.scores import confusion_counts, expected_loss, score_rows
+from mlops_basics.scoring.scores import confusion_counts, expected_losses, score_rows
 from mlops_basics.storage.archive_check import check_archive
 from mlops_basics.storage.skops_archive import load_model, model_archive
 from tests.support.artifacts import make_recipe, make_table_info
@@ -126,9 +126,9 @@ def test_everything_predicts_by_the_threshold(model, info):
     assert (gate_scores(gate, "challenger").predicted == codes).all()
     assert (gate_scores(gate, "champion").predicted == plain.predicted).all()
     assert (gate_scores(gate, "champion").probabilities == plain.probabilities).all()
-    loss = expected_loss(scores.probabilities, scores.predicted, "error")
+    loss = expected_losses(scores.probabilities, scores.predicted, "error").mean()
     assert loss == pytest.approx((scores.predicted != scores.y).mean(), abs=0.03)
-    assert loss > expected_loss(plain.probabilities, plain.predicted, "error")
+    assert loss > expected_losses(plain.probabilities, plain.predicted, "error").mean()
 
 
 def trusted_types() -> list[str]:

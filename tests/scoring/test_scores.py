@@ -19,7 +19,7 @@ from mlops_basics.scoring.scores import (
     class_probabilities,
     confusion_counts,
     error_clip,
-    expected_loss,
+    expected_losses,
     losses,
     score_rows,
     watched_losses,
@@ -311,6 +311,6 @@ def test_the_expected_loss_is_that_of_right_probabilities():
     for name in ("error", "brier"):
         mean = ((1 - p) * by_label[0][name] + p * by_label[1][name]).mean()
         predicted = PROBABILITIES.argmax(axis=1)
-        assert expected_loss(PROBABILITIES, predicted, name) == pytest.approx(mean)
-    assert expected_loss(np.empty((4, 0)), np.zeros(4), "absolute_error") is None
-    assert expected_loss(np.empty((0, 2)), np.zeros(0), "error") is None
+        assert expected_losses(PROBABILITIES, predicted, name).mean() == pytest.approx(mean)
+    assert expected_losses(np.empty((4, 0)), np.zeros(4), "absolute_error") is None
+    assert expected_losses(np.empty((0, 2)), np.zeros(0), "error") is None

@@ -215,14 +215,13 @@ def fit_encoder(
 
 def _fit_transform(steps: Steps, features: pd.DataFrame, target: npt.NDArray[Any]) -> Any:
     """What a pipeline's ``fit_transform`` gives, where a large table's medians are fitted apart."""
-    names = [name for name, _ in steps]
+    pipeline, names = pipeline_of(steps), [name for name, _ in steps]
     if "imputer" not in names:
-        return pipeline_of(steps).fit_transform(features, target)
+        return pipeline.fit_transform(features, target)
     at = names.index("imputer")
-    before, imputer, after = pipeline_of(steps)[:at], steps[at][1], pipeline_of(steps)[at + 1 :]
-    encoded = before.fit_transform(features, target)
-    fit_medians(imputer, encoded)
-    return after.fit_transform(imputer.transform(encoded), target)
+    encoded = pipeline[:at].fit_transform(features, target)
+    fit_medians(pipeline[at], encoded)
+    return pipeline[at + 1 :].fit_transform(pipeline[at].transform(encoded), target)
 
 
 def fit_medians(imputer: SimpleImputer, table: pd.DataFrame) -> None:

@@ -9,7 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from mlops_basics.schemas import Model, Part, Parts, TableInfo
-from mlops_basics.scoring.scores import Scores, class_probabilities, predicted_codes, threads_for
+from mlops_basics.scoring.scores import (
+    Scores,
+    class_codes,
+    class_probabilities,
+    predicted_codes,
+    threads_for,
+)
 from mlops_basics.table.engine import map_parts
 
 Floats = npt.NDArray[np.float64]
@@ -40,13 +46,13 @@ def score_target(
         with threads_for(features):
             predicted = np.asarray(model.predict(features), dtype=np.float64)
         return Scores(table.task, target.astype(np.float64), predicted, np.empty((len(target), 0)))
-    y = _class_codes(target, table)
+    y = _codes_of(target, table)
     p = class_probabilities(model, features, table)
     return Scores(table.task, y, predicted_codes(model, p, table), p)
 
 
-def _class_codes(target: npt.NDArray[np.generic], table: TableInfo) -> npt.NDArray[np.int64]:
-    codes = {name: code for code, name in enumerate(table.classes)}
+def _codes_of(target: npt.NDArray[np.generic], table: TableInfo) -> npt.NDArray[np.int64]:
+    codes = class_codes(table)
     of_row, names = pd.factorize(target)
     return np.array([*(codes.get(str(name), -1) for name in names), -1], dtype=np.int64)[of_row]
 
@@ -140,10 +146,10 @@ def constant_losses(
             target.astype(np.float64) - float(np.median(learned.astype(np.float64)))
         )
         return errors
-    counts = np.bincount(_class_codes(learned, table) + 1, minlength=len(table.classes) + 1)[1:]
+    counts = np.bincount(_codes_of(learned, table) + 1, minlength=len(table.classes) + 1)[1:]
     shares = counts / max(counts.sum(), 1)
     every = np.arange(-1, len(table.classes))  # also a class that the table does not know
     p = np.tile(shares, (len(every), 1))
     return policy_losses(Scores(table.task, every, p.argmax(axis=1), p))[
-        _class_codes(target, table) + 1
+        _codes_of(target, table) + 1
     ]

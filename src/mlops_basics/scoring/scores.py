@@ -68,7 +68,7 @@ def score_rows(model: Any, features: pd.DataFrame, table: pd.DataFrame, info: Ta
             predicted = np.asarray(model.predict(features), dtype=np.float64)
         return Scores(info.task, y, predicted, np.empty((len(y), 0)))
     probabilities = class_probabilities(model, features, info)
-    y = table[info.target].map(str).map(_class_codes(info)).to_numpy(dtype=np.int64)
+    y = table[info.target].map(str).map(class_codes(info)).to_numpy(dtype=np.int64)
     return Scores(info.task, y, predicted_codes(model, probabilities, info), probabilities)
 
 
@@ -86,7 +86,7 @@ def predicted_codes(model: Any, probabilities: Floats, info: TableInfo) -> npt.N
     likeliest: npt.NDArray[np.int64] = probabilities.argmax(axis=1)
     if not isinstance(last, FixedThresholdClassifier):
         return likeliest
-    codes = _class_codes(info)
+    codes = class_codes(info)
     no, yes = (codes[str(name)] for name in last.classes_)
     above: npt.NDArray[np.bool_] = probabilities[:, yes] >= last.threshold
     return np.where(above, yes, no).astype(np.int64)
@@ -97,12 +97,13 @@ def class_probabilities(model: Any, features: pd.DataFrame, info: TableInfo) -> 
     with threads_for(features):
         of_known_classes = model.predict_proba(features)
     probabilities = np.zeros((len(features), len(info.classes)))
-    codes = _class_codes(info)
+    codes = class_codes(info)
     probabilities[:, [codes[str(name)] for name in model.classes_]] = of_known_classes
     return probabilities
 
 
-def _class_codes(info: TableInfo) -> dict[str, int]:
+def class_codes(info: TableInfo) -> dict[str, int]:
+    """The code of each class, by its name."""
     return {name: code for code, name in enumerate(info.classes)}
 
 
@@ -163,14 +164,6 @@ def error_clip(scores: Scores, quantile: float = 0.99) -> float | None:
     if scores.task != "regression":
         return None
     return float(np.quantile(np.abs(scores.y - scores.predicted), quantile))
-
-
-def expected_loss(
-    probabilities: Floats, predicted: npt.NDArray[Any], loss: WatchedLoss
-) -> float | None:
-    """The mean of ``expected_losses``; None where there are none."""
-    losses = expected_losses(probabilities, predicted, loss)
-    return None if losses is None else float(losses.mean())
 
 
 def expected_losses(

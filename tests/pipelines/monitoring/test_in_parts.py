@@ -20,7 +20,6 @@ from mlops_basics.schemas import (
     CollectionParams,
     MonitoringState,
     PreprocessingParams,
-    Recipe,
     Release,
     TrainingParams,
     parts,
@@ -29,6 +28,7 @@ from mlops_basics.storage.spill import Spill
 from mlops_basics.table.columns import features_of
 from mlops_basics.table.labels import RowKeys
 from mlops_basics.table.spilled import parts_of
+from tests.support.artifacts import make_recipe
 from tests.support.labels import prediction_ids
 from tests.support.parameters import configured
 from tests.support.watched import (
@@ -42,8 +42,7 @@ from tests.support.watched import (
 
 ROWS = 150
 #: Trees say the same of a row whichever rows stand beside it, to the last digit.
-TREES = Recipe(
-    task="binary",
+TREES = make_recipe(
     candidate="trees",
     class_path="sklearn.ensemble.HistGradientBoostingClassifier",
     dense=False,
@@ -53,8 +52,6 @@ TREES = Recipe(
         "categorical_features": "from_dtype",
         "random_state": 0,
     },
-    vectorizer={},
-    seed=0,
 )
 LOOKS = PARAMS.model_copy(update={"adapt": "policy", "classifier_rows": 120, "patience": 1})
 #: Fewer rows than there are to learn from: models are fitted on a sample.

@@ -449,9 +449,8 @@ def _veto(
         return ""
     table = fits.release.table
     losses = losses_in_parts(model, rows.features, rows.target, table)
-    if shown_worse(in_unit_interval(losses, table, limit), in_production, rows.groups) < -math.log(
-        params.policy_alpha
-    ):
+    losses = in_unit_interval(losses, table, limit)
+    if shown_worse(losses, in_production, rows.groups) < -math.log(params.policy_alpha):
         return ""
     return (
         f"Not refreshed: on {batch.name} the model that '{state.policy}' would have given did "
