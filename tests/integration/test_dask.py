@@ -237,17 +237,17 @@ def test_ctrl_c_is_no_run(clustered, killing, bucket):
         cwd=clustered.path,
         env={**os.environ, "PYTHONPATH": f"{clustered.path / 'src'}:{ROOT}"},
     )
-    wait_for(lambda: killing.is_done and len(bucket.parts() - before) == 2)
+    wait_for(lambda: killing.waits)
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) != 0
     assert bucket.parts() == before
     killing.go_on()
     wait_for(lambda: bucket.parts() != before)
-    assert len(bucket.parts() - before) == 1
     with pytest.raises(Exception, match="some parts of a table whose save has failed"):
         clustered.load("raw_data", env=ENV)
     assert clustered.load("manifest", env=ENV) == manifest
     assert run_statuses(clustered)[-1] == "KILLED"
+    (killing.folder / "plan").unlink()
     clustered.run("data_collection", env=ENV)
     assert len(table(clustered, "raw_data", ENV)) > 0
 

@@ -135,15 +135,21 @@ class DaskCluster:
     def plan(self, victim: str) -> None:
         """Let the next part that is written end with a kill -9: of a worker, a node or all.
 
-        "wait" kills nothing: the part is written when ``go_on`` says so.
+        "wait" kills nothing: parts are written when ``go_on`` says so.
         """
         pid = self.processes["scheduler"].pid
-        (self.folder / "go").unlink(missing_ok=True)
+        for name in ("go", "waits"):
+            (self.folder / name).unlink(missing_ok=True)
         (self.folder / "plan").write_text(f"{victim} {pid}", encoding="utf-8")
 
     def go_on(self) -> None:
         """Let what waits write its part."""
         (self.folder / "go").touch()
+
+    @property
+    def waits(self) -> bool:
+        """Whether a worker has a part that it waits to write."""
+        return (self.folder / "waits").exists()
 
     @property
     def is_done(self) -> bool:
@@ -165,11 +171,12 @@ def write_and_kill(fs: Any, part: Any) -> None:
     plan = Path(os.environ["DASK_CONFIG"]).parent / "plan"
     try:
         victim, scheduler = plan.read_text(encoding="utf-8").split()
-        if victim != "always":
+        if victim not in ("always", "wait"):
             plan.unlink()
     except FileNotFoundError:  # nothing is planned, or another worker does it
         return _write(fs, part)
     if victim == "wait":
+        (plan.parent / "waits").touch()
         wait_for((plan.parent / "go").exists)
         return _write(fs, part)
     if victim == "scheduler":
