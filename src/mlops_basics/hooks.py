@@ -34,7 +34,7 @@ from mlops_basics.runs import mlflow_state, versions
 from mlops_basics.runs.claim import RunClaim
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.dvc import source_version
-from mlops_basics.runs.freed_memory import give_back_freed
+from mlops_basics.runs.freed_memory import give_back_freed, keep_no_freed
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.mlflow_log import MODEL, log_model, log_run
 from mlops_basics.runs.moved import follow_move
@@ -102,7 +102,7 @@ class RunRecordHooks:
         # As configured: Kedro makes sections of its own, and what it says of them is hard to read.
         self._parameters = copy.deepcopy(context.config_loader["parameters"])
         check_parameters(self._parameters)
-        give_back_freed()
+        keep_no_freed()
 
     # First, so that versions that do not fit are an error before an MLflow run begins.
     @hook_impl(tryfirst=True)
@@ -143,7 +143,8 @@ class RunRecordHooks:
 
     @hook_impl
     def before_node_run(self, node: Node) -> None:
-        """Note which step is under way."""
+        """Note which step is under way, and let it begin without what earlier ones have freed."""
+        give_back_freed()
         self._heartbeat.step(node.short_name)
 
     @hook_impl

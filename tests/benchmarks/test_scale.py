@@ -62,14 +62,16 @@ def test_each_stage_has_what_its_nodes_cost() -> None:
 
 
 def test_the_bars_are_of_the_most_and_the_fewest_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a row, in the stages that see all rows."""
+    """Memory of each table; CPU of a row, in the stages that see all rows."""
+    few, many = 1_000_000, 1_000_001
 
     def cost_of(rows: int, scratch: Path) -> dict[str, object]:
-        data = {"cpu": 3.0 if rows == 100 else 90.0, "peak": 1e9}
+        data = {"cpu": 3e-7 * rows if rows == few else 9e-7 * rows, "peak": 1e9}
         stages = {"data_collection": data, "data_preprocessing": data, "model_training": data}
-        return {"cpu": 9.0, "peak": 2e9 if rows > 100 else 1e9, "stages": stages}
+        return {"cpu": 9.0, "peak": 1e9 if rows == few else 2e9, "stages": stages}
 
     monkeypatch.setattr(scale, "cost_of", cost_of)
-    memory, growth = scale.measure([1_000, 100])
-    assert memory[1:] == (2.0, 3.0)
-    assert growth[1:] == (3.0, 1.2)
+    of_few, of_many, growth = scale.measure([many, few])
+    assert of_few[1:] == (1.0, 1.2)
+    assert of_many[1:] == (2.0, 3.0)
+    assert growth[1:] == (pytest.approx(3.0), 1.2)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
+
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from numpy.testing import assert_array_equal
 from pydantic import ValidationError
 
 from mlops_basics.errors import ConfigurationError, DataError
@@ -13,6 +16,7 @@ from mlops_basics.fitting import recipe as recipe_module
 from mlops_basics.fitting.recipe import (
     fit_medians,
     fit_recipe,
+    fit_tables,
     make_estimator,
     recipe_of,
     require_known_code,
@@ -48,6 +52,31 @@ def rows(n=300):
 def fitted(recipe, table):
     """The recipe's model of these rows."""
     return fit_recipe(recipe, table[FEATURES], table["kind"].to_numpy())
+
+
+@pytest.mark.parametrize("name", ["linear", "boosting"])
+def test_a_fit_of_several_tables_lets_go_of_their_rows(name, monkeypatch):
+    """What was put together is no longer there when the estimator makes its own copy of it."""
+    given, held = [], []
+    encode, fit = recipe_module.fit_encoder, recipe_module.fit_estimator
+
+    def fit_encoder(recipe, features, target):
+        given.append(weakref.ref(features))
+        return encode(recipe, features, target)
+
+    def fit_estimator(estimator, encoded, target):
+        held.append(given[-1]() is not None)
+        fit(estimator, encoded, target)
+
+    monkeypatch.setattr(recipe_module, "fit_encoder", fit_encoder)
+    monkeypatch.setattr(recipe_module, "fit_estimator", fit_estimator)
+    data = prepare(rows(), exclude=["day"], text_columns=["note"])
+    model = fit_tables(made(name), [data.train, data.valid], data.info)
+    assert held == [False]
+    both = pd.concat([data.train, data.valid], ignore_index=True)
+    features = both[list(data.info.features)]
+    expected = fit_recipe(made(name), features, both[data.info.target].to_numpy())
+    assert_array_equal(model.predict_proba(features), expected.predict_proba(features))
 
 
 @pytest.mark.parametrize("name", ["linear", "boosting"])

@@ -45,6 +45,25 @@ def test_wherever_it_is_cut_it_is_the_same_table(ends: list[int], positions: lis
     assert all(len(rows) == part.rows for rows, part in zip(found, table.parts, strict=True))
 
 
+def test_few_rows_of_a_large_part_are_read_some_columns_at_a_time(monkeypatch) -> None:
+    """A part of a million rows need not be held for a thousand of them."""
+    asked: list[list[str]] = []
+
+    def read(columns: list[str] | None) -> pd.DataFrame:
+        asked.append(list(WHOLE.columns if columns is None else columns))
+        return WHOLE[asked[-1]]
+
+    monkeypatch.setattr(parts, "HELD_CELLS", 15)
+    found = Parts(("x", "name"), (Part(10, read),)).take(np.array([7, 2, 2]))
+    assert_frame_equal(found, WHOLE.iloc[[7, 2, 2]].reset_index(drop=True))
+    assert asked == [["x"], ["name"]]
+
+
+def test_rows_without_a_column_are_rows() -> None:
+    """As many as are asked for."""
+    assert len(Parts.of(WHOLE[[]]).take(np.array([3, 1]))) == 2
+
+
 def test_a_change_is_made_when_a_part_is_read() -> None:
     """Of the columns that are asked for; parts without rows are left out."""
     table = cut(4, 4, 9)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,6 +153,13 @@ def fit_recipe(recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any])
         ConfigurationError: If the estimator cannot be made.
         DataError: If these rows are too few, of one class alone, or otherwise not to be learned.
     """
+    return _fit(recipe, lambda: features, target)
+
+
+def _fit(
+    recipe: Recipe, features: Callable[[], pd.DataFrame], target: npt.NDArray[Any]
+) -> Pipeline:
+    """As ``fit_recipe``; what ``features`` makes is let go of once it is encoded."""
     if recipe.task != "regression" and len(classes := pd.unique(pd.Series(target))) < 2:
         held = f"all are of the class {classes[0]!r}" if len(classes) else "there is none"
         raise DataError(
@@ -161,7 +168,7 @@ def fit_recipe(recipe: Recipe, features: pd.DataFrame, target: npt.NDArray[Any])
         )
     estimator = make_estimator(recipe)
     try:
-        steps, encoded = fit_encoder(recipe, features, target)
+        steps, encoded = fit_encoder(recipe, features(), target)
         fit_estimator(estimator, encoded, target)
     except ValueError as error:  # scikit-learn's word for rows that do not suit
         raise DataError(
@@ -180,10 +187,12 @@ def fit_tables(recipe: Recipe, tables: Sequence[pd.DataFrame], info: TableInfo) 
         tables: Preprocessed rows with their target.
         info: Names features and target.
     """
-    columns = [*info.features, info.target]
-    rows = pd.concat([table[columns] for table in tables], ignore_index=True)
-    target = rows.pop(info.target).to_numpy()
-    return fit_recipe(recipe, rows, target)
+    columns = list(info.features)
+    return _fit(
+        recipe,
+        lambda: pd.concat([table[columns] for table in tables], ignore_index=True),
+        pd.concat([table[info.target] for table in tables]).to_numpy(),
+    )
 
 
 def fit_encoder(
@@ -221,7 +230,8 @@ def _fit_transform(steps: Steps, features: pd.DataFrame, target: npt.NDArray[Any
     at = names.index("imputer")
     encoded = pipeline[:at].fit_transform(features, target)
     fit_medians(pipeline[at], encoded)
-    return pipeline[at + 1 :].fit_transform(pipeline[at].transform(encoded), target)
+    encoded = pipeline[at].transform(encoded)  # the table without medians is let go of
+    return pipeline[at + 1 :].fit_transform(encoded, target)
 
 
 def fit_medians(imputer: SimpleImputer, table: pd.DataFrame) -> None:

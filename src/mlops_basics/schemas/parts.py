@@ -82,8 +82,7 @@ class Parts:
 
     def blocks(self, columns: Sequence[str]) -> list[list[str]]:
         """The columns in turn, as many at once as memory holds easily: each read has its price."""
-        at_once = max(1, HELD_CELLS // max(1, len(self)))
-        return [list(columns[begin : begin + at_once]) for begin in range(0, len(columns), at_once)]
+        return _blocks(columns, len(self))
 
     def items(self, columns: Sequence[str] | None = None) -> Iterator[tuple[str, pd.Series]]:
         """Name and rows of some columns, or of all, one after the other."""
@@ -107,7 +106,7 @@ class Parts:
         for part, rows in zip(self.parts, self.slices, strict=True):
             begin, end = np.searchsorted(wanted, [rows.start, rows.stop])
             if begin < end or not found:  # the first one tells the columns' types
-                found.append(part.read(None).iloc[wanted[begin:end] - rows.start])
+                found.append(_taken(part, self.columns, wanted[begin:end] - rows.start))
         back = np.empty_like(order)
         back[order] = np.arange(len(order))
         taken: pd.DataFrame = pd.concat(found, ignore_index=True).iloc[back]
@@ -158,6 +157,19 @@ class Parts:
             for part, count, given in zip(self.parts, counts, arguments, strict=True)
         ]
         return Parts(tuple(columns), tuple(each for each in parts if each.rows) or (parts[0],))
+
+
+def _blocks(columns: Sequence[str], rows: int) -> list[list[str]]:
+    at_once = max(1, HELD_CELLS // max(1, rows))
+    return [list(columns[begin : begin + at_once]) for begin in range(0, len(columns), at_once)]
+
+
+def _taken(part: Part, columns: Sequence[str], at: npt.NDArray[np.integer]) -> pd.DataFrame:
+    """Some rows of a part, of which memory need not hold all columns at once."""
+    blocks = _blocks(columns, part.rows)
+    if len(blocks) < 2:
+        return part.read(None).iloc[at]
+    return pd.concat([part.read(block).iloc[at] for block in blocks], axis=1)
 
 
 def _together(columns: tuple[str, ...], parts: Sequence[Part]) -> Part:
