@@ -4,8 +4,9 @@ python benchmarks/dask_cost.py --rows 20000000
 
 The same functions go over the parts of one table on disk, each a file of a million rows: what
 splits the rows, what profiles them, what scores them and writes the predictions. joblib works with
-two processes, the cluster with two workers of a thread, over TLS as docs/how-to/dask.md says. What
-collects and preprocesses a table of CSV files is run by one process, and with the cluster.
+two processes, the cluster with two workers of a thread, over TLS as docs/how-to/dask.md says; they
+take turns, since another load would weigh on one of them. What collects and preprocesses a table of
+CSV files is run by one process, and with the cluster.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ from mlops_basics.table.profile import feature_profile  # noqa: E402
 from mlops_basics.table.row_hash import row_hashes, salted_fractions  # noqa: E402
 
 TRAINED_ON, COLLECTED = 50_000, 2_000_000  # rows
+TURN = 4  # parts
 MOST = 1.5
 DOLLARS_AN_HOUR = 0.05  # of a core: a machine of two for 0.10
 #: Calls a function with each part, and drops what it returns.
@@ -124,16 +126,36 @@ def by_joblib(function: Callable[[Any], Any], parts: Iterable[Any]) -> None:
         pass
 
 
-def costs_of(given: Given, engine: Engine) -> dict[str, float]:
-    """CPU seconds of each function; each is called with two parts before, which import modules."""
-    few = Parts(given.table.columns, given.table.parts[:2])
-    found = {}
+ENGINES: dict[str, Engine] = {"joblib": by_joblib, "Dask": by_dask}
+
+
+def costs_in_turns(given: Given, cluster: DaskCluster) -> dict[str, dict[str, float]]:
+    """CPU seconds of each function by engine; they take turns, so that noise hits them alike.
+
+    Each is called with two parts before, which import modules.
+    """
+    parts = given.table.parts
+    found = {engine: dict.fromkeys(FUNCTIONS, 0.0) for engine in ENGINES}
     for name, function in FUNCTIONS.items():
-        function(Given(few, given.release, given.params, given.folder), engine)
-        before = cpu_of_all()
-        function(given, engine)
-        found[name] = cpu_of_all() - before
+        for engine in ENGINES.values():
+            function(_of_parts(given, parts[:2]), engine)
+        for number, begin in enumerate(range(0, len(parts), TURN)):
+            some = _of_parts(given, parts[begin : begin + TURN])
+            for engine in sorted(ENGINES, reverse=bool(number % 2)):
+                before = _cpu_of(engine, cluster)
+                function(some, ENGINES[engine])
+                found[engine][name] += _cpu_of(engine, cluster) - before
     return found
+
+
+def _of_parts(given: Given, parts: tuple[Part, ...]) -> Given:
+    return replace(given, table=Parts(given.table.columns, parts))
+
+
+def _cpu_of(engine: str, cluster: DaskCluster) -> float:
+    """Of an engine's processes and this one: a cluster that waits is none of joblib's cost."""
+    of_cluster = sum(cpu_of_all(process.pid) for process in cluster.processes.values())
+    return cpu_of_all() - (of_cluster if engine == "joblib" else 0.0)
 
 
 def cost_of_stages(project: Project) -> float:
@@ -170,10 +192,6 @@ def measure(rows: int) -> Measured:
     """The costs of a table of so many rows, printed; and the bars."""
     with tempfile.TemporaryDirectory() as scratch:
         given = make_given(rows, Path(scratch))
-        joblib = costs_of(given, by_joblib)
-        get_reusable_executor().shutdown()
-        shutil.rmtree(given.folder)
-        given.folder.mkdir()
         (Path(scratch) / "stages").mkdir()
         project = Project(make_source(COLLECTED, Path(scratch) / "stages"))
         alone = cost_of_stages(project)
@@ -181,14 +199,15 @@ def measure(rows: int) -> Measured:
         try:
             cluster.start()
             with open_cluster(cluster.configuration, cluster.folder):
-                dask = costs_of(given, by_dask)
+                costs = costs_in_turns(given, cluster)
+            get_reusable_executor().shutdown()
             shutil.copy(cluster.file, project.path / "conf" / ENV)
             together = cost_of_stages(project)
         finally:
             cluster.stop()
     show("collect", "process", alone / COLLECTED)
     show("collect", "Dask", together / COLLECTED)
-    return bars_of(rows, joblib, dask)
+    return bars_of(rows, costs)
 
 
 def show(what: str, engine: str, seconds: float) -> None:
@@ -197,15 +216,15 @@ def show(what: str, engine: str, seconds: float) -> None:
     print(f"{what:8} {engine:7} of a million rows {seconds * 1e6:6.2f} s CPU, ${dollars:.6f}")
 
 
-def bars_of(rows: int, joblib: dict[str, float], dask: dict[str, float]) -> Measured:
+def bars_of(rows: int, costs: dict[str, dict[str, float]]) -> Measured:
     """Print what a million rows cost, and set the engines against each other."""
-    for engine, costs in (("joblib", joblib), ("Dask", dask)):
-        for name, seconds in costs.items():
+    for engine, of_engine in costs.items():
+        for name, seconds in of_engine.items():
             show(name, engine, seconds / rows)
     return [
         (
             f"{name} of {rows:,} rows, CPU on a Dask cluster / joblib",
-            dask[name] / joblib[name],
+            costs["Dask"][name] / costs["joblib"][name],
             MOST,
         )
         for name in FUNCTIONS

@@ -61,8 +61,8 @@ def compare(
     }
 
 
-def cpu_of_all() -> float:
-    """CPU seconds of this process and of those below it that run."""
-    own = psutil.Process()
+def cpu_of_all(pid: int | None = None) -> float:
+    """CPU seconds of a process, of this one by default, and of those below it that run."""
+    own = psutil.Process(pid)
     times = [each.cpu_times() for each in (own, *own.children(recursive=True))]
     return float(sum(each.user + each.system for each in times))
