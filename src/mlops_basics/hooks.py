@@ -227,7 +227,7 @@ class RunRecordHooks:
         catalog.save(versions.REPRODUCTION if reproduces else versions.MANIFEST, manifest)
         if "decision" in pipeline.all_outputs() and not reproduces:  # it can be promoted by hand
             release: Any = catalog.get("release")
-            release.store.note_manifest(manifest)
+            release.store.runs.note_manifest(manifest)
         try:  # the claim keeps others from removing what is still being sent
             if self._mlflow_run_id:
                 files = self._uploads(catalog, manifest)

@@ -24,12 +24,13 @@ from mlops_basics.storage.archive_check import check_archive
 from mlops_basics.storage.skops_archive import load_model, model_archive
 from tests.support.artifacts import make_recipe
 from tests.support.fitted import TRUSTED
+from tests.support.pages import run_shown, shown_files
 from tests.support.parameters import configured
 from tests.support.project import ROOT
 from tests.support.tables import LINEAR, training_params
 
 HERE = __name__
-DOCS = (ROOT / "docs" / "how-to" / "own-steps.md").read_text(encoding="utf-8")
+PAGE = "docs/how-to/own-steps.md"
 IRIS = pd.read_csv(ROOT / "data" / "source" / "iris.csv")
 ROWS, TARGET = IRIS.drop(columns="species"), IRIS["species"].to_numpy()
 
@@ -176,18 +177,14 @@ def test_null_leaves_a_candidate_out():
     assert list(params.candidates["binary"]) == ["linear"]
 
 
-def test_the_page_s_example_is_three_files_of_25_lines_and_works(tmp_path, monkeypatch):
+def test_the_page_s_example_is_three_files_of_25_lines_and_works(monkeypatch):
     """Its steps learn iris, its metric is one, its YAML names them."""
-    blocks = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL))
+    blocks = shown_files(PAGE)
     files = ["src/mine/steps.py", "conf/mine/globals.yml", "conf/mine/parameters.yml"]
     lines = [line for name in files for line in blocks[name].splitlines() if line.strip()]
     assert len(lines) <= 25
     named = yaml.safe_load(blocks[files[1]])
-    package = ModuleType("mine")
-    module = ModuleType("mine.steps")
-    monkeypatch.setitem(sys.modules, "mine", package)
-    monkeypatch.setitem(sys.modules, "mine.steps", module)
-    exec(compile(blocks[files[0]], "steps.py", "exec"), module.__dict__)  # noqa: S102 (our own page)
+    (module,) = run_shown(blocks, ["steps"], monkeypatch)
     made = make_recipe(task="multiclass", features=named["features"])
     model = fit_recipe(made, ROWS, TARGET)
     require_same_alone(model, made, ROWS)
@@ -203,13 +200,9 @@ def test_the_trees_of_the_docs_are_followed_and_saved(monkeypatch):
     """Each row to its leaf, as LightGBM does, but without it; one type is trusted."""
     from lightgbm import LGBMClassifier
 
-    blocks = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```", DOCS, re.MULTILINE | re.DOTALL))
+    blocks = shown_files(PAGE)
     named = yaml.safe_load(blocks["conf/trees/globals.yml"])["trusted_types"]
-    package, module = (ModuleType(name) for name in ("mine", "mine.trees"))
-    package.trees = module
-    monkeypatch.setitem(sys.modules, "mine", package)
-    monkeypatch.setitem(sys.modules, "mine.trees", module)
-    exec(compile(blocks["src/mine/trees.py"], "trees.py", "exec"), module.__dict__)  # noqa: S102
+    (module,) = run_shown(blocks, ["trees"], monkeypatch)
     rows, target = ROWS[50:].to_numpy(dtype=np.float32), TARGET[50:]
     model = module.Light(n_estimators=20).fit(rows, target)
     content = model_archive(model)

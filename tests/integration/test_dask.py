@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from mlops_basics.datasets import parts as parts_dataset
 from mlops_basics.runs.cluster import open_cluster
 from mlops_basics.schemas import parts as parts_schema
 from tests.support.dask_cluster import DaskCluster, wait_for, write_and_kill
+from tests.support.pages import run_shown, shown_files
 from tests.support.project import ROOT, Project, lines_of_error
 from tests.support.services import use_environment
 from tests.support.small_table import make_table
@@ -176,17 +176,9 @@ def test_the_cluster_gives_what_one_process_gives(clustered, bucket):
 
 def test_the_docs_model_learns_on_all_workers(cluster, clustered, monkeypatch):
     """LightGBM's trees of all rows: each time no worse than of one process."""
-    pages = [
-        (ROOT / "docs/how-to" / name).read_text("utf-8") for name in ("own-steps.md", "dask.md")
-    ]
-    blocks = dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```", "".join(pages), re.M | re.S))
-    package = ModuleType("mine")
-    monkeypatch.setitem(sys.modules, "mine", package)
-    for name in ("trees", "cluster_trees"):
-        module = ModuleType(f"mine.{name}")
-        monkeypatch.setitem(sys.modules, module.__name__, module)
-        exec(blocks[f"src/mine/{name}.py"], module.__dict__)  # noqa: S102 (our own pages)
-    alone, on_dask = sys.modules["mine.trees"].Light, sys.modules["mine.cluster_trees"].LightOnDask
+    files = shown_files("docs/how-to/own-steps.md", "docs/how-to/dask.md")
+    trees, cluster_trees = run_shown(files, ["trees", "cluster_trees"], monkeypatch)
+    alone, on_dask = trees.Light, cluster_trees.LightOnDask
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(4000, 5)).astype(np.float32)
     target = np.where(rows[:, 0] * rows[:, 1] + rows[:, 2] > 0, "yes", "no")

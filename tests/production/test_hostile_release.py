@@ -107,7 +107,7 @@ NOTES = {
     "current.json": lambda store: store.load(),
     ".moving": lambda store: store.is_moving(),
     "ledger/000001.json": lambda store: store.ledger(),
-    "registered/abc.json": lambda store: store.require_recorded("9", "abc", Path()),
+    "registered/abc.json": lambda store: store.runs.require_recorded("9", "abc", Path()),
     ".run-lock": lambda store: store.one_run_at_a_time().__enter__(),
 }
 

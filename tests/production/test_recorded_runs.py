@@ -58,7 +58,7 @@ def read_again(manifest: Manifest) -> Manifest:
 def test_a_manifest_that_is_as_it_was_written_is_taken(store, catalog):
     """Beside the data, in MLflow and in production: one content, one SHA-256."""
     catalog.save("manifest", MANIFEST)
-    store.note_manifest(MANIFEST)
+    store.runs.note_manifest(MANIFEST)
     require_kept(catalog, store, read_again(MANIFEST), complete=True)
 
 
@@ -78,18 +78,18 @@ def test_a_manifest_that_was_changed_in_mlflow_is_refused(place, store, catalog)
     """Whichever of the two places still holds what the run has written."""
     catalog.save("manifest", MANIFEST if place == "beside the data" else CHANGED)
     if place == "known to production":  # a trainer may change both others
-        store.note_manifest(MANIFEST)
+        store.runs.note_manifest(MANIFEST)
     with pytest.raises(LineageError, match=f"is not the one that is {place}"):
         require_kept(catalog, store, read_again(CHANGED), complete=True)
 
 
 def test_a_note_is_written_once(store, catalog):
     """The first word stays."""
-    store.note_manifest(MANIFEST)
-    store.note_manifest(CHANGED)
-    assert store.noted_manifest(MLFLOW_RUN) == MANIFEST.content_sha256()
-    assert store.noted_manifest("cd" * 16) is None
-    assert store.noted_manifest("../ledger") is None
+    store.runs.note_manifest(MANIFEST)
+    store.runs.note_manifest(CHANGED)
+    assert store.runs.noted_manifest(MLFLOW_RUN) == MANIFEST.content_sha256()
+    assert store.runs.noted_manifest("cd" * 16) is None
+    assert store.runs.noted_manifest("../ledger") is None
 
 
 def test_a_run_whose_manifest_is_gone_is_not_promoted(store, catalog):
@@ -108,16 +108,16 @@ def test_who_may_not_write_in_production_leaves_no_note(tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "link", refuse)
-        store.note_manifest(MANIFEST)
-    assert store.noted_manifest(MLFLOW_RUN) is None
+        store.runs.note_manifest(MANIFEST)
+    assert store.runs.noted_manifest(MLFLOW_RUN) is None
     files = StoreFiles(str(tmp_path / "flowers"))
     for content in (b"{", b"[]", b"{}"):
         files.write(NOTE, content)
         with pytest.raises(ReleaseError, match="is not readable"):
-            store.noted_manifest(MLFLOW_RUN)
+            store.runs.noted_manifest(MLFLOW_RUN)
     files.write(NOTE, b"0" * (16 * 2**20 + 1))
     with pytest.raises(StorageError, match="more than such a file needs"):
-        store.noted_manifest(MLFLOW_RUN)
+        store.runs.noted_manifest(MLFLOW_RUN)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+import pytest
 
 from tests.support.project import ROOT
 
@@ -21,6 +26,27 @@ def fences(text: str, *languages: str) -> list[str]:
         for indent, language, body in found
         if language in languages
     ]
+
+
+def shown_files(*pages: str) -> dict[str, str]:
+    """The content of each file that pages show by a block that begins with its name."""
+    text = "".join(PAGES[page] for page in pages)
+    return dict(re.findall(r"^```\w+\n# (\S+)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+
+
+def run_shown(
+    files: dict[str, str], names: Sequence[str], patch: pytest.MonkeyPatch
+) -> list[ModuleType]:
+    """Modules of a user's package ``mine`` as pages show them; imported as long as ``patch`` is."""
+    package = ModuleType("mine")
+    patch.setitem(sys.modules, "mine", package)
+    for name in names:
+        module = ModuleType(f"mine.{name}")
+        patch.setitem(sys.modules, module.__name__, module)
+        setattr(package, name, module)
+        code = compile(files[f"src/mine/{name}.py"], f"{name}.py", "exec")
+        exec(code, module.__dict__)  # noqa: S102 (our own pages)
+    return [getattr(package, name) for name in names]
 
 
 def prose(text: str) -> str:

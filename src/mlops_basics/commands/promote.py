@@ -171,13 +171,13 @@ def promote(
     with store.one_run_at_a_time() as still_held:
         champion, version = registry.champion(), registry.find(registration)
         if version is None or version != champion or is_lost(store, registry, champion):
-            known = version is not None and store.knows(version, registry.run_of(version))
+            known = version is not None and store.runs.knows(version, registry.run_of(version))
             if version is not None and known and registry.was_champion(version):
                 raise ReleaseError(
                     f"This run is version {version} of '{store.model_name}', which was champion "
                     f"before. Put it back into production by: kedro rollback --to {version}"
                 )
-            override = store.remember_override(registration.record.mlflow_run_id, override)
+            override = store.runs.remember_override(registration.record.mlflow_run_id, override)
             registration = replace(registration, override=override)
             version = register(store, registry, registration)
             registry.note_override(version, override)

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mlops_basics.production.history import without_refused
 from mlops_basics.production.release_check import sha256
 from mlops_basics.schemas import LedgerEntry, ReleaseManifest
 from mlops_basics.storage.store_files import StoreFiles
@@ -45,6 +46,10 @@ class Ledger:
         """
         self._files = files
         self._read: dict[int, LedgerEntry] = {}  # they never change
+
+    def tells_of(self, version: str) -> bool:
+        """Whether a release was in production: a move to it was not refused."""
+        return any(entry.version == version for entry in without_refused(self.entries()))
 
     def record(self, entry: LedgerEntry) -> int:
         """Append an entry under the next free number, which is returned."""

@@ -91,7 +91,7 @@ def is_lost(store: ReleaseStore, registry: Registry, champion: str | None) -> bo
     """
     if champion is None or store.pointer() is not None:
         return False
-    return not store.knows(champion, registry.run_of(champion))
+    return not store.runs.knows(champion, registry.run_of(champion))
 
 
 def lost_production(champion: str) -> str:
@@ -111,8 +111,8 @@ def fetch_registered(store: ReleaseStore, registry: Registry, version: str, fold
     """
     registry.download(version, folder)
     run_id = registry.run_of(version)
-    store.require_recorded(version, run_id, folder)
-    store.take_override(version, run_id, folder)
+    store.runs.require_recorded(version, run_id, folder)
+    store.runs.take_override(version, run_id, folder)
 
 
 def register(store: ReleaseStore, registry: ModelRegistry, registration: Registration) -> str:
@@ -122,8 +122,8 @@ def register(store: ReleaseStore, registry: ModelRegistry, registration: Registr
         ReleaseError: If the challenger's run or model is not in MLflow.
     """
     lost = is_lost(store, registry, registry.champion())
-    if registry.find(registration, same_run=lost) is None or not store.remembers(registration):
-        store.remember(registration)
+    if registry.find(registration, same_run=lost) is None or not store.runs.remembers(registration):
+        store.runs.remember(registration)
     return registry.register(registration, store.taken(), same_run=lost)
 
 
@@ -242,7 +242,7 @@ def _name_the_overtaken(
     named = {entry.version for entry in ledger}
     for version in registry.former_champions():
         # Of a production that was emptied nothing is known, not even that it was overtaken.
-        if version not in named and store.knows(version, registry.run_of(version)):
+        if version not in named and store.runs.knows(version, registry.run_of(version)):
             overtaken = LedgerEntry(
                 at=now(),
                 action="refused",

@@ -40,7 +40,7 @@ def require_kept(
             ) from error
     places = {
         "beside the data": kept.content_sha256() if kept else None,
-        "known to production": store.noted_manifest(manifest.mlflow_run_id),
+        "known to production": store.runs.noted_manifest(manifest.mlflow_run_id),
     }
     for place, sha in places.items():
         if sha not in (None, digest):

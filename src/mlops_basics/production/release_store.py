@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import tempfile
 from collections.abc import Callable, Collection, Mapping
@@ -24,11 +23,6 @@ from mlops_basics.errors import (
 from mlops_basics.production.challenge_book import ChallengeBook
 from mlops_basics.production.history import without_refused
 from mlops_basics.production.ledger import Ledger, origin_of
-from mlops_basics.production.recorded_files import (
-    OVERRIDE_FILE,
-    recorded_hashes,
-    require_recorded,
-)
 from mlops_basics.production.release_check import (
     ARCHIVE,
     MANIFEST,
@@ -56,19 +50,16 @@ from mlops_basics.production.release_reference import (
     read_reference,
     read_table,
 )
+from mlops_basics.production.run_notes import RunNotes
 from mlops_basics.production.signature import Signatures, signed_content, store_name
 from mlops_basics.schemas import (
     FileRecord,
     LedgerEntry,
-    Manifest,
-    Override,
     Pointer,
-    RecordedFiles,
-    Registration,
     Release,
     ReleaseManifest,
 )
-from mlops_basics.storage.faults import is_denied, readable_faults
+from mlops_basics.storage.faults import readable_faults
 from mlops_basics.storage.lease import PATIENCE
 from mlops_basics.storage.skops_archive import load_checked
 from mlops_basics.storage.store_files import StoreFiles
@@ -78,14 +69,8 @@ log = logging.getLogger(__name__)
 
 _POINTER = "current.json"
 _RELEASES = "releases"
-_REGISTERED = "registered"
-_RUNS = "runs"
 _RUN_LOCK = ".run-lock"
 _MOVE = ".moving"
-_WAY_OUT = (
-    "Go back to what is in production by `kedro rollback` (before the first release: delete the "
-    "version in MLflow), then train anew: kedro run"
-)
 
 
 class ReleaseStore:
@@ -173,112 +158,6 @@ class ReleaseStore:
             return LedgerEntry.model_validate_json(self._note(_MOVE) or b"{}")
         except ValidationError:
             return None
-
-    def remember(self, registration: Registration) -> None:
-        """Keep the SHA-256 of what a challenger's release has to hold, before MLflow gets it.
-
-        Args:
-            registration: What is about to be registered.
-        """
-        files = RecordedFiles(files=recorded_hashes(registration))
-        path = _recorded_path(registration.record.mlflow_run_id)
-        self._files.write(path, files.model_dump_json(indent=2).encode())
-
-    def remembers(self, registration: Registration) -> bool:
-        """Whether that was done for a challenger of this run."""
-        return self._note(_recorded_path(registration.record.mlflow_run_id)) is not None
-
-    def knows(self, version: str, mlflow_run_id: str) -> bool:
-        """Whether anything here tells what a version's run has made, or that it was published.
-
-        Args:
-            version: The registered version.
-            mlflow_run_id: The run that the registry says has fitted it; may be empty.
-        """
-        if is_component(mlflow_run_id) and self._note(_recorded_path(mlflow_run_id)) is not None:
-            return True
-        return self._was_published(version)
-
-    def note_manifest(self, manifest: Manifest) -> None:
-        """Keep the SHA-256 of a run's manifest, once, before MLflow is given it.
-
-        Who may not write in production, as a trainer, leaves none, and a run is not ended by it.
-        """
-        if manifest.mlflow_run_id is None or not is_component(manifest.mlflow_run_id):
-            return
-        note = {"manifest_sha256": manifest.content_sha256()}
-        try:
-            self._files.create(_run_path(manifest.mlflow_run_id), json.dumps(note).encode())
-        except StorageError as error:
-            if not is_denied(error):
-                log.warning("The manifest of the run %s is not noted: %s", manifest.run_id, error)
-
-    def noted_manifest(self, mlflow_run_id: str | None) -> str | None:
-        """SHA-256 of a run's manifest as it was noted, None where it was not.
-
-        Raises:
-            ReleaseError: If the note cannot be read.
-        """
-        if mlflow_run_id is None or not is_component(mlflow_run_id):
-            return None
-        content = self._note(_run_path(mlflow_run_id))
-        try:
-            return None if content is None else str(json.loads(content)["manifest_sha256"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise ReleaseError(
-                f"{self._files.shown(_run_path(mlflow_run_id))} is not readable. Restore it from a "
-                "backup."
-            ) from error
-
-    def remember_override(self, mlflow_run_id: str | None, override: Override) -> Override:
-        """Keep who promotes a run by hand, and why, where only publishers write.
-
-        Returns:
-            What is kept: the first word, where a promotion was interrupted and is made again.
-        """
-        path = _override_path(mlflow_run_id)
-        self._files.create(path, override.model_dump_json(indent=2).encode())
-        content = self._note(path)
-        return override if content is None else Override.model_validate_json(content)
-
-    def take_override(self, version: str, mlflow_run_id: str, folder: Path) -> None:
-        """Put the override that was kept in the place of what MLflow says about one.
-
-        Args:
-            version: The registered version.
-            mlflow_run_id: The run that has fitted it.
-            folder: What was downloaded of it.
-        """
-        content, file = self._note(_override_path(mlflow_run_id)), folder / OVERRIDE_FILE
-        if content is not None:
-            file.write_bytes(content)
-        elif not self._was_published(version):  # by an older release of this project
-            file.unlink(missing_ok=True)
-
-    def require_recorded(self, version: str, mlflow_run_id: str, folder: Path) -> None:
-        """Refuse what MLflow gives of a version if its run has not made it so.
-
-        Args:
-            version: The registered version.
-            mlflow_run_id: The run that the registry says has fitted it.
-            folder: What was downloaded.
-
-        Raises:
-            ReleaseError: If anything is not as recorded, or nothing was.
-        """
-        content = self._note(_recorded_path(mlflow_run_id))
-        if content is None:
-            if self._was_published(version):
-                return  # by an older release of this project; its manifest is compared later
-            raise ReleaseError(
-                f"It is not known what the run {mlflow_run_id} of version {version} has made "
-                f"({self._files.shown(_REGISTERED)} has no such file), so that what MLflow holds "
-                f"may be anything. {_WAY_OUT}"
-            )
-        try:
-            require_recorded(folder, RecordedFiles.model_validate_json(content).files)
-        except ReleaseError as error:
-            raise ReleaseError(f"Version {version} is refused: {error} {_WAY_OUT}") from error
 
     def path(self, version: str) -> str:
         """Where a release is, for messages."""
@@ -488,6 +367,11 @@ class ReleaseStore:
         return {**origin_of(manifest), "manifest_sha256": sha256(content)}
 
     @property
+    def runs(self) -> RunNotes:
+        """What production itself knows of MLflow's runs."""
+        return RunNotes(self._files, self._ledger)
+
+    @property
     def challenges(self) -> ChallengeBook:
         """How often each champion was challenged, and what the challenges have said."""
         return ChallengeBook(self._files)
@@ -499,7 +383,7 @@ class ReleaseStore:
             pointer = self.pointer()
         except ReleaseError:  # told wherever the release itself is looked at
             return faults
-        if pointer is not None and not self._was_published(pointer.version):
+        if pointer is not None and not self._ledger.tells_of(pointer.version):
             faults.append(
                 f"The ledger has no entry for release {pointer.version}, which is in production: "
                 "its newest entries were removed."
@@ -624,7 +508,7 @@ class ReleaseStore:
         elif (recorded := self._published_manifest(version)) is not None:
             published = recorded != manifest_sha256
         else:
-            published = self._was_published(version)
+            published = self._ledger.tells_of(version)
         if published:
             raise ReleaseError(
                 f"The release {version} of '{self.model_name}' was published with other content "
@@ -640,9 +524,6 @@ class ReleaseStore:
             if entry.version == version and entry.manifest_sha256 is not None
         ]
         return told[-1] if told else None
-
-    def _was_published(self, version: str) -> bool:
-        return any(entry.version == version for entry in without_refused(self.ledger()))
 
     def _conflict(self, current: Pointer | None, expected: Pointer | None) -> ConflictError:
         now = f"release {current.version} since {current.at}" if current else "nothing"
@@ -681,22 +562,6 @@ class ReleaseStore:
                 f"got {version[:60]!r} (model '{self.model_name}')."
             )
         return f"{_RELEASES}/{version}"
-
-
-def _recorded_path(mlflow_run_id: str | None) -> str:
-    if mlflow_run_id is None or not is_component(mlflow_run_id):
-        raise ReleaseError(
-            f"A version needs the MLflow run that made it, got {str(mlflow_run_id)[:60]!r}."
-        )
-    return f"{_REGISTERED}/{mlflow_run_id}.json"
-
-
-def _run_path(mlflow_run_id: str) -> str:
-    return f"{_RUNS}/{mlflow_run_id}.json"
-
-
-def _override_path(mlflow_run_id: str | None) -> str:
-    return _recorded_path(mlflow_run_id).removesuffix(".json") + ".override.json"
 
 
 def _record(content: bytes) -> FileRecord:

@@ -198,7 +198,7 @@ def _champion(
     if setting.tracking_uri.startswith("sqlite:") and setting.registry_uri is None:
         champion, runs = tracking.registered_in_sqlite(setting.tracking_uri, setting.model_name)
         known = present in runs and fitted_by in (None, runs[present])
-        unknown = champion is not None and not store.knows(champion, runs[champion] or "")
+        unknown = champion is not None and not store.runs.knows(champion, runs[champion] or "")
         return champion, known, pointer is None and unknown
     with tracking.impatient():
         set_servers(setting.tracking_uri, setting.registry_uri or setting.tracking_uri)
