@@ -13,6 +13,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import ParallelRunner, SequentialRunner, ThreadRunner
 from pydantic import ValidationError
 
+from mlops_basics import hooks
 from mlops_basics.config.checks import (
     check_environment,
     check_parameters,
@@ -201,6 +202,16 @@ def test_an_address_is_shown_without_its_password(tmp_path):
     """Summaries end up in the logs of CI; a path inside the project is shown from there."""
     assert shown_address("postgresql://me:secret@host/db", tmp_path) == "postgresql://host/db"
     assert shown_address(f"sqlite:///{tmp_path}/data/x.db", tmp_path) == "sqlite:///data/x.db"
+
+
+def test_a_step_begins_without_what_others_have_freed(monkeypatch):
+    """And the one that is under way is known."""
+    given_back = []
+    monkeypatch.setattr(hooks, "give_back_freed", lambda: given_back.append("heap"))
+    record = RunRecordHooks()
+    record.before_node_run(SimpleNamespace(short_name="search_model"))
+    assert given_back == ["heap"]
+    assert record._heartbeat._name == "search_model"
 
 
 def test_only_what_this_run_wrote_is_told_as_written():
