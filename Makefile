@@ -42,7 +42,7 @@ install:
 run: venv ## the whole loop on iris; ENV=flights for another table
 	@$(BIN)/kedro run $(if $(ENV),--env $(ENV))
 
-test: venv ## every test
+test: venv ## every test but those of test-hostile
 	@$(BIN)/pytest
 
 test-fast: venv ## the unit tests that take no model, no server and no simulation

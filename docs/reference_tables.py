@@ -13,6 +13,7 @@ import yaml
 from mlops_basics import schemas
 from mlops_basics.cli import EXIT_DIFFERENT, cli
 from mlops_basics.commands.ct import ExitCode
+from mlops_basics.config.checks import OPTIONAL_GLOBALS
 from mlops_basics.pipeline_registry import register_pipelines
 from mlops_basics.schemas import METRICS, PARAMETER_SECTIONS
 
@@ -22,30 +23,42 @@ BASE = ROOT / "conf" / "base"
 OF_CT = {
     ExitCode.NOTHING_TO_DO: "nothing to do, or what is to be done waits for labels or evidence",
     ExitCode.PROMOTED: "a new release is in production",
-    ExitCode.KEPT: "retrained, or searched, and the release is kept",
+    ExitCode.KEPT: "no new release: what was searched or trained is not shown to be better; or the "
+    "first model was refused and nothing is in production (the text says so)",
     ExitCode.WOULD_RETRAIN: "would retrain, or release (`--dry-run` alone)",
 }
+#: A target of the Makefile that is for users, what it does, and its recipe.
+_TARGET = re.compile(r"^([a-z-]+):.*## (.*)\n((?:\t.*\n)*)", re.MULTILINE)
+#: A line of a recipe that calls a program of the environment.
+_CALL = re.compile(r"^\t@(?:\w+=\S+ )*\$\(BIN\)/(.*)$", re.MULTILINE)
+_ENV = " $(if $(ENV),--env $(ENV))"
+#: Names that users choose, by how many stand before them: training.candidates.<task>.<name>.
+_ANY_NAME = {2: "<task>", 3: "<name>", 5: "<argument>"}
 FORMATS = {
     "pandas.ParquetDataset": "Parquet",
     "mlops_basics.datasets.PartsDataset": "Parquet, a file or a folder of parts",
-    "plotly.JSONDataset": "plotly figure (JSON)",
+    "plotly.JSONDataset": "plotly figure, JSON",
     "text.TextDataset": "HTML",
     "mlops_basics.datasets.SafeCSVDataset": "CSV",
     "mlops_basics.datasets.ArraysDataset": "NumPy arrays",
-    "mlops_basics.datasets.SklearnModelDataset": "model (skops, no pickle)",
+    "mlops_basics.datasets.SklearnModelDataset": "skops, no pickle",
 }
 
 
 def commands() -> str:
     """Each command of the project with its options, and each target of the Makefile."""
-    targets = re.findall(r"^([a-z-]+):.*## (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    made = [["make", "what it does"], *([f"`make {name}`", text] for name, text in targets)]
+    made = [["make", "what it does", "without make"]]
+    for name, text, recipe in _TARGET.findall((ROOT / "Makefile").read_text(encoding="utf-8")):
+        lines = [line.removesuffix(_ENV) for line in _CALL.findall(recipe)]
+        same = ", ".join(f"`{line}`" for line in lines)
+        made.append([f"`make {name}`", text, "" if "$" in same else same])
     parts = ["## make", _table(made)]
     for name, command in sorted(cli.commands.items()):
         context = click.Context(command, info_name=f"kedro {name}")
         usage = " ".join(command.collect_usage_pieces(context))
-        options = (param.get_help_record(context) for param in command.get_params(context))
-        rows = [[f"`{shown}`", text] for shown, text in filter(None, options)]
+        options = [each for each in command.get_params(context) if isinstance(each, click.Option)]
+        records = (option.get_help_record(context) for option in options)
+        rows = [[f"`{shown}`", text] for shown, text in filter(None, records)]
         parts += [f"## kedro {name}", _prose(command.help or ""), f"`kedro {name} {usage}`"]
         parts.append(_table([["option", "meaning"], *rows]))
     return "\n\n".join(parts)
@@ -88,13 +101,16 @@ def artifacts() -> str:
     parts = []
     for file in sorted(BASE.glob("catalog_*.yml")):
         rows = [["data set", "what it is", "where", "made by"]]
-        for name, entry in yaml.safe_load(file.read_text(encoding="utf-8")).items():
+        text = file.read_text(encoding="utf-8")
+        begins = {key.value: key.start_mark.line for key, _ in yaml.compose(text).value}
+        for name, entry in yaml.safe_load(text).items():
             if name.startswith("_") or "filepath" not in entry:
                 continue
             node = nodes.get(name)
             where = entry["filepath"].replace("${_storage}", "data/<model_name>")
             made_by = f"`{node.name}`" if node else ""
-            rows.append([f"`{name}`", _what(entry, node), f"`{where}`", made_by])
+            told = _comment(text.splitlines(), begins[name])
+            rows.append([f"`{name}`", _what(entry, told), f"`{where}`", made_by])
         parts += [f"## {file.stem.removeprefix('catalog_').capitalize()}", _table(rows)]
     return "\n\n".join(parts)
 
@@ -135,36 +151,42 @@ def main() -> None:
         page.write_text(filled_in(page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _what(entry: Mapping[str, Any], node: Any) -> str:
-    """What a data set is, by the class of its content, else by the function that makes it."""
-    if "model" in entry:
-        return _first_line(getattr(schemas, entry["model"].rpartition(".")[2])) + " (JSON)"
-    told = _first_line(node.func) if node else ""
-    return f"{FORMATS.get(entry['type'], 'JSON')}. {told}".strip()
-
-
-def _first_line(thing: Any) -> str:
-    return _prose((thing.__doc__ or "").strip().partition("\n")[0])
+def _what(entry: Mapping[str, Any], comment: str) -> str:
+    """What a data set is, by the comment of its entry, else by the class of its content."""
+    told = f"{comment[:1].upper()}{comment[1:]}."
+    if not comment:
+        schema = getattr(schemas, entry["model"].rpartition(".")[2])
+        told = _prose((schema.__doc__ or "").partition("\n\n")[0].strip())
+    return f"{told} ({FORMATS.get(entry['type'], 'JSON')})"
 
 
 def _parameter_table(file: Path, schemas: Mapping[str, Any]) -> str:
-    lines = file.read_text(encoding="utf-8").splitlines()
+    text = file.read_text(encoding="utf-8")
+    for name in OPTIONAL_GLOBALS:  # a comment there, since it has no default
+        text = text.replace(f"\n# {name}: ", f"\n{name}:   ")
+    lines = text.splitlines()
     rows = [["name", "default", "range", "meaning"]]
-    for names, default, line in _leaves(yaml.compose("\n".join(lines)), ()):
+    for names, default, line in _leaves(yaml.compose(text), ()):
+        if not default and not _comment(lines, line):
+            continue
         allowed = _range(schemas.get(names[0]), names[1:])
-        rows.append([f"`{'.'.join(names)}`", f"`{default}`", allowed, _comment(lines, line)])
+        shown = f"`{default}`" if default else ""
+        rows.append([f"`{'.'.join(names)}`", shown, allowed, _comment(lines, line)])
     return _table(rows)
 
 
 def _leaves(
     node: yaml.MappingNode, above: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], str, int]]:
-    """Name, default as it is written, and line of each value; search spaces stay in the file."""
-    for key, value in node.value:
-        names = (*above, key.value)
-        if names[-1] in ("candidates", "vectorizer"):
-            continue
+    """Name, default as it is written, and line of each value, and of each section without default.
+
+    Of candidates, and of what one varies, the first stands for all.
+    """
+    any_name = _ANY_NAME.get(len(above)) if above[1:2] == ("candidates",) else None
+    for key, value in node.value[:1] if any_name else node.value:
+        names = (*above, any_name or key.value)
         if isinstance(value, yaml.MappingNode) and value.value and not value.flow_style:
+            yield names, "", key.start_mark.line
             yield from _leaves(value, names)
         else:
             begin, end = value.start_mark, value.end_mark
@@ -190,12 +212,12 @@ def _range(schema: Any, names: Sequence[str]) -> str:
     """What a parameter may be, in words, by the schema of its section."""
     found = schema
     for name in names:
-        if found is None:
+        if not isinstance(found, dict):
             return ""
         if "$ref" in found:
             found = schema["$defs"][found["$ref"].rpartition("/")[2]]
-        found = found.get("properties", {}).get(name)
-    if found is None:
+        found = found.get("properties", {}).get(name) or found.get("additionalProperties")
+    if not isinstance(found, dict):
         return ""
     return _in_words(found, schema)
 

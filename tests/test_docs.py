@@ -12,7 +12,9 @@ from types import ModuleType
 import pytest
 import yaml
 
+from mlops_basics.config.checks import OPTIONAL_GLOBALS
 from mlops_basics.schemas import METRICS, PARAMETER_SECTIONS
+from mlops_basics.schemas.parameters import Candidate
 from tests.support.pages import PAGES
 from tests.support.project import ROOT
 
@@ -42,12 +44,37 @@ def test_each_parameter_is_in_the_reference(tables):
     for section, schema in PARAMETER_SECTIONS.items():
         for field in schema.model_fields if schema else ():
             full = f"{section}.{field}"
-            whole = field not in ("candidates", "vectorizer")
-            assert any(f"{name}.".startswith(f"{full}.") for name in names) == whole, full
-    assert set(yaml.safe_load((BASE / "globals.yml").read_text(encoding="utf-8"))) <= names
+            assert any(f"{name}.".startswith(f"{full}.") for name in names), full
+    options = {*yaml.safe_load((BASE / "globals.yml").read_text(encoding="utf-8"))}
+    assert options | set(OPTIONAL_GLOBALS) <= names
+    candidate = {
+        f"training.candidates.<task>.<name>.{each}"
+        for each in Candidate.model_json_schema()["properties"]
+    }
+    assert candidate <= names
     assert "| `decision.alpha` | `0.05` | number > 0, < 0.5 | chance of a needless" in shown
     # A comment goes on in the lines below it, and ends where the next value has its own.
     assert "equal key_columns; none; a column |" in shown
+
+
+def test_no_text_of_the_reference_is_empty_or_cut():
+    """What a thing is or does is said in whole sentences; no two files of a run have the same."""
+    pages = {
+        name: [
+            [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            for line in PAGES[f"docs/reference/{name}.md"].splitlines()
+            if line.startswith("| `")
+        ]
+        for name in ("artifacts", "commands", "exit-codes", "parameters")
+    }
+    told = [what for _, what, _, _ in pages["artifacts"]]
+    assert len(told) == len(set(told)) > 30
+    assert [what for what in told if not re.search(r"\w.*\.\)? \([\w ,]+\)$", what)] == []
+    assert [row for row in pages["commands"] if not row[1]] == []
+    assert [row for row in pages["exit-codes"] if not row[2]] == []
+    # What is only handed on has its meaning where it is stated.
+    meant = [row for row in pages["parameters"] if not row[1].startswith("`${")]
+    assert [row for row in meant if not row[3]] == []
 
 
 @pytest.mark.slow
@@ -80,7 +107,10 @@ def test_each_command_is_in_the_reference(tables):
         part = shown.partition(f"## kedro {name}\n")[2].partition("\n## ")[0]
         for param in command.params:
             assert (max(param.opts) if param.opts[0][0] == "-" else "`") in part, (name, param.opts)
-    assert "`make docs`" in shown
+    assert "| `make docs` | the documentation" in shown
+    # Where there is no make, the same line does it; what takes more than lines has none.
+    assert re.search(r"^\| `make viz` .* \| `kedro viz run` \|$", shown, re.MULTILINE)
+    assert re.search(r"^\| `make lock` \| [^|]*\|  \|$", shown, re.MULTILINE)
 
 
 def test_each_metric_and_each_policy_is_in_the_glossary(tables):

@@ -197,12 +197,17 @@ def sample(_place: Place, name: str | None) -> None:
 @command("environment")
 @click.argument("source", required=False)
 @click.option("--target", help="The column to predict; without it, columns are suggested.")
-@click.option("--write", metavar="NAME", help="Write conf/NAME/globals.yml.")
+@click.option(
+    "--write", metavar="NAME", help="Write conf/NAME/globals.yml; its model is NAME, too."
+)
 @click.option("--overwrite", is_flag=True, help="Also where that file is there already.")
 def check(
     place: Place, source: str | None, target: str | None, write: str | None, overwrite: bool
 ) -> None:
-    """Look at a table in seconds: columns, target, leaks, what a run would make of it."""
+    """Look at a table in seconds: columns, target, leaks, what a run would make of it.
+
+    SOURCE is a file or a folder; without it, that of the environment is looked at.
+    """
     from mlops_basics.commands.check import check_table
 
     say(safe_text(check_table(place, source, target, write, overwrite=overwrite)))
@@ -253,8 +258,8 @@ def adopt(place: Place) -> None:
 
 
 @command("model")
-@click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=5001, show_default=True, type=int)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Another one needs a token.")
+@click.option("--port", default=5001, show_default=True, type=int, help="Of the server.")
 def serve(place: Place, host: str, port: int) -> int:
     """Verify the release in production and serve it over HTTP (POST /invocations)."""
     from mlops_basics.commands.serve import serve as serve_release
@@ -322,8 +327,8 @@ def keygen(place: Place) -> None:
 def ct(place: Place, dry_run: bool) -> int:
     """Watch the release in production, and retrain when needed, and only then.
 
-    Exit codes: 0 nothing to do, 3 retrained and promoted, 4 retrained and kept, 5 would retrain
-    (--dry-run), 1 error.
+    Exit codes: 0 nothing to do, 3 a new release, 4 no new release (none is shown to be better, or
+    the first model was refused and nothing is in production), 5 would retrain (--dry-run), 1 error.
     """
     from mlops_basics.commands.ct import continuous_training
 
