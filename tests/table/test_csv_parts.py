@@ -69,6 +69,8 @@ COLUMNS = {
     "lines in quotes": ['"a\nb"', '"c""\n"'] * 4,
     "quotes that quote nothing": ['"a, ""b"""', 'x"y', '5" pipe'] * 3,
     "white space": [" 1", " x"] * 4,
+    "more than 64 bits, and ends of lines": ['"x\ry"', "a", "9" * 25, '"d\n"', "e"],
+    "more than 64 bits, and spaces": ["  ", "a", "9" * 25, "", '"  "', "e"],
 }
 
 
@@ -80,9 +82,17 @@ def test_a_column_has_the_type_of_the_whole_file(values, end):
     assert require_equal(end.join([*lines, ""]).encode()) > 1
 
 
+def test_tabs_in_quotes_divide_no_value():
+    """Also where the column is read by itself."""
+    content = b'x\ty\n"a\tb"\t1\n' + b"9" * 25 + b"\t2\nc\t3\n"
+    assert require_equal(content, name="a.tsv") > 1
+
+
 @pytest.mark.parametrize(
     "options",
     [
+        {"dtype": "Int64"},
+        {"dtype": {"x": "Int64"}},
         {"keep_default_na": False},
         {"na_values": ["5"]},
         {"dtype": {"x": "str"}},
@@ -99,7 +109,8 @@ def test_a_column_has_the_type_of_the_whole_file(values, end):
 )
 def test_options_mean_the_same_in_a_piece(options):
     """Each piece stands under the header, wherever that is."""
-    content = b"x,y\n5,7\n" + b"1,2\n5,3\n" * 6 + b",b\n0012,3\n"
+    last = b"0012,3\n" if options.get("dtype") == "Int64" else b",b\n0012,3\n"
+    content = b"x,y\n5,7\n" + b"1,2\n5,3\n" * 6 + b",3\n" + last
     assert can_be_cut(options)
     assert require_equal(content, options) > 1
 
@@ -174,7 +185,7 @@ def test_columns_of_text_are_text_in_each_piece():
 
 FIELDS = st.sampled_from(
     ["", "0", "1", "-7", "0071", "2.5", "1e3", "True", "NA", "None", "x", " y", '"a\nb"', '"c,""d"',
-     '5" z', "inf", LARGE, UNSIGNED, "9" * 20, "2024-05-06"]
+     '5" z', '"e\rf"', "  ", '" "', "inf", LARGE, UNSIGNED, "9" * 20, "2024-05-06"]
 )  # fmt: skip
 
 

@@ -204,3 +204,23 @@ def test_types_of_pandas_are_plain_too(values):
     """Nullable, categorical and Arrow-backed columns are what they hold."""
     plain = plain_column(values.rename("x"))
     pd.testing.assert_series_equal(plain, pd.Series([1.5, np.nan], name="x"))
+
+
+WHOLE_NUMBERS = {
+    "large, then none": ([2**60, 2**60 + 1], [None, None], "Int64"),
+    "unsigned, then none": ([2**63 + 1], [None], "UInt64"),
+    "small, then none": ([1, 2], [None], "float64"),
+    "flags, then none": ([True, False], [None], "float64"),
+    "some missing, then all there": (pd.array([1, None], "Int64"), [3], "Int64"),
+}
+
+
+@pytest.mark.parametrize(("first", "then", "dtype"), WHOLE_NUMBERS.values(), ids=WHOLE_NUMBERS)
+def test_whole_numbers_stay_exact_beside_a_part_without_any(first, then, dtype):
+    """In each part, whether it is the part of a file or a file."""
+    tables = [pd.DataFrame({"id": values}) for values in (first, then)]
+    expected = pd.Series([*first, *then], dtype=object).astype(dtype)
+    of_files = join_parts({str(at): Parts.of(table) for at, table in enumerate(tables)})
+    for joined in (of_files, join_parts({"file": Parts.of(*tables)})):
+        assert [str(part.read(None)["id"].dtype) for part in joined.parts] == [dtype, dtype]
+        pd.testing.assert_series_equal(joined["id"], expected, check_names=False)

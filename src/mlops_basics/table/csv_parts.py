@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 
+from mlops_basics.errors import DataError
 from mlops_basics.schemas import Guess, Parts
 from mlops_basics.storage.spill import Spill, Stored
 
@@ -81,7 +83,8 @@ class LargeCsv:
         types, guesses = read.types, read.guesses
         at_once = [name for name, found in types.items() if found is Again.AT_ONCE]
         if at_once:
-            whole = self._at_once(set(at_once))
+            rows = sum(each.rows for each in read.stored)
+            whole = {name: self._at_once(name, rows) for name in at_once}
             types |= {name: each.table[name].dtype for name, each in whole.items()}
             guesses = [guess for guess in guesses if guess.column not in whole]
             replace_columns(
@@ -111,22 +114,27 @@ class LargeCsv:
         with self.open() as file, unpacked(self.name, file) as (name, text):
             yield name, cut(name, text, self.csv_args, self.most_bytes, self.longest)
 
-    def _at_once(self, columns: set[str]) -> dict[str, CsvTable]:
-        """Some columns, each as a file of its own that has no other."""
+    def _at_once(self, column: str, rows: int) -> CsvTable:
+        """A column as a file of its own that has no other; memory holds its text."""
         texts = []
         with self._pieces() as (name, pieces):
             for piece in pieces:
                 file = csv_file_of(name, piece.content, self.csv_args, piece.place)
-                texts.append(text_of(file, csv_arguments(file, self.text_columns), columns))
+                texts.append(text_of(file, csv_arguments(file, self.text_columns), {column}))
         text = pd.concat(texts, ignore_index=True)
         options = {key: self.csv_args[key] for key in _OF_VALUES if key in self.csv_args}
-        return {
-            column: read_csv_file(
-                name,
-                text[[column]].to_csv(index=False).encode(),
-                options,
-                self.text_columns,
-                Place(is_later=True),  # its header was looked at
+        read = read_csv_file(
+            name,
+            # Quoted, since a value may hold the end of a line, or be a line of spaces.
+            text.to_csv(index=False, quoting=csv.QUOTE_ALL).encode(),
+            options | {"sep": ","},
+            self.text_columns,
+            Place(is_later=True),  # its header was looked at
+        )
+        if len(read.table) != rows:
+            raise DataError(
+                f"The column '{column}' of the file '{name}' cannot be read by itself: it has "
+                f"{len(read.table):,} values in {rows:,} rows. Add it to `text_columns` in "
+                "globals.yml."
             )
-            for column in columns
-        }
+        return read

@@ -133,7 +133,7 @@ def _cast(
                 name, {file: e.kind for file, e in zip(files, known, strict=True) if e.kind}
             )
         return _Cast(pd.Series([], dtype="str").dtype, as_text=True)
-    return _Cast(_common_type([each for each in known if each.kind]))
+    return _Cast(_common_type(known))
 
 
 def _of_types(
@@ -158,18 +158,24 @@ def _of_type(values: pd.Series, kind: str, cast: _Cast) -> pd.Series:
 
 
 def _common_type(known: Sequence[_Known]) -> Any:
-    """The type that holds the values of columns of one kind, none of them rounded."""
-    if not known:
+    """The type that holds the values of columns of one kind, none of them rounded.
+
+    Where a part has none of its own, all of its values are missing.
+    """
+    of_values = [each for each in known if each.kind]
+    if not of_values:
         return np.dtype("float64")
-    dtypes = {each.dtype for each in known}
-    if len(dtypes) == 1:
-        return known[0].dtype
-    if known[0].kind != "numbers":
-        return np.dtype("datetime64[us]") if known[0].kind == "times" else object
-    if any(each.largest > _ROUNDED for each in known) and all(
-        each.is_whole for each in known if each.dtype == np.float64
-    ):
-        unsigned = any(each.highest >= 2**63 for each in known)
+    dtypes = {each.dtype for each in of_values}
+    first = of_values[0]
+    if len(dtypes) == 1 and not (first.dtype.kind in "iub" and len(of_values) < len(known)):
+        return first.dtype
+    if first.kind != "numbers":
+        return np.dtype("datetime64[us]") if first.kind == "times" else object
+    floats = [each for each in of_values if each.dtype == np.float64]
+    nullable = any(pd.api.types.is_extension_array_dtype(dtype) for dtype in dtypes)
+    large = any(each.largest > _ROUNDED for each in of_values)
+    if (large and all(each.is_whole for each in floats)) or (nullable and not floats):
+        unsigned = any(each.highest >= 2**63 for each in of_values)
         return pd.UInt64Dtype() if unsigned else pd.Int64Dtype()
     return np.dtype("float64")
 

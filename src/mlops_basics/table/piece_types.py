@@ -98,7 +98,8 @@ def whole_type(pieces: Sequence[PieceColumn]) -> Any:
     present = [each for each in pieces if each.kind != "missing"]
     kinds = {each.kind for each in present}
     if kinds in ({"typed"}, {"text"}):
-        found = present[0].dtype if len({each.dtype for each in present}) == 1 else Again.AT_ONCE
+        dtypes = {each.dtype for each in present}
+        found = present[0].dtype if len(dtypes) == 1 else _nullable_of(dtypes) or Again.AT_ONCE
     elif "other" in kinds:
         found = Again.AT_ONCE
     elif kinds == {"flag"}:
@@ -123,12 +124,19 @@ def whole_type_of_stored(dtypes: Sequence[Any], all_missing: Sequence[bool]) -> 
     known = {dtype for dtype, gone in zip(dtypes, all_missing, strict=True) if not gone}
     if len(set(dtypes)) == 1:
         return dtypes[0]
-    for whole, nullable in (("int64", pd.Int64Dtype()), ("uint64", pd.UInt64Dtype())):
-        if known and known <= {np.dtype(whole), nullable}:
-            return nullable
+    if known and (nullable := _nullable_of(known)) is not None:
+        return nullable
     if set(dtypes) <= {np.dtype("datetime64[us]"), np.dtype("datetime64[ns]")}:
         return np.dtype("datetime64[ns]")
     return Again.AT_ONCE
+
+
+def _nullable_of(dtypes: set[Any]) -> Any | None:
+    """What holds whole numbers of which some pieces lack some; None for other types."""
+    for whole, nullable in (("int64", pd.Int64Dtype()), ("uint64", pd.UInt64Dtype())):
+        if dtypes <= {np.dtype(whole), nullable}:
+            return nullable
+    return None
 
 
 def as_types(table: pd.DataFrame, types: dict[str, Any]) -> pd.DataFrame:
