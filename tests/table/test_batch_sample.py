@@ -85,6 +85,19 @@ def test_rows_come_from_all_over_a_parquet_file(tmp_path, group):
     assert sample.table["row"].max() > 0.95 * ROWS
 
 
+def test_of_rows_with_long_texts_few_are_drawn(tmp_path):
+    """Each counts as the cells that its bytes would be; a row group of them is not read at once."""
+    few = [drawn_rows(tmp_path, text) for text in ("short", "long " * 10)]
+    assert few[0] > 1.5 * few[1]
+
+
+def drawn_rows(folder: Path, text: str) -> int:
+    """How many rows are drawn of a file whose texts are all different."""
+    table = numbered().assign(text=[f"{text}{at}" for at in range(ROWS)])
+    table.to_parquet(folder / "a.parquet")
+    return len(drawn(folder / "a.parquet").table)
+
+
 def test_times_of_96_bits_are_drawn_as_they_are_read(tmp_path):
     """A time beyond the nanoseconds of 64 bits keeps its century in a sample, too."""
     table = numbered().assign(until=np.datetime64("9999-12-31", "us"))

@@ -15,6 +15,7 @@ from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import DataError
 from mlops_basics.storage.spill import Spill
+from mlops_basics.table import parquet_parts
 from mlops_basics.table.batch_file import parse_batch
 from mlops_basics.table.parquet_parts import LargeParquet
 from tests.support.bombs import list_bomb, text_bomb
@@ -91,6 +92,22 @@ def test_a_long_text_that_is_written_once_is_cut():
     parts = large(text_bomb(1000, 1000), 100_000).read(Spill("a.parquet"))
     assert len(parts) == 1000
     assert max(part.rows for part in parts.parts) <= 100
+
+
+def test_long_texts_of_one_row_group_are_not_read_at_once(monkeypatch):
+    """A piece is small before it is cut: of 400 rows with 5 KB each, 20 are 100 KB."""
+    read = []
+
+    def noted(batch, most_bytes):
+        read.append(batch.num_rows)
+        return slices(batch, most_bytes)
+
+    slices = parquet_parts._slices
+    monkeypatch.setattr(parquet_parts, "_slices", noted)
+    texts = [f"{at:05}" * 1000 for at in range(400)]
+    content = written(pa.table({"id": range(400), "text": texts}))
+    assert large(content, 100_000).read(Spill("a.parquet"))["text"].tolist() == texts
+    assert max(read) <= 20
 
 
 def test_lists_are_not_cut():

@@ -135,25 +135,32 @@ def _of_parquet(
 
     try:
         stored = pq.ParquetFile(file, coerce_int96_timestamp_unit=TIMES_OF_96_BITS)
-        rows, columns = stored.metadata.num_rows, max(1, stored.metadata.num_columns)
-        wanted = max(FEWEST_ROWS, most_cells // columns)
+        rows, cells = stored.metadata.num_rows, _cells_of_row(stored.metadata)
+        wanted = max(FEWEST_ROWS, most_cells // cells)
         if rows <= wanted:
             return None
-        table = plain_parquet(name, _drawn(stored, wanted, columns), text_columns)
+        table = plain_parquet(name, _drawn(stored, wanted, cells), text_columns)
     except (pa.ArrowException, OSError, ValueError):  # damaged, or of a kind that it is not
         return None
     return BatchSample(table, (), rows)
 
 
-def _drawn(stored: Any, wanted: int, columns: int) -> Any:
-    """Evenly spaced rows of evenly spaced row groups."""
+def _cells_of_row(metadata: Any) -> int:
+    """How many cells a row has; a long text counts as several."""
+    groups = (metadata.row_group(at) for at in range(metadata.num_row_groups))
+    size = sum(group.total_byte_size for group in groups)
+    return max(1, int(metadata.num_columns), int(size // (_CELL * max(1, metadata.num_rows))))
+
+
+def _drawn(stored: Any, wanted: int, cells: int) -> Any:
+    """Evenly spaced rows of evenly spaced row groups; ``cells`` are those of a row."""
     import pyarrow as pa
 
     groups = _spread(range(stored.metadata.num_row_groups), 4)
     share = -(-wanted // len(groups))
     parts = []
     for group in groups:
-        if stored.metadata.row_group(group).num_rows * columns > _MOST_CELLS:
+        if stored.metadata.row_group(group).num_rows * cells > _MOST_CELLS:
             batch = next(stored.iter_batches(batch_size=share, row_groups=[group]))
             parts.append(pa.Table.from_batches([batch]))
             continue

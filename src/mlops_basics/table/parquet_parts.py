@@ -80,12 +80,20 @@ class LargeParquet:
         batches = (
             batch  # group by group: read all at once, Arrow keeps the bytes of each
             for group in range(opened.num_row_groups)
-            for batch in opened.iter_batches(step, row_groups=[group], use_threads=False)
+            for batch in opened.iter_batches(
+                min(step, self._rows_at_once(opened.metadata.row_group(group))),
+                row_groups=[group],
+                use_threads=False,
+            )
         )
         for pieces in _gathered(batches, step, self.most_bytes):
             stored = pa.Table.from_batches(pieces)
             yield plain_parquet(self.name, stored, self.text_columns, begin, rows)
             begin += len(stored)
+
+    def _rows_at_once(self, group: Any) -> int:
+        """How many rows of a group a piece may have, whose texts may be long."""
+        return max(1, int(self.most_bytes * group.num_rows // max(1, group.total_byte_size)))
 
     def _at_once(self, name: str) -> pd.Series:
         import pyarrow.parquet as pq
