@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pandas.testing import assert_frame_equal
 
 from mlops_basics.errors import DataError
 from mlops_basics.pipelines.monitoring.usable import column_kinds, usable_features
@@ -178,6 +179,14 @@ def test_whole_numbers_stay_exact_beside_an_empty_batch():
     joined = joined_of(tables)["x"]
     assert joined.dropna().tolist() == [order, order + 1, order + 2, 7]
     assert joined.isna().tolist() == [False, False, True, False, True, False, True]
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "UInt64"])
+def test_whole_numbers_that_some_parts_of_a_file_lack_are_of_one_type(dtype):
+    """That of the file, wherever it is cut."""
+    table = pd.DataFrame({"x": pd.Series([1, 2, None, 4, None], dtype=dtype)})
+    for parts in ([table], [table[:2], table[2:]], [table[:2], table[2:4], table[4:]]):
+        assert_frame_equal(join_parts({"a.parquet": Parts.of(*parts)}).read(), table)
 
 
 def test_kinds_that_do_not_fit_are_named_with_their_files():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,12 @@ def join_parts(tables: Mapping[str, Parts], mixed_allowed: Collection[str] = ())
     files = [name for name, table in tables.items() for _ in table.parts]
     parts = [part for table in tables.values() for part in table.parts]
     columns = next(iter(tables.values())).columns
-    known = list(map_parts(_known_of_part, parts))
+    found = map_parts(_known_of_part, parts)
+    known = [
+        of_part
+        for table in tables.values()
+        for of_part in _as_one_table(list(islice(found, len(table.parts))))
+    ]
     casts: dict[str, _Cast] = {}
     for at, name in enumerate(columns):
         of_column = [of_part[at] for of_part in known]
@@ -98,6 +104,24 @@ def value_kind(plain: pd.Series) -> str:
 def _known_of_part(part: Part) -> list[_Known]:
     table = part.read(None)
     return [_known_of(table[name]) for name in table.columns]
+
+
+def _as_one_table(known: list[list[_Known]]) -> list[list[_Known]]:
+    """What is known of a table's parts: whole numbers may be missing in some of these alone."""
+    dtypes = [{each.dtype for each in column if each.kind} for column in zip(*known, strict=True)]
+    nullable = {
+        at: dtype
+        for at, of_column in enumerate(dtypes)
+        for whole, dtype in (("int64", pd.Int64Dtype()), ("uint64", pd.UInt64Dtype()))
+        if of_column == {np.dtype(whole), dtype}
+    }
+    return [
+        [
+            replace(each, dtype=nullable[at]) if at in nullable and each.kind else each
+            for at, each in enumerate(of_part)
+        ]
+        for of_part in known
+    ]
 
 
 def _known_of(values: pd.Series) -> _Known:
