@@ -15,7 +15,7 @@ import yaml
 from mlops_basics.config.checks import OPTIONAL_GLOBALS
 from mlops_basics.schemas import METRICS, PARAMETER_SECTIONS
 from mlops_basics.schemas.parameters import Candidate
-from tests.support.pages import PAGES
+from tests.support.pages import PAGES, fences, prose
 from tests.support.project import ROOT
 
 BASE = ROOT / "conf" / "base"
@@ -132,6 +132,25 @@ def test_pages_explain_words_as_the_glossary_does():
     found = re.findall(r"^- \*\*(.+?)\*\*: (.+)$", PAGES["docs/glossary.md"], re.MULTILINE)
     sentences = {word: re.sub("[*`]", "", meaning) for word, meaning in found}
     assert {word: sentences.get(word) for word in WORDS} == WORDS
+
+
+def test_each_word_in_italics_is_in_the_glossary():
+    """Of the tutorial, which says so, and of the pages that do it as well; in its singular."""
+    words = re.findall(r"^- \*\*(.+?)\*\*: ", PAGES["docs/glossary.md"], re.MULTILINE)
+    known = {word.strip() for each in words for word in each.split(",")}
+    for page in set(PAGES) - {"docs/proof.md"}:  # there it is the notes of tables
+        text = prose(PAGES[page]).replace("**", "").replace("Words in *italics*", "")
+        for word in re.findall(r"(?<![*\w])\*(\w[^*\n]*)\*(?![*\w])", text):
+            assert {word.lower(), re.sub("e?s$", "", word.lower())} & known, (page, word)
+
+
+def test_no_line_of_a_file_is_shown_with_dots():
+    """``training.n_trials: 5`` in a file is refused: there it is a key of a section."""
+    dotted = r"(?:^|`)[\w-]+(?:\.[\w-]+)+: [^`\n]*"
+    for page, text in PAGES.items():
+        lines = [each for block in fences(text, "yaml") for each in block.splitlines()]
+        shown = [*lines, *re.findall(r"`[^`\n]+`", prose(text))]
+        assert [each for each in shown if re.match(dotted, each.strip())] == [], page
 
 
 def test_the_reference_is_that_of_the_code(tables):

@@ -86,7 +86,7 @@ def test_samples_environments_and_pipelines_exist():
     bootstrap(ROOT)
     assert named("kedro sample") == set(SAMPLES)
     environments = named("--env") | set(re.findall(r"ENV=(\w+)", code()))
-    assert environments - {"mine"} <= {folder.name for folder in (ROOT / "conf").iterdir()}
+    assert environments - {"mine", "team"} <= {folder.name for folder in (ROOT / "conf").iterdir()}
     assert named("--pipeline") <= set(pipelines)
     pages = "".join(PAGES.values())
     for name in set(pipelines) - {"__default__"}:

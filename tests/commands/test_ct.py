@@ -73,6 +73,7 @@ def test_a_release_that_somebody_went_back_to_is_told_as_pinned() -> None:
 
     [line] = told("1")
     assert line.startswith("Release 1 is pinned: ann went back to it on 2026-01-01: it is unfair.")
+    assert line.endswith("until another model is shown to be better, or is promoted by hand.")
     assert [told(version) for version in ("2", "3", None)] == [[], [], []]
 
 

@@ -95,19 +95,19 @@ ELSEWHERE = {
         "tests/commands/test_check.py::test_the_lines_that_are_written_are_those_of_a_run"
     ),
     "kedro serve": "tests/integration/test_serve.py::test_rows_with_gaps_are_answered",
-    "make demo": "tests/integration/test_demo.py::test_page_is_complete",
-    "make services": "tests/commands/test_services.py::test_start_prints_addresses",
-    "make services-stop": "tests/commands/test_services.py::test_killed_it_starts_again_with_its",
-    "make run ENV=s3": _SERVERS,
+    "kedro demo": "tests/integration/test_demo.py::test_page_is_complete",
+    "kedro services start": "tests/commands/test_services.py::test_start_prints_addresses",
+    "kedro services stop": "tests/commands/test_services.py::test_killed_it_starts_again_with_its",
+    "kedro run --env s3": _SERVERS,
     "kedro run --env scorer --pipeline batch_inference": (
         "tests/integration/test_s3_loop.py::test_a_scorer_without_mlflow_and_with_read_rights_alone"
     ),
-    "make data-push": "tests/runs/test_dvc.py::test_what_was_pushed_comes_back",
-    "make data-pull": "tests/runs/test_dvc.py::test_what_was_pushed_comes_back",
-    "pip install REPOSITORY": _STARTER,
+    "kedro data-push": "tests/runs/test_dvc.py::test_what_was_pushed_comes_back",
+    "kedro data-pull": "tests/runs/test_dvc.py::test_what_was_pushed_comes_back",
+    "pip install REPOSITORY pytest": _STARTER,
     "kedro new --starter REPOSITORY --directory starter": _STARTER,
     "pip install -U REPOSITORY": _STARTER,
-    "make viz": "tests/integration/test_viz.py::test_the_graph_shows_nodes_and_layers",
+    "kedro viz run": "tests/integration/test_viz.py::test_the_graph_shows_nodes_and_layers",
     "python benchmarks/scale.py --rows 100000 1000000 20000000": (
         "tests/benchmarks/test_scale.py::test_the_bars_are_of_the_most_and_the_fewest_rows"
     ),
@@ -117,10 +117,10 @@ ELSEWHERE = {
     "python benchmarks/scale.py --rows --batches 20000000": (
         "tests/benchmarks/test_scale.py::test_a_look_is_measured_behind_a_release"
     ),
-    "make jupyter": "tests/integration/test_notebook.py::test_the_manifest_is_shown",
+    "kedro jupyter lab": "tests/integration/test_notebook.py::test_the_manifest_is_shown",
 }
 #: Other programs' commands, which begin or end nothing of this project's.
-OTHERS = {r".venv\Scripts\activate", "pytest", "uv sync", "make mlflow"}
+OTHERS = {r".venv\Scripts\activate", "pytest", "uv sync", "kedro mlflow ui"}
 
 
 #: Pages with commands of other programs that no test can run, and why.

@@ -82,7 +82,7 @@ def _pinned(store: Any) -> list[str]:
     if not why:
         return []
     told = f"Release {pointer.version} is pinned: {why.rstrip('.')}."
-    return [f"{told} It stays until it is shown to be worse."]
+    return [f"{told} It stays until another model is shown to be better, or is promoted by hand."]
 
 
 def look_and_train(place: Place) -> Outcome:
