@@ -1,8 +1,5 @@
 """The errors this project raises on purpose: each names what is wrong, where, and what to do."""
 
-#: The remedy for a package that is missing: these install the extras with everything else.
-INSTALL = "Install what the lock names: make venv (or: pip install -r requirements.txt)."
-
 
 class MlopsError(Exception):
     """Base of the family; the command line prints its message alone, without a traceback."""

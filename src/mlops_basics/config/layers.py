@@ -23,14 +23,18 @@ def package_conf() -> Path:
     return inside if inside.is_dir() else package.parents[1] / "conf"
 
 
+def is_built_on_this() -> bool:
+    """Whether the project is one of its own that depends on this package, not this one itself."""
+    return project.PACKAGE_NAME not in (None, _THIS)
+
+
 def conf_folders(conf: Path) -> list[Path]:
     """What configures a project, the lowest first: ours, where it is built on this, and its own.
 
     Args:
         conf: Its own.
     """
-    is_built_on_this = project.PACKAGE_NAME not in (None, _THIS)
-    return [package_conf(), conf] if is_built_on_this else [conf]
+    return [package_conf(), conf] if is_built_on_this() else [conf]
 
 
 class LayeredConfigLoader(OmegaConfigLoader):

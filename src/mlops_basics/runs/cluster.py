@@ -11,8 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from mlops_basics.config.extras import install_remedy
 from mlops_basics.config.own_code import found_packages, own_packages, source_folder
-from mlops_basics.errors import INSTALL, ClusterError, ConfigurationError
+from mlops_basics.errors import ClusterError, ConfigurationError
 from mlops_basics.table.engine import working_on
 
 from .code_version import LIBRARIES, installed
@@ -69,7 +70,8 @@ def _imported() -> tuple[Any, Any]:
             import distributed
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            f"dask.yml needs the package '{error.name}', which is not installed. {INSTALL}"
+            f"dask.yml needs the package '{error.name}', which is not installed. "
+            + install_remedy("dask")
         ) from error
     return dask, distributed
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from mlops_basics.errors import INSTALL, ConfigurationError, DataError
+from mlops_basics.config.extras import install_remedy
+from mlops_basics.errors import ConfigurationError, DataError
 from mlops_basics.safe_text import without_secrets
 from mlops_basics.schemas import SourceVersion
 from mlops_basics.storage.source_files import check_local_file
@@ -222,7 +223,7 @@ def _remote_address(project_path: Path) -> str:
 def _dvc(folder: Path, *arguments: str) -> str:
     """Call DVC; what it said."""
     if find_spec("dvc") is None:
-        raise ConfigurationError(f"DVC is not installed. {INSTALL}")
+        raise ConfigurationError(f"DVC is not installed. {install_remedy('dvc')}")
     command = [sys.executable, "-m", "dvc", *arguments]
     environment = {**os.environ, "DVC_NO_ANALYTICS": "1"}
     done = subprocess.run(

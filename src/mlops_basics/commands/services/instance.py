@@ -16,7 +16,8 @@ from mlops_basics.commands.services.mlflow_server import MlflowServer
 from mlops_basics.commands.services.postgres import PostgresServer
 from mlops_basics.commands.services.s3 import S3Server
 from mlops_basics.commands.services.secret_files import instance_secrets, write_private
-from mlops_basics.errors import INSTALL, ConfigurationError
+from mlops_basics.config.extras import install_remedy
+from mlops_basics.errors import ConfigurationError
 from mlops_basics.storage.local_lock import local_lock
 
 S3_PORT = 8333
@@ -47,7 +48,9 @@ class Instance:
             ConfigurationError: If the extra `services` is not installed.
         """
         if missing := [name for name in PACKAGES if find_spec(name) is None]:
-            raise ConfigurationError(f"The services need {', '.join(missing)}. {INSTALL}")
+            raise ConfigurationError(
+                f"The services need {', '.join(missing)}. {install_remedy('services')}"
+            )
         self.folder = folder.resolve()
         self.bucket = bucket
         self.folder.mkdir(parents=True, exist_ok=True)

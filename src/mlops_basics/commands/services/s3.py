@@ -16,7 +16,8 @@ from typing import Any
 
 from mlops_basics.commands.services.process import HOST, Daemon, is_free, require_free
 from mlops_basics.commands.services.secret_files import write_private
-from mlops_basics.errors import INSTALL, ConfigurationError
+from mlops_basics.config.extras import install_remedy
+from mlops_basics.errors import ConfigurationError
 
 REGION = "us-east-1"
 START_SECONDS = 60.0
@@ -215,5 +216,7 @@ def _weed() -> str:
     beside = Path(sys.executable).parent / "weed"
     found = str(beside) if beside.is_file() else shutil.which("weed")
     if found is None:
-        raise ConfigurationError(f"The S3 server's program `weed` is missing. {INSTALL}")
+        raise ConfigurationError(
+            f"The S3 server's program `weed` is missing. {install_remedy('services')}"
+        )
     return found
