@@ -69,6 +69,25 @@ def test_half_a_table_is_none(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("where", ["folder", "memory"])
+@pytest.mark.parametrize("before", [1, 2, 3])
+@pytest.mark.parametrize("now", [1, 2])
+def test_without_versions_the_next_table_takes_the_place(tmp_path, where, before, now) -> None:
+    """Whatever the parts of the one before, also where it is made of that one."""
+    path = str(tmp_path / "table.parquet") if where == "folder" else f"memory:/{tmp_path}/t.parquet"
+    dataset = PartsDataset(filepath=path)
+    dataset.save(Parts.of(*[FIRST] * before))
+    table = dataset.load()
+    dataset.save(Parts(table.columns, tuple(table.parts[0] for _ in range(now))))
+    assert_frame_equal(dataset.load().read(), pd.concat([FIRST] * now, ignore_index=True))
+    other = Parts.of(SECOND, SECOND)
+    with pytest.raises(DatasetError, match="holds text"):
+        dataset.save(other.changed(failing, [0, 1], columns=other.columns))
+    assert_frame_equal(dataset.load().read(), pd.concat([FIRST] * now, ignore_index=True))
+    if where == "folder":
+        assert [file.name for file in tmp_path.iterdir()] == ["table.parquet"]
+
+
 @pytest.mark.parametrize("lost", [0, 1, 2])
 def test_some_parts_are_no_table(tmp_path: Path, lost: int) -> None:
     """A worker may write one after the run has failed; whichever it is, nothing is loaded."""

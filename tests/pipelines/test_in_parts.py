@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 
+from mlops_basics.errors import DataError
 from mlops_basics.pipelines.data_collection.nodes import collect_batches
 from mlops_basics.pipelines.data_preprocessing.nodes import label_rows, preprocess_data, split_data
 from mlops_basics.pipelines.recipe_search.nodes import hold_out_newest
@@ -126,6 +127,15 @@ def test_the_rows_of_the_smallest_hashes_depend_on_the_rows_alone(most: int, ran
     assert int(kept[among].sum()) in (most, most - 1)
     fewer = smallest_hashes(hashes, among, "salt", max(most - 10, 0))
     assert not (fewer & ~kept).any()
+
+
+def test_rows_of_one_hash_that_are_too_many_are_told() -> None:
+    """All of them are left out; the remedy is the parameter, not other data."""
+    raw = pd.DataFrame({"x": [0, 1] * 4_000, "y": [0, 1, 1, 0] * 2_000, BATCH_COLUMN: "a.csv"})
+    params = configured(PreprocessingParams, target="y")
+    typed, info = preprocess_data(*label_rows(Parts.of(raw), params), params)
+    with pytest.raises(DataError, match=r"training\.max_rows is 1,000, and rows .* Set it h"):
+        split_data(typed, info, params, configured(TrainingParams, max_rows=1_000))
 
 
 def test_more_rows_than_may_be_learned_from_are_a_sample_that_says_so() -> None:

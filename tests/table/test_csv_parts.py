@@ -53,6 +53,9 @@ COLUMNS = {
     "digits, then fractions": ["0071"] * 6 + ["2.5"],
     "flags": ["True"] * 4 + [""] + ["False"] * 4,
     "flags, then numbers": ["True"] * 4 + ["1"] * 4,
+    "own flags": ["yes"] * 4 + ["no"] * 4,
+    "own flags, then others": ["yes"] * 4 + [""] + ["maybe"] * 4,
+    "own flags, then numbers": ["no"] * 4 + ["0"] * 4,
     "words, then text": ["NA", "None"] * 3 + ["x"] * 3,
     "words, then numbers": ["NA"] * 5 + ["1"] * 3,
     "words alone": ["None"] * 8,
@@ -79,7 +82,9 @@ COLUMNS = {
 def test_a_column_has_the_type_of_the_whole_file(values, end):
     """Whatever its pieces would be taken for by themselves."""
     lines = ["x,y", *(f"{value},{at}" for at, value in enumerate(values))]
-    assert require_equal(end.join([*lines, ""]).encode()) > 1
+    content = end.join([*lines, ""]).encode()
+    assert require_equal(content) > 1
+    assert require_equal(content, {"true_values": ["yes"], "false_values": ["no"]}) > 1
 
 
 def test_tabs_in_quotes_divide_no_value():
@@ -104,6 +109,10 @@ def test_tabs_in_quotes_divide_no_value():
         {"header": 1},
         {"sep": None},
         {"encoding": "latin-1"},
+        {"index_col": "y"},
+        {"index_col": 0},
+        {"index_col": ["y", "x"]},
+        {"true_values": ["b"], "false_values": ["no"]},
     ],
     ids=str,
 )
@@ -113,6 +122,35 @@ def test_options_mean_the_same_in_a_piece(options):
     content = b"x,y\n5,7\n" + b"1,2\n5,3\n" * 6 + b",3\n" + last
     assert can_be_cut(options)
     assert require_equal(content, options) > 1
+
+
+DAYS = {
+    "days first": ["13/02/2024", "01/03/2024"],
+    "as if months came first": ["01/02/2024"] * 4 + ["13/02/2024"],
+    "some missing": ["2024-01-01", ""] * 3 + ["NA"],
+    "not all are times": ["2024-01-01"] * 5 + ["soon"],
+    "none": [""] * 6,
+    "whole numbers": ["20240101", "20240102"] * 3,
+    "with zones": ["2024-01-01T00:00:00+01:00", "2024-07-01T00:00:00+02:00"] * 2,
+}
+
+
+@pytest.mark.parametrize("days", DAYS.values(), ids=DAYS)
+@pytest.mark.parametrize(
+    "options", [{}, {"dayfirst": True}, {"date_format": "%d/%m/%Y"}, {"index_col": 0}], ids=str
+)
+def test_times_are_those_of_the_whole_column(days, options):
+    """How they are written is inferred from its first one, wherever it is cut."""
+    content = "".join(["x,y\n", *(f"{day},{at}\n" for at, day in enumerate(days * 2))])
+    options = {"parse_dates": ["x"], **options}
+    assert can_be_cut(options)
+    assert require_equal(content.encode(), options) > 1
+
+
+def test_times_that_are_not_there_are_told():
+    """As for a file that is read at once."""
+    with pytest.raises(DataError, match=r"The file 'a\.csv' has no column z, which `parse_dates`"):
+        in_pieces(b"x,y\n" + b"1,2\n" * 9, {"parse_dates": ["z"]}, [])
 
 
 @pytest.mark.parametrize(
@@ -128,7 +166,9 @@ def test_options_mean_the_same_in_a_piece(options):
         {"comment": "#"},
         {"escapechar": "\\"},
         {"sep": r"\s+"},
-        {"parse_dates": ["x"]},
+        {"parse_dates": True},
+        {"parse_dates": [0]},
+        {"true_values": ["yes", "1"]},
     ],
     ids=str,
 )

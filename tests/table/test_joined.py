@@ -220,7 +220,6 @@ WHOLE_NUMBERS = {
     "unsigned, then none": ([2**63 + 1], [None], "UInt64"),
     "small, then none": ([1, 2], [None], "float64"),
     "flags, then none": ([True, False], [None], "float64"),
-    "some missing, then all there": (pd.array([1, None], "Int64"), [3], "Int64"),
 }
 
 

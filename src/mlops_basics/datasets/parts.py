@@ -17,6 +17,9 @@ from mlops_basics.schemas import Part, Parts
 from mlops_basics.storage.spill import read_columns
 from mlops_basics.table.engine import map_parts
 
+#: Ends the name under which a table is written that takes another one's place.
+_BESIDE = ".saving"
+
 
 class PartsDataset(AbstractVersionedDataset[pd.DataFrame | Parts, pd.DataFrame | Parts]):
     """``PartsDataset`` saves a table in parts, and loads them when they are needed.
@@ -91,6 +94,19 @@ class PartsDataset(AbstractVersionedDataset[pd.DataFrame | Parts, pd.DataFrame |
 
     def save(self, data: pd.DataFrame | Parts) -> None:
         path = get_filepath_str(self._get_save_path(), self._protocol)
+        try:
+            if self._version or not self._fs.exists(path):
+                self._write_all(path, data)
+            else:  # what is saved may be read from what is there
+                beside = f"{path}{_BESIDE}"
+                self._remove(beside)  # of a run that was killed
+                self._write_all(beside, data)
+                self._fs.rm(path, recursive=True)
+                self._fs.mv(beside, path, recursive=True)
+        finally:
+            self._fs.invalidate_cache()
+
+    def _write_all(self, path: str, data: pd.DataFrame | Parts) -> None:
         parts = data.parts if isinstance(data, Parts) else Parts.of(data).parts
         files = _files_of(path, len(parts))
         self._fs.makedirs(str(PurePosixPath(files[0]).parent), exist_ok=True)
@@ -98,11 +114,12 @@ class PartsDataset(AbstractVersionedDataset[pd.DataFrame | Parts, pd.DataFrame |
             for _ in map_parts(partial(_write, self._fs), list(zip(files, parts, strict=True))):
                 pass
         except BaseException:  # half a table is none, and ``load`` takes it for none
-            with contextlib.suppress(Exception):  # what is on its way says more
-                self._fs.rm(path, recursive=True)
+            self._remove(path)
             raise
-        finally:
-            self._fs.invalidate_cache()
+
+    def _remove(self, path: str) -> None:
+        with contextlib.suppress(Exception):  # what is on its way says more
+            self._fs.rm(path, recursive=True)
 
     def _exists(self) -> bool:
         path = get_filepath_str(self._get_load_path(), self._protocol)

@@ -97,7 +97,8 @@ def _require_size(fs: Any, path: str, most_bytes: int) -> None:
     if size > most_bytes:
         raise DataError(
             f"The file '{_name(path)}' has {size / 1e6:,.0f} MB, more than this machine has "
-            "room for. Split it into smaller files."
+            "room for. Split it into smaller files; docs/scale.md says which ones are read in "
+            "parts, whatever their size."
         )
 
 

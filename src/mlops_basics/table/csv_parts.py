@@ -17,7 +17,7 @@ from mlops_basics.storage.spill import Spill, Stored
 from .batch_file import unpacked, without_rows
 from .csv_file import CsvTable, csv_arguments, csv_file_of, read_csv_file
 from .csv_lines import Place
-from .csv_pieces import Piece, cut
+from .csv_pieces import OF_TIMES, Piece, cut
 from .csv_text import text_of
 from .piece_types import (
     Again,
@@ -31,7 +31,12 @@ from .spilled import parts_of, replace_columns
 
 Open = Callable[[], AbstractContextManager[BinaryIO]]
 #: Options that say what a field means, not where it is.
-_OF_VALUES = ("dtype", "decimal", "thousands", "na_values", "keep_default_na", "na_filter")
+_OF_VALUES = (
+    "dtype", "decimal", "thousands", "na_values", "keep_default_na", "na_filter", "true_values",
+    "false_values",
+)  # fmt: skip
+#: pandas infers how times are written from a column's first one.
+_OF_WHOLE_COLUMNS = ("parse_dates", *OF_TIMES)
 
 
 @dataclass
@@ -76,12 +81,18 @@ class LargeCsv:
         Raises:
             DataError: If a piece cannot be read; the message names the file and the line.
         """
-        read = self._read(spill, self.text_columns)
+        times = self.csv_args.get("parse_dates", [])
+        read = self._read(spill, [*self.text_columns, *times])
         as_text = [name for name, found in read.types.items() if found is Again.AS_TEXT]
         if as_text:
-            read = self._read(spill, [*self.text_columns, *as_text])
+            read = self._read(spill, [*self.text_columns, *times, *as_text])
         types, guesses = read.types, read.guesses
-        at_once = [name for name, found in types.items() if found is Again.AT_ONCE]
+        if unknown := set(times) - set(types):
+            raise DataError(
+                f"The file '{self.name}' has no column {', '.join(sorted(unknown))}, which "
+                "`parse_dates` of `csv` in globals.yml names."
+            )
+        at_once = [name for name, of in types.items() if of is Again.AT_ONCE or name in times]
         if at_once:
             rows = sum(each.rows for each in read.stored)
             whole = {name: self._at_once(name, rows) for name in at_once}
@@ -96,9 +107,10 @@ class LargeCsv:
 
     def _read(self, spill: Spill, text_columns: list[str]) -> _Pieces:
         found = _Pieces()
+        args = {key: self.csv_args[key] for key in self.csv_args if key not in _OF_WHOLE_COLUMNS}
         with self._pieces() as (name, pieces):
             for piece in pieces:
-                read = read_csv_file(name, piece.content, self.csv_args, text_columns, piece.place)
+                read = read_csv_file(name, piece.content, args, text_columns, piece.place)
                 if read.table.empty:  # blank lines below the header
                     continue
                 found.stored.append(spill.put(len(found.stored), read.table))
@@ -123,6 +135,9 @@ class LargeCsv:
                 texts.append(text_of(file, csv_arguments(file, self.text_columns), {column}))
         text = pd.concat(texts, ignore_index=True)
         options = {key: self.csv_args[key] for key in _OF_VALUES if key in self.csv_args}
+        if column in self.csv_args.get("parse_dates", []):
+            options |= {key: self.csv_args[key] for key in OF_TIMES if key in self.csv_args}
+            options["parse_dates"] = [column]
         read = read_csv_file(
             name,
             # Quoted, since a value may hold the end of a line, or be a line of spaces.

@@ -13,12 +13,14 @@ from mlops_basics.errors import DataError
 from .csv_file import csv_file_of
 from .csv_lines import WHOLE, CsvFile, Place, records
 
+#: Options that say how the columns of ``parse_dates`` are read.
+OF_TIMES = ("dayfirst", "date_format", "cache_dates")
 #: Options that mean the same in a piece as in the whole file, or say how it is cut.
 _OPTIONS = frozenset(
     (
         "sep", "delimiter", "decimal", "thousands", "encoding", "encoding_errors", "quotechar",
         "usecols", "na_values", "keep_default_na", "na_filter", "dtype", "header", "names",
-        "skiprows",
+        "skiprows", "true_values", "false_values", "index_col", "parse_dates", *OF_TIMES,
     )
 )  # fmt: skip
 #: Encodings in which no byte of another letter is that of a quote, a separator or a line's end.
@@ -44,7 +46,7 @@ class Piece:
 
 def can_be_cut(csv_args: dict[str, Any]) -> bool:
     """Whether a CSV file that is read with these options can be read piece by piece."""
-    if not set(csv_args) <= _OPTIONS:
+    if set(csv_args) - _OPTIONS or not isinstance(csv_args.get("parse_dates", []), list):
         return False
     header, encoding = csv_args.get("header", 0), csv_args.get("encoding") or "utf-8"
     separator = csv_args.get("delimiter") or csv_args.get("sep")
@@ -52,9 +54,16 @@ def can_be_cut(csv_args: dict[str, Any]) -> bool:
     return (
         isinstance(csv_args.get("skiprows", 0), int)
         and (isinstance(header, int) or (header is None and "names" in csv_args))
+        and all(isinstance(name, str) for name in csv_args.get("parse_dates", []))
+        # pandas takes digits for flags only where all values of the column are flags.
+        and not any(re.search(r"\d", str(word)) for word in _words_of_flags(csv_args))
         and re.fullmatch(_ENCODINGS, str(encoding).lower()) is not None
         and all(isinstance(sign, str) and len(sign) == 1 and sign.isascii() for sign in signs)
     )
+
+
+def _words_of_flags(csv_args: dict[str, Any]) -> list[Any]:
+    return [*(csv_args.get("true_values") or []), *(csv_args.get("false_values") or [])]
 
 
 def cut(

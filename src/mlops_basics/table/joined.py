@@ -191,14 +191,14 @@ def _common_type(known: Sequence[_Known]) -> Any:
         return np.dtype("float64")
     dtypes = {each.dtype for each in of_values}
     first = of_values[0]
-    if len(dtypes) == 1 and not (first.dtype.kind in "iub" and len(of_values) < len(known)):
+    holds_missing = not isinstance(first.dtype, np.dtype) or first.dtype.kind not in "iub"
+    if len(dtypes) == 1 and (holds_missing or len(of_values) == len(known)):
         return first.dtype
     if first.kind != "numbers":
         return np.dtype("datetime64[us]") if first.kind == "times" else object
     floats = [each for each in of_values if each.dtype == np.float64]
-    nullable = any(pd.api.types.is_extension_array_dtype(dtype) for dtype in dtypes)
     large = any(each.largest > _ROUNDED for each in of_values)
-    if (large and all(each.is_whole for each in floats)) or (nullable and not floats):
+    if large and all(each.is_whole for each in floats):
         unsigned = any(each.highest >= 2**63 for each in of_values)
         return pd.UInt64Dtype() if unsigned else pd.Int64Dtype()
     return np.dtype("float64")

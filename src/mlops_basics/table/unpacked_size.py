@@ -59,8 +59,8 @@ def too_large(name: str, most_bytes: int) -> DataError:
     return DataError(
         f"The file '{name}' holds a table of more than {most_bytes / 1e6:,.0f} MB, which is all "
         "that a file that is read at once may take of this machine's free memory. Split it into "
-        "smaller files, or use a machine with more memory; a CSV file with none of the options of "
-        "`csv` that say where lines begin or end is read in parts, whatever its size."
+        "smaller files, or use a machine with more memory. Most CSV files are read in parts, "
+        "whatever their size; docs/scale.md says with which options of `csv` they are not."
     )
 
 

@@ -264,10 +264,16 @@ def divide(
     rows = {name: len(part) for name, part in parts.items()}
     for name, count in rows.items():
         if count < split.min_rows:
+            remedy = "Collect more rows, or change the split."
+            if of_rows[name] >= split.min_rows:
+                remedy = (
+                    f"training.max_rows is {max_rows:,}, and rows whose features are the same are "
+                    f"used or left out together: there were {of_rows[name]:,}. Set it higher."
+                )
             raise DataError(
                 f"Of {len(preprocessed_data)} rows, {rows['train']} are train, {rows['valid']} "
                 f"valid and {rows['test']} test: {name} needs at least {split.min_rows} "
-                "(preprocessing.split.min_rows). Collect more rows, or change the split."
+                f"(preprocessing.split.min_rows). {remedy}"
             )
     shares: dict[str, dict[str, float]] = {}
     warnings: list[str] = []
