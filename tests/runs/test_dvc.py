@@ -14,7 +14,9 @@ from mlops_basics.runs import dvc
 from mlops_basics.runs.dvc import fetch, pull, push, source_version
 from mlops_basics.schemas import SourceVersion
 from tests.support.bombs import no_files
+from tests.support.project import ROOT
 
+STARTER = ROOT / "starter" / "{{ cookiecutter.repo_name }}"
 MD5 = "0123456789abcdef0123456789abcdef.dir"
 
 
@@ -29,6 +31,19 @@ def folder(tmp_path):
     (batches / "more" / "ü.csv").write_text("x\n3\n")
     subprocess.run(["git", "init", "-q", str(project)], check=True)
     return project
+
+
+@pytest.mark.parametrize("rules", [ROOT, STARTER], ids=["clone", "starter"])
+def test_git_takes_what_dvc_writes_beside_a_table(tmp_path, rules):
+    """DVC refuses to name a version in a file that git ignores; tables themselves are ignored."""
+    shutil.copy(rules / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    tables = ["data/source/t.csv", "data/labels/t.csv"]
+    pointers = [f"{each}.dvc" for each in (*tables, "data/labels", "data/source/t")]
+    beside = [f"data/{each}.gitignore" for each in ("", "source/", "labels/")]
+    command = ["git", "check-ignore", *tables, *pointers, *beside]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == tables
 
 
 def test_without_a_pointer_there_is_no_version(tmp_path):
@@ -138,13 +153,17 @@ def test_a_version_is_fetched_from_a_remote_beside_the_project(folder, tmp_path,
 
 @pytest.mark.slow
 def test_changed_files_are_not_overwritten(folder, tmp_path):
-    """What is in the working copy alone is not lost by a pull."""
+    """What is in the working copy alone is not lost by a pull, and a push says why it fails."""
     batches = folder / "data" / "batches"
     push(folder, batches, str(tmp_path / "remote"))
     (batches / "a.csv").write_text("x\n99\n")
     with pytest.raises(ConfigurationError, match=r"dvc pull failed"):
         pull(folder, batches)
     assert (batches / "a.csv").read_text() == "x\n99\n"
+    # Nor taken where git would never see what names the version: the error says so in DVC's words.
+    (folder / ".gitignore").write_text("data/*\n")
+    with pytest.raises(ConfigurationError, match=r"dvc add failed.*batches\.dvc' is git-ignored"):
+        push(folder, batches, None)
 
 
 def test_errors_say_what_to_do(folder, monkeypatch):

@@ -92,7 +92,7 @@ def push(project_path: Path, path: Path, remote: str | None) -> str:
             "s3://bucket/dvc; credentials come from the usual AWS variables."
         )
     before = source_version(path)
-    _dvc(project_path, "add", "--quiet", str(path))
+    _dvc(project_path, "add", str(path))  # quiet, it would not say why it refuses
     sent = re.search(r"(\d+) files? pushed", _dvc(project_path, "push", str(_pointer(path))))
     version = source_version(path)
     assert version is not None  # noqa: S101 (it was just added)
