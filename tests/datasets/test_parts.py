@@ -46,6 +46,24 @@ def test_what_is_saved_is_loaded(tmp_path: Path, parts: tuple[pd.DataFrame, ...]
     assert_frame_equal(PartsDataset(filepath=str(path), whole=True).load(), expected)
 
 
+@pytest.mark.parametrize(
+    ("texts", "size"),
+    [
+        pytest.param([f"{at:04}" * 500 for at in range(2_000)], 2_008, id="each another"),
+        pytest.param(["long" * 500] * 30_000, 2_008, id="written once"),
+        pytest.param(["ab", "cd"] * 15_000, 10, id="short"),
+    ],
+)
+def test_a_part_knows_how_much_its_texts_take(tmp_path: Path, texts: list[str], size: int) -> None:
+    """Before it is read, as a table that memory holds does."""
+    table = pd.DataFrame({"x": range(len(texts)), "text": texts})
+    dataset = PartsDataset(filepath=str(tmp_path / "table.parquet"))
+    dataset.save(Parts.of(table))
+    (part,) = dataset.load().parts
+    assert set(part.sizes) == {"text"}
+    assert part.sizes["text"] == pytest.approx(size * len(table), rel=0.1, abs=100_000)
+
+
 def test_a_table_of_one_part_is_the_file_that_it_was_before(tmp_path: Path) -> None:
     """So that a run of an earlier version is reproduced byte for byte."""
     version = Version(None, "2026-01-01T00.00.00.000Z")

@@ -612,6 +612,20 @@ def test_a_fault_of_a_large_file_is_one_of_its_batch(folder):
     assert source.fingerprints() == {each.name: each.sha256 for each in (damaged, whole)}
 
 
+@pytest.mark.parametrize("held", [1 << 20, 0], ids=["in memory", "put away"])
+def test_parts_are_no_larger_than_what_memory_holds_at_once(folder, monkeypatch, held):
+    """A file that is read at once is cut as one that is read in pieces; one of objects is not."""
+    monkeypatch.setattr("mlops_basics.datasets.source.HELD", held)
+    monkeypatch.setattr("mlops_basics.datasets.source.fits_memory", lambda *_: True)
+    monkeypatch.setattr("mlops_basics.schemas.parts.HELD_BYTES", 2000)
+    put(f"{folder}/a.csv", LARGE.to_csv(index=False).encode())
+    put(f"{folder}/b.parquet", as_parquet(pd.DataFrame({"x": [[1]] * 2000})))
+    cut, whole = SourceDataset(path=folder).load()
+    assert [part.rows for part in cut.parts.parts] == [66, 67, 67]
+    assert_frame_equal(cut.table, LARGE)
+    assert len(whole.parts.parts) == 1
+
+
 @pytest.mark.usefixtures("small_pieces")
 def test_what_cannot_be_cut_is_read_at_once(read):
     """It is the table that it was, as long as memory suffices."""

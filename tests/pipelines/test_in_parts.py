@@ -102,7 +102,7 @@ def test_parts_say_what_the_whole_table_says(
     collection = configured(CollectionParams, target="kind", num_instances=ROWS - 30)
     first, second = table(seed), table(seed + 9)[table().columns[::-1]]
     whole = [Batch.of("a.csv", "0", first), Batch.of("b.csv", "1", second)]
-    monkeypatch.setattr(parts, "HELD_CELLS", 10**9)
+    monkeypatch.setattr(parts, "HELD_BYTES", 10**10)
     expected = outcome(whole, preprocessing, collection)
     cut = [
         Batch(
@@ -110,8 +110,7 @@ def test_parts_say_what_the_whole_table_says(
         ),
         whole[1],
     ]
-    monkeypatch.setattr(parts, "HELD_CELLS", 0)
-    monkeypatch.setattr(parts, "PART_ROWS", 90)
+    monkeypatch.setattr(parts, "HELD_BYTES", 9_000)
     assert_equal(outcome(cut, preprocessing, collection), expected)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal, assert_series_equal
 
-from mlops_basics.schemas import Part, Parts, parts
+from mlops_basics.schemas import Part, Parts, cut_rows, parts
 
 WHOLE = pd.DataFrame({"x": range(10), "name": list("abcdefghij")})
 
@@ -53,7 +53,7 @@ def test_few_rows_of_a_large_part_are_read_some_columns_at_a_time(monkeypatch) -
         asked.append(list(WHOLE.columns if columns is None else columns))
         return WHOLE[asked[-1]]
 
-    monkeypatch.setattr(parts, "HELD_CELLS", 15)
+    monkeypatch.setattr(parts, "HELD_BYTES", 8 * 15)
     found = Parts(("x", "name"), (Part(10, read),)).take(np.array([7, 2, 2]))
     assert_frame_equal(found, WHOLE.iloc[[7, 2, 2]].reset_index(drop=True))
     assert asked == [["x"], ["name"]]
@@ -80,19 +80,41 @@ def test_a_change_is_made_when_a_part_is_read() -> None:
 
 
 def test_neighbours_are_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Up to the rows of a part; larger ones stay as they are."""
-    monkeypatch.setattr(parts, "PART_ROWS", 4)
+    """Up to the bytes of a part; larger ones stay as they are. A letter takes 9 bytes, as text."""
+    monkeypatch.setattr(parts, "HELD_BYTES", 4 * (8 + 9))
     gathered = cut(1, 2, 4, 9).gathered()
     assert [part.rows for part in gathered.parts] == [4, 5, 1]
     assert_frame_equal(gathered.read(), WHOLE)
 
 
 def test_a_small_table_is_held_and_a_large_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its cells."""
-    monkeypatch.setattr(parts, "HELD_CELLS", 20)
+    """By its bytes."""
+    monkeypatch.setattr(parts, "HELD_BYTES", 10 * (8 + 9))
     assert len(cut(5).held().parts) == 1
-    monkeypatch.setattr(parts, "HELD_CELLS", 19)
+    monkeypatch.setattr(parts, "HELD_BYTES", 10 * (8 + 9) - 1)
     assert len(cut(5).held().parts) == 2
+
+
+def test_long_texts_count_as_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In what is held, gathered and read at once: of few rows and columns, but many bytes."""
+    texts = [WHOLE.assign(name=[letter * 3000 for letter in WHOLE["name"]])] * 4
+    monkeypatch.setattr(parts, "HELD_BYTES", 70_000)
+    table = Parts.of(*texts)
+    assert table.bytes_of(table.columns) == 4 * (10 * 8 + 10 * 3008)
+    assert len(table.held().parts) == 4
+    assert [part.rows for part in table.gathered().parts] == [20, 20]
+    assert table.gathered().parts[0].sizes == {"name": 20 * 3008}
+    assert table.blocks(["x", "name"]) == [["x"], ["name"]]
+    assert len(table.where(np.arange(40) % 4 == 0).held().parts) == 1
+    assert len(table.changed(doubled, [0] * 4, columns=["x"]).held().parts) == 1
+
+
+def test_a_large_table_is_cut_into_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of as many bytes as memory holds at once; a small one stays whole."""
+    monkeypatch.setattr(parts, "HELD_BYTES", 4 * (8 + 9))
+    assert_frame_equal(pd.concat(cut_rows(WHOLE)), WHOLE)
+    assert [len(rows) for rows in cut_rows(WHOLE)] == [3, 3, 4]
+    assert [len(rows) for rows in cut_rows(WHOLE[:4])] == [4]
 
 
 def test_columns_are_read_several_at_once_where_they_are_short(
@@ -107,10 +129,10 @@ def test_columns_are_read_several_at_once_where_they_are_short(
 
     names = [f"x{at}" for at in range(7)]
     table = cut(5).changed(noted, columns=names)
-    monkeypatch.setattr(parts, "HELD_CELLS", 30)
+    monkeypatch.setattr(parts, "HELD_BYTES", 8 * 30)
     assert [name for name, _ in table.items(names)] == names
     assert read == [each for block in (names[:3], names[3:6], names[6:]) for each in (block, block)]
-    monkeypatch.setattr(parts, "HELD_CELLS", 9)
+    monkeypatch.setattr(parts, "HELD_BYTES", 8 * 9)
     assert table.blocks(names) == [[name] for name in names]
 
 

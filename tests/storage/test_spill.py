@@ -38,6 +38,7 @@ def test_a_table_comes_back_and_leaves_nothing(folder):
     assert_frame_equal(stored.read(), TABLE)
     assert_frame_equal(stored.read(["y", "x"]), TABLE[["y", "x"]])
     assert stored.rows == 2
+    assert stored.sizes == {"y": TABLE["y"].array.nbytes}
     sent = pickle.dumps(stored)
     del stored
     gc.collect()
@@ -46,6 +47,7 @@ def test_a_table_comes_back_and_leaves_nothing(folder):
     assert_frame_equal(arrived.read(), TABLE)
     assert_frame_equal(arrived.read(["y", "x"]), TABLE[["y", "x"]])
     assert arrived.rows == 2
+    assert set(arrived.sizes) == {"y"}
 
 
 def test_a_copy_is_no_second_table(folder):

@@ -16,6 +16,7 @@ from kedro.io.core import get_filepath_str, get_protocol_and_path
 from mlops_basics.schemas import Part, Parts
 from mlops_basics.storage.spill import read_columns
 from mlops_basics.table.engine import map_parts
+from mlops_basics.table.parquet_sizes import sizes_of_texts
 
 #: Ends the name under which a table is written that takes another one's place.
 _BESIDE = ".saving"
@@ -86,8 +87,8 @@ class PartsDataset(AbstractVersionedDataset[pd.DataFrame | Parts, pd.DataFrame |
         table = Parts(
             shapes[0][1],
             tuple(
-                Part(rows, partial(_read, self._fs, file))
-                for file, (rows, _) in zip(files, shapes, strict=True)
+                Part(rows, partial(_read, self._fs, file), sizes)
+                for file, (rows, _, sizes) in zip(files, shapes, strict=True)
             ),
         )
         return table.read() if self._whole else table
@@ -148,10 +149,11 @@ def _read(fs: Any, path: str, columns: Sequence[str] | None) -> pd.DataFrame:
         return read_columns(file, columns)
 
 
-def _shape(fs: Any, path: str) -> tuple[int, tuple[str, ...]]:
-    """How many rows a file has, and its columns."""
+def _shape(fs: Any, path: str) -> tuple[int, tuple[str, ...], dict[str, int]]:
+    """How many rows a file has, its columns, and how much memory its texts take."""
     import pyarrow.parquet as pq
 
     with fs.open(path, "rb") as file:
         stored = pq.ParquetFile(file)
-        return stored.metadata.num_rows, tuple(stored.schema_arrow.names)
+        columns = tuple(stored.schema_arrow.names)
+        return stored.metadata.num_rows, columns, sizes_of_texts(stored)

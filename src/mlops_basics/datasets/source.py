@@ -16,7 +16,7 @@ from kedro.io.core import get_protocol_and_path
 
 from mlops_basics.errors import DataError
 from mlops_basics.safe_text import without_secrets
-from mlops_basics.schemas import Batch, Guess, Parts
+from mlops_basics.schemas import Batch, Guess, Parts, cut_rows
 from mlops_basics.storage.memory import free_memory
 from mlops_basics.storage.source_files import (
     check_file,
@@ -272,7 +272,10 @@ def _unusable(name: str, sha256: str, fault: DataError) -> Batch:
 def _held_or_not(table: pd.DataFrame, spill: Spill, room: int) -> tuple[Parts, int]:
     """A table in memory where there is room, or put away; and how much memory it takes."""
     taken = table_bytes(table)
-    has_objects = np.dtype("object") in set(table.dtypes)  # they may come back as others
-    if taken <= room or has_objects:
+    if np.dtype("object") in set(table.dtypes):  # they may come back as others, or be of one kind
         return Parts.of(table), taken
-    return parts_of([spill.put(0, table)], dict(table.dtypes)), 0
+    pieces = cut_rows(table)
+    if taken <= room:
+        return Parts.of(*pieces), taken
+    stored = [spill.put(number, rows) for number, rows in enumerate(pieces)]
+    return parts_of(stored, dict(table.dtypes)), 0

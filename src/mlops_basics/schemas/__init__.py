@@ -62,7 +62,7 @@ from .parameters import (
     ThresholdCost,
     TrainingParams,
 )
-from .parts import Part, Parts
+from .parts import HELD_BYTES, Part, Parts, cut_rows, text_sizes
 from .release import (
     FileRecord,
     LedgerEntry,
@@ -101,6 +101,7 @@ __all__ = [
     "COPY_COLUMN",
     "ESTIMATOR_STEP",
     "GROUP_PREFIX",
+    "HELD_BYTES",
     "METRICS",
     "NO_CHAMPION",
     "ON_DEMAND",
@@ -185,4 +186,6 @@ __all__ = [
     "Watch",
     "WatchedBatch",
     "WatchedLoss",
+    "cut_rows",
+    "text_sizes",
 ]

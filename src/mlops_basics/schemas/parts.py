@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
 from typing import Any, Self
@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-#: A table of fewer cells is kept in memory between two steps of a node: 80 MB of numbers.
-HELD_CELLS = 10_000_000
-#: Rows of a part that a node makes, about: 80 MB of ten columns of numbers.
-PART_ROWS = 1_000_000
+#: Bytes of what memory holds at once: of a table that is kept between two steps of a node, of a
+#: part that a node makes, of columns that are read together. What is made of it takes several times
+#: as much.
+HELD_BYTES = 80_000_000
+_VALUE = 8  # bytes of a number or a time
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,17 @@ class Part:
         rows: How many.
         read: Reads all columns, or some, in the order of their names as given; under a fresh
             index. It can be pickled, so that another process can call it.
+        sizes: Bytes that a column takes in memory, about, by its name; of texts. A value of all
+            others takes 8.
     """
 
     rows: int
     read: Callable[[Sequence[str] | None], pd.DataFrame]
+    sizes: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    def bytes_of(self, columns: Iterable[str]) -> int:
+        """How much memory some columns take, about."""
+        return sum(self.sizes.get(name, _VALUE * self.rows) for name in columns)
 
 
 @dataclass(frozen=True, repr=False)
@@ -52,7 +60,9 @@ class Parts:
         """Tables that memory holds as the parts of one."""
         return cls(
             tuple(map(str, tables[0].columns)),
-            tuple(Part(len(table), partial(_columns_of, table)) for table in tables),
+            tuple(
+                Part(len(table), partial(_columns_of, table), text_sizes(table)) for table in tables
+            ),
         )
 
     def __repr__(self) -> str:
@@ -82,7 +92,11 @@ class Parts:
 
     def blocks(self, columns: Sequence[str]) -> list[list[str]]:
         """The columns in turn, as many at once as memory holds easily: each read has its price."""
-        return _blocks(columns, len(self))
+        return _blocks(self.parts, columns)
+
+    def bytes_of(self, columns: Sequence[str]) -> int:
+        """How much memory all rows of some columns take, about."""
+        return sum(part.bytes_of(columns) for part in self.parts)
 
     def items(self, columns: Sequence[str] | None = None) -> Iterator[tuple[str, pd.Series]]:
         """Name and rows of some columns, or of all, one after the other."""
@@ -118,18 +132,21 @@ class Parts:
 
     def held(self) -> Parts:
         """The same table as one part that memory holds, if it is small."""
-        small = len(self) * len(self.columns) <= HELD_CELLS
+        small = self.bytes_of(self.columns) <= HELD_BYTES
         return Parts.of(self.read()) if small else self
 
     def gathered(self) -> Parts:
-        """The same table in fewer parts: neighbours together have ``PART_ROWS`` at most."""
+        """The same table in fewer parts: neighbours together take ``HELD_BYTES`` at most."""
         gathered: list[list[Part]] = []
+        taken = 0
         for part in self.parts:
-            together = gathered[-1] if gathered else []
-            if together and sum(each.rows for each in together) + part.rows <= PART_ROWS:
-                together.append(part)
+            size = part.bytes_of(self.columns)
+            if gathered and taken + size <= HELD_BYTES:
+                gathered[-1].append(part)
+                taken += size
             else:
                 gathered.append([part])
+                taken = size
         return Parts(self.columns, tuple(_together(self.columns, each) for each in gathered))
 
     def changed(
@@ -153,20 +170,56 @@ class Parts:
         counts = rows or [part.rows for part in self.parts]
         arguments = zip(*of_each, strict=True) if of_each else [()] * len(self.parts)
         parts = [
-            Part(int(count), partial(_changed, part, function, tuple(columns), given))
+            Part(
+                int(count),
+                partial(_changed, part, function, tuple(columns), given),
+                _sizes_of_rows(part, int(count), columns),
+            )
             for part, count, given in zip(self.parts, counts, arguments, strict=True)
         ]
         return Parts(tuple(columns), tuple(each for each in parts if each.rows) or (parts[0],))
 
 
-def _blocks(columns: Sequence[str], rows: int) -> list[list[str]]:
-    at_once = max(1, HELD_CELLS // max(1, rows))
-    return [list(columns[begin : begin + at_once]) for begin in range(0, len(columns), at_once)]
+def cut_rows(table: pd.DataFrame) -> list[pd.DataFrame]:
+    """Neighbouring rows of a table that take ``HELD_BYTES`` at most, about; all, if these do."""
+    whole = Parts.of(table)
+    pieces = max(1, -(-whole.bytes_of(whole.columns) // max(1, HELD_BYTES)))
+    ends = np.linspace(0, len(table), 1 + min(pieces, max(1, len(table))), dtype=np.int64)
+    return [table.iloc[begin:end] for begin, end in pairwise(ends)]
+
+
+def text_sizes(table: pd.DataFrame) -> dict[str, int]:
+    """Bytes of the columns of a table whose values do not take 8 bytes each."""
+    return {
+        str(table.columns[at]): int(table.iloc[:, at].array.nbytes)
+        for at, dtype in enumerate(table.dtypes)
+        if isinstance(dtype, pd.StringDtype)
+    }
+
+
+def _sizes_of_rows(part: Part, rows: int, columns: Iterable[str]) -> dict[str, int]:
+    """Of some columns of a part, if it had so many rows."""
+    share = rows / max(1, part.rows)
+    return {name: round(part.sizes[name] * share) for name in columns if name in part.sizes}
+
+
+def _blocks(parts: Sequence[Part], columns: Iterable[str]) -> list[list[str]]:
+    blocks: list[list[str]] = []
+    taken = 0
+    for name in columns:
+        size = sum(part.bytes_of([name]) for part in parts)
+        if blocks and taken + size <= HELD_BYTES:
+            blocks[-1].append(name)
+            taken += size
+        else:
+            blocks.append([name])
+            taken = size
+    return blocks
 
 
 def _taken(part: Part, columns: Sequence[str], at: npt.NDArray[np.integer]) -> pd.DataFrame:
     """Some rows of a part, of which memory need not hold all columns at once."""
-    blocks = _blocks(columns, part.rows)
+    blocks = _blocks([part], columns)
     if len(blocks) < 2:
         return part.read(None).iloc[at]
     return pd.concat([part.read(block).iloc[at] for block in blocks], axis=1)
@@ -175,7 +228,12 @@ def _taken(part: Part, columns: Sequence[str], at: npt.NDArray[np.integer]) -> p
 def _together(columns: tuple[str, ...], parts: Sequence[Part]) -> Part:
     if len(parts) == 1:
         return parts[0]
-    return Part(sum(part.rows for part in parts), Parts(columns, tuple(parts)).read)
+    texts = {name for part in parts for name in part.sizes}
+    return Part(
+        sum(part.rows for part in parts),
+        Parts(columns, tuple(parts)).read,
+        {name: sum(part.bytes_of([name]) for part in parts) for name in columns if name in texts},
+    )
 
 
 def _columns_of(table: pd.DataFrame, columns: Sequence[str] | None) -> pd.DataFrame:

@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from mlops_basics.errors import DataError
+from mlops_basics.schemas import text_sizes
 from mlops_basics.storage.faults import readable_faults
 
 #: Of the free space of the temporary folder: what a run makes of a table takes space as well.
@@ -48,11 +49,13 @@ class Stored:
         folder: Where it is.
         number: Which of the folder's tables it is.
         rows: How many it has.
+        sizes: Bytes of its texts in memory, by the name of the column.
     """
 
     folder: os.PathLike[str]
     number: int
     rows: int
+    sizes: Mapping[str, int]
 
     def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """The table, or some of its columns in the order of their names as given."""
@@ -63,7 +66,7 @@ class Stored:
     def __reduce__(self) -> tuple[Any, ...]:  # another machine has no such folder
         path = _path(self.folder, self.number)
         with readable_faults("read", str(path)):
-            return _Sent, (path.read_bytes(), self.rows)
+            return _Sent, (path.read_bytes(), self.rows, self.sizes)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Stored:
         return self
@@ -75,6 +78,7 @@ class _Sent:
 
     content: bytes
     rows: int
+    sizes: Mapping[str, int]
 
     def read(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """As ``Stored.read``."""
@@ -117,7 +121,7 @@ class Spill:
                 f"The file '{self._name}' holds values that are no numbers, times or texts, and "
                 f"is too large for memory ({error}). Write it without them."
             ) from error
-        return Stored(self._folder, number, len(table))
+        return Stored(self._folder, number, len(table), text_sizes(table))
 
     def _require_space(self) -> None:
         if sum(self._bytes.values()) > self._most_bytes:

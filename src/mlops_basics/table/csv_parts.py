@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from mlops_basics.errors import DataError
-from mlops_basics.schemas import Guess, Parts
+from mlops_basics.schemas import Guess, Parts, cut_rows
 from mlops_basics.storage.spill import Spill, Stored
 
 from .batch_file import unpacked, without_rows
@@ -113,7 +113,8 @@ class LargeCsv:
                 read = read_csv_file(name, piece.content, args, text_columns, piece.place)
                 if read.table.empty:  # blank lines below the header
                     continue
-                found.stored.append(spill.put(len(found.stored), read.table))
+                for rows in cut_rows(read.table):
+                    found.stored.append(spill.put(len(found.stored), rows))
                 found.guesses += read.guesses
                 for column, known in columns_of_piece(read).items():
                     found.columns.setdefault(column, []).append(known)

@@ -18,7 +18,7 @@ def parts_of(stored: Sequence[Stored], types: dict[str, Any]) -> Parts:
     """Pieces that were put away as the parts of a table whose columns have these types."""
     return Parts(
         tuple(types),
-        tuple(Part(each.rows, partial(_read_as, each, types)) for each in stored),
+        tuple(Part(each.rows, partial(_read_as, each, types), each.sizes) for each in stored),
     )
 
 
@@ -26,14 +26,12 @@ def _read_as(stored: Stored, types: dict[str, Any], columns: Sequence[str] | Non
     return as_types(stored.read(columns), types)
 
 
-def replace_columns(
-    spill: Spill, stored: Sequence[Stored], columns: Mapping[str, pd.Series]
-) -> None:
+def replace_columns(spill: Spill, stored: list[Stored], columns: Mapping[str, pd.Series]) -> None:
     """Put all rows of some columns in the place of what their pieces were taken for."""
     begin = 0
-    for piece in stored:
+    for at, piece in enumerate(stored):
         table = piece.read()
         for name, values in columns.items():
             table[name] = values.iloc[begin : begin + piece.rows].array
-        spill.put(piece.number, table)
+        stored[at] = spill.put(piece.number, table)
         begin += piece.rows

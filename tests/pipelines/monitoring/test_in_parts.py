@@ -128,8 +128,8 @@ def test_parts_say_what_the_whole_batch_says(
         pieces = [spill.put(at, table[a:b]) for at, (a, b) in enumerate(pairwise(ends))]
         return dataclasses.replace(batch, parts=parts_of(pieces, dict(table.dtypes)))
 
-    monkeypatch.setattr(parts, "HELD_CELLS", 10**9)
+    monkeypatch.setattr(parts, "HELD_BYTES", 10**10)
     expected = said(of_trees, preprocessing, lambda batch: batch)
-    monkeypatch.setattr(parts, "HELD_CELLS", 0)
+    monkeypatch.setattr(parts, "HELD_BYTES", 0)
     assert said(of_trees, preprocessing, cut) == expected
     assert "drawn by their hash" in expected[-3]
