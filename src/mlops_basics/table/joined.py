@@ -27,7 +27,7 @@ class _Known:
     Attributes:
         kind: As ``value_kind`` calls it.
         dtype: Of the plain column.
-        as_stored: Whether the column is plain as it is.
+        stored: Type of the column as it is.
         largest: Whole number, by its absolute value; 0 where the column is of another type.
         highest: Whole number.
         is_whole: Whether all numbers of a column of floats are whole and exact.
@@ -35,7 +35,7 @@ class _Known:
 
     kind: str
     dtype: Any
-    as_stored: bool
+    stored: Any
     largest: int = 0
     highest: int = 0
     is_whole: bool = False
@@ -78,10 +78,7 @@ def join_parts(tables: Mapping[str, Parts], mixed_allowed: Collection[str] = ())
         casts[name] = _cast(name, files, parts, of_column, may_mix=name in mixed_allowed)
     joined = Parts(columns, tuple(parts))
     is_plain = [
-        all(
-            of_part[at].as_stored and of_part[at].dtype == casts[name].dtype
-            for at, name in enumerate(columns)
-        )
+        all(of_part[at].stored == casts[name].dtype for at, name in enumerate(columns))
         for of_part in known
     ]
     if all(is_plain):
@@ -108,17 +105,13 @@ def _known_of_part(part: Part) -> list[_Known]:
 
 def _as_one_table(known: list[list[_Known]]) -> list[list[_Known]]:
     """What is known of a table's parts: whole numbers may be missing in some of these alone."""
-    dtypes = [{each.dtype for each in column if each.kind} for column in zip(*known, strict=True)]
-    nullable = {
-        at: dtype
-        for at, of_column in enumerate(dtypes)
-        for whole, dtype in (("int64", pd.Int64Dtype()), ("uint64", pd.UInt64Dtype()))
-        if of_column == {np.dtype(whole), dtype}
-    }
+    if len(known) == 1:
+        return known
+    nullable = (pd.Int64Dtype, pd.UInt64Dtype)
     return [
         [
-            replace(each, dtype=nullable[at]) if at in nullable and each.kind else each
-            for at, each in enumerate(of_part)
+            replace(each, dtype=each.stored) if isinstance(each.stored, nullable) else each
+            for each in of_part
         ]
         for of_part in known
     ]
@@ -126,15 +119,15 @@ def _as_one_table(known: list[list[_Known]]) -> list[list[_Known]]:
 
 def _known_of(values: pd.Series) -> _Known:
     plain = plain_column(values)
-    kind, as_stored = value_kind(plain), bool(values.dtype == plain.dtype)
+    kind = value_kind(plain)
     if kind == "numbers" and pd.api.types.is_integer_dtype(plain.dtype):
         low, high = int(plain.min()), int(plain.max())
-        return _Known(kind, plain.dtype, as_stored, max(abs(low), abs(high)), high)
+        return _Known(kind, plain.dtype, values.dtype, max(abs(low), abs(high)), high)
     if kind == "numbers" and plain.dtype == np.float64:
         numbers = plain.dropna()
         whole = bool(((numbers == numbers.round()) & (numbers.abs() < _ROUNDED)).all())
-        return _Known(kind, plain.dtype, as_stored, is_whole=whole)
-    return _Known(kind, plain.dtype, as_stored)
+        return _Known(kind, plain.dtype, values.dtype, is_whole=whole)
+    return _Known(kind, plain.dtype, values.dtype)
 
 
 def _cast(
