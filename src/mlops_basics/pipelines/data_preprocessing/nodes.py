@@ -256,11 +256,11 @@ def divide(
     is_train = side == SIDES.index("train")
     side[~smallest_hashes(hashes, is_train, split.salt, max_rows)] = LEFT_OUT
     sides = [side[rows] for rows in preprocessed_data.slices]
-    found = list(map_parts(_divided, list(zip(preprocessed_data.parts, sides, strict=True))))
-    parts = {
-        name: pd.concat([tables[code] for tables in found], ignore_index=True)
-        for code, name in enumerate(SIDES)
-    }
+    found = map_parts(_divided, list(zip(preprocessed_data.parts, sides, strict=True)))
+    parts = {}
+    for name, tables in zip(SIDES, [list(each) for each in zip(*found, strict=True)], strict=True):
+        parts[name] = pd.concat(tables, ignore_index=True)
+        tables.clear()  # memory holds them twice no longer than it has to
     rows = {name: len(part) for name, part in parts.items()}
     for name, count in rows.items():
         if count < split.min_rows:
