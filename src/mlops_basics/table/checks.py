@@ -24,6 +24,7 @@ from mlops_basics.table.number_text import number_fault
 from mlops_basics.table.plain import plain_column
 from mlops_basics.table.renames import rename_hint
 from mlops_basics.table.row_groups import Mask
+from mlops_basics.table.short_texts import short_texts
 from mlops_basics.table.target import new_class_fault, spelling_fault, target_values, unit_fault
 from mlops_basics.table.times import date_order, read_times
 
@@ -50,7 +51,7 @@ class TableValidator:
             DataError: If it has too few rows, or a column is infinite or mixes numbers and text.
         """
         require_rows(data)
-        table = data.held()
+        table = short_texts(data).held()
         columns = [column for column in data.columns if column not in self._ignored]
         places = [BATCH_COLUMN] if BATCH_COLUMN in data.columns else []
         for block in table.blocks(columns):

@@ -12,6 +12,7 @@ from mlops_basics.errors import DataError
 from mlops_basics.schemas import Batch, DateOrder, Part, Parts, TableInfo
 from mlops_basics.table.plain import plain_column, plain_text
 from mlops_basics.table.renames import rename_hint
+from mlops_basics.table.short_texts import short_texts
 from mlops_basics.table.times import date_order, times_from_text, unclear_dates
 
 
@@ -109,7 +110,8 @@ def _as_trained(values: pd.Series, name: str, info: TableInfo) -> pd.Series:
 
 
 def _example(values: pd.Series) -> object:
-    return values.dropna().iloc[0]
+    value = values.dropna().iloc[0]
+    return value[:60] if isinstance(value, str) else value
 
 
 def _require_columns(table: pd.DataFrame | Parts, columns: Sequence[str]) -> None:
@@ -160,7 +162,7 @@ def batch_features(batch: Batch, table: TableInfo) -> Parts:
         if len(rows.parts) == 1:
             return Parts.of(features_of(rows.read(), table))
         _require_columns(rows, table.features)
-        for name, values in rows.items(table.features):
+        for name, values in short_texts(rows).items(table.features):
             _as_trained(typed_column(values), name, table)
     except DataError as error:
         fault = str(error)

@@ -11,6 +11,7 @@ import pandas as pd
 from mlops_basics.schemas import BATCH_COLUMN, DateOrder, Parts
 
 from .columns import typed_feature
+from .short_texts import short_texts
 from .typing_losses import rounding_warning, stray_warning
 from .useless import may_identify, why_useless
 
@@ -56,7 +57,7 @@ def see_columns(table: Parts, columns: Sequence[str], text_columns: Collection[s
     Raises:
         DataError: If a column cannot be typed.
     """
-    seen = SeenColumns(table.held(), text_columns)
+    seen = SeenColumns(short_texts(table).held(), text_columns)
     numeric, identifying, rounded, stray, features = [], [], [], [], []
     for name, raw in seen.table.items(columns):
         values, order = typed_feature(raw, text_columns)
