@@ -203,6 +203,12 @@ def test_a_quote_that_is_never_closed_fills_no_memory():
         in_pieces(content, {}, [], longest=100)
 
 
+def test_lines_that_no_line_feed_ends_are_told():
+    """Such a file cannot be cut; a small one is read at once."""
+    with pytest.raises(DataError, match=r"end with a carriage return alone\. Write it with line f"):
+        in_pieces(b"a,b\r" + b"1,2\r" * 99, {}, [], longest=100)
+
+
 def test_packed_files_are_unpacked_piece_by_piece():
     """Of several members, or in an archive; a damaged one is told as ever."""
     content = b"code,y\n" + b"0071,1\n" * 20 + b"a,1\n"

@@ -97,7 +97,7 @@ def cut(
         below = place if place.is_later or not end else _below_head(file, rows)
         if not end or below is None:
             if len(rest) > longest:
-                raise _too_long(name, place, len(rest))
+                raise _too_long(name, place, rest)
             continue
         rest = rest[end:]
         if rows.strip():
@@ -143,8 +143,11 @@ def _lines(text: bytes) -> int:
     return text.count(b"\n") + text.count(b"\r") - text.count(b"\r\n")
 
 
-def _too_long(name: str, place: Place, size: int) -> DataError:
+def _too_long(name: str, place: Place, text: bytes) -> DataError:
+    why = "a quote may not be closed there. Mend the line."
+    if b"\n" not in text and b"\r" in text:
+        why = "its lines end with a carriage return alone. Write it with line feeds."
     return DataError(
-        f"The file '{name}' has a record of more than {size / 1e6:,.0f} MB below its line "
-        f"{place.lines + place.head + 1}: a quote may not be closed there. Mend the line."
+        f"The file '{name}' has a record of more than {len(text) / 1e6:,.0f} MB below its line "
+        f"{place.lines + place.head + 1}: {why}"
     )

@@ -26,7 +26,7 @@ def test_a_class_that_is_hardly_found_is_told_with_what_watches_it():
     """The rare one alone, with its rows and the parameter."""
     (line,) = told(ERRORS)
     assert line.startswith("Release 7 hardly ever finds 'yes': 4 of its 20 test rows.")
-    assert "`monitoring.loss: brier`" in line
+    assert "`monitoring: {loss: brier}`" in line
 
 
 @pytest.mark.parametrize(

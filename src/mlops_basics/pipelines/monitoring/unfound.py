@@ -28,7 +28,7 @@ def unfound_classes(watch: Watch, reference: ReleaseReference, classes: Sequence
     return [
         f"Release {watch.version} hardly ever finds '{plain(name, 40)}': {found[code]:,.0f} of its "
         f"{rows[code]:,} test rows. What is watched, the share of wrong predictions, hardly moves "
-        "when it gets worse there. `monitoring.loss: brier` watches the probabilities, from the "
+        "when it gets worse there. `monitoring: {loss: brier}` watches the probabilities, from the "
         "next release on."
         for code, name in enumerate(classes)
         if rows[code] >= LEAST_ROWS_OF_CLASS and found[code] < HARDLY_EVER * rows[code]
