@@ -34,7 +34,6 @@ from mlops_basics.runs import mlflow_state, versions
 from mlops_basics.runs.claim import RunClaim
 from mlops_basics.runs.code_version import describe_code
 from mlops_basics.runs.dvc import source_version
-from mlops_basics.runs.freed_memory import give_back_freed, keep_no_freed
 from mlops_basics.runs.mlflow_faults import is_made_already
 from mlops_basics.runs.mlflow_log import MODEL, log_model, log_run
 from mlops_basics.runs.moved import follow_move
@@ -64,6 +63,7 @@ from mlops_basics.schemas import (
     TableInfo,
     Verdict,
 )
+from mlops_basics.table.freed_memory import give_back_freed, keep_no_freed
 
 A = TypeVar("A", bound=Artifact)
 

@@ -19,6 +19,7 @@ from .csv_file import CsvTable, csv_arguments, csv_file_of, read_csv_file
 from .csv_lines import Place
 from .csv_pieces import OF_TIMES, Piece, cut
 from .csv_text import text_of
+from .freed_memory import give_back_freed
 from .piece_types import (
     Again,
     PieceColumn,
@@ -113,6 +114,7 @@ class LargeCsv:
                 read = read_csv_file(name, piece.content, args, text_columns, piece.place)
                 if read.table.empty:  # blank lines below the header
                     continue
+                give_back_freed()  # of what was made of the text: small arrays, but many
                 for rows in cut_rows(read.table):
                     found.stored.append(spill.put(len(found.stored), rows))
                 found.guesses += read.guesses

@@ -12,6 +12,7 @@ from mlops_basics.schemas import Parts
 from mlops_basics.storage.spill import Spill, Stored
 
 from .batch_file import TIMES_OF_96_BITS, plain_parquet, readable_parquet, without_rows
+from .freed_memory import give_back_freed
 from .piece_types import Again, whole_type_of_stored
 from .plain import plain_arrow
 from .spilled import parts_of, replace_columns
@@ -56,6 +57,7 @@ class LargeParquet:
             stored: list[Stored] = []
             dtypes, gone = [], []
             for table in self._tables():
+                give_back_freed()
                 stored.append(spill.put(len(stored), table))
                 dtypes.append(list(table.dtypes))
                 gone.append(list(table.isna().all()))

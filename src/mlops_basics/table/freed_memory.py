@@ -27,7 +27,10 @@ def keep_no_freed() -> None:
 
 
 def give_back_freed() -> None:
-    """Give back what is free within the heap, of small blocks: some 0.06 GB after a step."""
+    """Give back what is free within the heap, of small blocks.
+
+    Some 0.06 GB after a step; of a part of 1,000 columns, whose arrays are all small, 0.25 GB.
+    """
     if _glibc is not None:
         _glibc.malloc_trim(0)
 
