@@ -53,9 +53,6 @@ COLUMNS = {
     "digits, then fractions": ["0071"] * 6 + ["2.5"],
     "flags": ["True"] * 4 + [""] + ["False"] * 4,
     "flags, then numbers": ["True"] * 4 + ["1"] * 4,
-    "own flags": ["yes"] * 4 + ["no"] * 4,
-    "own flags, then others": ["yes"] * 4 + [""] + ["maybe"] * 4,
-    "own flags, then numbers": ["no"] * 4 + ["0"] * 4,
     "words, then text": ["NA", "None"] * 3 + ["x"] * 3,
     "words, then numbers": ["NA"] * 5 + ["1"] * 3,
     "words alone": ["None"] * 8,
@@ -77,14 +74,36 @@ COLUMNS = {
 }
 
 
-@pytest.mark.parametrize("values", COLUMNS.values(), ids=COLUMNS)
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_column_has_the_type_of_the_whole_file(values, end):
-    """Whatever its pieces would be taken for by themselves."""
+def column_of(values, end="\n"):
+    """A file of these values."""
     lines = ["x,y", *(f"{value},{at}" for at, value in enumerate(values))]
-    content = end.join([*lines, ""]).encode()
-    assert require_equal(content) > 1
-    assert require_equal(content, {"true_values": ["yes"], "false_values": ["no"]}) > 1
+    return end.join([*lines, ""]).encode()
+
+
+@pytest.mark.parametrize("values", COLUMNS.values(), ids=COLUMNS)
+def test_a_column_has_the_type_of_the_whole_file(values):
+    """Whatever its pieces would be taken for by themselves."""
+    assert require_equal(column_of(values)) > 1
+
+
+@pytest.mark.parametrize("name", ["digits, then text", "lines in quotes", "white space"])
+def test_lines_may_end_as_on_windows(name):
+    """The carriage return is no part of a value."""
+    assert require_equal(column_of(COLUMNS[name], "\r\n")) > 1
+
+
+FLAGS = {
+    "flags": ["yes", "no"] * 3,
+    "then others": ["yes"] * 4 + ["", "maybe"],
+    "then numbers": ["no"] * 4 + ["0"] * 2,
+}
+
+
+@pytest.mark.parametrize("values", FLAGS.values(), ids=FLAGS)
+def test_own_words_are_flags_where_all_are(values):
+    """In the whole column."""
+    options = {"true_values": ["yes"], "false_values": ["no"]}
+    assert require_equal(column_of(values), options) > 1
 
 
 def test_tabs_in_quotes_divide_no_value():
@@ -137,14 +156,13 @@ DAYS = {
 
 @pytest.mark.parametrize("days", DAYS.values(), ids=DAYS)
 @pytest.mark.parametrize(
-    "options", [{}, {"dayfirst": True}, {"date_format": "%d/%m/%Y"}, {"index_col": 0}], ids=str
+    "options", [{"index_col": 0}, {"dayfirst": True}, {"date_format": "%d/%m/%Y"}], ids=str
 )
 def test_times_are_those_of_the_whole_column(days, options):
     """How they are written is inferred from its first one, wherever it is cut."""
-    content = "".join(["x,y\n", *(f"{day},{at}\n" for at, day in enumerate(days * 2))])
     options = {"parse_dates": ["x"], **options}
     assert can_be_cut(options)
-    assert require_equal(content.encode(), options) > 1
+    assert require_equal(column_of(days), options) > 1
 
 
 def test_times_that_are_not_there_are_told():
