@@ -70,4 +70,6 @@ def read_in_parts(
     if not (is_table(name) and can_be_cut(csv_args)):
         return None
     longest = memory // OF_TEXT
-    return LargeCsv(name, opened, csv_args, text_columns, TEXT_OF_PIECE, longest).read(spill)
+    # It makes a part of a table, and reading it takes some ten times as much as the text.
+    of_piece = TEXT_OF_PIECE // 2
+    return LargeCsv(name, opened, csv_args, text_columns, of_piece, longest).read(spill)
