@@ -49,7 +49,7 @@ from mlops_basics.datasets import parts
 from mlops_basics.runs.session import run_session
 from mlops_basics.schemas import parts as table
 from tests.support.dask_cluster import write_and_kill
-parts._write, table.HELD_BYTES = write_and_kill, 20_000
+parts._write, table.HELD_BYTES = write_and_kill, 30_000
 run_session(Path.cwd(), sys.argv[1], {}, pipeline_names=["data_collection"])
 """
 
@@ -96,7 +96,7 @@ def cluster(tmp_path_factory, bucket) -> Iterator[DaskCluster]:
 @pytest.fixture(autouse=True)
 def several_parts(monkeypatch):
     """Small tables are in parts, as large ones are."""
-    monkeypatch.setattr(parts_schema, "HELD_BYTES", 20_000)
+    monkeypatch.setattr(parts_schema, "HELD_BYTES", 30_000)
 
 
 @pytest.fixture(scope="module")
