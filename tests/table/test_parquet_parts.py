@@ -108,6 +108,9 @@ def test_long_texts_of_one_row_group_are_not_read_at_once(monkeypatch):
     content = written(pa.table({"id": range(400), "text": texts}))
     assert large(content, 100_000).read(Spill("a.parquet"))["text"].tolist() == texts
     assert max(read) <= 20
+    file = pq.ParquetFile(io.BytesIO(content))
+    assert large(content, 100_000)._written_once(file) == []
+    assert large(content, 5_000_000)._written_once(file) == ["text"]
 
 
 def test_lists_are_not_cut():

@@ -20,6 +20,7 @@ from .unpacked_size import bytes_of
 
 _ROWS = 1_000_000  # of a piece, at most
 _VALUE = 8  # bytes of a number or a time in a table
+_INDEX = 4  # bytes of one, into a dictionary
 _BUFFER = 1 << 20  # bytes of a column that are read ahead
 
 
@@ -93,6 +94,25 @@ class LargeParquet:
             yield plain_parquet(self.name, stored, self.text_columns, begin, rows)
             begin += len(stored)
 
+    def _written_once(self, file: Any) -> list[str]:
+        """Text columns that are too small for each value to be written out.
+
+        Of others, Arrow would make one dictionary after the other, and keep them.
+        """
+        import pyarrow as pa
+
+        texts = {field.name for field in file.schema_arrow if pa.types.is_string(field.type)}
+        groups = (file.metadata.row_group(at) for at in range(file.metadata.num_row_groups))
+        chunks = (group.column(at) for group in groups for at in range(group.num_columns))
+        return sorted(
+            texts
+            - {
+                chunk.path_in_schema
+                for chunk in chunks
+                if chunk.total_uncompressed_size > self.most_bytes + _INDEX * chunk.num_values
+            }
+        )
+
     def _rows_at_once(self, group: Any) -> int:
         """How many rows of a group a piece may have, whose texts may be long."""
         return max(1, int(self.most_bytes * group.num_rows // max(1, group.total_byte_size)))
@@ -108,12 +128,10 @@ class LargeParquet:
 
     def _opened(self, *, as_dictionaries: bool = False) -> Any:
         """The file; texts as dictionaries, for one may stand in it once for millions of rows."""
-        import pyarrow as pa
         import pyarrow.parquet as pq
 
-        schema = pq.read_schema(self.file) if as_dictionaries else ()
+        texts = self._written_once(pq.ParquetFile(self.file)) if as_dictionaries else []
         self.file.seek(0)
-        texts = [field.name for field in schema if pa.types.is_string(field.type)]
         return pq.ParquetFile(
             self.file,
             read_dictionary=texts,
