@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import pairwise
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ import pandas as pd
 #: as much.
 HELD_BYTES = 80_000_000
 _VALUE = 8  # bytes of a number or a time
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -137,16 +138,7 @@ class Parts:
 
     def gathered(self) -> Parts:
         """The same table in fewer parts: neighbours together take ``HELD_BYTES`` at most."""
-        gathered: list[list[Part]] = []
-        taken = 0
-        for part in self.parts:
-            size = part.bytes_of(self.columns)
-            if gathered and taken + size <= HELD_BYTES:
-                gathered[-1].append(part)
-                taken += size
-            else:
-                gathered.append([part])
-                taken = size
+        gathered = _neighbours(self.parts, lambda part: part.bytes_of(self.columns))
         return Parts(self.columns, tuple(_together(self.columns, each) for each in gathered))
 
     def changed(
@@ -204,17 +196,22 @@ def _sizes_of_rows(part: Part, rows: int, columns: Iterable[str]) -> dict[str, i
 
 
 def _blocks(parts: Sequence[Part], columns: Iterable[str]) -> list[list[str]]:
-    blocks: list[list[str]] = []
+    return _neighbours(columns, lambda name: sum(part.bytes_of([name]) for part in parts))
+
+
+def _neighbours(items: Iterable[_Item], size: Callable[[_Item], int]) -> list[list[_Item]]:
+    """Neighbours together, as many as take ``HELD_BYTES`` at most; a larger one is alone."""
+    groups: list[list[_Item]] = []
     taken = 0
-    for name in columns:
-        size = sum(part.bytes_of([name]) for part in parts)
-        if blocks and taken + size <= HELD_BYTES:
-            blocks[-1].append(name)
-            taken += size
+    for item in items:
+        of_item = size(item)
+        if groups and taken + of_item <= HELD_BYTES:
+            groups[-1].append(item)
+            taken += of_item
         else:
-            blocks.append([name])
-            taken = size
-    return blocks
+            groups.append([item])
+            taken = of_item
+    return groups
 
 
 def _taken(part: Part, columns: Sequence[str], at: npt.NDArray[np.integer]) -> pd.DataFrame:
